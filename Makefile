@@ -1,0 +1,102 @@
+# logferry: one non-recursive Makefile, everything built below $(BUILD).
+#
+#   make            both programs                make test    sanitizers, unit tests, e2e
+#   make demo       the whole path, once         make bench   figures, as ratios in one run
+#   make lint       static checks                make install DESTDIR= PREFIX=/usr
+#
+# SAN=1 builds with ASan and UBSan and with the fault points of parsers/base/fault.h;
+# DEV=1 makes warnings errors. The layers are static archives, linked so that a layer which
+# reaches for one it must not know fails at link time (docs/architecture.md, "Borders").
+
+BUILD   ?= build/release
+PREFIX  ?= /usr
+DESTDIR ?=
+VERSION := 0.1.0
+CC      ?= cc
+PKGS_AGENT  := libcurl libpcre2-8 zlib libzstd yaml-0.1
+PKGS_SERVER := sqlite3 libcrypto libpcre2-8 zlib libzstd yaml-0.1
+PKG_CONFIG  ?= pkg-config
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
+        -Wpointer-arith -Wundef -Wno-unused-parameter
+HARD := -fstack-protector-strong -fPIE -fno-plt
+ifeq ($(SAN),1)
+OPT  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DLOGFERRY_FAULTS
+LSAN := -fsanitize=address,undefined
+else
+OPT  := -O2 -g -D_FORTIFY_SOURCE=2
+HARD += -fstack-clash-protection
+ifeq ($(shell uname -m),x86_64)
+HARD += -fcf-protection
+endif
+endif
+ifeq ($(DEV),1)
+WARN += -Werror
+endif
+override CPPFLAGS += -D_GNU_SOURCE -DLOGFERRY_VERSION='"$(VERSION)"' -I. -MMD -MP
+override CFLAGS   += -std=c17 $(OPT) $(WARN) $(HARD) -pthread
+override LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LSAN) -pthread
+
+# ---- layers --------------------------------------------------------------------------------
+srcs = $(filter-out %/main.c,$(wildcard $(1)/*.c) $(wildcard $(1)/*.S))
+objs = $(patsubst %,$(BUILD)/%.o,$(basename $(call srcs,$(1))))
+
+BASE    := $(BUILD)/libbase.a
+PARSERS := $(BUILD)/libparsers.a
+CONFIG  := $(BUILD)/libconfig.a
+AGENT   := $(BUILD)/libagent.a
+SERVER  := $(BUILD)/libserver.a
+LIBS_AGENT  := $(shell $(PKG_CONFIG) --libs $(PKGS_AGENT) 2>/dev/null) -lev -lm
+LIBS_SERVER := $(shell $(PKG_CONFIG) --libs $(PKGS_SERVER) 2>/dev/null) -lev -lm
+
+.DELETE_ON_ERROR:
+.PHONY: all clean
+all: $(BUILD)/logferry $(BUILD)/logferry-server
+
+$(BASE): $(call objs,parsers/base)
+$(PARSERS): $(call objs,parsers)
+$(CONFIG): $(call objs,config)
+$(AGENT): $(call objs,agent)
+$(SERVER): $(call objs,server)
+$(BUILD)/%.a:
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+$(BUILD)/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -c -o $@ $<
+
+$(BUILD)/logferry: $(BUILD)/agent/main.o $(AGENT) $(CONFIG) $(PARSERS) $(BASE)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_AGENT)
+$(BUILD)/logferry-server: $(BUILD)/server/main.o $(SERVER) $(CONFIG) $(PARSERS) $(BASE)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SERVER)
+
+# ---- unit tests: tests/unit/<layer>/test_*.c, one program each, linked with what the layer may see
+UNIT := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
+UNIT_LIBS_base    := $(BASE)
+UNIT_LIBS_parsers := $(PARSERS) $(BASE)
+UNIT_LIBS_config  := $(CONFIG) $(PARSERS) $(BASE)
+UNIT_LIBS_agent   := $(AGENT) $(CONFIG) $(PARSERS) $(BASE)
+UNIT_LIBS_server  := $(SERVER) $(CONFIG) $(PARSERS) $(BASE)
+UNIT_EXT_base     :=
+UNIT_EXT_parsers  := -lpcre2-8 -ljansson
+UNIT_EXT_config   := -lyaml -lpcre2-8
+UNIT_EXT_agent    := $(LIBS_AGENT)
+UNIT_EXT_server   := $(LIBS_SERVER)
+
+.PHONY: unit
+unit: $(UNIT)
+define unit_rule
+$(BUILD)/tests/unit/$(1)/test_%: $(BUILD)/tests/unit/$(1)/test_%.o $(UNIT_LIBS_$(1))
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ -lcmocka $(UNIT_EXT_$(1))
+endef
+$(foreach l,base parsers config agent server,$(eval $(call unit_rule,$(l))))
+.SECONDARY:
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,118 @@
+/*
+ * bytes.h - borrowed strings and owned, capped buffers.
+ *
+ * A `struct str` borrows: it never owns what it points to, and is valid as long as its source is.
+ * A missing value is STR_NONE (p == NULL); an empty one has p != NULL and n == 0.
+ *
+ * A `struct buf` owns its bytes and has a cap, fixed at init. A put that would pass the cap, or
+ * whose allocation fails, appends nothing and sets `failed`, which sticks until buf_reset: callers
+ * may put many times and look once.
+ */
+#ifndef LOGFERRY_BASE_BYTES_H
+#define LOGFERRY_BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct str {
+    const char *p;
+    size_t n;
+};
+
+#define STR_NONE ((struct str){NULL, 0})
+#define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
+/* For printf("%.*s", STR_ARGS(s)). */
+#define STR_ARGS(s) (int)(s).n, (s).p
+
+static inline struct str str_of(const char *cstring)
+{
+    return (struct str){cstring, cstring ? strlen(cstring) : 0};
+}
+static inline bool str_is_set(struct str s)
+{
+    return s.p != NULL;
+}
+static inline struct str str_slice(struct str s, size_t from, size_t to)
+{
+    return (struct str){s.p + from, to - from};
+}
+
+bool str_eq(struct str a, struct str b);
+bool str_eq_nocase(struct str a, struct str b); /* ASCII */
+bool str_starts(struct str s, struct str prefix);
+bool str_starts_nocase(struct str s, struct str prefix);
+bool str_ends(struct str s, struct str suffix);
+/* Index of the first `needle` in s at or after `from`, or -1. */
+ptrdiff_t str_find(struct str s, struct str needle, size_t from);
+ptrdiff_t str_chr(struct str s, char c, size_t from);
+ptrdiff_t str_rchr(struct str s, char c);
+/* Without ASCII blanks (space, tab, CR, LF) at either end. */
+struct str str_trim(struct str s);
+/* Decimal, digits only, no sign, no blanks; false when empty, malformed or over `max`. */
+bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
+/* As str_to_u64, in lower- or upper-case hex, 1 to 16 digits. */
+bool str_to_hex64(struct str s, uint64_t *out);
+
+static inline char ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+static inline bool ascii_alnum(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+/* 0..15, or -1 when `c` is no hex digit. */
+static inline int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+struct buf {
+    char *p;
+    size_t n;   /* bytes used */
+    size_t cap; /* bytes allocated */
+    size_t max; /* never grows past this */
+    bool failed;
+};
+
+void buf_init(struct buf *b, size_t max);
+void buf_release(struct buf *b); /* accepts an already released buffer */
+static inline void buf_reset(struct buf *b)
+{
+    b->n = 0;
+    b->failed = false;
+}
+static inline struct str buf_str(const struct buf *b)
+{
+    return (struct str){b->p ? b->p : "", b->n};
+}
+/* Room for n more bytes at p + n, or NULL (and failed). The caller adds what it wrote to b->n. */
+char *buf_reserve(struct buf *b, size_t n);
+void buf_put(struct buf *b, const void *p, size_t n);
+static inline void buf_put_str(struct buf *b, struct str s)
+{
+    buf_put(b, s.p, s.n);
+}
+static inline void buf_putc(struct buf *b, char c)
+{
+    if (b->n < b->cap && !b->failed)
+        b->p[b->n++] = c;
+    else
+        buf_put(b, &c, 1);
+}
+#define buf_lit(b, literal) buf_put((b), "" literal, sizeof(literal) - 1)
+void buf_put_u64(struct buf *b, uint64_t v);
+void buf_put_i64(struct buf *b, int64_t v);
+void buf_put_hex(struct buf *b, const void *p, size_t n); /* 2n lower-case digits */
+void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Removes the first n bytes. */
+void buf_drop_front(struct buf *b, size_t n);
+/* The bytes with a NUL behind them, which does not count in n; NULL when failed. */
+const char *buf_cstr(struct buf *b);
+
+#endif

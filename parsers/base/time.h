@@ -1,0 +1,25 @@
+/*
+ * time.h - calendar text to epoch milliseconds and back. No clock, no locale, no time zone data base.
+ * The proleptic Gregorian calendar, UTC, leap seconds folded into the second before.
+ */
+#ifndef LOGFERRY_BASE_TIME_H
+#define LOGFERRY_BASE_TIME_H
+
+#include "parsers/base/bytes.h"
+
+/* Epoch seconds; the caller has checked the ranges (month 1..12, day 1..31). */
+int64_t time_from_civil(int year, int month, int day, int hour, int minute, int second);
+/* Common Log Format: dd/Mon/yyyy:HH:MM:SS ±zzzz, 26 bytes, English months. */
+bool time_parse_clf(struct str s, int64_t *ms);
+/* W3C date (YYYY-MM-DD) and time (HH:MM:SS), UTC. */
+bool time_parse_w3c(struct str date, struct str time, int64_t *ms);
+/* RFC 3339 with a zone; fraction allowed; 'T', 't' or a space between. */
+bool time_parse_rfc3339(struct str s, int64_t *ms);
+/* YYYY-MM-DDTHH:MM:SS.mmmZ, 24 bytes; years 0..9999 (clamped). */
+void time_put_rfc3339(struct buf *out, int64_t ms);
+/* YYYY-MM-DD, 10 bytes. */
+void time_put_date(struct buf *out, int64_t ms);
+/* Days since 1970-01-01, floored. */
+int64_t time_day(int64_t ms);
+
+#endif

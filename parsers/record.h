@@ -1,0 +1,81 @@
+/*
+ * record.h - the wire form of a record and of a batch's header, for both ends
+ * (docs/architecture.md, "The wire"). Written by the agent, read by the server; pure.
+ */
+#ifndef LOGFERRY_PARSERS_RECORD_H
+#define LOGFERRY_PARSERS_RECORD_H
+
+#include "parsers/base/hash.h"
+#include "parsers/base/json.h"
+#include "parsers/verdict.h"
+
+#define RECORD_WIRE_VERSION 1
+#define BATCH_MAX_DECODED (32u << 20) /* bytes */
+#define BATCH_MAX_RECORDS 10000u
+#define BATCH_MAX_STREAMS 4096u
+#define BATCH_MAX_USER_AGENTS 10000u
+
+enum record_kind { RECORD_PAGEVIEW, RECORD_AI_FETCH };
+
+/* Everything of one record. When writing, missing text is left out; when reading, it is STR_NONE. */
+struct record {
+    enum record_kind kind;
+    uint64_t at;        /* position of the line's start in its stream */
+    uint32_t line_hash; /* "h", 8 hex digits */
+    struct str site;    /* a site's domain, when the agent names it; else the host decides */
+    int64_t time_ms;
+    int64_t user_agent; /* index into the header's list, or -1: then user_agent_text */
+    struct str user_agent_text;
+    struct str verified; /* AI fetches: "yes", "no", "unknown" */
+    /* pageview */
+    struct str url;
+    struct str visitor_ip;
+    struct str session_id;
+    struct str referrer;
+    /* AI fetch */
+    struct str hostname, path, content_type;
+    int status_code;
+    int64_t response_ms, bytes_served; /* HIT_NO_NUMBER when missing */
+};
+
+/* Appends one record as a JSON object and '\n'. Text that is no valid UTF-8 is mended with U+FFFD. */
+void record_write(struct buf *out, const struct record *r);
+
+/*
+ * Fills r from a hit, borrowing. A pageview's URL is built in `url_scratch` (reset first): scheme, host, path, query, with
+ * every byte that may not stand in a URL percent-encoded and a '%' without two hex digits as %25, so that url and an AI
+ * fetch's path (built the same way) spell a page alike. `host` and `scheme` are the defaults for hits without.
+ */
+void record_from_hit(struct record *r, const struct hit *hit, const struct verdict *v, struct str host, struct str scheme,
+                     struct buf *url_scratch);
+
+/* Reads one line. False, with a static sentence in *why, when it is not a record: strict JSON, no duplicate known key,
+ * no wrong type, kind known, h and at present. Slices borrow from `line` or `scratch` (reset first). */
+bool record_read(struct str line, struct record *r, struct buf *scratch, const char **why);
+
+struct batch_stream {
+    struct hash128 id;
+    uint64_t from, to; /* positions: [from, to) */
+    uint64_t lines, records;
+    uint32_t skipped[REASON_COUNT];
+    struct str name; /* label; may be STR_NONE */
+};
+
+struct batch_header {
+    struct str batch; /* UUID text, canonical */
+    struct str agent; /* "logferry/0.1" */
+    struct str node;
+    struct str job; /* STR_NONE outside a backfill */
+    struct batch_stream *streams;
+    size_t n_streams;
+    struct str *user_agents;
+    size_t n_user_agents;
+};
+
+/* Appends the header as one line and '\n'. */
+void batch_header_write(struct buf *out, const struct batch_header *h);
+/* Reads the header line. `streams` and `user_agents` are the caller's arrays, at least BATCH_MAX_* long, already set in
+ * *h; the counts are filled. False with a static sentence in *why. */
+bool batch_header_read(struct str line, struct batch_header *h, struct buf *scratch, const char **why);
+
+#endif

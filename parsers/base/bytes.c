@@ -1,0 +1,255 @@
+/*
+ * bytes.c - comparisons and numbers on borrowed text; growth of owned buffers. See bytes.h.
+ */
+#include "parsers/base/bytes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BUF_FIRST_BYTES 256u
+
+/* memcmp is undefined on NULL even for no bytes, and STR_NONE is NULL. */
+static bool same_bytes(const char *a, const char *b, size_t n)
+{
+    return n == 0 || memcmp(a, b, n) == 0;
+}
+
+static bool same_nocase(const char *a, const char *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (ascii_lower(a[i]) != ascii_lower(b[i]))
+            return false;
+    }
+    return true;
+}
+
+bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && same_bytes(a.p, b.p, a.n);
+}
+
+bool str_eq_nocase(struct str a, struct str b)
+{
+    return a.n == b.n && same_nocase(a.p, b.p, a.n);
+}
+
+bool str_starts(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && same_bytes(s.p, prefix.p, prefix.n);
+}
+
+bool str_starts_nocase(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && same_nocase(s.p, prefix.p, prefix.n);
+}
+
+bool str_ends(struct str s, struct str suffix)
+{
+    return s.n >= suffix.n &&
+           (suffix.n == 0 || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
+}
+
+ptrdiff_t str_find(struct str s, struct str needle, size_t from)
+{
+    if (from > s.n || needle.n > s.n - from)
+        return -1;
+    if (needle.n == 0)
+        return (ptrdiff_t)from;
+    const char *hit = memmem(s.p + from, s.n - from, needle.p, needle.n);
+    return hit ? hit - s.p : -1;
+}
+
+ptrdiff_t str_chr(struct str s, char c, size_t from)
+{
+    if (from >= s.n)
+        return -1;
+    const char *hit = memchr(s.p + from, c, s.n - from);
+    return hit ? hit - s.p : -1;
+}
+
+ptrdiff_t str_rchr(struct str s, char c)
+{
+    if (s.n == 0)
+        return -1;
+    const char *hit = memrchr(s.p, c, s.n);
+    return hit ? hit - s.p : -1;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct str str_trim(struct str s)
+{
+    while (s.n > 0 && is_blank(s.p[0])) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n > 0 && is_blank(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+bool str_to_u64(struct str s, uint64_t max, uint64_t *out)
+{
+    uint64_t v = 0;
+
+    if (s.n == 0)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned digit = (unsigned)(unsigned char)s.p[i] - '0';
+        if (digit > 9 || digit > max || v > (max - digit) / 10)
+            return false;
+        v = v * 10 + digit;
+    }
+    *out = v;
+    return true;
+}
+
+bool str_to_hex64(struct str s, uint64_t *out)
+{
+    uint64_t v = 0;
+
+    if (s.n == 0 || s.n > 16)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        int digit = hex_value(s.p[i]);
+        if (digit < 0)
+            return false;
+        v = v << 4 | (unsigned)digit;
+    }
+    *out = v;
+    return true;
+}
+
+void buf_init(struct buf *b, size_t max)
+{
+    /* One byte is kept behind the cap for buf_cstr's NUL. */
+    *b = (struct buf){.max = max < SIZE_MAX ? max : SIZE_MAX - 1};
+}
+
+void buf_release(struct buf *b)
+{
+    free(b->p);
+    *b = (struct buf){.max = b->max};
+}
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+    if (b->failed || n > b->max - b->n) {
+        b->failed = true;
+        return NULL;
+    }
+    if (b->p && n <= b->cap - b->n)
+        return b->p + b->n;
+
+    size_t cap = b->cap > b->max / 2 ? b->max : b->cap * 2;
+    if (cap < BUF_FIRST_BYTES)
+        cap = b->max < BUF_FIRST_BYTES ? b->max : BUF_FIRST_BYTES;
+    if (cap < b->n + n)
+        cap = b->n + n;
+    char *p = realloc(b->p, cap + 1);
+    if (!p) {
+        b->failed = true;
+        return NULL;
+    }
+    b->p = p;
+    b->cap = cap;
+    return p + b->n;
+}
+
+void buf_put(struct buf *b, const void *p, size_t n)
+{
+    char *to = buf_reserve(b, n);
+
+    if (!to || n == 0)
+        return;
+    memcpy(to, p, n);
+    b->n += n;
+}
+
+void buf_put_u64(struct buf *b, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    buf_put(b, digits + at, sizeof(digits) - at);
+}
+
+void buf_put_i64(struct buf *b, int64_t v)
+{
+    char digits[21];
+    size_t at = sizeof(digits);
+    uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (v < 0)
+        digits[--at] = '-';
+    buf_put(b, digits + at, sizeof(digits) - at);
+}
+
+void buf_put_hex(struct buf *b, const void *p, size_t n)
+{
+    static const char digit[] = "0123456789abcdef";
+    const unsigned char *from = p;
+
+    if (n > SIZE_MAX / 2) {
+        b->failed = true;
+        return;
+    }
+    char *to = buf_reserve(b, n * 2);
+    if (!to)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        to[2 * i] = digit[from[i] >> 4];
+        to[2 * i + 1] = digit[from[i] & 15];
+    }
+    b->n += n * 2;
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    int need = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *to = need < 0 ? NULL : buf_reserve(b, (size_t)need);
+    if (!to) {
+        b->failed = true;
+        return;
+    }
+    va_start(args, format);
+    vsnprintf(to, (size_t)need + 1, format, args);
+    va_end(args);
+    b->n += (size_t)need;
+}
+
+void buf_drop_front(struct buf *b, size_t n)
+{
+    if (n >= b->n) {
+        b->n = 0;
+        return;
+    }
+    if (n == 0)
+        return;
+    memmove(b->p, b->p + n, b->n - n);
+    b->n -= n;
+}
+
+const char *buf_cstr(struct buf *b)
+{
+    if (!buf_reserve(b, 0))
+        return NULL;
+    b->p[b->n] = '\0';
+    return b->p;
+}

@@ -1,0 +1,268 @@
+/*
+ * time.c - dates by arithmetic alone. See time.h.
+ * The civil calendar: days are counted in eras of 400 years that begin on 1 March, so that the leap
+ * day is the last of its year (H. Hinnant, "chrono-compatible low-level date algorithms").
+ */
+#include "parsers/base/time.h"
+
+#define DAY_MS INT64_C(86400000)
+#define ERA_DAYS 146097
+#define EPOCH_DAY 719468 /* days from 0000-03-01 to 1970-01-01 */
+#define YEAR_0_MS (-INT64_C(62167219200000))
+#define YEAR_9999_MS INT64_C(253402300799999)
+
+struct civil {
+    int year, month, day;
+};
+
+static int64_t days_from_civil(int64_t year, int month, int day)
+{
+    year -= month <= 2;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t of_era = year - era * 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - EPOCH_DAY;
+}
+
+static struct civil civil_from_days(int64_t days)
+{
+    days += EPOCH_DAY;
+    int64_t era = (days >= 0 ? days : days - (ERA_DAYS - 1)) / ERA_DAYS;
+    unsigned of_era = (unsigned)(days - era * ERA_DAYS);
+    unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
+    unsigned month = (5 * of_year + 2) / 153; /* from March */
+    struct civil c;
+
+    c.day = (int)(of_year - (153 * month + 2) / 5 + 1);
+    c.month = (int)(month < 10 ? month + 3 : month - 9);
+    c.year = (int)(era * 400 + year) + (c.month <= 2);
+    return c;
+}
+
+int64_t time_from_civil(int year, int month, int day, int hour, int minute, int second)
+{
+    int64_t days = days_from_civil(year, month, day);
+    return days * 86400 + hour * 3600 + minute * 60 + second;
+}
+
+/* Two digits as 0..99, or -1. */
+static int two_digits(const char *p)
+{
+    unsigned high = (unsigned)(unsigned char)p[0] - '0';
+    unsigned low = (unsigned)(unsigned char)p[1] - '0';
+    return high <= 9 && low <= 9 ? (int)(high * 10 + low) : -1;
+}
+
+static int four_digits(const char *p)
+{
+    int high = two_digits(p);
+    int low = two_digits(p + 2);
+    return high < 0 || low < 0 ? -1 : high * 100 + low;
+}
+
+static bool date_exists(int year, int month, int day)
+{
+    static const signed char length[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+    if (year < 0 || month < 1 || month > 12 || day < 1 || day > length[month - 1])
+        return false;
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return month != 2 || day < 29 || leap;
+}
+
+/* HH:MM:SS to the second of the day, or -1; second 60 is folded into 59. */
+static int clock_seconds(const char *p)
+{
+    int hour = two_digits(p);
+    int minute = two_digits(p + 3);
+    int second = two_digits(p + 6);
+
+    if (p[2] != ':' || p[5] != ':' || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+        second < 0 || second > 60)
+        return -1;
+    return hour * 3600 + minute * 60 + (second == 60 ? 59 : second);
+}
+
+/* The sign and its digits to seconds east of UTC. */
+static bool zone_seconds(char sign, const char *hours, const char *minutes, int *out)
+{
+    int hour = two_digits(hours);
+    int minute = two_digits(minutes);
+
+    if ((sign != '+' && sign != '-') || hour < 0 || hour > 23 || minute < 0 || minute > 59)
+        return false;
+    int seconds = hour * 3600 + minute * 60;
+    *out = sign == '-' ? -seconds : seconds;
+    return true;
+}
+
+#define MONTH_KEY(a, b, c) ((unsigned)(a) << 16 | (unsigned)(b) << 8 | (unsigned)(c))
+
+/* 1..12, or 0. */
+static int month_number(const char *p)
+{
+    static const unsigned key[] = {
+        MONTH_KEY('J', 'a', 'n'), MONTH_KEY('F', 'e', 'b'), MONTH_KEY('M', 'a', 'r'),
+        MONTH_KEY('A', 'p', 'r'), MONTH_KEY('M', 'a', 'y'), MONTH_KEY('J', 'u', 'n'),
+        MONTH_KEY('J', 'u', 'l'), MONTH_KEY('A', 'u', 'g'), MONTH_KEY('S', 'e', 'p'),
+        MONTH_KEY('O', 'c', 't'), MONTH_KEY('N', 'o', 'v'), MONTH_KEY('D', 'e', 'c'),
+    };
+    unsigned k = MONTH_KEY((unsigned char)p[0], (unsigned char)p[1], (unsigned char)p[2]);
+
+    for (int i = 0; i < 12; i++) {
+        if (key[i] == k)
+            return i + 1;
+    }
+    return 0;
+}
+
+bool time_parse_clf(struct str s, int64_t *ms)
+{
+    int zone;
+
+    if (s.n != 26 || s.p[2] != '/' || s.p[6] != '/' || s.p[11] != ':' || s.p[20] != ' ')
+        return false;
+    int day = two_digits(s.p);
+    int month = month_number(s.p + 3);
+    int year = four_digits(s.p + 7);
+    int second = clock_seconds(s.p + 12);
+    if (!date_exists(year, month, day) || second < 0 ||
+        !zone_seconds(s.p[21], s.p + 22, s.p + 24, &zone))
+        return false;
+    *ms = (days_from_civil(year, month, day) * 86400 + second - zone) * 1000;
+    return true;
+}
+
+/* YYYY-MM-DD in ten bytes, to days. */
+static bool parse_date(const char *p, int64_t *days)
+{
+    int year = four_digits(p);
+    int month = two_digits(p + 5);
+    int day = two_digits(p + 8);
+
+    if (p[4] != '-' || p[7] != '-' || !date_exists(year, month, day))
+        return false;
+    *days = days_from_civil(year, month, day);
+    return true;
+}
+
+bool time_parse_w3c(struct str date, struct str time, int64_t *ms)
+{
+    int64_t days;
+
+    if (date.n != 10 || time.n != 8 || !parse_date(date.p, &days))
+        return false;
+    int second = clock_seconds(time.p);
+    if (second < 0)
+        return false;
+    *ms = (days * 86400 + second) * 1000;
+    return true;
+}
+
+/* ".5" and so on at *at, when there is one: milliseconds, what is finer cut off. */
+static bool parse_fraction(struct str s, size_t *at, int *ms)
+{
+    static const int weight[] = {100, 10, 1};
+    size_t digits = 0;
+
+    *ms = 0;
+    if (*at >= s.n || s.p[*at] != '.')
+        return true;
+    for (++*at; *at < s.n && s.p[*at] >= '0' && s.p[*at] <= '9'; ++*at, digits++)
+        *ms += digits < 3 ? (s.p[*at] - '0') * weight[digits] : 0;
+    return digits > 0;
+}
+
+static bool parse_zone(struct str zone, int *seconds)
+{
+    if (zone.n == 1 && (zone.p[0] == 'Z' || zone.p[0] == 'z')) {
+        *seconds = 0;
+        return true;
+    }
+    return zone.n == 6 && zone.p[3] == ':' &&
+           zone_seconds(zone.p[0], zone.p + 1, zone.p + 4, seconds);
+}
+
+bool time_parse_rfc3339(struct str s, int64_t *ms)
+{
+    int64_t days;
+    size_t at = 19;
+    int fraction, zone;
+
+    if (s.n < 20 || !parse_date(s.p, &days))
+        return false;
+    if (s.p[10] != 'T' && s.p[10] != 't' && s.p[10] != ' ')
+        return false;
+    int second = clock_seconds(s.p + 11);
+    if (second < 0 || !parse_fraction(s, &at, &fraction) ||
+        !parse_zone(str_slice(s, at, s.n), &zone))
+        return false;
+    *ms = (days * 86400 + second - zone) * 1000 + fraction;
+    return true;
+}
+
+static void write_two(char *to, int v)
+{
+    to[0] = (char)('0' + v / 10);
+    to[1] = (char)('0' + v % 10);
+}
+
+static void write_date(char *to, int64_t days)
+{
+    struct civil c = civil_from_days(days);
+
+    write_two(to, c.year / 100);
+    write_two(to + 2, c.year % 100);
+    to[4] = '-';
+    write_two(to + 5, c.month);
+    to[7] = '-';
+    write_two(to + 8, c.day);
+}
+
+static int64_t clamp_years(int64_t ms)
+{
+    if (ms < YEAR_0_MS)
+        return YEAR_0_MS;
+    return ms > YEAR_9999_MS ? YEAR_9999_MS : ms;
+}
+
+void time_put_rfc3339(struct buf *out, int64_t ms)
+{
+    char *to = buf_reserve(out, 24);
+
+    if (!to)
+        return;
+    ms = clamp_years(ms);
+    int64_t days = time_day(ms);
+    int rest = (int)(ms - days * DAY_MS);
+    int second = rest / 1000;
+    int fraction = rest % 1000;
+    write_date(to, days);
+    to[10] = 'T';
+    write_two(to + 11, second / 3600);
+    to[13] = ':';
+    write_two(to + 14, second / 60 % 60);
+    to[16] = ':';
+    write_two(to + 17, second % 60);
+    to[19] = '.';
+    to[20] = (char)('0' + fraction / 100);
+    write_two(to + 21, fraction % 100);
+    to[23] = 'Z';
+    out->n += 24;
+}
+
+void time_put_date(struct buf *out, int64_t ms)
+{
+    char *to = buf_reserve(out, 10);
+
+    if (!to)
+        return;
+    write_date(to, time_day(clamp_years(ms)));
+    out->n += 10;
+}
+
+int64_t time_day(int64_t ms)
+{
+    return ms >= 0 ? ms / DAY_MS : -((-(ms + 1)) / DAY_MS) - 1;
+}

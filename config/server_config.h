@@ -1,0 +1,57 @@
+/*
+ * server_config.h - /etc/logferry/logferry-server.yaml as typed, read-only structs.
+ *
+ * One owner, as in agent_config.h: server_config_free releases everything, every slice in here lives until
+ * then and has a NUL behind it. Syntax and meaning of each key: docs/configuration.md.
+ */
+#ifndef LOGFERRY_CONFIG_SERVER_CONFIG_H
+#define LOGFERRY_CONFIG_SERVER_CONFIG_H
+
+#include "parsers/verdict.h"
+
+struct config_arena;
+
+struct server_listen {
+    struct str socket;  /* path of a unix socket; STR_NONE: the address below */
+    struct str address; /* numeric, without brackets: "127.0.0.1", "::1"; STR_NONE with `socket` */
+    uint16_t port;      /* 0: the kernel chooses */
+    bool loopback;      /* `socket`, or an address of this machine only; false deserves a warning: no TLS here */
+};
+
+/* A bucket for each client address, full at first: `burst` requests at once, `rate` a second after that. */
+struct server_rate {
+    uint32_t rate; /* 0: no limit */
+    uint32_t burst;
+};
+
+struct server_config {
+    struct str path; /* the file it came from */
+    struct server_listen listen;
+    struct str store; /* a directory; default $STATE_DIRECTORY, else /var/lib/logferry-server */
+    struct {
+        struct server_rate ingest; /* batches, server pageviews and events; default 20, 40 */
+        struct server_rate api;    /* AI fetches, reads, management; default 10, 20 */
+        bool exempt_loopback;      /* no buckets for loopback and unix sockets; default true */
+        uint32_t connections;      /* open at once; default 512 */
+    } limits;
+    struct { /* what is answered as stored, and dropped */
+        const struct cidr *ip;
+        size_t n_ip;
+        struct str_set user_agent; /* substrings, ASCII case-folded */
+        struct str_set path;       /* prefixes on segment boundaries */
+    } exclude;
+    struct {                      /* the same, for pageviews */
+        struct str_set referrers; /* host names, lower case, without "www.", sorted by byte value */
+        const struct cidr *networks;
+        size_t n_networks;
+    } spam;
+    struct config_arena *arena; /* owner of all text */
+};
+
+/* Reads and checks a file. NULL on failure; then `error` holds every problem found, as agent_config_load's. */
+struct server_config *server_config_load(const char *path, struct buf *error);
+/* The same from text; `name` stands for the file in messages. Empty text gives the defaults. */
+struct server_config *server_config_parse(struct str text, const char *name, struct buf *error);
+void server_config_free(struct server_config *c); /* accepts NULL */
+
+#endif

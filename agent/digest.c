@@ -1,0 +1,93 @@
+/* digest.c - see digest.h. */
+#include "agent/digest.h"
+
+#define URL_MAX (4u << 20) /* a line of 256 KiB, each byte percent-encoded, for url and path */
+
+int digest_init(struct digest *d, const struct catalogue *catalogue)
+{
+    buf_init(&d->url, URL_MAX);
+    d->agents = ua_cache_new(catalogue);
+    return d->agents ? 0 : -1;
+}
+
+void digest_release(struct digest *d)
+{
+    ua_cache_free(d->agents);
+    buf_release(&d->url);
+    d->agents = NULL;
+}
+
+static void skip(struct verdict *v, enum reason reason, const char *rule, const char *key)
+{
+    v->kind = VERDICT_SKIP;
+    v->reason = reason;
+    v->rule = rule;
+    v->key = key;
+}
+
+/* Which destinations want this kind. */
+static unsigned wanted(const struct digest_rules *rules, unsigned to, enum verdict_kind kind)
+{
+    unsigned want = 0, bit = kind == VERDICT_PAGEVIEW ? SEND_PAGEVIEW : SEND_AI_FETCH;
+    for (size_t i = 0; i < rules->n_destinations; i++)
+        if (rules->send[i] & bit)
+            want |= 1u << i;
+    return to & want;
+}
+
+/* The host decides the site, and the site where the record goes. */
+static void route(const struct digest_rules *rules, const struct sites *sites, struct digested *out)
+{
+    struct str host = str_is_set(out->hit.host) ? out->hit.host : rules->default_host;
+    struct verdict *v = &out->verdict;
+    if (!str_is_set(host)) {
+        skip(v, REASON_NO_HOST, "the line names no host and the source has no default", "sources.*.default_host");
+        return;
+    }
+    if (rules->any_site)
+        return;
+    const struct site_route *site = sites_find(sites, host);
+    if (!site) {
+        skip(v, REASON_UNKNOWN_SITE, "no site of the configuration or of the token has this host", "sites");
+        return;
+    }
+    out->record.site = site->site;
+    out->to = wanted(rules, site->to, v->kind);
+    if (!out->to)
+        skip(v, REASON_NOT_SENT, "no destination of this site is sent this kind", "destinations.*.send");
+}
+
+void digest_line(struct digest *d, const struct digest_rules *rules, const struct sites *sites,
+                 struct parser *parser, struct str line, struct digested *out)
+{
+    struct verdict *v = &out->verdict;
+    out->to = 0;
+    out->record.site = STR_NONE;
+    out->parsed = parser_line(parser, line, &out->hit);
+    if (out->parsed != PARSE_OK) {
+        *v = (struct verdict){.kind = VERDICT_SKIP};
+        if (out->parsed == PARSE_DIRECTIVE) {
+            skip(v, REASON_DIRECTIVE, "a header line of the format", NULL);
+            return;
+        }
+        out->error = parser_error(parser, &out->column);
+        skip(v, REASON_UNPARSABLE, "the line does not have the source's format", "sources.*.format");
+        return;
+    }
+    out->ua = ua_cache_get(d->agents, out->hit.user_agent);
+    judge(rules->judge, &out->hit, out->ua, v);
+    if (v->kind == VERDICT_SKIP)
+        return;
+    if (out->hit.time_ms < rules->since_ms || out->hit.time_ms >= rules->until_ms) {
+        skip(v, REASON_OUT_OF_WINDOW, "the line's time is outside --since and --until", NULL);
+        return;
+    }
+    route(rules, sites, out);
+    if (v->kind == VERDICT_SKIP)
+        return;
+    struct str site = out->record.site;
+    record_from_hit(&out->record, &out->hit, v, rules->default_host, rules->scheme, &d->url);
+    out->record.site = site;
+    if (v->kind == VERDICT_PAGEVIEW ? !str_is_set(out->record.url) : !str_is_set(out->record.path))
+        skip(v, REASON_NO_HOST, "the host is no host name", "sources.*.default_host");
+}

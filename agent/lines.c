@@ -1,0 +1,164 @@
+/* lines.c - see lines.h. One buffer; consumed bytes move out of it only when it must be refilled. */
+#include "agent/lines.h"
+
+#include <stdlib.h>
+
+#define BUFFER_BYTES (2 * LINE_MAX_BYTES)
+
+struct lines {
+    struct container *container;
+    uint64_t base;  /* decoded offset of buffer[0] */
+    size_t head;    /* next unread byte */
+    size_t tail;    /* end of the bytes in the buffer */
+    size_t scanned; /* no newline before this */
+    size_t start;   /* of the last line */
+    bool skipping;  /* inside a line that was too long */
+    uint64_t long_at;
+    char buffer[BUFFER_BYTES];
+};
+
+/* Goes to a position, keeping the bytes just before it for the seam. A compressed stream has no other way there
+ * than from its start. Ends short of `offset` when the file does. */
+static void seek_to(struct lines *l, enum container_kind kind, uint64_t offset)
+{
+    uint64_t left = offset;
+    if (kind == CONTAINER_PLAIN && offset > LINES_SEAM_BYTES) {
+        l->base = offset - LINES_SEAM_BYTES;
+        left = LINES_SEAM_BYTES;
+        container_seek(l->container, l->base);
+    }
+    while (left) {
+        size_t keep = l->tail < LINES_SEAM_BYTES ? l->tail : LINES_SEAM_BYTES;
+        memmove(l->buffer, l->buffer + l->tail - keep, keep);
+        l->base += l->tail - keep;
+        l->tail = keep;
+        size_t room = BUFFER_BYTES - keep;
+        size_t got = container_read(l->container, l->buffer + keep, left < room ? left : room);
+        if (!got)
+            break;
+        l->tail += got;
+        left -= got;
+    }
+    l->head = l->scanned = l->start = l->tail;
+}
+
+struct lines *lines_new(int fd, enum container_kind kind, uint64_t offset)
+{
+    struct lines *l = malloc(sizeof(*l));
+    if (!l)
+        return NULL;
+    memset(l, 0, offsetof(struct lines, buffer));
+    l->container = container_new(fd, kind);
+    if (!l->container) {
+        free(l);
+        return NULL;
+    }
+    seek_to(l, kind, offset);
+    return l;
+}
+
+void lines_free(struct lines *l)
+{
+    if (!l)
+        return;
+    container_free(l->container);
+    free(l);
+}
+
+uint64_t lines_at(const struct lines *l)
+{
+    return l->long_at ? l->long_at - 1 : l->base + l->start;
+}
+
+uint64_t lines_position(const struct lines *l)
+{
+    return l->base + l->head;
+}
+
+enum container_end lines_state(const struct lines *l)
+{
+    return container_state(l->container);
+}
+
+uint64_t lines_file_offset(const struct lines *l)
+{
+    return container_file_offset(l->container);
+}
+
+size_t lines_half_bytes(const struct lines *l)
+{
+    return l->tail - l->head;
+}
+
+struct str lines_seam(const struct lines *l)
+{
+    size_t n = l->head < LINES_SEAM_BYTES ? l->head : LINES_SEAM_BYTES;
+    return (struct str){l->buffer + l->head - n, n};
+}
+
+/* Makes room and reads more. False at an end. */
+static bool refill(struct lines *l)
+{
+    size_t keep = l->head < LINES_SEAM_BYTES ? l->head : LINES_SEAM_BYTES;
+    size_t drop = l->head - keep;
+    if (drop && l->tail > BUFFER_BYTES / 2) {
+        memmove(l->buffer, l->buffer + drop, l->tail - drop);
+        l->base += drop;
+        l->head -= drop;
+        l->tail -= drop;
+        l->scanned -= drop;
+    }
+    size_t got = container_read(l->container, l->buffer + l->tail, BUFFER_BYTES - l->tail);
+    l->tail += got;
+    return got > 0;
+}
+
+static enum lines_result emit(struct lines *l, size_t end, size_t next, struct str *line)
+{
+    l->start = l->head;
+    l->head = l->scanned = next;
+    if (l->skipping) {
+        l->skipping = false;
+        return LINES_TOO_LONG;
+    }
+    l->long_at = 0;
+    *line = (struct str){l->buffer + l->start, end - l->start};
+    return LINES_LINE;
+}
+
+/* Gives up the bytes at hand of a line that will not fit. */
+static void pass_over(struct lines *l)
+{
+    if (!l->skipping)
+        l->long_at = l->base + l->head + 1;
+    l->skipping = true;
+    l->head = l->scanned = l->tail;
+}
+
+enum lines_result lines_next(struct lines *l, struct str *line)
+{
+    if (!l->skipping)
+        l->long_at = 0;
+    for (;;) {
+        const char *from = l->buffer + l->scanned;
+        const char *nl = memchr(from, '\n', l->tail - l->scanned);
+        if (nl) {
+            size_t end = (size_t)(nl - l->buffer);
+            if (!l->skipping && end - l->head > LINE_MAX_BYTES)
+                pass_over(l), l->head = l->scanned = end;
+            return emit(l, end, end + 1, line);
+        }
+        l->scanned = l->tail;
+        if (l->skipping || l->tail - l->head > LINE_MAX_BYTES)
+            pass_over(l);
+        if (!refill(l))
+            return LINES_END;
+    }
+}
+
+enum lines_result lines_take_half(struct lines *l, struct str *line)
+{
+    if (l->head == l->tail && !l->skipping)
+        return LINES_END;
+    return emit(l, l->tail, l->tail, line);
+}

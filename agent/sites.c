@@ -1,0 +1,203 @@
+/* sites.c - a sorted array; a host is looked up once a line, and most lines repeat the host before. */
+#include "agent/sites.h"
+
+#include "parsers/base/json.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define MAX_SITES 100000u
+#define MAX_HOST 255u
+
+struct sites {
+    atomic_uint refs;
+    struct site_route *v;
+    size_t n, cap;
+};
+
+struct sites *sites_new(void)
+{
+    struct sites *s = calloc(1, sizeof(*s));
+    if (s)
+        atomic_init(&s->refs, 1);
+    return s;
+}
+
+struct sites *sites_ref(struct sites *s)
+{
+    atomic_fetch_add(&s->refs, 1);
+    return s;
+}
+
+void sites_unref(struct sites *s)
+{
+    if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
+        return;
+    for (size_t i = 0; i < s->n; i++)
+        free((char *)s->v[i].host.p);
+    free(s->v);
+    free(s);
+}
+
+size_t sites_count(const struct sites *s)
+{
+    return s->n;
+}
+
+static int compare(struct str a, struct str b)
+{
+    int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+    return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+/* Index of host, or of where it belongs. */
+static size_t place(const struct sites *s, struct str host, bool *found)
+{
+    size_t lo = 0, hi = s->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int c = compare(s->v[mid].host, host);
+        if (c == 0) {
+            *found = true;
+            return mid;
+        }
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    *found = false;
+    return lo;
+}
+
+int sites_add(struct sites *s, struct str host, struct str site, unsigned to)
+{
+    bool found;
+    if (host.n == 0 || host.n > MAX_HOST || s->n >= MAX_SITES)
+        return 0;
+    size_t i = place(s, host, &found);
+    if (found) {
+        s->v[i].to |= to;
+        return 0;
+    }
+    if (s->n == s->cap) {
+        size_t cap = s->cap ? s->cap * 2 : 16;
+        struct site_route *v = realloc(s->v, cap * sizeof(*v));
+        if (!v)
+            return -1;
+        s->v = v;
+        s->cap = cap;
+    }
+    char *text = malloc(host.n + site.n + 1); /* one block for both */
+    if (!text)
+        return -1;
+    for (size_t k = 0; k < host.n; k++)
+        text[k] = ascii_lower(host.p[k]);
+    if (site.n)
+        memcpy(text + host.n, site.p, site.n);
+    memmove(s->v + i + 1, s->v + i, (s->n - i) * sizeof(*s->v));
+    s->v[i] = (struct site_route){
+        .host = {text, host.n}, .site = site.n ? (struct str){text + host.n, site.n} : STR_NONE, .to = to};
+    s->n++;
+    return 0;
+}
+
+struct sites *sites_copy(const struct sites *s)
+{
+    struct sites *copy = sites_new();
+    for (size_t i = 0; copy && i < s->n; i++)
+        if (sites_add(copy, s->v[i].host, s->v[i].site, s->v[i].to)) {
+            sites_unref(copy);
+            return NULL;
+        }
+    return copy;
+}
+
+const struct site_route *sites_find(const struct sites *s, struct str host)
+{
+    bool found;
+    size_t i = place(s, host, &found);
+    if (!found && str_starts(host, STR("www.")))
+        i = place(s, str_slice(host, 4, host.n), &found);
+    return found ? &s->v[i] : NULL;
+}
+
+/* ---- the answer of GET /api/sites --------------------------------------------------------- */
+
+struct answer {
+    struct sites *sites;
+    unsigned to;
+    struct str names[64]; /* domain and aliases of the site at hand */
+    size_t n_names;
+    bool may_write;
+};
+
+static bool writes(struct str role)
+{
+    return str_eq(role, STR("owner")) || str_eq(role, STR("admin")) || str_eq(role, STR("ingest"));
+}
+
+static void take_name(struct answer *a, struct str name)
+{
+    if (a->n_names < sizeof(a->names) / sizeof(a->names[0]))
+        a->names[a->n_names++] = name;
+}
+
+static bool read_aliases(struct json_reader *r, struct answer *a, enum json_event e)
+{
+    if (e != JSON_ARRAY)
+        return json_skip_value(r, e);
+    while ((e = json_next(r)) == JSON_STRING)
+        take_name(a, r->text);
+    return e == JSON_ARRAY_END;
+}
+
+static bool read_site(struct json_reader *r, struct answer *a)
+{
+    enum json_event e;
+    a->n_names = 0;
+    a->may_write = true;
+    while ((e = json_next(r)) == JSON_KEY) {
+        struct str key = r->text;
+        e = json_next(r);
+        if (str_eq(key, STR("domain")) && e == JSON_STRING)
+            take_name(a, r->text);
+        else if (str_eq(key, STR("role")) && e == JSON_STRING)
+            a->may_write = writes(r->text);
+        else if (str_eq(key, STR("aliases"))) {
+            if (!read_aliases(r, a, e))
+                return false;
+        } else if (!json_skip_value(r, e))
+            return false;
+    }
+    return e == JSON_OBJECT_END;
+}
+
+int sites_add_answer(struct sites *s, struct str json, unsigned to, const char **why)
+{
+    struct buf scratch;
+    struct json_reader r;
+    struct answer a = {.sites = s, .to = to};
+    int count = 0;
+    enum json_event e;
+    *why = "the answer of GET /api/sites is not a JSON array of sites";
+    buf_init(&scratch, json.n + 64);
+    json_reader_init(&r, json, &scratch);
+    if (json_next(&r) != JSON_ARRAY)
+        goto bad;
+    while ((e = json_next(&r)) == JSON_OBJECT) {
+        if (!read_site(&r, &a))
+            goto bad;
+        for (size_t i = 0; a.may_write && i < a.n_names; i++)
+            if (sites_add(s, a.names[i], STR_NONE, to))
+                goto bad;
+        count += a.may_write;
+    }
+    if (e != JSON_ARRAY_END || json_next(&r) != JSON_END)
+        goto bad;
+    buf_release(&scratch);
+    return count;
+bad:
+    buf_release(&scratch);
+    return -1;
+}

@@ -1,0 +1,31 @@
+/*
+ * sites.h - which host belongs to which site, and where its records go. An immutable, refcounted snapshot:
+ * the loop makes a new one when the configuration or a token's sites change; workers read.
+ */
+#ifndef LOGFERRY_AGENT_SITES_H
+#define LOGFERRY_AGENT_SITES_H
+
+#include "config/agent_config.h"
+
+struct site_route {
+    struct str host; /* lower case, without port */
+    struct str site; /* sent as the record's site; STR_NONE: the server goes by the host */
+    unsigned to;     /* bit i: destination i */
+};
+
+struct sites;
+
+struct sites *sites_new(void); /* empty, one reference; NULL: out of memory */
+struct sites *sites_copy(const struct sites *s);
+struct sites *sites_ref(struct sites *s);
+void sites_unref(struct sites *s); /* accepts NULL */
+/* Only before the snapshot is shared. A host that is there gets `to` added. -1: out of memory. */
+int sites_add(struct sites *s, struct str host, struct str site, unsigned to);
+size_t sites_count(const struct sites *s);
+/* NULL when unknown. A host that is not known as it stands is looked up without one leading "www.". */
+const struct site_route *sites_find(const struct sites *s, struct str host);
+/* Adds the domains and aliases of an answer of GET /api/sites whose role may write (no role told: it may).
+ * Returns how many sites were writable, or -1 with a static sentence in *why. */
+int sites_add_answer(struct sites *s, struct str json, unsigned to, const char **why);
+
+#endif

@@ -17,7 +17,8 @@
 
 enum record_kind { RECORD_PAGEVIEW, RECORD_AI_FETCH };
 
-/* Everything of one record. When writing, missing text is left out; when reading, it is STR_NONE. */
+/* Everything of one record. When writing, missing text is left out; when reading, it is STR_NONE.
+ */
 struct record {
     enum record_kind kind;
     uint64_t at;        /* position of the line's start in its stream */
@@ -38,19 +39,22 @@ struct record {
     int64_t response_ms, bytes_served; /* HIT_NO_NUMBER when missing */
 };
 
-/* Appends one record as a JSON object and '\n'. Text that is no valid UTF-8 is mended with U+FFFD. */
+/* Appends one record as a JSON object and '\n'. Text that is no valid UTF-8 is mended with U+FFFD.
+ */
 void record_write(struct buf *out, const struct record *r);
 
 /*
- * Fills r from a hit, borrowing. A pageview's URL is built in `url_scratch` (reset first): scheme, host, path, query, with
- * every byte that may not stand in a URL percent-encoded and a '%' without two hex digits as %25, so that url and an AI
- * fetch's path (built the same way) spell a page alike. `host` and `scheme` are the defaults for hits without.
+ * Fills r from a hit, borrowing. A pageview's URL is built in `url_scratch` (reset first): scheme,
+ * host, path, query, with every byte that may not stand in a URL percent-encoded and a '%' without
+ * two hex digits as %25, so that url and an AI fetch's path (built the same way) spell a page
+ * alike. `host` and `scheme` are the defaults for hits without.
  */
-void record_from_hit(struct record *r, const struct hit *hit, const struct verdict *v, struct str host, struct str scheme,
-                     struct buf *url_scratch);
+void record_from_hit(struct record *r, const struct hit *hit, const struct verdict *v,
+                     struct str host, struct str scheme, struct buf *url_scratch);
 
-/* Reads one line. False, with a static sentence in *why, when it is not a record: strict JSON, no duplicate known key,
- * no wrong type, kind known, h and at present. Slices borrow from `line` or `scratch` (reset first). */
+/* Reads one line. False, with a static sentence in *why, when it is not a record: strict JSON, no
+ * duplicate known key, no wrong type, kind known, h and at present. Slices borrow from `line` or
+ * `scratch` (reset first). */
 bool record_read(struct str line, struct record *r, struct buf *scratch, const char **why);
 
 struct batch_stream {
@@ -74,8 +78,9 @@ struct batch_header {
 
 /* Appends the header as one line and '\n'. */
 void batch_header_write(struct buf *out, const struct batch_header *h);
-/* Reads the header line. `streams` and `user_agents` are the caller's arrays, at least BATCH_MAX_* long, already set in
- * *h; the counts are filled. False with a static sentence in *why. */
-bool batch_header_read(struct str line, struct batch_header *h, struct buf *scratch, const char **why);
+/* Reads the header line. `streams` and `user_agents` are the caller's arrays, at least BATCH_MAX_*
+ * long, already set in *h; the counts are filled. False with a static sentence in *why. */
+bool batch_header_read(struct str line, struct batch_header *h, struct buf *scratch,
+                       const char **why);
 
 #endif

@@ -13,7 +13,8 @@ struct hash128 {
 
 struct hash128 hash_128(struct str s);
 uint64_t hash_64(struct str s, uint64_t seed);
-/* The line hash of the wire: the low 32 bits of XXH3-64, seed 0, of the line without its newline. */
+/* The line hash of the wire: the low 32 bits of XXH3-64, seed 0, of the line without its newline.
+ */
 uint32_t hash_line(struct str line);
 uint32_t hash_crc32(uint32_t crc, struct str s); /* the zlib/IEEE polynomial; start with 0 */
 

@@ -1,9 +1,9 @@
 /*
  * log.h - one line an event, key=value, to stderr (journald adds time and unit).
  *
- * log_event(LOG_WARN, "file_unreadable", "path=%s why=\"%s\" mend=\"%s\"", …): the event name first, then
- * pairs. Control bytes in the text are written as \xHH. Never pass a token, nor a visitor's address above
- * LOG_DEBUG. Thread-safe: one write(2) a line.
+ * log_event(LOG_WARN, "file_unreadable", "path=%s why=\"%s\" mend=\"%s\"", …): the event name
+ * first, then pairs. Control bytes in the text are written as \xHH. Never pass a token, nor a
+ * visitor's address above LOG_DEBUG. Thread-safe: one write(2) a line.
  */
 #ifndef LOGFERRY_BASE_LOG_H
 #define LOGFERRY_BASE_LOG_H

@@ -1,6 +1,6 @@
 /*
- * time.h - calendar text to epoch milliseconds and back. No clock, no locale, no time zone data base.
- * The proleptic Gregorian calendar, UTC, leap seconds folded into the second before.
+ * time.h - calendar text to epoch milliseconds and back. No clock, no locale, no time zone data
+ * base. The proleptic Gregorian calendar, UTC, leap seconds folded into the second before.
  */
 #ifndef LOGFERRY_BASE_TIME_H
 #define LOGFERRY_BASE_TIME_H

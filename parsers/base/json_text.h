@@ -1,0 +1,101 @@
+/*
+ * json_text.h - inside of json_write.c and json_read.c, and of no one else: passing quickly over
+ * text.
+ *
+ * Both directions spend their time in runs of plain bytes: those that stand for themselves in a
+ * JSON string and need no look at their neighbours, 0x20..0x7F but '"' and '\'. A run is passed
+ * sixteen bytes (SSE2) or eight at a time; whatever stops it is handled byte by byte.
+ */
+#ifndef LOGFERRY_BASE_JSON_TEXT_H
+#define LOGFERRY_BASE_JSON_TEXT_H
+
+#include "parsers/base/bytes.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define JSON_REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
+#define JSON_REPLACEMENT_BYTES 3u
+
+static inline bool json_text_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Whether one of the eight bytes of w is not plain; a borrow makes false hits only above a true
+ * one. */
+static inline bool json_text_any_special(uint64_t w)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t highs = ones * 0x80;
+    uint64_t quote = w ^ ones * '"';
+    uint64_t slash = w ^ ones * '\\';
+
+    return (((w - ones * 0x20) | w | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
+            highs) != 0;
+}
+
+/* The length of the run of plain bytes at p. Copies it to `to` unless that is NULL, and may write
+ * anything to the n bytes there. Inlined, so that the test for NULL is made by the compiler. */
+static inline __attribute__((always_inline)) size_t json_text_run(char *to, const char *p, size_t n)
+{
+    size_t i = 0;
+
+#ifdef __SSE2__
+    for (; n - i >= 16; i += 16) {
+        __m128i w = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+        /* The comparison is signed: it takes 0x80..0xFF with the controls. */
+        __m128i special = _mm_or_si128(_mm_cmplt_epi8(w, _mm_set1_epi8(0x20)),
+                                       _mm_or_si128(_mm_cmpeq_epi8(w, _mm_set1_epi8('"')),
+                                                    _mm_cmpeq_epi8(w, _mm_set1_epi8('\\'))));
+        if (to)
+            _mm_storeu_si128((__m128i *)(void *)(to + i), w);
+        int mask = _mm_movemask_epi8(special);
+        if (mask)
+            return i + (size_t)__builtin_ctz((unsigned)mask);
+    }
+#endif
+    for (; n - i >= 8; i += 8) {
+        uint64_t w;
+        memcpy(&w, p + i, 8);
+        if (json_text_any_special(w))
+            break;
+        if (to)
+            memcpy(to + i, &w, 8);
+    }
+    for (; i < n && json_text_plain((unsigned char)p[i]); i++) {
+        if (to)
+            to[i] = p[i];
+    }
+    return i;
+}
+
+static inline bool json_text_in_range(char c, unsigned from, unsigned to)
+{
+    return (unsigned char)c >= from && (unsigned char)c <= to;
+}
+
+/* The length (1..4) of the well-formed UTF-8 sequence at p, or 0: Unicode 15, table 3-7. */
+static inline size_t json_text_utf8(const char *p, size_t n)
+{
+    unsigned char c = (unsigned char)p[0];
+
+    if (c < 0x80)
+        return 1;
+    if (c < 0xe0)
+        return c >= 0xc2 && n >= 2 && json_text_in_range(p[1], 0x80, 0xbf) ? 2 : 0;
+    if (n < 3 || c > 0xf4 || !json_text_in_range(p[2], 0x80, 0xbf))
+        return 0;
+    if (c < 0xf0) {
+        /* No overlong forms, no surrogates. */
+        return json_text_in_range(p[1], c == 0xe0 ? 0xa0 : 0x80, c == 0xed ? 0x9f : 0xbf) ? 3 : 0;
+    }
+    /* No overlong forms, nothing over U+10FFFF. */
+    return n >= 4 && json_text_in_range(p[1], c == 0xf0 ? 0x90 : 0x80, c == 0xf4 ? 0x8f : 0xbf) &&
+                   json_text_in_range(p[3], 0x80, 0xbf)
+               ? 4
+               : 0;
+}
+
+#endif

@@ -1,0 +1,210 @@
+/* positions_file.c - positions as text in two generations: see positions.h for the form's rules. */
+#include "agent/positions.h"
+#include "agent/state_dir.h"
+#include "parsers/base/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+static const char *const files[2] = {"positions.a", "positions.b"};
+
+/* ---- writing ---------------------------------------------------------------------------------- */
+
+static void put_entry(struct buf *out, const struct position *e)
+{
+    buf_lit(out, "entry ");
+    buf_printf(out, "%016" PRIx64 " ", e->key);
+    buf_put_hex(out, e->stream.b, sizeof(e->stream.b));
+    buf_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 " %" PRIi64 " ", e->dev, e->ino, e->seam_at, e->seam_hash, e->seen_ms);
+    intervals_write(&e->safe, out);
+    buf_putc(out, ' ');
+    json_put_string(out, str_of(e->path));
+    buf_putc(out, '\n');
+}
+
+int positions_encode(struct positions *p, int64_t now_ms, struct buf *out)
+{
+    p->generation++;
+    buf_printf(out, "logferry-positions %d\ngeneration %" PRIu64 "\nsaved %" PRIi64 "\nspool-next %" PRIu64 "\n",
+               POSITIONS_VERSION, p->generation, now_ms, p->spool_next);
+    for (size_t i = 0; i < p->n_spooled; i++) {
+        if (!p->spooled[i].done.n)
+            continue;
+        buf_lit(out, "spool-done ");
+        json_put_string(out, str_of(p->spooled[i].name));
+        buf_putc(out, ' ');
+        intervals_write(&p->spooled[i].done, out);
+        buf_putc(out, '\n');
+    }
+    for (size_t i = 0; i < p->n; i++)
+        put_entry(out, p->v[i]);
+    uint32_t crc = hash_crc32(0, buf_str(out));
+    buf_printf(out, "crc %08" PRIx32 "\n", crc);
+    return out->failed ? -1 : 0;
+}
+
+int positions_store(int dir_fd, uint64_t generation, struct str text)
+{
+    static const struct write_points points = {"positions.before_write", "positions.write", "positions.after_write",
+                                               "positions.after_fsync", "positions.after_rename"};
+    return state_write_file(dir_fd, files[generation % 2], text, STR_NONE, &points);
+}
+
+/* ---- reading ---------------------------------------------------------------------------------- */
+
+static struct str next_token(struct str *s, char until)
+{
+    ptrdiff_t i = str_chr(*s, until, 0);
+    struct str token = i < 0 ? *s : str_slice(*s, 0, (size_t)i);
+    *s = i < 0 ? str_slice(*s, s->n, s->n) : str_slice(*s, (size_t)i + 1, s->n);
+    return token;
+}
+
+static bool next_u64(struct str *s, uint64_t *out)
+{
+    return str_to_u64(next_token(s, ' '), UINT64_MAX, out);
+}
+
+/* A JSON string, NUL-terminated in `scratch`. */
+static const char *unquote(struct str text, struct buf *scratch)
+{
+    struct json_reader r;
+    struct buf escapes;
+    buf_reset(scratch);
+    buf_init(&escapes, text.n + 64);
+    json_reader_init(&r, text, &escapes);
+    if (json_next(&r) == JSON_STRING)
+        buf_put_str(scratch, r.text);
+    else
+        scratch->failed = true;
+    buf_release(&escapes);
+    return buf_cstr(scratch);
+}
+
+static int read_entry(struct positions *p, struct str line, struct buf *scratch)
+{
+    struct hash128 stream;
+    uint64_t key, dev, ino, seam_at, seam_hash, seen;
+    if (!str_to_hex64(next_token(&line, ' '), &key) || !hash128_parse(next_token(&line, ' '), &stream) || !next_u64(&line, &dev) ||
+        !next_u64(&line, &ino) || !next_u64(&line, &seam_at) || !str_to_hex64(next_token(&line, ' '), &seam_hash) || !next_u64(&line, &seen))
+        return -1;
+    struct str safe = next_token(&line, ' ');
+    const char *path = unquote(line, scratch);
+    struct position *e = path ? positions_add(p, stream, dev, ino, path) : NULL;
+    if (!e)
+        return -1;
+    e->key = key;
+    e->seam_at = seam_at;
+    e->seam_hash = seam_hash;
+    e->seen_ms = (int64_t)seen;
+    return intervals_read(&e->safe, safe);
+}
+
+static int read_spooled(struct positions *p, struct str line, struct buf *scratch)
+{
+    ptrdiff_t space = str_rchr(line, ' ');
+    if (space < 0)
+        return -1;
+    const char *name = unquote(str_slice(line, 0, (size_t)space), scratch);
+    struct intervals *done = name ? positions_spooled(p, str_of(name)) : NULL;
+    return done ? intervals_read(done, str_slice(line, (size_t)space + 1, line.n)) : -1;
+}
+
+static int read_line(struct positions *p, struct str line, struct buf *scratch)
+{
+    uint64_t saved;
+    struct str word = next_token(&line, ' ');
+    if (str_eq(word, STR("entry")))
+        return read_entry(p, line, scratch);
+    if (str_eq(word, STR("spool-done")))
+        return read_spooled(p, line, scratch);
+    if (str_eq(word, STR("generation")))
+        return str_to_u64(line, UINT64_MAX - 1, &p->generation) ? 0 : -1;
+    if (str_eq(word, STR("spool-next")))
+        return str_to_u64(line, UINT64_MAX - 1, &p->spool_next) ? 0 : -1;
+    if (!str_eq(word, STR("saved")) || !str_to_u64(line, INT64_MAX, &saved))
+        return -1;
+    p->saved_ms = (int64_t)saved;
+    return 0;
+}
+
+/* The text without its CRC line, when that is right. */
+static bool check_crc(struct str *text)
+{
+    const size_t n = sizeof("crc 00000000\n") - 1;
+    uint64_t crc;
+    if (text->n < n)
+        return false;
+    struct str tail = str_slice(*text, text->n - n, text->n);
+    if (!str_starts(tail, STR("crc ")) || tail.p[n - 1] != '\n' || !str_to_hex64(str_slice(tail, 4, n - 1), &crc))
+        return false;
+    *text = str_slice(*text, 0, text->n - n);
+    return hash_crc32(0, *text) == crc;
+}
+
+enum read_result { READ_OK, READ_NONE, READ_DAMAGED, READ_NEWER };
+
+static enum read_result read_text(struct positions *p, struct str text)
+{
+    struct buf scratch;
+    uint64_t version;
+    int rc = 0;
+    if (!check_crc(&text))
+        return READ_DAMAGED;
+    struct str first = next_token(&text, '\n');
+    if (!str_eq(next_token(&first, ' '), STR("logferry-positions")) || !str_to_u64(first, UINT32_MAX, &version))
+        return READ_DAMAGED;
+    if (version != POSITIONS_VERSION)
+        return READ_NEWER;
+    buf_init(&scratch, 64u << 10);
+    while (text.n && !rc)
+        rc = read_line(p, next_token(&text, '\n'), &scratch);
+    buf_release(&scratch);
+    return rc ? READ_DAMAGED : READ_OK;
+}
+
+static enum read_result read_one(struct positions *p, int dir_fd, const char *name, const char **error)
+{
+    struct buf text;
+    enum read_result result = READ_DAMAGED;
+    buf_init(&text, POSITIONS_MAX_BYTES);
+    int rc = state_read_file(dir_fd, name, &text);
+    *error = "is damaged";
+    if (!rc)
+        result = read_text(p, buf_str(&text));
+    else if (rc == ENOENT)
+        result = READ_NONE;
+    else
+        *error = strerror(rc);
+    if (result == READ_NEWER)
+        *error = "was written by a newer logferry";
+    buf_release(&text);
+    return result;
+}
+
+int positions_load(struct positions *p, int dir_fd, const char *dir, struct buf *why)
+{
+    struct positions generation[2] = {{0}, {0}};
+    enum read_result result[2];
+    const char *error[2];
+    *p = (struct positions){0};
+    for (int i = 0; i < 2; i++)
+        result[i] = read_one(&generation[i], dir_fd, files[i], &error[i]);
+    int best = result[0] == READ_OK ? 0 : 1;
+    if (result[0] == READ_OK && result[1] == READ_OK && generation[1].generation > generation[0].generation)
+        best = 1;
+    if (result[best] == READ_OK) {
+        *p = generation[best];
+        positions_release(&generation[!best]);
+        return 1;
+    }
+    positions_release(&generation[0]);
+    positions_release(&generation[1]);
+    if (result[0] == READ_NONE && result[1] == READ_NONE)
+        return 0;
+    int bad = result[0] == READ_NONE ? 1 : 0;
+    buf_printf(why, "%s/%s %s, and there is no other generation; move both away to read all sources again (the server drops what it has)",
+               dir, files[bad], error[bad]);
+    return -1;
+}

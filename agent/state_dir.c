@@ -1,0 +1,181 @@
+/* state_dir.c - see state_dir.h. */
+#include "agent/state_dir.h"
+
+#include "config/exit_codes.h"
+#include "parsers/base/fault.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int make_parents(const char *path)
+{
+    char part[4096];
+    size_t n = strlen(path);
+    if (n >= sizeof(part))
+        return ENAMETOOLONG;
+    for (size_t i = 1; i <= n; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (mkdir(part, 0700) && errno != EEXIST)
+            return errno;
+    }
+    return 0;
+}
+
+static int refuse(struct buf *why, int *exit_code, const char *path, const char *what, const char *mend)
+{
+    *exit_code = EXIT_CANNOT_WRITE;
+    buf_printf(why, "state directory %s: %s; %s", path, what, mend);
+    return -1;
+}
+
+/* Who holds the lock, as he wrote it there. */
+static void read_holder(int fd, char *text, size_t n)
+{
+    ssize_t got = pread(fd, text, n - 1, 0);
+    text[got > 0 ? got : 0] = '\0';
+}
+
+static int take_lock(const char *path, int dir, struct buf *why, int *exit_code)
+{
+    char holder[64];
+    int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return refuse(why, exit_code, path, strerror(errno), "give --state-dir a directory that you may write");
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        read_holder(fd, holder, sizeof(holder));
+        close(fd);
+        *exit_code = EXIT_CANNOT_WRITE;
+        buf_printf(why, "state directory %s is in use by process %s; stop it, or give --state-dir another directory", path, holder);
+        return -1;
+    }
+    int n = snprintf(holder, sizeof(holder), "%ld", (long)getpid());
+    if (ftruncate(fd, 0) || pwrite(fd, holder, (size_t)n, 0) != n) {
+        /* a full disk: the lock holds all the same, only its label is missing */
+    }
+    return fd;
+}
+
+int state_dir_open(const char *path, int *dir_fd, int *lock_fd, struct buf *why, int *exit_code)
+{
+    int rc = make_parents(path);
+    if (rc)
+        return refuse(why, exit_code, path, strerror(rc), "make it, or give --state-dir a directory that you may write");
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return refuse(why, exit_code, path, strerror(errno), "give --state-dir a directory that you may write");
+    int lock = take_lock(path, dir, why, exit_code);
+    if (lock < 0) {
+        close(dir);
+        return -1;
+    }
+    *dir_fd = dir;
+    *lock_fd = lock;
+    return 0;
+}
+
+int state_dir_sub(int dir_fd, const char *name)
+{
+    if (mkdirat(dir_fd, name, 0700) && errno != EEXIST)
+        return -1;
+    return openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static int write_all(int fd, struct str s, const char *point)
+{
+    while (s.n) {
+        ssize_t n = fault_fails(point) ? -1 : write(fd, s.p, s.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno;
+        s = str_slice(s, (size_t)n, s.n);
+    }
+    return 0;
+}
+
+static int write_new(int fd, struct str head, struct str body, const struct write_points *points)
+{
+    int rc = write_all(fd, head, points->write);
+    if (!rc)
+        rc = write_all(fd, body, points->write);
+    fault_point(points->after_write);
+    if (!rc && fsync(fd))
+        rc = errno;
+    return rc;
+}
+
+int state_write_file(int dir_fd, const char *name, struct str head, struct str body, const struct write_points *points)
+{
+    char temporary[256];
+    int n = snprintf(temporary, sizeof(temporary), "%s.new", name);
+    if (n < 0 || (size_t)n >= sizeof(temporary))
+        return ENAMETOOLONG;
+    fault_point(points->before_write);
+    int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return errno;
+    int rc = write_new(fd, head, body, points);
+    if (close(fd) && !rc)
+        rc = errno;
+    fault_point(points->after_fsync);
+    if (!rc && renameat(dir_fd, temporary, dir_fd, name))
+        rc = errno;
+    if (rc) {
+        unlinkat(dir_fd, temporary, 0);
+        return rc;
+    }
+    fault_point(points->after_rename);
+    return fsync(dir_fd) ? errno : 0;
+}
+
+static int check_file(int fd, size_t max, size_t *size)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return errno;
+    if (!S_ISREG(st.st_mode))
+        return EINVAL;
+    if (st.st_uid != geteuid() && geteuid() != 0)
+        return EPERM;
+    if ((uint64_t)st.st_size > max)
+        return EFBIG;
+    *size = (size_t)st.st_size;
+    return 0;
+}
+
+int state_read_file(int dir_fd, const char *name, struct buf *out)
+{
+    size_t size, got = 0;
+    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return errno;
+    int rc = check_file(fd, out->max, &size);
+    char *p = rc ? NULL : buf_reserve(out, size);
+    if (!rc && !p)
+        rc = ENOMEM;
+    while (!rc && got < size) {
+        ssize_t n = read(fd, p + got, size - got);
+        if (n <= 0) {
+            rc = n < 0 ? errno : 0;
+            break;
+        }
+        got += (size_t)n;
+    }
+    out->n += got;
+    close(fd);
+    return rc;
+}
+
+int state_remove_file(int dir_fd, const char *name)
+{
+    if (unlinkat(dir_fd, name, 0) && errno != ENOENT)
+        return errno;
+    return fsync(dir_fd) ? errno : 0;
+}

@@ -109,8 +109,8 @@ struct store_job {
     /* results, valid in `done` */
     enum store_result result;
     uint64_t stored, duplicate;
-    struct buf answer; /* STORE_BATCH with STORE_OK or STORE_REPLAYED: the JSON text; released by
-                          the store when `done` returns, unless done has taken it (and zeroed it) */
+    struct buf answer; /* STORE_BATCH with STORE_OK or STORE_REPLAYED: the JSON text. The store's:
+                          it is released when `done` returns, so copy what is needed longer. */
 
     struct store_job *next; /* the store's */
 };

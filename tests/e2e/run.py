@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Runs the end-to-end tests: run.py [--bin DIR] [--jobs N] [--list] [NAME…]
+
+NAME selects by substring of file::function. Each test runs in a process and directory of its own,
+under a time limit; the directory of a test that failed is kept and named. The last line is
+"N passed, N failed"; the exit code is 1 when any failed.
+"""
+import argparse
+import importlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+LIMIT = 120  # seconds a test may take, times E2E_SCALE; a function's `limit` attribute overrides it
+
+
+def find_tests():
+    """[(name, module, function name)] in the order of the files."""
+    tests = []
+    for file in sorted(os.listdir(HERE)):
+        if file.startswith("test_") and file.endswith(".py"):
+            module = importlib.import_module(file[:-3])
+            for attribute, value in vars(module).items():
+                if attribute.startswith("test_") and callable(value):
+                    tests.append((f"{file[5:-3]}::{attribute[5:]}", file[:-3], attribute, value))
+    return tests
+
+
+def child(module, function, directory, bin_dir, seed):
+    """One test, in this process; 0 when every promise was kept."""
+    import harness
+    import proc
+    world = harness.World(directory, bin_dir, seed)
+    code = 1
+    try:
+        getattr(importlib.import_module(module), function)(world)
+        code = 0
+    except proc.Fail as e:
+        print(f"FAIL: {e}")
+    except Exception:  # a bug of the test is a failure as well, and shows where
+        traceback.print_exc(file=sys.stdout)
+    finally:
+        proc.end_everyone()
+        world.close()
+    for finding in proc.sanitizer_findings():
+        print(f"FAIL: sanitizer report in {finding}")
+        code = 1
+    sys.stdout.flush()
+    os._exit(code)  # threads of a sink may still hang in an answer
+
+
+class Running:
+    def __init__(self, test, options):
+        self.name, module, function, call = test
+        self.directory = tempfile.mkdtemp(prefix="lf-e2e-", dir=options.dir)
+        self.output = os.path.join(self.directory, "output")
+        argv = [sys.executable, os.path.join(HERE, "run.py"), "--child", module, function,
+                self.directory, "--bin", options.bin, "--seed", str(options.seed)]
+        with open(self.output, "wb") as out:
+            # A session of its own: whatever the test leaves behind ends with its process group.
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=subprocess.STDOUT, start_new_session=True)
+        self.began = time.monotonic()
+        self.limit = getattr(call, "limit", LIMIT) * max(1.0, float(os.environ.get("E2E_SCALE", "1")))
+        if os.environ.get("E2E_FULL") == "1":
+            self.limit *= 4
+
+    def finished(self):
+        """None while it runs; else (passed, text)."""
+        code = self.process.poll()
+        if code is None and time.monotonic() - self.began < self.limit:
+            return None
+        late = code is None
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+        with open(self.output, encoding="utf-8", errors="replace") as f:
+            text = f.read()
+        if late:
+            text += f"FAIL: took longer than {self.limit:.0f} s\n"
+        passed = code == 0 and not late
+        if passed:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        return passed, text
+
+
+def report(test, passed, text):
+    seconds = time.monotonic() - test.began
+    print(f"{'ok  ' if passed else 'FAIL'} {test.name} ({seconds:.1f} s)")
+    if not passed:
+        print("     | " + text.strip().replace("\n", "\n     | "))
+        print(f"     | kept: {test.directory}")
+    elif text.strip():
+        print("     " + text.strip().splitlines()[-1])
+    sys.stdout.flush()
+
+
+def run_all(tests, options):
+    waiting, running, passed, failed = list(tests), [], 0, []
+    while waiting or running:
+        while waiting and len(running) < options.jobs:
+            running.append(Running(waiting.pop(0), options))
+        for test in list(running):
+            result = test.finished()
+            if result:
+                running.remove(test)
+                report(test, *result)
+                passed += result[0]
+                failed += [] if result[0] else [test.name]
+        time.sleep(0.02)
+    for name in failed:
+        print(f"failed: {name}")
+    print(f"{passed} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description="end-to-end tests")
+    parser.add_argument("names", nargs="*", help="substrings of file::function")
+    parser.add_argument("--bin", default=os.path.join(HERE, "../../build/san"), help="where the programs are")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("E2E_SEED", "0")))
+    parser.add_argument("--dir", help="where the tests' directories go; default: a new one in TMPDIR")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    options.bin = os.path.abspath(options.bin)
+    if options.child:
+        child(*options.child, options.bin, options.seed)
+    tests = [t for t in find_tests() if not options.names or any(n in t[0] for n in options.names)]
+    if options.list:
+        print("\n".join(t[0] for t in tests))
+        return 0
+    for program in ("logferry", "logferry-server"):
+        if not os.access(os.path.join(options.bin, program), os.X_OK):
+            print(f"run.py: {options.bin}/{program} is not there; build it first (make SAN=1 BUILD=…)",
+                  file=sys.stderr)
+            return 69
+    if not tests:
+        print("run.py: no test of that name; --list shows them", file=sys.stderr)
+        return 64
+    options.seed = options.seed or random.SystemRandom().randrange(1, 10**6)
+    print(f"e2e: {len(tests)} tests, {options.jobs} at a time, E2E_SEED={options.seed}")
+    return run_all(tests, options)
+
+
+if __name__ == "__main__":
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    # A finding must end the program with a code that no clean exit has.
+    os.environ.setdefault("ASAN_OPTIONS", "exitcode=99:abort_on_error=0")
+    os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    os.environ["TZ"] = "UTC"
+    os.environ["LC_ALL"] = "C"
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+        os.environ.pop(name, None)
+    sys.exit(main())

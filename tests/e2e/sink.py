@@ -1,0 +1,175 @@
+"""An ingest server without deduplication: it appends every record of every batch it acknowledges.
+
+The real server's deduplication would hide an agent that sends everything again; this one shows it.
+It can be told to misbehave, for all sites or for one.
+"""
+import gzip
+import json
+import socket
+import struct
+import subprocess
+import threading
+import time
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SITES = ("example.com",)
+BATCH = "/api/ingest/server/batch"
+
+
+def decoded(body, encoding):
+    if encoding == "gzip":
+        return gzip.decompress(body)
+    if encoding == "zstd":
+        return subprocess.run(["zstd", "-dcq"], input=body, capture_output=True, check=True).stdout
+    return body
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, status, body=b"", content="text/plain; charset=utf-8", headers=()):
+        self.send_response(status)
+        self.send_header("Content-Type", content)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def json(self, value):
+        self.answer(200, (json.dumps(value) + "\n").encode(), "application/json")
+
+    def reset(self):
+        """A TCP reset instead of an answer."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    def misbehave(self, mood):
+        """True when `mood` says it all."""
+        if isinstance(mood, int):
+            text = {401: b"Unauthorized\n", 404: b"404 page not found\n"}.get(mood, b"not now\n")
+            self.answer(mood, text)
+        elif mood == "garbage":
+            self.answer(200, b"\x00\xff{{{ not an answer", "application/json")
+        elif mood == "wrong_id":
+            self.json({"batch": str(uuid.uuid4()), "stored": 0, "duplicate": 0, "excluded": 0,
+                       "rejected": []})
+        elif mood == "reset":
+            self.reset()
+        elif mood == "silent":
+            self.server.sink.released.wait(60)
+            self.close_connection = True
+        else:
+            return False
+        return True
+
+    def do_GET(self):
+        sink = self.server.sink
+        sink.requests.append((time.monotonic(), "GET", self.path))
+        mood = sink.mood
+        if mood != "reset_after" and self.misbehave(mood):
+            return
+        if self.path == "/api/sites":
+            self.json([{"id": str(uuid.uuid5(uuid.NAMESPACE_DNS, s)),
+                        "user_id": str(uuid.UUID(int=1)), "domain": s, "data_retention_days": 365,
+                        "created_at": "2026-01-01T00:00:00Z"} for s in sink.sites])
+        elif self.path == "/api/ingest/server/capabilities":
+            self.json(sink.capabilities)
+        else:
+            self.answer(404, b"404 page not found\n")
+
+    def do_POST(self):
+        sink = self.server.sink
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        mood = sink.mood
+        sink.requests.append((time.monotonic(), "POST", self.path))
+        if self.path != BATCH:
+            self.answer(404, b"404 page not found\n")
+            return
+        if mood != "reset_after" and self.misbehave(mood):
+            return
+        try:
+            lines = decoded(body, self.headers.get("Content-Encoding")).splitlines()
+            header = json.loads(lines[0])
+            records = [json.loads(line) for line in lines[1:]]
+        except (ValueError, IndexError, subprocess.CalledProcessError, OSError):
+            sink.broken.append(body[:200])
+            self.answer(400, b"Bad request body\n")
+            return
+        rejected = sink.take(header, records)
+        if mood == "reset_after":  # acknowledged in the sink's eyes, never heard of by the agent
+            self.reset()
+            return
+        self.json({"batch": header["batch"], "stored": len(records) - len(rejected), "duplicate": 0,
+                   "excluded": 0, "rejected": rejected})
+
+
+class Sink:
+    """Listens on a port of the kernel's choice. `mood` is an HTTP status, or one of garbage,
+    wrong_id, reset, reset_after, silent; None answers as the server does."""
+
+    def __init__(self, sites=SITES, port=0):
+        self.sites = list(sites)
+        self.capabilities = {"version": "0.1.0", "batch": 1, "max_decoded_bytes": 32 << 20,
+                             "max_records": 10000}
+        self.mood = None
+        self.refused_sites = {}  # domain -> (status, error)
+        self.released = threading.Event()
+        self.lock = threading.Lock()
+        self.records = []   # (moment, batch id, record)
+        self.headers = []   # (moment, header)
+        self.requests = []  # (moment, method, path)
+        self.broken = []    # bodies that were no batch
+        self.listen(port)
+
+    def listen(self, port):
+        self.http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.http.daemon_threads = True
+        self.http.sink = self
+        self.port = self.http.server_address[1]
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def close(self):
+        self.released.set()
+        self.http.shutdown()
+        self.http.server_close()
+
+    def site_of(self, record):
+        if record.get("site"):
+            return record["site"]
+        host = record.get("hostname") or record.get("url", "").split("/")[2]
+        return host.removeprefix("www.")
+
+    def take(self, header, records):
+        now = time.monotonic()
+        rejected = []
+        with self.lock:
+            self.headers.append((now, header))
+            for at, record in enumerate(records):
+                status = self.refused_sites.get(self.site_of(record))
+                if status:
+                    rejected.append({"line": at + 2, "status": status[0], "error": status[1]})
+                else:
+                    self.records.append((now, header["batch"], record))
+        return rejected
+
+    def numbers(self):
+        """(kind, number) of every record, in order of arrival, repeats included."""
+        with self.lock:
+            return [(r["k"], number_of(r)) for _, _, r in self.records]
+
+
+def number_of(record):
+    """The number of the line that a record was made of."""
+    path = record.get("path") or record.get("url", "")
+    return int(path.rstrip("/").rsplit("/", 1)[1])

@@ -44,17 +44,30 @@ struct record {
 void record_write(struct buf *out, const struct record *r);
 
 /*
- * Fills r from a hit, borrowing. A pageview's URL is built in `url_scratch` (reset first): scheme,
- * host, path, query, with every byte that may not stand in a URL percent-encoded and a '%' without
- * two hex digits as %25, so that url and an AI fetch's path (built the same way) spell a page
- * alike. `host` and `scheme` are the defaults for hits without.
+ * Fills r from a hit that is not skipped, borrowing. A pageview's URL is built in `url_scratch`
+ * (reset first): scheme://host, path, query. An AI fetch's path is path and query built the same
+ * way in the same scratch, so that both kinds spell a page alike: unreserved bytes, sub-delims and
+ * : @ / ? as they are, valid %XX as it is, every other byte percent-encoded in upper case (a '%'
+ * without two hex digits as %25). There is no fragment.
+ *
+ * `host` and `scheme` are the defaults for hits without. A host with other bytes than [a-z0-9._:-]
+ * and brackets, or no host, leaves url and hostname missing; a path that does not begin with '/'
+ * leaves url and path missing; so does a url_scratch whose cap (three times the line, and the host,
+ * always suffices) is reached. Left for the caller: at, line_hash, site, session_id; user_agent is
+ * -1 with its text; verified is "unknown" for AI fetches.
  */
 void record_from_hit(struct record *r, const struct hit *hit, const struct verdict *v,
                      struct str host, struct str scheme, struct buf *url_scratch);
 
-/* Reads one line. False, with a static sentence in *why, when it is not a record: strict JSON, no
- * duplicate known key, no wrong type, kind known, h and at present. Slices borrow from `line` or
- * `scratch` (reset first). */
+/*
+ * Reads one line, with or without its '\n'. False, with a static sentence in *why, when it is not a
+ * record: strict JSON, no duplicate known key, no wrong type (null is one), kind known; k, at, h
+ * and timestamp present; at, response_ms and bytes_served 0 to INT64_MAX; status_code 0 to 999;
+ * verified one of its three words. Unknown keys are skipped. All of this is syntax: the caller
+ * checks that the index of the user agent is in the list, and what its site needs. Missing numbers
+ * are -1 (status_code) and HIT_NO_NUMBER. Slices borrow from `line` or `scratch` (reset first; a
+ * cap of the line's length always suffices). *r is written only on success.
+ */
 bool record_read(struct str line, struct record *r, struct buf *scratch, const char **why);
 
 struct batch_stream {
@@ -62,6 +75,9 @@ struct batch_stream {
     uint64_t from, to; /* positions: [from, to) */
     uint64_t lines, records;
     uint32_t skipped[REASON_COUNT];
+    /* Read: the sum of the reasons this program does not know (a newer agent's), saturating.
+     * Written as "other", which is no reason's name, so it survives being passed on. */
+    uint32_t skipped_other;
     struct str name; /* label; may be STR_NONE */
 };
 
@@ -76,10 +92,17 @@ struct batch_header {
     size_t n_user_agents;
 };
 
-/* Appends the header as one line and '\n'. */
+/* Appends the header as one line and '\n'. A put that fails appends nothing. */
 void batch_header_write(struct buf *out, const struct batch_header *h);
-/* Reads the header line. `streams` and `user_agents` are the caller's arrays, at least BATCH_MAX_*
- * long, already set in *h; the counts are filled. False with a static sentence in *why. */
+/*
+ * Reads the header line. `streams` and `user_agents` are the caller's arrays, at least BATCH_MAX_*
+ * long, already set in *h (what they hold after a failure is undefined); the counts are filled.
+ * False with a static sentence in *why: v other than 1, a missing or malformed batch (a UUID in
+ * lower case), agent, node or streams, a stream without id, from, to (from <= to <= INT64_MAX),
+ * lines or records, a duplicate known key, a wrong type, too many of anything. job may be null or
+ * missing; user_agents, skipped and name may be missing; unknown keys are skipped. Whether the
+ * counts balance is the caller's question. Slices borrow as record_read's do.
+ */
 bool batch_header_read(struct str line, struct batch_header *h, struct buf *scratch,
                        const char **why);
 

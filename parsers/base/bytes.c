@@ -160,11 +160,11 @@ char *buf_reserve(struct buf *b, size_t n)
     return p + b->n;
 }
 
-void buf_put(struct buf *b, const void *p, size_t n)
+void buf_put_growing(struct buf *b, const void *p, size_t n)
 {
     char *to = buf_reserve(b, n);
 
-    if (!to || n == 0)
+    if (!to)
         return;
     memcpy(to, p, n);
     b->n += n;

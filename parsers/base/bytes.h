@@ -93,7 +93,18 @@ static inline struct str buf_str(const struct buf *b)
 }
 /* Room for n more bytes at p + n, or NULL (and failed). The caller adds what it wrote to b->n. */
 char *buf_reserve(struct buf *b, size_t n);
-void buf_put(struct buf *b, const void *p, size_t n);
+void buf_put_growing(struct buf *b, const void *p, size_t n); /* buf_put's other half */
+static inline void buf_put(struct buf *b, const void *p, size_t n)
+{
+    if (n == 0)
+        return;
+    if (b->failed || n > b->cap - b->n) {
+        buf_put_growing(b, p, n);
+        return;
+    }
+    memcpy(b->p + b->n, p, n);
+    b->n += n;
+}
 static inline void buf_put_str(struct buf *b, struct str s)
 {
     buf_put(b, s.p, s.n);

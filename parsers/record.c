@@ -1,0 +1,280 @@
+/*
+ * record.c - the writing half of the wire form: hit to record, record and header to text.
+ * record_read.c is the other half. See record.h.
+ */
+#include "parsers/record.h"
+
+#include "parsers/base/time.h"
+
+/* ---- URLs --------------------------------------------------------------------------------- */
+
+/* RFC 3986: unreserved, sub-delims, and what else path and query hold as it is. */
+static const bool url_keeps[256] = {
+    ['!'] = true, ['$'] = true, ['&'] = true, ['\''] = true, ['('] = true, [')'] = true,
+    ['*'] = true, ['+'] = true, [','] = true, ['-'] = true,  ['.'] = true, ['/'] = true,
+    ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true,  ['4'] = true, ['5'] = true,
+    ['6'] = true, ['7'] = true, ['8'] = true, ['9'] = true,  [':'] = true, [';'] = true,
+    ['='] = true, ['?'] = true, ['@'] = true, ['A'] = true,  ['B'] = true, ['C'] = true,
+    ['D'] = true, ['E'] = true, ['F'] = true, ['G'] = true,  ['H'] = true, ['I'] = true,
+    ['J'] = true, ['K'] = true, ['L'] = true, ['M'] = true,  ['N'] = true, ['O'] = true,
+    ['P'] = true, ['Q'] = true, ['R'] = true, ['S'] = true,  ['T'] = true, ['U'] = true,
+    ['V'] = true, ['W'] = true, ['X'] = true, ['Y'] = true,  ['Z'] = true, ['_'] = true,
+    ['a'] = true, ['b'] = true, ['c'] = true, ['d'] = true,  ['e'] = true, ['f'] = true,
+    ['g'] = true, ['h'] = true, ['i'] = true, ['j'] = true,  ['k'] = true, ['l'] = true,
+    ['m'] = true, ['n'] = true, ['o'] = true, ['p'] = true,  ['q'] = true, ['r'] = true,
+    ['s'] = true, ['t'] = true, ['u'] = true, ['v'] = true,  ['w'] = true, ['x'] = true,
+    ['y'] = true, ['z'] = true, ['~'] = true,
+};
+
+static bool is_percent_triplet(struct str s, size_t at)
+{
+    return s.p[at] == '%' && s.n - at >= 3 && hex_value(s.p[at + 1]) >= 0 &&
+           hex_value(s.p[at + 2]) >= 0;
+}
+
+static void put_encoded(struct buf *out, struct str s)
+{
+    static const char digit[] = "0123456789ABCDEF";
+
+    for (size_t at = 0; at < s.n;) {
+        size_t run = at;
+        while (run < s.n && url_keeps[(unsigned char)s.p[run]])
+            run++;
+        buf_put(out, s.p + at, run - at);
+        at = run;
+        if (at == s.n)
+            break;
+        if (is_percent_triplet(s, at)) {
+            buf_put(out, s.p + at, 3);
+            at += 3;
+            continue;
+        }
+        unsigned char c = (unsigned char)s.p[at++];
+        char triplet[3] = {'%', digit[c >> 4], digit[c & 15]};
+        buf_put(out, triplet, sizeof(triplet));
+    }
+}
+
+static bool host_is_clean(struct str host)
+{
+    for (size_t i = 0; i < host.n; i++) {
+        char c = host.p[i];
+        bool upper = c >= 'A' && c <= 'Z';
+        if (upper || !(ascii_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' ||
+                       c == ']'))
+            return false;
+    }
+    return host.n > 0;
+}
+
+/* Path and query as one text, behind what `out` holds already. */
+static void put_target(struct buf *out, const struct hit *hit)
+{
+    put_encoded(out, hit->path);
+    if (str_is_set(hit->query)) {
+        buf_putc(out, '?');
+        put_encoded(out, hit->query);
+    }
+}
+
+static struct str build_url(const struct hit *hit, struct str scheme, struct str host,
+                            struct buf *scratch)
+{
+    if (!str_is_set(scheme) || !str_is_set(host))
+        return STR_NONE;
+    buf_put_str(scratch, scheme);
+    buf_lit(scratch, "://");
+    buf_put_str(scratch, host);
+    put_target(scratch, hit);
+    return scratch->failed ? STR_NONE : buf_str(scratch);
+}
+
+static struct str build_path(const struct hit *hit, struct buf *scratch)
+{
+    put_target(scratch, hit);
+    return scratch->failed ? STR_NONE : buf_str(scratch);
+}
+
+void record_from_hit(struct record *r, const struct hit *hit, const struct verdict *v,
+                     struct str host, struct str scheme, struct buf *url_scratch)
+{
+    bool has_path = hit->path.n > 0 && hit->path.p[0] == '/';
+
+    if (str_is_set(hit->host))
+        host = hit->host;
+    if (!host_is_clean(host))
+        host = STR_NONE;
+    if (str_is_set(hit->scheme))
+        scheme = hit->scheme;
+    buf_reset(url_scratch);
+    *r = (struct record){
+        .kind = v->kind == VERDICT_AI_FETCH ? RECORD_AI_FETCH : RECORD_PAGEVIEW,
+        .time_ms = hit->time_ms,
+        .user_agent = -1,
+        .user_agent_text = hit->user_agent,
+        .status_code = -1,
+        .response_ms = HIT_NO_NUMBER,
+        .bytes_served = HIT_NO_NUMBER,
+    };
+    if (r->kind == RECORD_PAGEVIEW) {
+        r->url = has_path ? build_url(hit, scheme, host, url_scratch) : STR_NONE;
+        r->visitor_ip = hit->client_ip;
+        r->referrer = hit->referrer;
+        return;
+    }
+    r->hostname = host;
+    r->path = has_path ? build_path(hit, url_scratch) : STR_NONE;
+    r->content_type = hit->content_type;
+    r->status_code = hit->status;
+    r->response_ms = hit->duration_ms;
+    r->bytes_served = hit->bytes;
+    r->verified = STR("unknown");
+}
+
+/* ---- text --------------------------------------------------------------------------------- */
+
+/* `,"name":` must be a literal: the key is copied with the comma before it. */
+#define PUT_TEXT(out, key, value)                                                                  \
+    do {                                                                                           \
+        if (str_is_set(value)) {                                                                   \
+            buf_lit(out, ",\"" key "\":");                                                         \
+            json_put_string(out, value);                                                           \
+        }                                                                                          \
+    } while (0)
+
+#define PUT_COUNT(out, key, value)                                                                 \
+    do {                                                                                           \
+        if ((value) >= 0) {                                                                        \
+            buf_lit(out, ",\"" key "\":");                                                         \
+            buf_put_u64(out, (uint64_t)(value));                                                   \
+        }                                                                                          \
+    } while (0)
+
+static void put_user_agent(struct buf *out, const struct record *r)
+{
+    PUT_COUNT(out, "user_agent", r->user_agent);
+    if (r->user_agent < 0)
+        PUT_TEXT(out, "user_agent", r->user_agent_text);
+}
+
+static void put_timestamp(struct buf *out, int64_t time_ms)
+{
+    buf_lit(out, ",\"timestamp\":\"");
+    time_put_rfc3339(out, time_ms);
+    buf_putc(out, '"');
+}
+
+static void put_identity(struct buf *out, const struct record *r)
+{
+    unsigned char h[4] = {(unsigned char)(r->line_hash >> 24), (unsigned char)(r->line_hash >> 16),
+                          (unsigned char)(r->line_hash >> 8), (unsigned char)r->line_hash};
+
+    buf_put_u64(out, r->at);
+    buf_lit(out, ",\"h\":\"");
+    buf_put_hex(out, h, sizeof(h));
+    buf_putc(out, '"');
+    PUT_TEXT(out, "site", r->site);
+}
+
+static void put_pageview(struct buf *out, const struct record *r)
+{
+    buf_lit(out, "{\"k\":\"pageview\",\"at\":");
+    put_identity(out, r);
+    PUT_TEXT(out, "url", r->url);
+    put_timestamp(out, r->time_ms);
+    PUT_TEXT(out, "visitor_ip", r->visitor_ip);
+    put_user_agent(out, r);
+    PUT_TEXT(out, "referrer", r->referrer);
+    PUT_TEXT(out, "session_id", r->session_id);
+}
+
+static void put_ai_fetch(struct buf *out, const struct record *r)
+{
+    buf_lit(out, "{\"k\":\"ai_fetch\",\"at\":");
+    put_identity(out, r);
+    PUT_TEXT(out, "hostname", r->hostname);
+    PUT_TEXT(out, "path", r->path);
+    PUT_COUNT(out, "status_code", r->status_code);
+    PUT_TEXT(out, "content_type", r->content_type);
+    PUT_COUNT(out, "response_ms", r->response_ms);
+    PUT_COUNT(out, "bytes_served", r->bytes_served);
+    put_user_agent(out, r);
+    put_timestamp(out, r->time_ms);
+    PUT_TEXT(out, "verified", r->verified);
+}
+
+void record_write(struct buf *out, const struct record *r)
+{
+    size_t start = out->n;
+
+    if (r->kind == RECORD_PAGEVIEW)
+        put_pageview(out, r);
+    else
+        put_ai_fetch(out, r);
+    buf_lit(out, "}\n");
+    if (out->failed)
+        out->n = start;
+}
+
+static void put_skip(struct buf *out, bool *first, struct str reason, uint32_t count)
+{
+    if (count == 0)
+        return;
+    if (!*first)
+        buf_putc(out, ',');
+    *first = false;
+    json_put_string(out, reason);
+    buf_putc(out, ':');
+    buf_put_u64(out, count);
+}
+
+static void put_stream(struct buf *out, const struct batch_stream *s)
+{
+    bool first = true;
+
+    buf_lit(out, "{\"id\":\"");
+    buf_put_hex(out, s->id.b, sizeof(s->id.b));
+    buf_lit(out, "\",\"from\":");
+    buf_put_u64(out, s->from);
+    buf_lit(out, ",\"to\":");
+    buf_put_u64(out, s->to);
+    buf_lit(out, ",\"lines\":");
+    buf_put_u64(out, s->lines);
+    buf_lit(out, ",\"records\":");
+    buf_put_u64(out, s->records);
+    buf_lit(out, ",\"skipped\":{");
+    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++)
+        put_skip(out, &first, str_of(reason_name((enum reason)i)), s->skipped[i]);
+    put_skip(out, &first, STR("other"), s->skipped_other);
+    buf_putc(out, '}');
+    PUT_TEXT(out, "name", s->name);
+    buf_putc(out, '}');
+}
+
+void batch_header_write(struct buf *out, const struct batch_header *h)
+{
+    size_t start = out->n;
+
+    buf_lit(out, "{\"v\":");
+    buf_put_u64(out, RECORD_WIRE_VERSION);
+    PUT_TEXT(out, "batch", h->batch);
+    PUT_TEXT(out, "agent", h->agent);
+    PUT_TEXT(out, "node", h->node);
+    buf_lit(out, ",\"job\":");
+    json_put_string(out, h->job);
+    buf_lit(out, ",\"streams\":[");
+    for (size_t i = 0; i < h->n_streams; i++) {
+        if (i > 0)
+            buf_putc(out, ',');
+        put_stream(out, &h->streams[i]);
+    }
+    buf_lit(out, "],\"user_agents\":[");
+    for (size_t i = 0; i < h->n_user_agents; i++) {
+        if (i > 0)
+            buf_putc(out, ',');
+        json_put_string(out, h->user_agents[i]);
+    }
+    buf_lit(out, "]}\n");
+    if (out->failed)
+        out->n = start;
+}

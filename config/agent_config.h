@@ -1,8 +1,8 @@
 /*
  * agent_config.h - /etc/logferry/logferry.yaml as typed, read-only structs.
  *
- * The whole configuration is one owner: agent_config_free releases everything, and every slice in here lives
- * until then. Syntax and meaning of each key: docs/configuration.md.
+ * The whole configuration is one owner: agent_config_free releases everything, and every slice in
+ * here lives until then. Syntax and meaning of each key: docs/configuration.md.
  */
 #ifndef LOGFERRY_CONFIG_AGENT_CONFIG_H
 #define LOGFERRY_CONFIG_AGENT_CONFIG_H
@@ -22,7 +22,7 @@ struct destination_config {
     struct str proxy;      /* STR_NONE: none, whatever the environment says */
     struct str ca_file;    /* STR_NONE: the system's */
     unsigned send;         /* enum send_kinds */
-    bool local;            /* loopback or a unix socket: plain http allowed, bodies not compressed */
+    bool local; /* loopback or a unix socket: plain http allowed, bodies not compressed */
 };
 
 struct site_config {
@@ -60,23 +60,26 @@ struct agent_config {
         uint64_t spool_bytes, dead_bytes, max_age_ms;
         enum when_full when_full;
     } limits;
-    struct str state_dir;   /* default $STATE_DIRECTORY, else /var/lib/logferry */
-    unsigned workers;       /* default: the number of CPUs, at most 4 */
+    struct str state_dir;       /* default $STATE_DIRECTORY, else /var/lib/logferry */
+    unsigned workers;           /* default: the number of CPUs, at most 4 */
     struct config_arena *arena; /* owner of all text */
 };
 
 /* Reads and checks a file. NULL on failure; then `error` holds every problem found, one a line, as
- * "file:line:col: what is wrong; what was expected; how to mend". A missing `path` is such a problem. */
+ * "file:line:col: what is wrong; what was expected; how to mend". A missing `path` is such a
+ * problem. */
 struct agent_config *agent_config_load(const char *path, struct buf *error);
 /* The same from text; `name` stands for the file in messages. */
 struct agent_config *agent_config_parse(struct str text, const char *name, struct buf *error);
 void agent_config_free(struct agent_config *c); /* accepts NULL */
 /* The defaults as YAML, for `check --print-defaults`. */
 void agent_config_print_defaults(struct buf *out);
-/* Checks a destination's URL as the file's would be (for --output URL): https, or loopback, or unix:/path. False: why. */
+/* Checks a destination's URL as the file's would be (for --output URL): https, or loopback, or
+ * unix:/path. False: why. */
 bool destination_url_check(struct str url, bool *local, const char **why);
-/* Reads a token file: one line, 8..512 printable bytes, refused when the group may write or others may read it, unless
- * it lies in $CREDENTIALS_DIRECTORY. The token is appended to `out`; false, with one sentence in `why`, otherwise. */
+/* Reads a token file: one line, 8..512 printable bytes, refused when the group may write or others
+ * may read it, unless it lies in $CREDENTIALS_DIRECTORY. The token is appended to `out`; false,
+ * with one sentence in `why`, otherwise. */
 bool token_file_read(const char *path, struct buf *out, struct buf *why);
 
 #endif

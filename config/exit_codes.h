@@ -1,4 +1,5 @@
-/* exit_codes.h - what both programs end with; the numbers of sysexits.h, under names that say what they mean here. */
+/* exit_codes.h - what both programs end with; the numbers of sysexits.h, under names that say what
+ * they mean here. */
 #ifndef LOGFERRY_CONFIG_EXIT_CODES_H
 #define LOGFERRY_CONFIG_EXIT_CODES_H
 

@@ -1,8 +1,8 @@
 /*
  * server_config.h - /etc/logferry/logferry-server.yaml as typed, read-only structs.
  *
- * One owner, as in agent_config.h: server_config_free releases everything, every slice in here lives until
- * then and has a NUL behind it. Syntax and meaning of each key: docs/configuration.md.
+ * One owner, as in agent_config.h: server_config_free releases everything, every slice in here
+ * lives until then and has a NUL behind it. Syntax and meaning of each key: docs/configuration.md.
  */
 #ifndef LOGFERRY_CONFIG_SERVER_CONFIG_H
 #define LOGFERRY_CONFIG_SERVER_CONFIG_H
@@ -15,10 +15,12 @@ struct server_listen {
     struct str socket;  /* path of a unix socket; STR_NONE: the address below */
     struct str address; /* numeric, without brackets: "127.0.0.1", "::1"; STR_NONE with `socket` */
     uint16_t port;      /* 0: the kernel chooses */
-    bool loopback;      /* `socket`, or an address of this machine only; false deserves a warning: no TLS here */
+    bool loopback; /* `socket`, or an address of this machine only; false deserves a warning: no TLS
+                      here */
 };
 
-/* A bucket for each client address, full at first: `burst` requests at once, `rate` a second after that. */
+/* A bucket for each client address, full at first: `burst` requests at once, `rate` a second after
+ * that. */
 struct server_rate {
     uint32_t rate; /* 0: no limit */
     uint32_t burst;
@@ -48,7 +50,8 @@ struct server_config {
     struct config_arena *arena; /* owner of all text */
 };
 
-/* Reads and checks a file. NULL on failure; then `error` holds every problem found, as agent_config_load's. */
+/* Reads and checks a file. NULL on failure; then `error` holds every problem found, as
+ * agent_config_load's. */
 struct server_config *server_config_load(const char *path, struct buf *error);
 /* The same from text; `name` stands for the file in messages. Empty text gives the defaults. */
 struct server_config *server_config_parse(struct str text, const char *name, struct buf *error);

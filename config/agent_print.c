@@ -1,0 +1,55 @@
+/* agent_print.c - the defaults of logferry.yaml, as YAML that can be pasted. */
+#include "config/agent_config.h"
+
+static bool is_plain(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (!ascii_alnum(s.p[i]) && s.p[i] != '_' && s.p[i] != '/' && s.p[i] != '.')
+            return false;
+    }
+    return s.n > 0;
+}
+
+static void put_text(struct buf *out, struct str s)
+{
+    if (is_plain(s)) {
+        buf_put_str(out, s);
+        return;
+    }
+    buf_putc(out, '\'');
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '\'')
+            buf_putc(out, '\'');
+        buf_putc(out, s.p[i]);
+    }
+    buf_putc(out, '\'');
+}
+
+static void put_texts(struct buf *out, const char *key, const struct str_set *set)
+{
+    buf_printf(out, "  %s: [", key);
+    for (size_t i = 0; i < set->n; i++) {
+        if (i > 0)
+            buf_lit(out, ", ");
+        put_text(out, set->items[i]);
+    }
+    buf_lit(out, "]\n");
+}
+
+void agent_config_print_defaults(struct buf *out)
+{
+    struct judge_rules r;
+
+    judge_rules_defaults(&r);
+    buf_lit(out, "pages:\n");
+    put_texts(out, "methods", &r.methods);
+    buf_lit(out, "  statuses: [");
+    for (size_t i = 0; i < r.n_statuses; i++)
+        buf_printf(out, "%s%d", i > 0 ? ", " : "", r.statuses[i]);
+    buf_lit(out, "]\n");
+    put_texts(out, "drop_query", &r.drop_query);
+    put_texts(out, "not_pages", &r.not_pages);
+    buf_lit(out, "exclude: {ip: [], path: [], user_agent: []}\n"
+                 "limits: {spool: 1GiB, dead: 64MiB, max_age: 7d, when_full: block}\n"
+                 "ai: {search_engines: false}\n");
+}

@@ -1,0 +1,88 @@
+/* agent_rules.c - `exclude` and `pages`: what the page rule of parsers/verdict.h is given. */
+#include "config/agent_sections.h"
+
+#include "config/arena.h"
+#include "config/fields.h"
+
+static void read_exclude(struct config_errors *e, const struct yaml_item *map,
+                         struct judge_rules *r)
+{
+    static const struct field_key keys[] = {{"ip", false}, {"path", false}, {"user_agent", false}};
+    static const struct field_hint hint = {"a list of texts within user agents", "[our-synthetic]"};
+
+    if (!field_map(e, map, keys, COUNT_OF(keys)))
+        return;
+    field_cidrs(e, map, "ip", &r->exclude_ip, &r->n_exclude_ip);
+    field_path_prefixes(e, map, "path", &r->exclude_path);
+    field_texts(e, map, "user_agent", hint, &r->exclude_user_agent);
+}
+
+static bool is_method(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((s.p[i] < 'A' || s.p[i] > 'Z') && s.p[i] != '-')
+            return false;
+    }
+    return s.n <= 32;
+}
+
+static void read_methods(struct config_errors *e, const struct yaml_item *map,
+                         struct judge_rules *r)
+{
+    static const struct field_hint hint = {"a list of methods in capitals", "[GET]"};
+    struct field_list list;
+
+    if (!field_list(e, map, "methods", hint, &list))
+        return;
+    struct str *methods = config_arena_array(e->arena, list.n, sizeof(*methods));
+    if (!methods)
+        return;
+    for (size_t i = 0; i < list.n; i++) {
+        methods[i] = list.items[i]->text;
+        if (!is_method(methods[i]))
+            field_bad_value(e, list.items[i], "is no method", hint);
+    }
+    r->methods = (struct str_set){methods, list.n};
+}
+
+static void read_statuses(struct config_errors *e, const struct yaml_item *map,
+                          struct judge_rules *r)
+{
+    static const struct field_hint hint = {"a list of HTTP statuses, 100 to 599",
+                                           "[200, 203, 206, 304]"};
+    struct field_list list;
+
+    if (!field_list(e, map, "statuses", hint, &list))
+        return;
+    int *statuses = config_arena_array(e->arena, list.n, sizeof(*statuses));
+    if (!statuses)
+        return;
+    for (size_t i = 0; i < list.n; i++) {
+        uint64_t status = 0;
+        if (!str_to_u64(list.items[i]->text, 599, &status) || status < 100)
+            field_bad_value(e, list.items[i], "is no status", hint);
+        statuses[i] = (int)status;
+    }
+    r->statuses = statuses;
+    r->n_statuses = list.n;
+}
+
+static void read_pages(struct config_errors *e, const struct yaml_item *map, struct judge_rules *r)
+{
+    static const struct field_key keys[] = {
+        {"methods", false}, {"statuses", false}, {"drop_query", false}, {"not_pages", false}};
+    static const struct field_hint hint = {"a list of query parameters", "[_rsc, _data, preview]"};
+
+    if (!field_map(e, map, keys, COUNT_OF(keys)))
+        return;
+    read_methods(e, map, r);
+    read_statuses(e, map, r);
+    field_texts(e, map, "drop_query", hint, &r->drop_query);
+    field_path_prefixes(e, map, "not_pages", &r->not_pages);
+}
+
+void agent_read_rules(struct config_errors *e, const struct yaml_item *root, struct agent_config *c)
+{
+    read_exclude(e, yaml_item_get(root, "exclude"), &c->rules);
+    read_pages(e, yaml_item_get(root, "pages"), &c->rules);
+}

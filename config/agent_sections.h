@@ -1,0 +1,24 @@
+/*
+ * agent_sections.h - the parts of logferry.yaml, each read by one function. For config/ only.
+ *
+ * Each reads its keys of the root into `c`, on top of the defaults that stand there, and reports to
+ * `e`.
+ */
+#ifndef LOGFERRY_CONFIG_AGENT_SECTIONS_H
+#define LOGFERRY_CONFIG_AGENT_SECTIONS_H
+
+#include "config/agent_config.h"
+#include "config/yaml.h"
+
+void agent_read_destinations(struct config_errors *e, const struct yaml_item *root,
+                             struct agent_config *c);
+/* After the destinations: `to` names them. */
+void agent_read_sites(struct config_errors *e, const struct yaml_item *root,
+                      struct agent_config *c);
+void agent_read_sources(struct config_errors *e, const struct yaml_item *root,
+                        struct agent_config *c);
+/* exclude, pages */
+void agent_read_rules(struct config_errors *e, const struct yaml_item *root,
+                      struct agent_config *c);
+
+#endif

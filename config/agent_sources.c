@@ -1,0 +1,195 @@
+/* agent_sources.c - `sources`: which files, in which format. See agent_sections.h. */
+#include "config/agent_sections.h"
+
+#include "config/arena.h"
+#include "config/fields.h"
+#include "config/values.h"
+#include "parsers/format.h"
+
+#define MAX_FORMATS 64
+
+static const struct field_hint format_hint = {"the name of a log format", "nginx_combined"};
+static const struct field_hint files_hint = {"the absolute path of a log, or a glob",
+                                             "/var/log/nginx/{host}.access.log"};
+
+/* NULL when it is right. {host} stands for one path component's wildcard; other braces would be
+ * taken for alternatives, which globs here have none of. */
+static const char *check_files(struct str files)
+{
+    struct str host = STR("{host}");
+    ptrdiff_t at = str_find(files, host, 0);
+    size_t braces = 0;
+
+    if (str_find(files, STR("${"), 0) >= 0)
+        return "holds ${…}, which is expanded only in `url` and `token_file`";
+    if (!value_absolute_path(files))
+        return "is no absolute path";
+    if (files.p[files.n - 1] == '/')
+        return "names a directory";
+    if (at >= 0 && str_find(files, host, (size_t)at + host.n) >= 0)
+        return "holds {host} more than once";
+    for (size_t i = 0; i < files.n; i++)
+        braces += files.p[i] == '{' || files.p[i] == '}';
+    return braces != (at >= 0 ? 2u : 0u) ? "holds braces that are not {host}" : NULL;
+}
+
+static void read_files(struct config_errors *e, const struct yaml_item *map,
+                       struct source_config *s)
+{
+    const struct yaml_item *item = field_scalar(e, map, "files", files_hint);
+
+    if (!yaml_item_get(map, "files"))
+        field_missing(e, map, "files", files_hint);
+    if (!item)
+        return;
+    const char *problem = check_files(item->text);
+    if (problem)
+        field_bad_value(e, item, problem, files_hint);
+    else
+        s->files = item->text;
+}
+
+static bool planned_format(struct str name)
+{
+    static const char *const names[] = {
+        "auto",
+        "cloudfront_json",
+        "cloudfront_realtime",
+        "nginx_main",
+        "apache_common",
+        "apache_combined",
+        "apache_vhost_combined",
+        "caddy_json",
+        "traefik_clf",
+        "traefik_json",
+        "haproxy_http",
+        "alb",
+        "elb",
+        "iis",
+        "envoy",
+        "varnish_ncsa",
+        "bunny",
+        "cloudflare_json",
+    };
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (str_eq(name, str_of(names[i])))
+            return true;
+    }
+    return false;
+}
+
+static struct field_names known_formats(const char *names[MAX_FORMATS])
+{
+    size_t n = 0;
+    const char *about;
+
+    while (n < MAX_FORMATS && (names[n] = format_list(n, &about)))
+        n++;
+    return (struct field_names){names, n};
+}
+
+static void read_format(struct config_errors *e, const struct yaml_item *map,
+                        struct source_config *s)
+{
+    const char *names[MAX_FORMATS];
+    struct field_names known = known_formats(names);
+    const struct yaml_item *item = yaml_item_get(map, "format");
+    size_t i;
+
+    if (!item || item->kind == YAML_EMPTY) {
+        field_missing(e, map, "format", format_hint);
+        return;
+    }
+    if (item->kind == YAML_MAP) {
+        field_problem(e, item,
+                      "a format of your own is not supported by this version; expected %s; "
+                      "write `format: %s`",
+                      format_hint.expected, format_hint.example);
+        return;
+    }
+    item = field_scalar(e, map, "format", format_hint);
+    if (!item)
+        return;
+    s->format = item->text;
+    for (i = 0; i < known.n; i++) {
+        if (str_eq(item->text, str_of(known.names[i])))
+            return;
+    }
+    if (planned_format(item->text))
+        field_bad_value(e, item, "is not supported by this version", format_hint);
+    else
+        field_name(e, item, known, &i);
+}
+
+/* "-30d": since then, of the live file and the rotated ones. */
+static bool is_age(struct str text)
+{
+    uint64_t ms;
+
+    return str_starts(text, STR("-")) && value_duration(str_slice(text, 1, text.n), &ms);
+}
+
+static void read_start(struct config_errors *e, const struct yaml_item *map,
+                       struct source_config *s)
+{
+    static const char *const names[] = {"beginning", "end", "all"};
+    static const enum start_kind kinds[] = {START_BEGINNING, START_END, START_ALL};
+    static const struct field_hint hint = {"beginning, end or all", "all"};
+    const struct yaml_item *item = field_scalar(e, map, "start", hint);
+    size_t i;
+
+    if (!item)
+        return;
+    if (is_age(item->text))
+        field_bad_value(e, item, "(an age) is not supported by this version", hint);
+    else if (field_name(e, item, (struct field_names){names, COUNT_OF(names)}, &i))
+        s->start = kinds[i];
+}
+
+static void read_host(struct config_errors *e, const struct yaml_item *map, struct source_config *s)
+{
+    static const char *const schemes[] = {"https", "http"};
+    static const struct field_hint host_hint = {"a host name", "example.com"};
+    static const struct field_hint scheme_hint = {"http or https", "https"};
+    const struct yaml_item *host = field_scalar(e, map, "default_host", host_hint);
+    const struct yaml_item *scheme = field_scalar(e, map, "scheme", scheme_hint);
+    size_t i;
+
+    if (host)
+        s->default_host = field_host(e, host);
+    if (scheme && field_name(e, scheme, (struct field_names){schemes, COUNT_OF(schemes)}, &i))
+        s->scheme = scheme->text;
+}
+
+static void read_source(struct config_errors *e, const struct yaml_item *map,
+                        struct source_config *s)
+{
+    static const struct field_key keys[] = {
+        {"files", false}, {"format", false},   {"default_host", false}, {"scheme", false},
+        {"start", false}, {"optional", false}, {"client_ip", true},     {"time_zone", true},
+    };
+
+    *s = (struct source_config){.name = map->key, .scheme = STR("https")};
+    if (!field_map(e, map, keys, COUNT_OF(keys)))
+        return;
+    read_files(e, map, s);
+    read_format(e, map, s);
+    read_start(e, map, s);
+    read_host(e, map, s);
+    field_bool(e, map, "optional", &s->optional);
+}
+
+void agent_read_sources(struct config_errors *e, const struct yaml_item *root,
+                        struct agent_config *c)
+{
+    const struct yaml_item *map = field_named_maps(e, root, "sources");
+
+    if (!map)
+        return;
+    c->sources = config_arena_array(e->arena, map->n, sizeof(*c->sources));
+    if (!c->sources)
+        return;
+    for (const struct yaml_item *i = map->first; i; i = i->next)
+        read_source(e, i, &c->sources[c->n_sources++]);
+}

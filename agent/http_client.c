@@ -42,9 +42,10 @@ struct watched {
 static void release(struct http_transfer *t)
 {
     struct http_client *c = t->client;
-    curl_multi_remove_handle(c->multi, t->easy);
+    if (t->easy)
+        curl_multi_remove_handle(c->multi, t->easy);
     curl_slist_free_all(t->headers);
-    if (c->n_spare < KEEP_HANDLES)
+    if (t->easy && c->n_spare < KEEP_HANDLES)
         c->spare[c->n_spare++] = t->easy;
     else
         curl_easy_cleanup(t->easy);

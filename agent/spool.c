@@ -1,0 +1,274 @@
+/* spool.c - see spool.h. */
+#include "agent/spool.h"
+#include "agent/state_dir.h"
+#include "parsers/base/fault.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define META_MAX (8u << 20)
+#define FILE_MAX (META_MAX + 2 * (size_t)BATCH_MAX_DECODED)
+#define NAME_BYTES 32
+
+const char *shelf_name(enum shelf shelf)
+{
+    static const char *const names[SHELF_COUNT] = {"spool", "parked", "dead"};
+    return names[shelf];
+}
+
+static void file_name(uint64_t seq, char name[NAME_BYTES])
+{
+    snprintf(name, NAME_BYTES, "%016" PRIx64 ".batch", seq);
+}
+
+void spool_meta_release(struct spool_meta *m)
+{
+    free(m->spans);
+    buf_release(&m->text);
+    *m = (struct spool_meta){0};
+}
+
+/* ---- writing ---------------------------------------------------------------------------------- */
+
+void spool_put_destination(struct buf *meta, struct str name)
+{
+    buf_lit(meta, "to ");
+    json_put_string(meta, name);
+    buf_putc(meta, '\n');
+}
+
+void spool_put_reason(struct buf *meta, struct str reason)
+{
+    buf_lit(meta, "reason ");
+    json_put_string(meta, reason);
+    buf_putc(meta, '\n');
+}
+
+void spool_put_spans(struct buf *meta, const struct span *spans, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct position *p = spans[i].position;
+        buf_printf(meta, "span %016" PRIx64 " ", p->key);
+        buf_put_hex(meta, p->stream.b, sizeof(p->stream.b));
+        buf_printf(meta, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ", p->dev, p->ino, spans[i].file_from, spans[i].file_to);
+        json_put_string(meta, str_of(p->path));
+        buf_putc(meta, '\n');
+    }
+}
+
+int spool_write(int shelf_fd, uint64_t seq, const struct batch *b, struct str meta, uint64_t *bytes)
+{
+    static const struct write_points points = {"spool.before_write", "spool.write", "spool.after_write", "spool.after_fsync",
+                                               "spool.after_rename"};
+    struct buf head, text;
+    char name[NAME_BYTES];
+    file_name(seq, name);
+    buf_init(&text, META_MAX);
+    buf_init(&head, META_MAX + 128);
+    buf_printf(&text, "id %s\nencoding %s\nrecords %u\n", b->id, b->encoding == BATCH_ZSTD ? "zstd" : "plain", b->n_records);
+    buf_put_str(&text, meta);
+    uint32_t crc = hash_crc32(hash_crc32(0, buf_str(&text)), buf_str(&b->body));
+    buf_printf(&head, "logferry-batch %d %08" PRIx32 " %zu %zu\n", SPOOL_VERSION, crc, text.n, b->body.n);
+    buf_put_str(&head, buf_str(&text));
+    int rc = head.failed || text.failed ? ENOMEM : state_write_file(shelf_fd, name, buf_str(&head), buf_str(&b->body), &points);
+    *bytes = head.n + b->body.n;
+    buf_release(&text);
+    buf_release(&head);
+    return rc;
+}
+
+int spool_remove(int shelf_fd, uint64_t seq)
+{
+    char name[NAME_BYTES];
+    file_name(seq, name);
+    fault_point("spool.before_unlink");
+    int rc = state_remove_file(shelf_fd, name);
+    fault_point("spool.after_unlink");
+    return rc;
+}
+
+int spool_set_aside(int shelf_fd, uint64_t seq)
+{
+    char name[NAME_BYTES], bad[NAME_BYTES];
+    file_name(seq, name);
+    snprintf(bad, sizeof(bad), "%016" PRIx64 ".bad", seq);
+    return renameat(shelf_fd, name, shelf_fd, bad) ? errno : 0;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------- */
+
+static struct str next_token(struct str *s, char until)
+{
+    ptrdiff_t i = str_chr(*s, until, 0);
+    struct str token = i < 0 ? *s : str_slice(*s, 0, (size_t)i);
+    *s = i < 0 ? str_slice(*s, s->n, s->n) : str_slice(*s, (size_t)i + 1, s->n);
+    return token;
+}
+
+/* Appends the JSON string's text and a NUL to m->text, which has room for all: its cap is the file's size. */
+static bool unquote(struct spool_meta *m, struct str quoted, struct str *out)
+{
+    struct json_reader r;
+    struct buf escapes;
+    buf_init(&escapes, quoted.n + 64);
+    json_reader_init(&r, quoted, &escapes);
+    bool good = json_next(&r) == JSON_STRING && !memchr(r.text.p, '\0', r.text.n) && m->text.n + r.text.n + 1 <= m->text.cap;
+    if (good) {
+        size_t at = m->text.n;
+        buf_put_str(&m->text, r.text);
+        buf_putc(&m->text, '\0');
+        *out = (struct str){m->text.p + at, r.text.n};
+    }
+    buf_release(&escapes);
+    return good;
+}
+
+static bool read_span(struct spool_meta *m, struct str line)
+{
+    struct spool_span s;
+    struct str path;
+    struct spool_span *v = realloc(m->spans, (m->n_spans + 1) * sizeof(*v));
+    if (!v)
+        return false;
+    m->spans = v;
+    if (!str_to_hex64(next_token(&line, ' '), &s.key) || !hash128_parse(next_token(&line, ' '), &s.stream) ||
+        !str_to_u64(next_token(&line, ' '), UINT64_MAX, &s.dev) || !str_to_u64(next_token(&line, ' '), UINT64_MAX, &s.ino) ||
+        !str_to_u64(next_token(&line, ' '), UINT64_MAX - 1, &s.from) || !str_to_u64(next_token(&line, ' '), UINT64_MAX - 1, &s.to) ||
+        s.from > s.to || !unquote(m, line, &path))
+        return false;
+    s.path = path.p;
+    m->spans[m->n_spans++] = s;
+    return true;
+}
+
+static bool read_item(struct spool_meta *m, struct batch *b, struct str line)
+{
+    uint64_t n;
+    struct str word = next_token(&line, ' ');
+    if (str_eq(word, STR("id"))) {
+        if (line.n != BATCH_ID_BYTES - 1)
+            return false;
+        memcpy(b->id, line.p, line.n);
+        return true;
+    }
+    if (str_eq(word, STR("encoding"))) {
+        b->encoding = str_eq(line, STR("zstd")) ? BATCH_ZSTD : BATCH_PLAIN;
+        return true;
+    }
+    if (str_eq(word, STR("records"))) {
+        bool good = str_to_u64(line, BATCH_MAX_RECORDS, &n);
+        b->n_records = good ? (uint32_t)n : 0;
+        return good;
+    }
+    if (str_eq(word, STR("to")))
+        return m->n_to < CONFIG_MAX_DESTINATIONS && unquote(m, line, &m->to[m->n_to]) && ++m->n_to;
+    if (str_eq(word, STR("reason")))
+        return unquote(m, line, &m->reason);
+    return str_eq(word, STR("span")) && read_span(m, line);
+}
+
+/* The first line; *rest is what follows it. */
+static const char *check_head(struct str *rest, uint64_t *n_meta)
+{
+    uint64_t version, crc, n_body;
+    struct str head = next_token(rest, '\n');
+    if (!str_eq(next_token(&head, ' '), STR("logferry-batch")) || !str_to_u64(next_token(&head, ' '), UINT32_MAX, &version))
+        return "it is no batch file";
+    if (version != SPOOL_VERSION)
+        return "it was written by a newer logferry";
+    if (!str_to_hex64(next_token(&head, ' '), &crc) || !str_to_u64(next_token(&head, ' '), META_MAX, n_meta) ||
+        !str_to_u64(next_token(&head, ' '), FILE_MAX, &n_body) || rest->n != *n_meta + n_body)
+        return "it is cut short";
+    return hash_crc32(0, *rest) == crc ? NULL : "its checksum does not fit";
+}
+
+static const char *parse(struct str file, struct batch *b, struct spool_meta *m)
+{
+    uint64_t n_meta;
+    const char *error = check_head(&file, &n_meta);
+    if (error)
+        return error;
+    struct str meta = str_slice(file, 0, n_meta), body = str_slice(file, n_meta, file.n);
+    buf_init(&m->text, meta.n + 1);
+    if (!buf_reserve(&m->text, meta.n + 1))
+        return "out of memory";
+    while (meta.n)
+        if (!read_item(m, b, next_token(&meta, '\n')))
+            return "its description is malformed";
+    buf_init(&b->body, body.n);
+    buf_put_str(&b->body, body);
+    return b->body.failed ? "out of memory" : NULL;
+}
+
+struct batch *spool_read(int shelf_fd, uint64_t seq, struct spool_meta *meta, const char **error)
+{
+    struct spool_meta own = {0};
+    struct batch *b = calloc(1, sizeof(*b));
+    struct buf file;
+    char name[NAME_BYTES];
+    file_name(seq, name);
+    buf_init(&file, FILE_MAX);
+    int rc = b ? state_read_file(shelf_fd, name, &file) : ENOMEM;
+    *error = rc ? strerror(rc) : parse(buf_str(&file), b, &own);
+    buf_release(&file);
+    if (*error) {
+        batch_free(b);
+        spool_meta_release(&own);
+        return NULL;
+    }
+    if (meta)
+        *meta = own;
+    else
+        spool_meta_release(&own);
+    return b;
+}
+
+static int by_seq(const void *a, const void *b)
+{
+    const struct spool_item *x = a, *y = b;
+    return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+static int add_item(struct spool_item **items, size_t *n, int shelf_fd, const char *name)
+{
+    uint64_t seq;
+    struct stat st;
+    struct str s = str_of(name);
+    if (s.n != 16 + sizeof(".batch") - 1 || !str_ends(s, STR(".batch")) || !str_to_hex64(str_slice(s, 0, 16), &seq) ||
+        fstatat(shelf_fd, name, &st, AT_SYMLINK_NOFOLLOW))
+        return 0;
+    struct spool_item *v = realloc(*items, (*n + 1) * sizeof(*v));
+    if (!v)
+        return -1;
+    v[*n] = (struct spool_item){seq, (uint64_t)st.st_size};
+    *items = v;
+    ++*n;
+    return 0;
+}
+
+int spool_list(int shelf_fd, struct spool_item **items, size_t *n)
+{
+    int fd = openat(shelf_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *e;
+    int rc = 0;
+    *items = NULL;
+    *n = 0;
+    if (!dir) {
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    while (!rc && (e = readdir(dir)))
+        rc = add_item(items, n, shelf_fd, e->d_name);
+    closedir(dir);
+    if (*n)
+        qsort(*items, *n, sizeof(**items), by_seq);
+    return rc;
+}

@@ -53,17 +53,9 @@ int positions_store(int dir_fd, uint64_t generation, struct str text)
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
-static struct str next_token(struct str *s, char until)
-{
-    ptrdiff_t i = str_chr(*s, until, 0);
-    struct str token = i < 0 ? *s : str_slice(*s, 0, (size_t)i);
-    *s = i < 0 ? str_slice(*s, s->n, s->n) : str_slice(*s, (size_t)i + 1, s->n);
-    return token;
-}
-
 static bool next_u64(struct str *s, uint64_t *out)
 {
-    return str_to_u64(next_token(s, ' '), UINT64_MAX, out);
+    return str_to_u64(str_cut(s, ' '), UINT64_MAX, out);
 }
 
 /* A JSON string, NUL-terminated in `scratch`. */
@@ -86,10 +78,10 @@ static int read_entry(struct positions *p, struct str line, struct buf *scratch)
 {
     struct hash128 stream;
     uint64_t key, dev, ino, seam_at, seam_hash, seen;
-    if (!str_to_hex64(next_token(&line, ' '), &key) || !hash128_parse(next_token(&line, ' '), &stream) || !next_u64(&line, &dev) ||
-        !next_u64(&line, &ino) || !next_u64(&line, &seam_at) || !str_to_hex64(next_token(&line, ' '), &seam_hash) || !next_u64(&line, &seen))
+    if (!str_to_hex64(str_cut(&line, ' '), &key) || !hash128_parse(str_cut(&line, ' '), &stream) || !next_u64(&line, &dev) ||
+        !next_u64(&line, &ino) || !next_u64(&line, &seam_at) || !str_to_hex64(str_cut(&line, ' '), &seam_hash) || !next_u64(&line, &seen))
         return -1;
-    struct str safe = next_token(&line, ' ');
+    struct str safe = str_cut(&line, ' ');
     const char *path = unquote(line, scratch);
     struct position *e = path ? positions_add(p, stream, dev, ino, path) : NULL;
     if (!e)
@@ -114,7 +106,7 @@ static int read_spooled(struct positions *p, struct str line, struct buf *scratc
 static int read_line(struct positions *p, struct str line, struct buf *scratch)
 {
     uint64_t saved;
-    struct str word = next_token(&line, ' ');
+    struct str word = str_cut(&line, ' ');
     if (str_eq(word, STR("entry")))
         return read_entry(p, line, scratch);
     if (str_eq(word, STR("spool-done")))
@@ -152,14 +144,14 @@ static enum read_result read_text(struct positions *p, struct str text)
     int rc = 0;
     if (!check_crc(&text))
         return READ_DAMAGED;
-    struct str first = next_token(&text, '\n');
-    if (!str_eq(next_token(&first, ' '), STR("logferry-positions")) || !str_to_u64(first, UINT32_MAX, &version))
+    struct str first = str_cut(&text, '\n');
+    if (!str_eq(str_cut(&first, ' '), STR("logferry-positions")) || !str_to_u64(first, UINT32_MAX, &version))
         return READ_DAMAGED;
     if (version != POSITIONS_VERSION)
         return READ_NEWER;
     buf_init(&scratch, 64u << 10);
     while (text.n && !rc)
-        rc = read_line(p, next_token(&text, '\n'), &scratch);
+        rc = read_line(p, str_cut(&text, '\n'), &scratch);
     buf_release(&scratch);
     return rc ? READ_DAMAGED : READ_OK;
 }

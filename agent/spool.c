@@ -103,14 +103,6 @@ int spool_set_aside(int shelf_fd, uint64_t seq)
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
-static struct str next_token(struct str *s, char until)
-{
-    ptrdiff_t i = str_chr(*s, until, 0);
-    struct str token = i < 0 ? *s : str_slice(*s, 0, (size_t)i);
-    *s = i < 0 ? str_slice(*s, s->n, s->n) : str_slice(*s, (size_t)i + 1, s->n);
-    return token;
-}
-
 /* Appends the JSON string's text and a NUL to m->text, which has room for all: its cap is the file's size. */
 static bool unquote(struct spool_meta *m, struct str quoted, struct str *out)
 {
@@ -137,9 +129,9 @@ static bool read_span(struct spool_meta *m, struct str line)
     if (!v)
         return false;
     m->spans = v;
-    if (!str_to_hex64(next_token(&line, ' '), &s.key) || !hash128_parse(next_token(&line, ' '), &s.stream) ||
-        !str_to_u64(next_token(&line, ' '), UINT64_MAX, &s.dev) || !str_to_u64(next_token(&line, ' '), UINT64_MAX, &s.ino) ||
-        !str_to_u64(next_token(&line, ' '), UINT64_MAX - 1, &s.from) || !str_to_u64(next_token(&line, ' '), UINT64_MAX - 1, &s.to) ||
+    if (!str_to_hex64(str_cut(&line, ' '), &s.key) || !hash128_parse(str_cut(&line, ' '), &s.stream) ||
+        !str_to_u64(str_cut(&line, ' '), UINT64_MAX, &s.dev) || !str_to_u64(str_cut(&line, ' '), UINT64_MAX, &s.ino) ||
+        !str_to_u64(str_cut(&line, ' '), UINT64_MAX - 1, &s.from) || !str_to_u64(str_cut(&line, ' '), UINT64_MAX - 1, &s.to) ||
         s.from > s.to || !unquote(m, line, &path))
         return false;
     s.path = path.p;
@@ -150,7 +142,7 @@ static bool read_span(struct spool_meta *m, struct str line)
 static bool read_item(struct spool_meta *m, struct batch *b, struct str line)
 {
     uint64_t n;
-    struct str word = next_token(&line, ' ');
+    struct str word = str_cut(&line, ' ');
     if (str_eq(word, STR("id"))) {
         if (line.n != BATCH_ID_BYTES - 1)
             return false;
@@ -177,13 +169,13 @@ static bool read_item(struct spool_meta *m, struct batch *b, struct str line)
 static const char *check_head(struct str *rest, uint64_t *n_meta)
 {
     uint64_t version, crc, n_body;
-    struct str head = next_token(rest, '\n');
-    if (!str_eq(next_token(&head, ' '), STR("logferry-batch")) || !str_to_u64(next_token(&head, ' '), UINT32_MAX, &version))
+    struct str head = str_cut(rest, '\n');
+    if (!str_eq(str_cut(&head, ' '), STR("logferry-batch")) || !str_to_u64(str_cut(&head, ' '), UINT32_MAX, &version))
         return "it is no batch file";
     if (version != SPOOL_VERSION)
         return "it was written by a newer logferry";
-    if (!str_to_hex64(next_token(&head, ' '), &crc) || !str_to_u64(next_token(&head, ' '), META_MAX, n_meta) ||
-        !str_to_u64(next_token(&head, ' '), FILE_MAX, &n_body) || rest->n != *n_meta + n_body)
+    if (!str_to_hex64(str_cut(&head, ' '), &crc) || !str_to_u64(str_cut(&head, ' '), META_MAX, n_meta) ||
+        !str_to_u64(str_cut(&head, ' '), FILE_MAX, &n_body) || rest->n != *n_meta + n_body)
         return "it is cut short";
     return hash_crc32(0, *rest) == crc ? NULL : "its checksum does not fit";
 }
@@ -199,7 +191,7 @@ static const char *parse(struct str file, struct batch *b, struct spool_meta *m)
     if (!buf_reserve(&m->text, meta.n + 1))
         return "out of memory";
     while (meta.n)
-        if (!read_item(m, b, next_token(&meta, '\n')))
+        if (!read_item(m, b, str_cut(&meta, '\n')))
             return "its description is malformed";
     buf_init(&b->body, body.n);
     buf_put_str(&b->body, body);

@@ -92,6 +92,15 @@ struct str str_trim(struct str s)
     return s;
 }
 
+struct str str_cut(struct str *rest, char until)
+{
+    ptrdiff_t i = str_chr(*rest, until, 0);
+    size_t end = i < 0 ? rest->n : (size_t)i;
+    struct str cut = str_slice(*rest, 0, end);
+    *rest = str_slice(*rest, i < 0 ? end : end + 1, rest->n);
+    return cut;
+}
+
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out)
 {
     uint64_t v = 0;
@@ -170,31 +179,45 @@ void buf_put_growing(struct buf *b, const void *p, size_t n)
     b->n += n;
 }
 
+/* The digits of v, ending before `end`; returns where they begin. */
+static char *digits_before(char *end, uint64_t v)
+{
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233"
+        "34353637383940414243444546474849505152535455565758596061626364656667"
+        "6869707172737475767778798081828384858687888990919293949596979899";
+    while (v >= 100) {
+        end -= 2;
+        memcpy(end, pairs + 2 * (v % 100), 2);
+        v /= 100;
+    }
+    if (v >= 10) {
+        end -= 2;
+        memcpy(end, pairs + 2 * v, 2);
+        return end;
+    }
+    *--end = (char)('0' + v);
+    return end;
+}
+
 void buf_put_u64(struct buf *b, uint64_t v)
 {
     char digits[20];
-    size_t at = sizeof(digits);
+    char *end = digits + sizeof(digits);
+    char *first = digits_before(end, v);
 
-    do {
-        digits[--at] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v > 0);
-    buf_put(b, digits + at, sizeof(digits) - at);
+    buf_put(b, first, (size_t)(end - first));
 }
 
 void buf_put_i64(struct buf *b, int64_t v)
 {
     char digits[21];
-    size_t at = sizeof(digits);
-    uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    char *end = digits + sizeof(digits);
+    char *first = digits_before(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 
-    do {
-        digits[--at] = (char)('0' + left % 10);
-        left /= 10;
-    } while (left > 0);
     if (v < 0)
-        digits[--at] = '-';
-    buf_put(b, digits + at, sizeof(digits) - at);
+        *--first = '-';
+    buf_put(b, first, (size_t)(end - first));
 }
 
 void buf_put_hex(struct buf *b, const void *p, size_t n)

@@ -50,6 +50,8 @@ ptrdiff_t str_chr(struct str s, char c, size_t from);
 ptrdiff_t str_rchr(struct str s, char c);
 /* Without ASCII blanks (space, tab, CR, LF) at either end. */
 struct str str_trim(struct str s);
+/* Cuts the part before the first `until` off *rest (all of it when there is none) and returns it. */
+struct str str_cut(struct str *rest, char until);
 /* Decimal, digits only, no sign, no blanks; false when empty, malformed or over `max`. */
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
 /* As str_to_u64, in lower- or upper-case hex, 1 to 16 digits. */

@@ -24,19 +24,21 @@ static int64_t days_from_civil(int64_t year, int month, int day)
     return era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - EPOCH_DAY;
 }
 
-static struct civil civil_from_days(int64_t days)
+/* For days of the years 0 to 9999 only; an era of 400 years is added so that all of it is unsigned.
+ */
+static struct civil civil_from_days(int64_t since_epoch)
 {
-    days += EPOCH_DAY;
-    int64_t era = (days >= 0 ? days : days - (ERA_DAYS - 1)) / ERA_DAYS;
-    unsigned of_era = (unsigned)(days - era * ERA_DAYS);
-    unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
-    unsigned month = (5 * of_year + 2) / 153; /* from March */
+    uint32_t days = (uint32_t)(since_epoch + EPOCH_DAY + ERA_DAYS);
+    uint32_t era = days / ERA_DAYS;
+    uint32_t of_era = days % ERA_DAYS;
+    uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    uint32_t month = (5 * of_year + 2) / 153; /* from March */
     struct civil c;
 
     c.day = (int)(of_year - (153 * month + 2) / 5 + 1);
     c.month = (int)(month < 10 ? month + 3 : month - 9);
-    c.year = (int)(era * 400 + year) + (c.month <= 2);
+    c.year = (int)(era * 400 + year) - 400 + (c.month <= 2);
     return c;
 }
 
@@ -97,24 +99,17 @@ static bool zone_seconds(char sign, const char *hours, const char *minutes, int 
     return true;
 }
 
-#define MONTH_KEY(a, b, c) ((unsigned)(a) << 16 | (unsigned)(b) << 8 | (unsigned)(c))
-
-/* 1..12, or 0. */
+/* 1..12, or 0. The sum of its second and third letter tells a month's name from the others. */
 static int month_number(const char *p)
 {
-    static const unsigned key[] = {
-        MONTH_KEY('J', 'a', 'n'), MONTH_KEY('F', 'e', 'b'), MONTH_KEY('M', 'a', 'r'),
-        MONTH_KEY('A', 'p', 'r'), MONTH_KEY('M', 'a', 'y'), MONTH_KEY('J', 'u', 'n'),
-        MONTH_KEY('J', 'u', 'l'), MONTH_KEY('A', 'u', 'g'), MONTH_KEY('S', 'e', 'p'),
-        MONTH_KEY('O', 'c', 't'), MONTH_KEY('N', 'o', 'v'), MONTH_KEY('D', 'e', 'c'),
+    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const unsigned char by_sum[32] = {
+        [1] = 7,  [2] = 4,  [3] = 6,  [5] = 11,  [7] = 2,  [8] = 12,
+        [15] = 1, [19] = 3, [21] = 9, [23] = 10, [26] = 5, [28] = 8,
     };
-    unsigned k = MONTH_KEY((unsigned char)p[0], (unsigned char)p[1], (unsigned char)p[2]);
+    int month = by_sum[((unsigned char)p[1] + (unsigned char)p[2]) % 32];
 
-    for (int i = 0; i < 12; i++) {
-        if (key[i] == k)
-            return i + 1;
-    }
-    return 0;
+    return month > 0 && memcmp(p, names + 3 * (month - 1), 3) == 0 ? month : 0;
 }
 
 bool time_parse_clf(struct str s, int64_t *ms)

@@ -184,7 +184,7 @@ void agent_read_destinations(struct config_errors *e, const struct yaml_item *ro
 {
     static const struct field_hint hint = {"at least one server to send to",
                                            "{main: {url: https://ingest.example.net}}"};
-    const struct yaml_item *map = field_named_maps(e, root, "destinations");
+    const struct yaml_item *map = field_named_maps(e, root, "destinations", hint.example);
     const struct yaml_item *given = yaml_item_get(root, "destinations");
 
     if (!given || given->kind == YAML_EMPTY || (map && map->n == 0))

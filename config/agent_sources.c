@@ -55,9 +55,7 @@ static bool planned_format(struct str name)
         "auto",
         "cloudfront_json",
         "cloudfront_realtime",
-        "nginx_main",
         "apache_common",
-        "apache_combined",
         "apache_vhost_combined",
         "caddy_json",
         "traefik_clf",
@@ -183,7 +181,8 @@ static void read_source(struct config_errors *e, const struct yaml_item *map,
 void agent_read_sources(struct config_errors *e, const struct yaml_item *root,
                         struct agent_config *c)
 {
-    const struct yaml_item *map = field_named_maps(e, root, "sources");
+    const struct yaml_item *map = field_named_maps(
+        e, root, "sources", "{web: {files: /var/log/nginx/access.log, format: nginx_combined}}");
 
     if (!map)
         return;

@@ -40,14 +40,16 @@ void config_error(struct config_errors *e, struct config_place at, const char *f
         .at = at, .text = config_arena_str(e->arena, (struct str){text, (size_t)n})};
 }
 
-/* C0 and DEL, and the two-byte UTF-8 forms of C1, which some terminals obey as well. */
+/* C0 and DEL, and both bytes of the UTF-8 forms of C1, which some terminals obey as well. */
 static bool steers_terminal(struct str s, size_t i)
 {
     unsigned char c = (unsigned char)s.p[i];
 
     if (c < 0x20 || c == 0x7f)
         return true;
-    return c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0;
+    if (c == 0xc2)
+        return i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0;
+    return c >= 0x80 && c < 0xa0 && i > 0 && (unsigned char)s.p[i - 1] == 0xc2;
 }
 
 static void put_escaped(struct buf *out, struct str s)

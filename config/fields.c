@@ -154,16 +154,15 @@ bool field_map(struct config_errors *e, const struct yaml_item *item, const stru
 }
 
 const struct yaml_item *field_named_maps(struct config_errors *e, const struct yaml_item *map,
-                                         const char *key)
+                                         const char *key, const char *example)
 {
     const struct yaml_item *item = yaml_item_get(map, key);
+    struct field_hint hint = {"a mapping of names", example};
 
     if (!item || item->kind == YAML_EMPTY)
         return NULL;
     if (item->kind != YAML_MAP) {
-        field_problem(e, item,
-                      "%s stands here; expected a mapping of names; write `%s: {main: {…}}`",
-                      yaml_kind_name(item->kind), key);
+        wrong_kind(e, item, hint);
         return NULL;
     }
     for (const struct yaml_item *i = item->first; i; i = i->next) {
@@ -171,8 +170,10 @@ const struct yaml_item *field_named_maps(struct config_errors *e, const struct y
             report(e, i, i->key_at,
                    "this is no name; expected 1 to 64 letters, digits, `-`, `_` or `.`; write "
                    "`main: …`");
-        if (i->kind != YAML_MAP)
-            report(e, i, i->key_at, "a mapping should stand here; write its keys below it");
+        if (i->kind == YAML_EMPTY)
+            report(
+                e, i, i->key_at,
+                "nothing stands here; expected a mapping; write its keys below it, or remove it");
     }
     return item;
 }

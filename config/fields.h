@@ -40,9 +40,10 @@ void field_missing(struct config_errors *e, const struct yaml_item *map, const c
                    struct field_hint hint);
 
 /* A mapping of names that the user chooses to mappings; NULL when absent or empty, or no mapping
- * (reported). Reports names that are none (value_label) and entries that are no mappings. */
+ * (reported). Reports names that are none (value_label) and entries without a value; the caller
+ * meets the other kinds with field_map. */
 const struct yaml_item *field_named_maps(struct config_errors *e, const struct yaml_item *map,
-                                         const char *key);
+                                         const char *key, const char *example);
 
 /* The scalar behind a key, not empty; NULL when absent or wrong. */
 const struct yaml_item *field_scalar(struct config_errors *e, const struct yaml_item *map,

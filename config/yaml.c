@@ -298,6 +298,8 @@ struct yaml_item *yaml_item_parse(struct str text, struct config_errors *e)
                      "the file is larger than %zu bytes; is it the right one?", YAML_MAX_BYTES);
         return NULL;
     }
+    if (str_starts(text, STR("\xef\xbb\xbf"))) /* a byte order mark is no character of line 1 */
+        text = str_slice(text, 3, text.n);
     if (!yaml_parser_initialize(&parser)) {
         config_error(e, (struct config_place){0, 0}, "out of memory");
         return NULL;

@@ -1,0 +1,52 @@
+#!/bin/sh
+# run-all.sh BUILD_DIR [e2e options] - every unit program below BUILD_DIR/tests/unit, then the
+# end-to-end tests with the programs of BUILD_DIR. Shows what failed; the last line is
+# "N passed, N failed" over both; exit code 1 when any failed.
+set -u
+build=${1:?usage: run-all.sh BUILD_DIR}
+shift
+top=$(cd "$(dirname "$0")/.." && pwd)
+passed=0 failed=0
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+trap 'exit 130' INT TERM HUP
+
+# cmocka in TAP: "1..N" first, then "ok" or "not ok" a test; what is missing at the end has failed.
+for program in "$build"/tests/unit/*/test_*; do
+    if [ ! -f "$program" ] || [ ! -x "$program" ]; then continue; fi
+    case $program in *.o | *.d) continue ;; esac
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 "$program" >"$out" 2>&1 </dev/null
+    code=$?
+    planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$out" | awk '{n += $1} END {print n + 0}')
+    good=$(grep -c '^ok ' "$out")
+    bad=$((planned - good))
+    # A program that printed no plan, or died after its last test (a leak, say), is one failure.
+    [ $code = 0 ] || [ $bad -gt 0 ] || bad=1
+    [ "$planned" -gt 0 ] || bad=1
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    name=${program#"$build"/tests/}
+    if [ $bad -gt 0 ]; then
+        echo "FAIL $name: $good passed, $bad failed, exit code $code"
+        grep -v '^ok ' "$out" | tail -n 60
+    else
+        echo "ok   $name: $good passed"
+    fi
+done
+
+python3 "$top/tests/e2e/run.py" --bin "$build" "$@" >"$out" 2>&1 </dev/null &
+e2e=$!
+# Shown while it runs; the sum needs its last line.
+tail -f --pid=$e2e "$out" 2>/dev/null
+wait $e2e
+code=$?
+last=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out" | tail -n 1)
+if [ -n "$last" ]; then
+    passed=$((passed + $(echo "$last" | cut -d' ' -f1)))
+    failed=$((failed + $(echo "$last" | cut -d' ' -f3)))
+else
+    echo "FAIL e2e: run.py ended with $code and no sum"
+    failed=$((failed + 1))
+fi
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]

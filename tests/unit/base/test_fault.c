@@ -1,0 +1,123 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "parsers/base/fault.h"
+
+/* The environment is read once a process, so each case is a child; its exit code is the answer. */
+static int in_child(const char *spec, int (*body)(void))
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (spec)
+            setenv("LOGFERRY_FAULT", spec, 1);
+        else
+            unsetenv("LOGFERRY_FAULT");
+        close(STDERR_FILENO);
+        _exit(body());
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* Ten passes of point "a", with others between; the code is the number of passes survived. */
+static int pass_points(void)
+{
+    for (int i = 0; i < 10; i++) {
+        fault_point("b");
+        fault_point("a");
+        if (i == 9)
+            return 10;
+    }
+    return 0;
+}
+
+/* One bit for each of seven passes of "write" that fails; bit 7 for a wrong errno. */
+static int failing_passes(void)
+{
+    int bits = 0;
+
+    for (int i = 0; i < 7; i++) {
+        errno = 0;
+        if (fault_fails("write"))
+            bits |= 1 << i | (errno != ENOSPC ? 128 : 0);
+        else if (errno != 0)
+            bits |= 128;
+        if (fault_fails("writ") || fault_fails("write2"))
+            bits |= 128;
+    }
+    return bits;
+}
+
+static int errno_of_first(void)
+{
+    return fault_fails("x") ? errno : 0;
+}
+
+static void test_faults(void **state)
+{
+#ifdef LOGFERRY_FAULTS
+    static const struct {
+        const char *spec;
+        int (*body)(void);
+        int want;
+    } table[] = {
+        {NULL, pass_points, 10},
+        {"", pass_points, 10},
+        {"crash:a:1", pass_points, 137},
+        {"crash:a:10", pass_points, 137},
+        {"crash:a:11", pass_points, 10},
+        {"crash:c:1", pass_points, 10},
+        {"fail:a:1-9:EIO", pass_points, 10},
+        {"fail:write:1-1:ENOSPC", failing_passes, 1},
+        {"fail:write:2-4:ENOSPC", failing_passes, 2 + 4 + 8},
+        {"fail:write:7-99:ENOSPC", failing_passes, 64},
+        {"fail:write:1-1:ENOSPC,fail:write:3-3:ENOSPC", failing_passes, 1 + 4},
+        {"crash:write:1", failing_passes, 0},
+        {"crash:z:1,fail:x:1-1:EIO", errno_of_first, EIO},
+        {"fail:x:1-1:EROFS", errno_of_first, EROFS},
+        {"fail:x:1-1:122", errno_of_first, 122},
+    };
+    static const char *const malformed[] = {
+        "crash",
+        "crash:a",
+        "crash::1",
+        "crash:a:0",
+        "crash:a:x",
+        "boom:a:1",
+        "fail:x:1:EIO",
+        "fail:x:2-1:EIO",
+        "fail:x:0-1:EIO",
+        "fail:x:1-1:EFOO",
+        "fail:x:1-1",
+        "fail:x:1-1:0",
+        ",",
+        "crash:a:1,,",
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        assert_int_equal(in_child(table[i].spec, table[i].body), table[i].want);
+    for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
+        assert_int_equal(in_child(malformed[i], errno_of_first), 64);
+#else
+    assert_int_equal(in_child("crash:a:1", pass_points), 10);
+    assert_int_equal(in_child("fail:write:1-9:ENOSPC", failing_passes), 0);
+    assert_int_equal(in_child("fail:x:1-1:EIO", errno_of_first), 0);
+#endif
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_faults)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

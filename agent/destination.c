@@ -1,0 +1,313 @@
+/* destination.c - one destination's state, its token, and the sites that token may write; see uplink.h. */
+#include "agent/state_dir.h"
+#include "agent/uplink_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PAUSE_POLL_MS 4000   /* a mended token is noticed within five seconds */
+#define SITES_POLL_S 300.0   /* new sites, and parked batches, when all is well */
+#define PARKED_POLL_S 4.0    /* has the token's list of sites changed? */
+#define BACKOFF_BASE_MS 500
+#define BACKOFF_CAP_MS 30000
+#define COMPLAIN_MS 60000
+
+static int64_t now_ms(const struct destination *d)
+{
+    return (int64_t)(ev_now(d->uplink->o.loop) * 1000);
+}
+
+void destination_complain(struct destination *d, const char *event, const struct http_answer *a, const char *why)
+{
+    const char *detail = a && a->error ? a->error : "";
+    struct str body = a && !a->error ? str_trim(a->body) : STR_NONE;
+    if (body.n > 120)
+        body.n = 120;
+    snprintf(d->last_error, sizeof(d->last_error), "%s", *detail ? detail : why);
+    if (!log_limit_pass(&d->complaint, now_ms(d), COMPLAIN_MS))
+        return;
+    log_event(LOG_WARN, event, "destination=%s url=%s status=%ld why=\"%s\" detail=\"%s%.*s\" held_back=%llu", d->config->name.p, d->base_url,
+              a ? a->status : 0L, why, detail, STR_ARGS(body), (unsigned long long)d->complaint.held);
+}
+
+/* ---- states ----------------------------------------------------------------------------------- */
+
+static int64_t backoff(struct destination *d)
+{
+    unsigned shift = d->failures < 6 ? d->failures : 6;
+    int64_t cap = (int64_t)BACKOFF_BASE_MS << shift;
+    d->failures++;
+    return 50 + (int64_t)arc4random_uniform((uint32_t)(cap < BACKOFF_CAP_MS ? cap : BACKOFF_CAP_MS)); /* full jitter */
+}
+
+void destination_set_state(struct destination *d, enum destination_state state, int64_t wait_ms)
+{
+    struct ev_loop *loop = d->uplink->o.loop;
+    enum destination_state before = d->state;
+    d->state = state;
+    ev_timer_stop(loop, &d->timer);
+    if (state == DESTINATION_READY) {
+        if (before != DESTINATION_READY && d->complaint.next_ms)
+            log_event(LOG_INFO, "destination_ready", "destination=%s url=%s", d->config->name.p, d->base_url);
+        d->complaint = (struct log_limit){0};
+        return;
+    }
+    if (state == DESTINATION_PAUSED)
+        wait_ms = PAUSE_POLL_MS;
+    else if (wait_ms < 0)
+        wait_ms = backoff(d);
+    ev_timer_set(&d->timer, (double)wait_ms / 1000.0, 0.0);
+    ev_timer_start(loop, &d->timer);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct destination *d = timer->data;
+    destination_read_token(d);
+    if (d->state == DESTINATION_PAUSED) {
+        destination_ask_sites(d);
+        return;
+    }
+    d->state = DESTINATION_READY; /* a try; what comes back tells */
+    destination_pump(d);
+    d->uplink->o.on_change(d->uplink->o.context);
+}
+
+/* ---- token ------------------------------------------------------------------------------------ */
+
+void destination_read_token(struct destination *d)
+{
+    struct buf token, why;
+    if (!str_is_set(d->config->token_file))
+        return;
+    buf_init(&token, 1024);
+    buf_init(&why, 512);
+    if (token_file_read(d->config->token_file.p, &token, &why)) {
+        buf_reset(&d->token);
+        buf_put_str(&d->token, buf_str(&token));
+    } else if (log_limit_pass(&d->token_complaint, now_ms(d), COMPLAIN_MS)) {
+        log_event(LOG_WARN, "token_unreadable", "destination=%s %.*s", d->config->name.p, STR_ARGS(buf_str(&why)));
+    }
+    if (token.p)
+        explicit_bzero(token.p, token.cap);
+    buf_release(&token);
+    buf_release(&why);
+}
+
+/* ---- sites ------------------------------------------------------------------------------------ */
+
+static bool has_parked(const struct destination *d)
+{
+    for (const struct parcel *p = d->uplink->parcels; p; p = p->next)
+        if (p->shelf == SHELF_PARKED && (p->pending & d->bit))
+            return true;
+    return false;
+}
+
+void destination_unpark(struct destination *d)
+{
+    for (struct parcel *p = d->uplink->parcels; p; p = p->next) {
+        if (p->shelf != SHELF_PARKED || !(p->pending & d->bit) || p->queued)
+            continue;
+        p->queued = !destination_enqueue(d, p, false);
+    }
+    destination_pump(d);
+}
+
+/* Known sites only grow: one that leaves the token's list is refused by the server, and parked. */
+static bool learn(struct destination *d, struct str body, const char **why)
+{
+    struct uplink *u = d->uplink;
+    struct sites *s = u->sites ? sites_copy(u->sites) : sites_new();
+    int n = s ? sites_add_answer(s, body, d->bit, why) : -1;
+    if (n < 0) {
+        sites_unref(s);
+        return false;
+    }
+    if (n == 0 && log_limit_pass(&d->sites_complaint, now_ms(d), COMPLAIN_MS))
+        log_event(LOG_WARN, "no_sites", "destination=%s why=\"the token may write no site\" mend=\"logferry-server client grant, with the role ingest\"", d->config->name.p);
+    d->sites_known = d->sites_known || n > 0;
+    if (sites_count(s) == 0) {
+        sites_unref(s);
+        return true;
+    }
+    sites_unref(u->sites);
+    u->sites = s;
+    return true;
+}
+
+static void write_cache(struct destination *d, struct str body)
+{
+    static const struct write_points points = {"sites.before_write", "sites.write", "sites.after_write", "sites.after_fsync", "sites.after_rename"};
+    char name[128];
+    snprintf(name, sizeof(name), "sites.%s.json", d->config->name.p);
+    int rc = state_write_file(d->uplink->o.state_fd, name, body, STR_NONE, &points);
+    if (rc) /* a convenience for a start without the server */
+        log_event(LOG_DEBUG, "sites_not_cached", "destination=%s why=\"%s\"", d->config->name.p, strerror(rc));
+}
+
+static void read_cache(struct destination *d)
+{
+    char name[128];
+    const char *why;
+    struct buf body;
+    snprintf(name, sizeof(name), "sites.%s.json", d->config->name.p);
+    buf_init(&body, HTTP_ANSWER_MAX);
+    if (!state_read_file(d->uplink->o.state_fd, name, &body))
+        learn(d, buf_str(&body), &why);
+    buf_release(&body);
+}
+
+static void plan_next(struct destination *d)
+{
+    struct ev_loop *loop = d->uplink->o.loop;
+    bool soon = has_parked(d) || (!d->sites_known && !d->uplink->o.config->n_sites);
+    ev_timer_stop(loop, &d->sites_timer);
+    ev_timer_set(&d->sites_timer, soon ? PARKED_POLL_S : SITES_POLL_S, 0.0);
+    ev_timer_start(loop, &d->sites_timer);
+}
+
+static void sites_arrived(struct destination *d, struct str body)
+{
+    const char *why = "";
+    uint64_t hash = hash_64(body, 0);
+    bool changed = hash != d->sites_hash;
+    d->sites_hash = hash;
+    if (changed && !d->uplink->o.config->n_sites) {
+        if (learn(d, body, &why))
+            write_cache(d, body);
+        else
+            destination_complain(d, "destination_unwell", NULL, why);
+    }
+    if (d->state == DESTINATION_PAUSED)
+        destination_set_state(d, DESTINATION_READY, 0);
+    if (changed || d->patience-- == 0) {
+        d->patience = (unsigned)(SITES_POLL_S / PARKED_POLL_S);
+        destination_unpark(d);
+    }
+}
+
+static void on_sites(void *context, const struct http_answer *a)
+{
+    struct destination *d = context;
+    struct uplink *u = d->uplink;
+    const char *why = "";
+    d->asking = NULL;
+    switch (answer_sites(a, &why)) {
+    case ANSWER_ACCEPTED:
+        sites_arrived(d, a->body);
+        break;
+    case ANSWER_PAUSE:
+        destination_complain(d, "destination_paused", a, why);
+        destination_set_state(d, DESTINATION_PAUSED, -1);
+        uplink_spill_all(u);
+        break;
+    default:
+        destination_complain(d, "destination_unwell", a, why);
+        if (d->state == DESTINATION_PAUSED)
+            destination_set_state(d, DESTINATION_PAUSED, -1);
+        break;
+    }
+    plan_next(d);
+    destination_pump(d);
+    u->o.on_change(u->o.context);
+}
+
+void destination_ask_sites(struct destination *d)
+{
+    struct http_request r = {
+        .base = d->base_url,
+        .path = "/api/sites",
+        .token = buf_cstr(&d->token),
+        .proxy = d->proxy,
+        .ca_file = d->ca_file,
+        .on_answer = on_sites,
+        .context = d,
+    };
+    if (d->asking || d->uplink->stopping)
+        return;
+    d->asking = http_start(d->uplink->http, &r);
+    if (!d->asking)
+        plan_next(d);
+}
+
+static void on_sites_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct destination *d = timer->data;
+    destination_read_token(d);
+    destination_ask_sites(d);
+}
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+/* The configuration's own sites; the token's list is then only asked to see changes. */
+static int configured_sites(struct uplink *u)
+{
+    const struct agent_config *c = u->o.config;
+    if (!c->n_sites || u->sites)
+        return 0;
+    u->sites = sites_new();
+    for (size_t i = 0; u->sites && i < c->n_sites; i++)
+        for (size_t k = 0; k < c->sites[i].hosts.n; k++)
+            if (sites_add(u->sites, c->sites[i].hosts.items[k], c->sites[i].site, c->sites[i].to))
+                return -1;
+    return u->sites ? 0 : -1;
+}
+
+static char *copy_text(struct str s)
+{
+    return str_is_set(s) ? strndup(s.p, s.n) : NULL;
+}
+
+int destination_init(struct destination *d, struct uplink *u, unsigned index, struct buf *why)
+{
+    const struct destination_config *c = &u->o.config->destinations[index];
+    d->uplink = u;
+    d->config = c;
+    d->index = index;
+    d->bit = 1u << index;
+    d->last = &d->first;
+    d->base_url = copy_text(c->url);
+    d->proxy = copy_text(c->proxy);
+    d->ca_file = copy_text(c->ca_file);
+    buf_init(&d->token, 1024);
+    buf_put_str(&d->token, str_is_set(c->token) ? c->token : STR(""));
+    ev_timer_init(&d->timer, on_timer, 0.0, 0.0);
+    ev_timer_init(&d->sites_timer, on_sites_timer, 0.0, 0.0);
+    d->timer.data = d->sites_timer.data = d;
+    if (!d->base_url || configured_sites(u)) {
+        buf_printf(why, "out of memory");
+        return -1;
+    }
+    if (!u->o.config->n_sites)
+        read_cache(d);
+    return 0;
+}
+
+void destination_start(struct destination *d)
+{
+    destination_read_token(d);
+    destination_ask_sites(d);
+    destination_pump(d);
+}
+
+void destination_release(struct destination *d)
+{
+    struct errand *next;
+    if (!d->uplink)
+        return;
+    ev_timer_stop(d->uplink->o.loop, &d->timer);
+    ev_timer_stop(d->uplink->o.loop, &d->sites_timer);
+    for (unsigned i = 0; i < MAX_FLYING; i++)
+        free(d->flying[i]);
+    for (struct errand *e = d->first; e; e = next) {
+        next = e->next;
+        free(e);
+    }
+    if (d->token.p)
+        explicit_bzero(d->token.p, d->token.cap);
+    buf_release(&d->token);
+    free(d->base_url);
+    free(d->proxy);
+    free(d->ca_file);
+}

@@ -1,0 +1,434 @@
+/* uplink.c - parcels, their queues, and what an answer does to them; see uplink.h. */
+#include "agent/uplink_impl.h"
+#include "parsers/base/fault.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- parcels ---------------------------------------------------------------------------------- */
+
+struct parcel *parcel_new(struct uplink *u)
+{
+    struct parcel *p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    p->uplink = u;
+    p->link = u->last_parcel;
+    *u->last_parcel = p;
+    u->last_parcel = &p->next;
+    return p;
+}
+
+void parcel_free(struct parcel *p)
+{
+    struct uplink *u = p->uplink;
+    *p->link = p->next;
+    if (p->next)
+        p->next->link = p->link;
+    else
+        u->last_parcel = p->link;
+    batch_free(p->batch);
+    free(p);
+}
+
+void parcel_make_safe(struct parcel *p)
+{
+    struct uplink *u = p->uplink;
+    struct group *g = p->group;
+    if (!g)
+        return;
+    p->group = NULL;
+    if (p->batch)
+        p->batch->group = NULL;
+    if (--g->pending)
+        return;
+    u->groups_in_memory--;
+    u->o.on_safe(u->o.context, g);
+    u->o.on_change(u->o.context);
+}
+
+void parcel_trim(struct parcel *p)
+{
+    if (!p->on_disk || p->users || p->writing)
+        return;
+    batch_free(p->batch);
+    p->batch = NULL;
+}
+
+void parcel_finish(struct parcel *p)
+{
+    struct uplink *u = p->uplink;
+    if (p->writing || p->reading)
+        return; /* what is under way comes back here */
+    parcel_make_safe(p);
+    if (!p->on_disk) {
+        parcel_free(p);
+    } else if (p->carries_spans) {
+        p->covered_by = u->o.positions->generation + 1;
+        u->o.on_dirty(u->o.context);
+    } else {
+        uplink_discard(p);
+    }
+}
+
+void parcel_settle(struct parcel *p, struct destination *d)
+{
+    struct uplink *u = p->uplink;
+    p->pending &= ~d->bit;
+    if (p->parent) {
+        struct parcel *parent = p->parent;
+        parcel_free(p);
+        if (--parent->halves[d->index] == 0)
+            parcel_settle(parent, d);
+        return;
+    }
+    if (p->on_disk && p->shelf == SHELF_SPOOL) {
+        struct intervals *done = positions_spooled(u->o.positions, d->config->name);
+        if (done)
+            intervals_add(done, p->seq, p->seq + 1); /* out of memory: sent again after a crash */
+        u->o.on_dirty(u->o.context);
+    }
+    if (!p->pending)
+        parcel_finish(p);
+}
+
+/* ---- queues ----------------------------------------------------------------------------------- */
+
+static void put_first(struct destination *d, struct errand *e)
+{
+    e->next = d->first;
+    d->first = e;
+    if (!e->next)
+        d->last = &e->next;
+}
+
+int destination_enqueue(struct destination *d, struct parcel *p, bool first)
+{
+    struct errand *e = calloc(1, sizeof(*e));
+    if (!e)
+        return -1;
+    e->parcel = p;
+    e->destination = d;
+    if (first) {
+        put_first(d, e);
+        return 0;
+    }
+    *d->last = e;
+    d->last = &e->next;
+    return 0;
+}
+
+static struct errand *take_first(struct destination *d)
+{
+    struct errand *e = d->first;
+    d->first = e->next;
+    if (!d->first)
+        d->last = &d->first;
+    return e;
+}
+
+static void on_batch_answer(void *context, const struct http_answer *a);
+
+static int send_batch(struct errand *e)
+{
+    struct destination *d = e->destination;
+    struct batch *b = e->parcel->batch;
+    struct http_request r = {
+        .base = d->base_url,
+        .path = "/api/ingest/server/batch",
+        .token = buf_cstr(&d->token),
+        .proxy = d->proxy,
+        .ca_file = d->ca_file,
+        .body = buf_str(&b->body),
+        .content_encoding = b->encoding == BATCH_ZSTD ? "zstd" : NULL,
+        .on_answer = on_batch_answer,
+        .context = e,
+    };
+    fault_point("uplink.before_send");
+    e->transfer = http_start(d->uplink->http, &r);
+    if (!e->transfer)
+        return -1;
+    d->flying[d->flying[0] != NULL] = e;
+    d->n_flying++;
+    e->parcel->users++;
+    return 0;
+}
+
+static void landed(struct errand *e)
+{
+    struct destination *d = e->destination;
+    for (unsigned i = 0; i < MAX_FLYING; i++)
+        if (d->flying[i] == e)
+            d->flying[i] = NULL;
+    d->n_flying--;
+    e->transfer = NULL;
+    e->parcel->users--;
+}
+
+void destination_pump(struct destination *d)
+{
+    while (d->state == DESTINATION_READY && d->n_flying < MAX_FLYING && d->first && !d->uplink->stopping) {
+        struct parcel *p = d->first->parcel;
+        if (!p->batch) {
+            if (!p->reading)
+                uplink_fetch(p);
+            return;
+        }
+        struct errand *e = take_first(d);
+        if (send_batch(e)) {
+            put_first(d, e);
+            destination_set_state(d, DESTINATION_WAITING, 1000);
+            return;
+        }
+    }
+}
+
+/* ---- answers ---------------------------------------------------------------------------------- */
+
+void errand_failed(struct errand *e, enum answer_action action, const struct http_answer *a, const char *why)
+{
+    struct destination *d = e->destination;
+    put_first(d, e);
+    if (action == ANSWER_PAUSE) {
+        destination_complain(d, "destination_paused", a, why);
+        destination_set_state(d, DESTINATION_PAUSED, -1);
+    } else {
+        destination_complain(d, "destination_unwell", a, why);
+        destination_set_state(d, DESTINATION_WAITING, a ? a->retry_after_ms : -1);
+    }
+    uplink_spill_all(d->uplink);
+}
+
+static void accepted(struct errand *e, struct batch_outcome *outcome)
+{
+    struct destination *d = e->destination;
+    struct parcel *p = e->parcel;
+    fault_point("uplink.after_answer");
+    d->failures = 0;
+    d->last_error[0] = '\0';
+    d->ledger.batches++;
+    if (outcome->n_rejected) {
+        uplink_aftermath(e, AFTERMATH_REJECTED, outcome, NULL);
+        return;
+    }
+    d->ledger.stored += outcome->stored;
+    d->ledger.duplicate += outcome->duplicate;
+    d->ledger.excluded += outcome->excluded;
+    d->ledger.acknowledged += p->n_records;
+    batch_outcome_release(outcome);
+    free(e);
+    parcel_settle(p, d);
+}
+
+static void split(struct errand *e, const struct http_answer *a, const char *why)
+{
+    struct destination *d = e->destination;
+    struct parcel *p = e->parcel;
+    struct batch_outcome none = {0};
+    destination_complain(d, "batch_refused", a, why);
+    if (p->n_records > 1) {
+        uplink_aftermath(e, AFTERMATH_SPLIT, &none, why);
+    } else if (p->n_records == 1) {
+        uplink_aftermath(e, AFTERMATH_BURY, &none, why);
+    } else { /* only counts of skipped lines: nothing that could be kept */
+        free(e);
+        parcel_settle(p, d);
+    }
+}
+
+static void on_batch_answer(void *context, const struct http_answer *a)
+{
+    struct errand *e = context;
+    struct destination *d = e->destination;
+    struct uplink *u = d->uplink;
+    struct batch_outcome outcome;
+    const char *why = NULL;
+    landed(e);
+    switch (answer_batch(a, e->parcel->batch->id, &outcome, &why)) {
+    case ANSWER_ACCEPTED:
+        accepted(e, &outcome);
+        break;
+    case ANSWER_RETRY:
+        errand_failed(e, ANSWER_RETRY, a, why);
+        break;
+    case ANSWER_PAUSE:
+        errand_failed(e, ANSWER_PAUSE, a, why);
+        break;
+    case ANSWER_SPLIT:
+        split(e, a, why);
+        break;
+    }
+    destination_pump(d);
+    u->o.on_change(u->o.context);
+}
+
+/* ---- the uplink ------------------------------------------------------------------------------- */
+
+void uplink_submit(struct uplink *u, struct group *g)
+{
+    u->groups_in_memory++;
+    size_t n = g->n_batches;
+    g->n_batches = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct batch *b = g->batches[i];
+        struct parcel *p = parcel_new(u);
+        if (!p)
+            abort(); /* a few dozen bytes; positions and spool make a restart safe */
+        p->batch = b;
+        p->group = g;
+        p->pending = b->to;
+        p->n_records = b->n_records;
+        bool down = false;
+        for (size_t k = 0; k < u->n_destinations; k++) {
+            struct destination *d = &u->destinations[k];
+            if (!(b->to & d->bit))
+                continue;
+            d->ledger.records += b->n_records;
+            down = down || d->state != DESTINATION_READY;
+            if (destination_enqueue(d, p, false))
+                abort();
+        }
+        if (down)
+            uplink_spill(u, p);
+    }
+    for (size_t k = 0; k < u->n_destinations; k++)
+        destination_pump(&u->destinations[k]);
+}
+
+size_t uplink_room(const struct uplink *u)
+{
+    return u->groups_in_memory < MAX_GROUPS_IN_MEMORY ? MAX_GROUPS_IN_MEMORY - u->groups_in_memory : 0;
+}
+
+bool uplink_is_idle(const struct uplink *u)
+{
+    for (size_t i = 0; i < u->n_destinations; i++) {
+        const struct destination *d = &u->destinations[i];
+        if (d->state == DESTINATION_READY && !d->n_flying && !d->first)
+            return true;
+    }
+    return false;
+}
+
+bool uplink_is_down(const struct uplink *u)
+{
+    for (size_t i = 0; i < u->n_destinations; i++)
+        if (u->destinations[i].state == DESTINATION_READY)
+            return false;
+    return true;
+}
+
+bool uplink_is_settled(const struct uplink *u)
+{
+    if (u->groups_in_memory || u->tasks)
+        return false;
+    for (size_t i = 0; i < u->n_destinations; i++)
+        if (u->destinations[i].n_flying || (!u->o.spool && u->destinations[i].first))
+            return false;
+    return true;
+}
+
+struct sites *uplink_sites(const struct uplink *u)
+{
+    return u->sites;
+}
+
+void uplink_saved(struct uplink *u, uint64_t generation)
+{
+    struct parcel *next;
+    for (struct parcel *p = u->parcels; p; p = next) {
+        next = p->next;
+        if (p->covered_by && p->covered_by <= generation) {
+            p->covered_by = 0;
+            uplink_discard(p);
+        }
+    }
+}
+
+void uplink_retry_now(struct uplink *u)
+{
+    for (size_t i = 0; i < u->n_destinations; i++) {
+        destination_read_token(&u->destinations[i]);
+        destination_ask_sites(&u->destinations[i]);
+    }
+}
+
+size_t uplink_destinations(const struct uplink *u)
+{
+    return u->n_destinations;
+}
+
+void uplink_read_ledger(const struct uplink *u, size_t destination, struct uplink_ledger *out)
+{
+    static const char *const states[] = {"ready", "waiting", "paused"};
+    const struct destination *d = &u->destinations[destination];
+    *out = d->ledger;
+    out->name = d->config->name.p;
+    out->state = states[d->state];
+    out->last_error = d->last_error;
+    for (const struct parcel *p = u->parcels; p; p = p->next) {
+        if (!(p->pending & d->bit) || p->halves[d->index])
+            continue;
+        bool on_disk = p->on_disk || (p->parent && p->parent->on_disk);
+        if (p->shelf == SHELF_PARKED)
+            out->parked += p->n_records;
+        else if (on_disk)
+            out->spooled += p->n_records;
+        else
+            out->in_memory += p->n_records;
+    }
+}
+
+static void on_disk_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    uplink_spill_all(timer->data);
+}
+
+struct uplink *uplink_new(const struct uplink_options *options, struct buf *why)
+{
+    struct uplink *u = calloc(1, sizeof(*u));
+    if (!u)
+        return NULL;
+    u->o = *options;
+    u->last_parcel = &u->parcels;
+    ev_timer_init(&u->disk_timer, on_disk_timer, 0.0, 0.0);
+    u->disk_timer.data = u;
+    for (int i = 0; i < SHELF_COUNT; i++)
+        u->shelf_fd[i] = -1;
+    u->http = http_client_new(options->loop);
+    if (!u->http)
+        goto fail;
+    for (; u->n_destinations < options->config->n_destinations; u->n_destinations++)
+        if (destination_init(&u->destinations[u->n_destinations], u, (unsigned)u->n_destinations, why))
+            goto fail;
+    if (uplink_load_shelves(u, why))
+        goto fail;
+    for (size_t i = 0; i < u->n_destinations; i++)
+        destination_start(&u->destinations[i]);
+    return u;
+fail:
+    uplink_free(u);
+    return NULL;
+}
+
+void uplink_free(struct uplink *u)
+{
+    if (!u)
+        return;
+    u->stopping = true;
+    ev_timer_stop(u->o.loop, &u->disk_timer);
+    for (size_t i = 0; i < u->n_destinations; i++)
+        destination_release(&u->destinations[i]);
+    http_client_free(u->http);
+    while (u->parcels) {
+        struct group *g = u->parcels->group;
+        if (g && --g->pending == 0)
+            group_free(g);
+        parcel_free(u->parcels);
+    }
+    for (int i = 0; i < SHELF_COUNT; i++)
+        if (u->shelf_fd[i] >= 0)
+            close(u->shelf_fd[i]);
+    sites_unref(u->sites);
+    free(u);
+}

@@ -1,0 +1,70 @@
+/*
+ * uplink.h - destinations: what leaves this machine, and what becomes of it when it cannot.
+ *
+ * The loop thread owns everything here. Groups come in sealed; each batch goes to every destination of its set. While a
+ * destination does not answer, its batches go to the spool (where there is one), so that nobody waits for it and the lines
+ * are safe. A batch whose site is closed to the token is parked, a record that is refused for itself becomes a dead letter.
+ */
+#ifndef LOGFERRY_AGENT_UPLINK_H
+#define LOGFERRY_AGENT_UPLINK_H
+
+#include "agent/batch.h"
+#include "agent/pool.h"
+#include "agent/positions.h"
+#include "agent/sites.h"
+
+struct uplink;
+
+struct uplink_options {
+    struct ev_loop *loop;
+    struct pool *pool;
+    const struct agent_config *config;
+    struct positions *positions;
+    int state_fd; /* parked/ and dead/ are made below it, and spool/ */
+    bool spool;   /* false (backfill): an unreachable server just makes us wait, the logs stay where they are */
+    void *context;
+    /* Every batch of the group is acknowledged everywhere, or on disk. The callee frees the group. */
+    void (*on_safe)(void *context, struct group *group);
+    /* A slot came free, a destination changed its state, or sites became known. */
+    void (*on_change)(void *context);
+    /* The positions' done sets changed: a save is due. */
+    void (*on_dirty)(void *context);
+};
+
+/* Opens the shelves and reads what waits there: its intervals are added to the positions. NULL with a sentence. */
+struct uplink *uplink_new(const struct uplink_options *options, struct buf *why);
+/* Cancels transfers; no callback any more. What is not on disk will be read again from the logs. Accepts NULL. */
+void uplink_free(struct uplink *u);
+
+/* Takes the group's batches over; the group itself comes back by on_safe. */
+void uplink_submit(struct uplink *u, struct group *g);
+/* How many more groups may be built now. */
+size_t uplink_room(const struct uplink *u);
+/* A destination that answers has nothing to do: a batch would leave at once. */
+bool uplink_is_idle(const struct uplink *u);
+/* No destination answers at present. */
+bool uplink_is_down(const struct uplink *u);
+/* Nothing is on its way or waiting in memory. */
+bool uplink_is_settled(const struct uplink *u);
+/* Who goes where. NULL until the sites are known. The caller takes a reference when it keeps it. */
+struct sites *uplink_sites(const struct uplink *u);
+/* That generation of the positions is durable: spool files it covers may go. */
+void uplink_saved(struct uplink *u, uint64_t generation);
+/* Looks at the token files again and tries at once whatever waits for a token or a site. */
+void uplink_retry_now(struct uplink *u);
+
+/* The books of one destination, in records. They balance:
+ * records = acknowledged + refused + dead + in_memory + spooled + parked. */
+struct uplink_ledger {
+    const char *name;
+    uint64_t records; /* came in, or were found on disk at start */
+    uint64_t acknowledged, stored, duplicate, excluded, dead;
+    uint64_t in_memory, spooled, parked;
+    uint64_t batches;
+    const char *state; /* "ready", "waiting", "paused" */
+    const char *last_error;
+};
+size_t uplink_destinations(const struct uplink *u);
+void uplink_read_ledger(const struct uplink *u, size_t destination, struct uplink_ledger *out);
+
+#endif

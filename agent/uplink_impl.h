@@ -1,0 +1,120 @@
+/* uplink_impl.h - shared by uplink.c, uplink_disk.c and destination.c only. */
+#ifndef LOGFERRY_AGENT_UPLINK_IMPL_H
+#define LOGFERRY_AGENT_UPLINK_IMPL_H
+
+#include "agent/answer.h"
+#include "agent/spool.h"
+#include "agent/uplink.h"
+#include "parsers/base/log.h"
+
+#include <ev.h>
+
+#define MAX_FLYING 2u            /* requests at once for each destination */
+#define MAX_GROUPS_IN_MEMORY 6u  /* sealed and not yet safe */
+
+/* One batch on its way, wherever its bytes are. */
+struct parcel {
+    struct uplink *uplink;
+    struct parcel *next, **link; /* of all parcels */
+    struct batch *batch;         /* NULL while its bytes are only on disk */
+    struct group *group;         /* that waits for it to be safe; NULL: none does, or it is already */
+    struct parcel *parent;       /* of which this is a half, for the one destination in `pending` */
+    unsigned halves[CONFIG_MAX_DESTINATIONS]; /* out at that destination in our place */
+    unsigned pending;            /* destinations that have not got it */
+    unsigned users;              /* transfers and tasks that need `batch` */
+    uint32_t n_records;
+    enum shelf shelf;
+    bool on_disk, writing, reading, carries_spans;
+    bool queued; /* of a parked one: it is being tried */
+    uint64_t seq, bytes_on_disk;
+    uint64_t covered_by; /* the generation that must be durable before the file goes; 0: not done yet */
+};
+
+/* A parcel in a destination's queue. */
+struct errand {
+    struct errand *next;
+    struct parcel *parcel;
+    struct destination *destination;
+    struct http_transfer *transfer;
+};
+
+enum destination_state {
+    DESTINATION_READY,   /* it answers, as far as we know */
+    DESTINATION_WAITING, /* for the back-off to end: it did not answer, or asked for time */
+    DESTINATION_PAUSED,  /* for a token or a setting to change: it is asked every few seconds */
+};
+
+struct destination {
+    struct uplink *uplink;
+    const struct destination_config *config;
+    unsigned index, bit;
+    enum destination_state state;
+    ev_timer timer;       /* end of the back-off, next question while paused */
+    ev_timer sites_timer; /* next GET /api/sites */
+    struct http_transfer *asking; /* GET /api/sites */
+    struct errand *first, **last; /* queue */
+    struct errand *flying[MAX_FLYING]; /* under way; NULL: a free place */
+    unsigned n_flying;
+    unsigned failures; /* in a row */
+    struct buf token;
+    char *base_url, *proxy, *ca_file;
+    struct log_limit complaint, parked_complaint, dead_complaint, token_complaint, sites_complaint;
+    uint64_t sites_hash; /* of the last answer */
+    bool sites_known;
+    unsigned patience; /* answers without a change until parked batches are tried all the same */
+    char last_error[200];
+    struct uplink_ledger ledger;
+};
+
+struct uplink {
+    struct uplink_options o;
+    struct http_client *http;
+    struct parcel *parcels; /* in the order of arrival */
+    struct parcel **last_parcel;
+    struct destination destinations[CONFIG_MAX_DESTINATIONS];
+    size_t n_destinations;
+    int shelf_fd[SHELF_COUNT];
+    uint64_t shelf_bytes[SHELF_COUNT];
+    size_t groups_in_memory;
+    size_t tasks; /* of ours in the pool */
+    ev_timer disk_timer; /* try the spool again after a disk error */
+    struct log_limit disk_complaint, full_complaint;
+    struct sites *sites;
+    bool stopping;
+};
+
+/* ---- uplink.c: parcels and errands */
+struct parcel *parcel_new(struct uplink *u);
+void parcel_free(struct parcel *p);
+int destination_enqueue(struct destination *d, struct parcel *p, bool first);
+void destination_pump(struct destination *d);
+/* The destination has it, in whatever way: stored, parked, dead. */
+void parcel_settle(struct parcel *p, struct destination *d);
+/* Everybody has it: the bytes go as soon as nothing needs them. */
+void parcel_finish(struct parcel *p);
+void parcel_make_safe(struct parcel *p);
+/* Frees the bytes of a parcel that is on disk and that nobody is using. */
+void parcel_trim(struct parcel *p);
+void errand_failed(struct errand *e, enum answer_action action, const struct http_answer *a, const char *why);
+
+/* ---- uplink_disk.c: what workers do for parcels */
+int uplink_load_shelves(struct uplink *u, struct buf *why);
+void uplink_spill(struct uplink *u, struct parcel *p);
+void uplink_spill_all(struct uplink *u);
+void uplink_fetch(struct parcel *p); /* reads the bytes back, then pumps */
+void uplink_discard(struct parcel *p); /* removes the file, then frees the parcel */
+/* Parks, buries or halves what the answer says; takes the outcome over, and ends the errand. */
+enum aftermath_kind { AFTERMATH_REJECTED, AFTERMATH_SPLIT, AFTERMATH_BURY };
+void uplink_aftermath(struct errand *e, enum aftermath_kind kind, struct batch_outcome *outcome, const char *reason);
+
+/* ---- destination.c: states, tokens, sites */
+int destination_init(struct destination *d, struct uplink *u, unsigned index, struct buf *why);
+void destination_release(struct destination *d);
+void destination_start(struct destination *d);
+void destination_set_state(struct destination *d, enum destination_state state, int64_t wait_ms);
+void destination_complain(struct destination *d, const char *event, const struct http_answer *a, const char *why);
+void destination_ask_sites(struct destination *d);
+void destination_unpark(struct destination *d);
+void destination_read_token(struct destination *d);
+
+#endif

@@ -1,0 +1,127 @@
+/* uplink_shelves.c - at start: what waits on disk, before the positions are used; see uplink.h. */
+#include "agent/state_dir.h"
+#include "agent/uplink_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* The lines of a spooled batch are safe, whatever the positions' last generation says. */
+static int cover(struct uplink *u, const struct spool_meta *m)
+{
+    for (size_t i = 0; i < m->n_spans; i++) {
+        const struct spool_span *s = &m->spans[i];
+        struct position *p = positions_by_key(u->o.positions, s->key, s->stream);
+        if (!p) {
+            p = positions_add(u->o.positions, s->stream, s->dev, s->ino, s->path);
+            if (!p)
+                return -1;
+            p->key = s->key;
+            p->seen_ms = (int64_t)(ev_time() * 1000);
+        }
+        if (intervals_add(&p->safe, s->from, s->to))
+            return -1;
+    }
+    return 0;
+}
+
+static struct destination *by_name(struct uplink *u, struct str name)
+{
+    for (size_t i = 0; i < u->n_destinations; i++)
+        if (str_eq(u->destinations[i].config->name, name))
+            return &u->destinations[i];
+    return NULL;
+}
+
+/* The destinations that still want this file. */
+static unsigned wanted_by(struct uplink *u, const struct spool_meta *m, enum shelf shelf, uint64_t seq)
+{
+    unsigned pending = 0;
+    for (size_t i = 0; i < m->n_to; i++) {
+        struct destination *d = by_name(u, m->to[i]);
+        if (!d) {
+            log_event(LOG_WARN, "spool_for_unknown_destination", "shelf=%s file=%016llx.batch destination=%.*s mend=\"configure it again, or delete the file\"",
+                      shelf_name(shelf), (unsigned long long)seq, STR_ARGS(m->to[i]));
+            continue;
+        }
+        struct intervals *done = shelf == SHELF_SPOOL ? positions_spooled(u->o.positions, m->to[i]) : NULL;
+        if (!done || !intervals_contain(done, seq))
+            pending |= d->bit;
+    }
+    return pending;
+}
+
+static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_item *item, const struct spool_meta *m, uint32_t n_records)
+{
+    unsigned pending = wanted_by(u, m, shelf, item->seq);
+    bool orphan = !pending && m->n_to && !by_name(u, m->to[0]);
+    if (orphan)
+        return 0; /* left where it is */
+    struct parcel *p = parcel_new(u);
+    if (!p)
+        return -1;
+    p->shelf = shelf;
+    p->on_disk = true;
+    p->seq = item->seq;
+    p->bytes_on_disk = item->bytes;
+    p->n_records = n_records;
+    p->pending = pending;
+    p->carries_spans = m->n_spans > 0;
+    for (size_t i = 0; i < u->n_destinations; i++) {
+        struct destination *d = &u->destinations[i];
+        if (!(pending & d->bit))
+            continue;
+        d->ledger.records += n_records;
+        if (shelf == SHELF_SPOOL && destination_enqueue(d, p, false))
+            return -1;
+    }
+    if (!pending)
+        parcel_finish(p);
+    return 0;
+}
+
+static int load_item(struct uplink *u, enum shelf shelf, const struct spool_item *item)
+{
+    struct spool_meta meta;
+    const char *error;
+    u->shelf_bytes[shelf] += item->bytes;
+    if (item->seq >= u->o.positions->spool_next)
+        u->o.positions->spool_next = item->seq + 1;
+    if (shelf == SHELF_DEAD)
+        return 0;
+    struct batch *b = spool_read(u->shelf_fd[shelf], item->seq, &meta, &error);
+    if (!b) {
+        u->shelf_bytes[shelf] -= item->bytes;
+        spool_set_aside(u->shelf_fd[shelf], item->seq);
+        log_event(LOG_ERROR, "spool_file_damaged", "shelf=%s file=%016llx.bad why=\"%s\" mend=\"its lines are read again while the log has them\"",
+                  shelf_name(shelf), (unsigned long long)item->seq, error);
+        return 0;
+    }
+    int rc = cover(u, &meta);
+    if (!rc)
+        rc = add_parcel(u, shelf, item, &meta, b->n_records);
+    batch_free(b);
+    spool_meta_release(&meta);
+    return rc;
+}
+
+int uplink_load_shelves(struct uplink *u, struct buf *why)
+{
+    for (int shelf = 0; shelf < SHELF_COUNT; shelf++) {
+        struct spool_item *items;
+        size_t n;
+        int rc = 0;
+        u->shelf_fd[shelf] = state_dir_sub(u->o.state_fd, shelf_name(shelf));
+        if (u->shelf_fd[shelf] < 0 || spool_list(u->shelf_fd[shelf], &items, &n)) {
+            buf_printf(why, "%s/%s: %s; give the agent's user this directory", u->o.config->state_dir.p, shelf_name(shelf), strerror(errno));
+            return -1;
+        }
+        for (size_t i = 0; i < n && !rc; i++)
+            rc = load_item(u, shelf, &items[i]);
+        free(items);
+        if (rc) {
+            buf_printf(why, "out of memory while reading %s/%s", u->o.config->state_dir.p, shelf_name(shelf));
+            return -1;
+        }
+    }
+    return 0;
+}

@@ -1,8 +1,9 @@
 /*
  * format.h - from a log line to a hit. Pure: no I/O, no clock, no logging; no allocation per line.
  *
- * A `struct format` is a compiled description, read-only after format_new, shared by any number of threads.
- * A `struct parser` is the state of one stream (the current #Fields line, scratch space): one thread at a time.
+ * A `struct format` is a compiled description, read-only after format_new, shared by any number of
+ * threads. A `struct parser` is the state of one stream (the current #Fields line, scratch space):
+ * one thread at a time.
  */
 #ifndef LOGFERRY_PARSERS_FORMAT_H
 #define LOGFERRY_PARSERS_FORMAT_H
@@ -11,23 +12,29 @@
 
 enum parse_result {
     PARSE_OK,        /* *hit is filled */
-    PARSE_DIRECTIVE, /* a header or comment line of the format (W3C '#…'): counts as a line, is no request */
+    PARSE_DIRECTIVE, /* a header or comment line of the format (W3C '#…'): counts as a line, is no
+                        request */
     PARSE_BAD,       /* the line does not have the format; parser_error tells where and why */
 };
+
+/* Longer lines are PARSE_BAD; readers drop them earlier. */
+#define FORMAT_MAX_LINE ((size_t)1 << 20)
 
 struct format;
 struct parser;
 
-/* Compiles a format by its name ("nginx_combined", "cloudfront", …). On failure NULL, and `why` (cap 200 or
- * more) gets one sentence that names the formats there are. */
+/* Compiles a format by its name ("nginx_combined", "cloudfront", …). On failure NULL, and `why`
+ * (cap 200 or more) gets one sentence that names the formats there are. */
 struct format *format_new(struct str name, struct buf *why);
 void format_free(struct format *f); /* accepts NULL */
 const char *format_name(const struct format *f);
 /* One line of text on what the format is; for --help and docs. NULL past the last. */
 const char *format_list(size_t i, const char **about);
-/* True when lines that begin with '#' are directives, and "#Version" begins a new stream (CloudFront, W3C). */
+/* True when lines that begin with '#' are directives, and "#Version" begins a new stream
+ * (CloudFront, W3C). */
 bool format_has_directives(const struct format *f);
-/* False where the machine refused PCRE2's JIT and the interpreter runs; true where no regex is used. */
+/* False where the machine refused PCRE2's JIT and the interpreter runs; true where no regex is
+ * used. */
 bool format_is_fast(const struct format *f);
 
 /* NULL when out of memory. The format must outlive the parser. */
@@ -38,7 +45,8 @@ void parser_reset(struct parser *p);
 /* `line` without its '\n'; a final '\r' is dropped. It must stay unchanged while the hit is in use.
  * Writes *hit only on PARSE_OK. */
 enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit);
-/* After PARSE_BAD: a static sentence, and in *column the 0-based byte where the format stopped fitting. */
+/* After PARSE_BAD: a static sentence, and in *column the 0-based byte where the format stopped
+ * fitting. */
 const char *parser_error(const struct parser *p, size_t *column);
 
 #endif

@@ -30,7 +30,9 @@ struct hit {
     int status;               /* 0..999; -1 when missing ("-"); CloudFront's and nginx's 000 is 0 */
     int64_t bytes;            /* sent to the client; HIT_NO_NUMBER when missing */
     int64_t duration_ms;      /* HIT_NO_NUMBER when missing */
-    bool bad_request_line;    /* there was a request, but no method and target can be read from it */
+    /* There was a request, but no path can be read from it. Method and protocol are set where the line
+     * still has them ("OPTIONS *", "CONNECT host:443"); path and query are missing. */
+    bool bad_request_line;
 };
 
 #endif

@@ -1,0 +1,179 @@
+/*
+ * format.c - the formats by name, and what is common to all of them: the line end, the cap on a
+ * line, scratch space, errors. The work on a line is done by the family (format_impl.h).
+ */
+#include "parsers/format.h"
+
+#include "parsers/format_impl.h"
+
+#include <stdlib.h>
+
+static const struct format_row rows[] = {
+    {"nginx_combined", "nginx's compiled-in default access log", NULL, &format_clf_family,
+     CLF_NGINX_COMBINED},
+    {"nginx_main", "nginx's packaged \"main\": combined and a quoted X-Forwarded-For", NULL,
+     &format_clf_family, CLF_NGINX_MAIN},
+    {"apache_combined", "Apache's \"combined\" (also LiteSpeed)", NULL, &format_clf_family,
+     CLF_APACHE_COMBINED},
+    {"cloudfront", "CloudFront standard logs with tabs, by their #Fields line", NULL,
+     &format_cloudfront_family, 0},
+};
+
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static const struct format_row *find_row(struct str name)
+{
+    for (size_t i = 0; i < N_ROWS; i++) {
+        if (str_eq(name, str_of(rows[i].name)))
+            return &rows[i];
+    }
+    return NULL;
+}
+
+static void say_unknown(struct buf *why, struct str name)
+{
+    if (name.n > 40)
+        name.n = 40;
+    buf_lit(why, "there is no format \"");
+    for (size_t i = 0; i < name.n; i++)
+        buf_putc(why, name.p[i] >= ' ' && name.p[i] <= '~' ? name.p[i] : '?');
+    buf_lit(why, "\"; there are ");
+    for (size_t i = 0; i < N_ROWS; i++) {
+        if (i > 0)
+            buf_lit(why, ", ");
+        buf_put_str(why, str_of(rows[i].name));
+    }
+}
+
+/* The row of "name" or "name:argument". */
+static const struct format_row *choose_row(struct str name, struct str *argument, struct buf *why)
+{
+    ptrdiff_t colon = str_chr(name, ':', 0);
+    struct str word = colon < 0 ? name : str_slice(name, 0, (size_t)colon);
+    const struct format_row *row = find_row(word);
+
+    *argument = colon < 0 ? STR_NONE : str_slice(name, (size_t)colon + 1, name.n);
+    if (!row) {
+        say_unknown(why, word);
+        return NULL;
+    }
+    if (str_is_set(*argument) && !row->argument) {
+        buf_printf(why, "the format %s takes nothing behind its name", row->name);
+        return NULL;
+    }
+    if (!str_is_set(*argument) && row->argument) {
+        buf_printf(why, "the format %s is written %s:%s", row->name, row->name, row->argument);
+        return NULL;
+    }
+    return row;
+}
+
+struct format *format_new(struct str name, struct buf *why)
+{
+    struct str argument;
+    const struct format_row *row = choose_row(name, &argument, why);
+    struct format *f;
+
+    if (!row)
+        return NULL;
+    f = calloc(1, row->family->format_size);
+    if (!f) {
+        buf_lit(why, "out of memory");
+        return NULL;
+    }
+    f->row = row;
+    if (row->family->format_init(f, argument, why)) {
+        format_free(f);
+        return NULL;
+    }
+    return f;
+}
+
+void format_free(struct format *f)
+{
+    if (!f)
+        return;
+    f->row->family->format_release(f);
+    free(f);
+}
+
+const char *format_name(const struct format *f)
+{
+    return f->row->name;
+}
+
+const char *format_list(size_t i, const char **about)
+{
+    if (i >= N_ROWS)
+        return NULL;
+    *about = rows[i].about;
+    return rows[i].name;
+}
+
+bool format_has_directives(const struct format *f)
+{
+    return f->row->family->directives;
+}
+
+bool format_is_fast(const struct format *f)
+{
+    return f->row->family->is_fast(f);
+}
+
+struct parser *parser_new(const struct format *f)
+{
+    struct parser *p = calloc(1, f->row->family->parser_size);
+
+    if (!p)
+        return NULL;
+    p->format = f;
+    p->error = "";
+    if (decode_scratch_init(&p->scratch) || f->row->family->parser_init(p)) {
+        parser_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void parser_free(struct parser *p)
+{
+    if (!p)
+        return;
+    p->format->row->family->parser_release(p);
+    decode_scratch_release(&p->scratch);
+    free(p);
+}
+
+void parser_reset(struct parser *p)
+{
+    p->error = "";
+    p->error_at = 0;
+    p->format->row->family->parser_reset(p);
+}
+
+enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit)
+{
+    struct hit found = hit_nothing();
+    enum parse_result result;
+
+    if (line.n > 0 && line.p[line.n - 1] == '\r')
+        line.n--;
+    if (line.n == 0)
+        return parser_fail(p, "the line is empty", 0);
+    if (line.n > FORMAT_MAX_LINE)
+        return parser_fail(p, "the line is over 1 MiB", FORMAT_MAX_LINE);
+    decode_scratch_reset(&p->scratch);
+    result = p->format->row->family->line(p, line, &found);
+    if (result != PARSE_OK)
+        return result;
+    if (p->scratch.failed)
+        return parser_fail(p, "the decoded fields are too long", line.n);
+    *hit = found;
+    return PARSE_OK;
+}
+
+const char *parser_error(const struct parser *p, size_t *column)
+{
+    *column = p->error_at;
+    return p->error;
+}

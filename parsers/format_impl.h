@@ -1,0 +1,69 @@
+/*
+ * format_impl.h - what a family of formats implements; for parsers/format*.c only.
+ *
+ * A new format is one row in format.c. A new family is one file that defines a `struct
+ * format_family`, whose format and parser structs begin with the base structs below.
+ */
+#ifndef LOGFERRY_PARSERS_FORMAT_IMPL_H
+#define LOGFERRY_PARSERS_FORMAT_IMPL_H
+
+#include "parsers/decode.h"
+#include "parsers/format.h"
+
+struct format_family;
+
+struct format_row {
+    const char *name;
+    const char *about; /* one line, for format_list */
+    const char
+        *argument; /* what stands behind "name:", for messages; NULL: the format takes none */
+    const struct format_family *family;
+    int variant; /* the family's own enum */
+};
+
+struct format {
+    const struct format_row *row;
+};
+
+struct parser {
+    const struct format *format;
+    struct decode_scratch scratch; /* empty when `line` is called */
+    const char *error;             /* static; set together with error_at by parser_fail */
+    size_t error_at;
+};
+
+struct format_family {
+    bool directives;    /* format_has_directives */
+    size_t format_size; /* of the struct that begins with struct format */
+    size_t parser_size; /* of the struct that begins with struct parser */
+    /* The structs come zeroed, with their base filled; release is called after a failed init too.
+     */
+    int (*format_init)(struct format *f, struct str argument, struct buf *why);
+    void (*format_release)(struct format *f);
+    bool (*is_fast)(const struct format *f);
+    int (*parser_init)(struct parser *p); /* -1: out of memory */
+    void (*parser_release)(struct parser *p);
+    void (*parser_reset)(struct parser *p);
+    /* `line` has 1 to FORMAT_MAX_LINE bytes, without the line end. Fills *hit, which is no use to
+     * the caller unless the answer is PARSE_OK; it comes with nothing set (hit_nothing). */
+    enum parse_result (*line)(struct parser *p, struct str line, struct hit *hit);
+};
+
+enum clf_variant { CLF_NGINX_COMBINED, CLF_NGINX_MAIN, CLF_APACHE_COMBINED };
+extern const struct format_family format_clf_family;
+extern const struct format_family format_cloudfront_family;
+
+/* A hit in which every value is missing. */
+static inline struct hit hit_nothing(void)
+{
+    return (struct hit){.status = -1, .bytes = HIT_NO_NUMBER, .duration_ms = HIT_NO_NUMBER};
+}
+
+static inline enum parse_result parser_fail(struct parser *p, const char *why, size_t at)
+{
+    p->error = why;
+    p->error_at = at;
+    return PARSE_BAD;
+}
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * fuzz_format.h - the body of the fuzz targets of formats: the lines of the input, one parser, and
+ * what is true of every outcome.
+ */
+#ifndef LOGFERRY_FUZZ_FORMAT_H
+#define LOGFERRY_FUZZ_FORMAT_H
+
+#include "tests/unit/parsers/hit_check.h"
+
+#include <stdio.h>
+
+static inline void fuzz_fail(const char *what)
+{
+    fprintf(stderr, "%s\n", what);
+    abort();
+}
+
+static inline void fuzz_line(struct parser *p, struct str line)
+{
+    struct str own = {malloc(line.n ? line.n : 1), line.n}; /* ASan guards its end */
+    struct hit first, again;
+    const char *problem;
+
+    if (!own.p)
+        return;
+    memcpy((char *)own.p, line.p, line.n);
+    problem = hit_parse(p, own);
+    if (problem)
+        fuzz_fail(problem);
+    if (parser_line(p, own, &first) == PARSE_OK) {
+        char *before = malloc(p->scratch.n + 1);
+        size_t n = p->scratch.n;
+
+        if (before && n)
+            memcpy(before, p->scratch.p, n);
+        if (parser_line(p, own, &again) != PARSE_OK || hit_difference(&first, &again))
+            fuzz_fail("the same line gives another hit");
+        if (before && (p->scratch.n != n || (n && memcmp(before, p->scratch.p, n) != 0)))
+            fuzz_fail("the same line gives other text");
+        free(before);
+    }
+    free((char *)own.p);
+}
+
+static inline void fuzz_format(const char *name, const uint8_t *data, size_t n)
+{
+    struct buf why;
+    struct format *f;
+    struct parser *p;
+    size_t from = 0;
+
+    buf_init(&why, 1000);
+    f = format_new(str_of(name), &why);
+    p = f ? parser_new(f) : NULL;
+    if (!p)
+        fuzz_fail("no parser");
+    while (from < n) {
+        const uint8_t *end = memchr(data + from, '\n', n - from);
+        size_t to = end ? (size_t)(end - data) : n;
+
+        fuzz_line(p, (struct str){(const char *)data + from, to - from});
+        from = to + 1;
+    }
+    parser_free(p);
+    format_free(f);
+    buf_release(&why);
+}
+
+#endif

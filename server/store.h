@@ -21,6 +21,7 @@ struct store;
 struct store_options {
     size_t queue_bytes; /* cap of the jobs queued and in work; 0: the default */
     bool create;        /* make the directory and an empty store when there is none */
+    bool serving;       /* a server's: log what its operator should know about the engine */
 };
 
 /*
@@ -58,7 +59,9 @@ enum store_result {
 /* The slices of `record` are borrowed. For both kinds record.user_agent (an index into
  * job.user_agents) or record.user_agent_text is used; an AI fetch is classified here. The front has
  * checked: site exists and may be written, time, address, user agent, and url by url_split (url.h).
- */
+ * session_id STR_NONE: visitors are told apart by day, address and user agent, and the address is
+ * then dropped. hostname and path of an AI fetch are stored as they are (host in lower case, no
+ * port). */
 struct store_row {
     int64_t site;
     uint32_t stream; /* index into job.streams, or STORE_NO_STREAM */

@@ -1,0 +1,399 @@
+/*
+ * store.c - the queue, the writer thread and its group commit, the lock of the directory.
+ *
+ * It knows no engine: store_engine.h does. Two threads meet here: the loop's (submit, collect) and
+ * the writer. One mutex guards the queue, the finished jobs, the counts and the rights pointer; it
+ * is never held while the engine works.
+ */
+#include "server/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "parsers/base/log.h"
+#include "server/store_engine.h"
+
+#define GROUP_ROWS 40000 /* bounds how long one transaction keeps the next from starting */
+#define GROUP_JOBS 4096
+#define JOB_BYTES 512 /* what a job costs beyond what its owner counts */
+#define HOUSEKEEP_MS (3600 * 1000)
+#define HOUSEKEEP_MORE_MS 1000
+#define HOUSEKEEP_FIRST_MS (60 * 1000) /* after the start, and never in a short command */
+
+struct job_list {
+    struct store_job *first, **end;
+};
+
+struct store {
+    pthread_mutex_t mutex;
+    pthread_cond_t work, finished_work;
+    struct job_list queue, finished;
+    size_t queue_bytes;
+    struct store_stats stats;
+    struct rights *rights;
+    bool closing;
+
+    void (*wakeup)(void *arg);
+    void *wakeup_arg;
+
+    pthread_t writer; /* everything below is the writer's */
+    struct engine *engine;
+    int64_t housekeep_at_ms;
+    int lock_fd;
+};
+
+static void list_init(struct job_list *l)
+{
+    l->first = NULL;
+    l->end = &l->first;
+}
+
+static void list_append(struct job_list *l, struct store_job *job)
+{
+    job->next = NULL;
+    *l->end = job;
+    l->end = &job->next;
+}
+
+static int64_t clock_ms(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- the writer --------------------------------------------------------------------------- */
+
+/* Moves the head of the queue, up to the bounds, to `group`. Called with the mutex held. */
+static void take_group(struct store *s, struct job_list *group)
+{
+    size_t rows = 0, jobs = 0;
+    list_init(group);
+    while (s->queue.first && rows < GROUP_ROWS && jobs < GROUP_JOBS) {
+        struct store_job *job = s->queue.first;
+        s->queue.first = job->next;
+        rows += job->n_rows;
+        jobs++;
+        list_append(group, job);
+    }
+    if (!s->queue.first)
+        list_init(&s->queue);
+}
+
+static enum engine_status run_group(struct store *s, struct job_list *group, bool *called)
+{
+    enum engine_status status = engine_begin(s->engine, clock_ms(CLOCK_REALTIME));
+    for (struct store_job *job = group->first; job && status == ENGINE_OK; job = job->next) {
+        status = engine_run(s->engine, job);
+        *called = *called || job->kind == STORE_CALL;
+    }
+    if (status == ENGINE_OK)
+        status = engine_commit(s->engine);
+    if (status == ENGINE_OK)
+        return status;
+    engine_rollback(s->engine);
+    for (struct store_job *job = group->first; job; job = job->next) {
+        job->result = status == ENGINE_FULL ? STORE_FULL : STORE_FAILED;
+        job->stored = job->duplicate = 0;
+        buf_release(&job->answer);
+    }
+    return status;
+}
+
+static void swap_rights(struct store *s)
+{
+    struct rights *fresh = engine_rights(s->engine);
+    if (!fresh) {
+        log_event(LOG_ERROR, "rights_unreadable", "mend=\"restart logferry-server\"");
+        return;
+    }
+    pthread_mutex_lock(&s->mutex);
+    struct rights *old = s->rights;
+    s->rights = fresh;
+    pthread_mutex_unlock(&s->mutex);
+    rights_release(old);
+}
+
+static void count_job(struct store_stats *stats, const struct store_job *job)
+{
+    stats->stored += job->stored;
+    stats->duplicate += job->duplicate;
+    stats->batches += job->kind == STORE_BATCH && job->result == STORE_OK;
+    stats->replayed += job->result == STORE_REPLAYED;
+    stats->reused += job->result == STORE_REUSED;
+    stats->failed += job->result == STORE_FULL || job->result == STORE_FAILED;
+}
+
+static void give_results(struct store *s, struct job_list *group, enum engine_status status)
+{
+    pthread_mutex_lock(&s->mutex);
+    s->stats.full = status == ENGINE_FULL;
+    for (struct store_job *job = group->first, *next; job; job = next) {
+        next = job->next;
+        count_job(&s->stats, job);
+        list_append(&s->finished, job);
+    }
+    pthread_cond_signal(&s->finished_work);
+    pthread_mutex_unlock(&s->mutex);
+    if (s->wakeup)
+        s->wakeup(s->wakeup_arg);
+}
+
+static void housekeep(struct store *s)
+{
+    int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    if (now_ms < s->housekeep_at_ms)
+        return;
+    bool more = engine_housekeep(s->engine, clock_ms(CLOCK_REALTIME));
+    s->housekeep_at_ms = now_ms + (more ? HOUSEKEEP_MORE_MS : HOUSEKEEP_MS);
+}
+
+/* Waits for work with the mutex held; returns after at most a second, so that `progress` grows. */
+static void wait_for_work(struct store *s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec++;
+    s->stats.idle = true;
+    pthread_cond_timedwait(&s->work, &s->mutex, &until);
+    s->stats.idle = false;
+}
+
+static void *writer_main(void *arg)
+{
+    struct store *s = arg;
+    pthread_mutex_lock(&s->mutex);
+    while (s->queue.first || !s->closing) {
+        s->stats.progress++;
+        if (!s->queue.first) {
+            wait_for_work(s);
+            pthread_mutex_unlock(&s->mutex);
+            housekeep(s);
+            pthread_mutex_lock(&s->mutex);
+            continue;
+        }
+        struct job_list group;
+        bool called = false;
+        take_group(s, &group);
+        pthread_mutex_unlock(&s->mutex);
+        enum engine_status status = run_group(s, &group, &called);
+        if (called && status == ENGINE_OK)
+            swap_rights(s);
+        give_results(s, &group, status);
+        engine_settle(s->engine);
+        pthread_mutex_lock(&s->mutex);
+    }
+    pthread_mutex_unlock(&s->mutex);
+    return NULL;
+}
+
+/* ---- the loop's side ---------------------------------------------------------------------- */
+
+int store_submit(struct store *s, struct store_job *job)
+{
+    size_t bytes = job->bytes + JOB_BYTES;
+    pthread_mutex_lock(&s->mutex);
+    /* A job larger than the cap is let in when it is alone: else it could never be. */
+    bool busy =
+        s->closing || (s->stats.queued_jobs > 0 && s->stats.queued_bytes + bytes > s->queue_bytes);
+    if (!busy) {
+        s->stats.queued_jobs++;
+        s->stats.queued_bytes += bytes;
+        list_append(&s->queue, job);
+        pthread_cond_signal(&s->work);
+    }
+    pthread_mutex_unlock(&s->mutex);
+    return busy ? -1 : 0;
+}
+
+void store_set_wakeup(struct store *s, void (*wakeup)(void *arg), void *arg)
+{
+    s->wakeup = wakeup;
+    s->wakeup_arg = arg;
+}
+
+void store_collect(struct store *s)
+{
+    struct job_list finished;
+    size_t bytes = 0, jobs = 0;
+    pthread_mutex_lock(&s->mutex);
+    finished = s->finished;
+    list_init(&s->finished);
+    for (struct store_job *job = finished.first; job; job = job->next) {
+        bytes += job->bytes + JOB_BYTES;
+        jobs++;
+    }
+    s->stats.queued_bytes -= bytes;
+    s->stats.queued_jobs -= jobs;
+    pthread_mutex_unlock(&s->mutex);
+    for (struct store_job *job = finished.first, *next; job; job = next) {
+        /* `done` may free the job, but never the answer. */
+        struct buf answer = job->answer;
+        next = job->next;
+        job->done(job);
+        buf_release(&answer);
+    }
+}
+
+bool store_wait(struct store *s, int timeout_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    int status = 0;
+    pthread_mutex_lock(&s->mutex);
+    while (!s->finished.first && status == 0)
+        status = timeout_ms < 0 ? pthread_cond_wait(&s->finished_work, &s->mutex)
+                                : pthread_cond_timedwait(&s->finished_work, &s->mutex, &until);
+    bool waiting = s->finished.first != NULL;
+    pthread_mutex_unlock(&s->mutex);
+    return waiting;
+}
+
+struct rights *store_rights(struct store *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    struct rights *r = rights_retain(s->rights);
+    pthread_mutex_unlock(&s->mutex);
+    return r;
+}
+
+void store_stats(struct store *s, struct store_stats *out)
+{
+    pthread_mutex_lock(&s->mutex);
+    *out = s->stats;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* ---- opening and closing ------------------------------------------------------------------ */
+
+static enum store_failure failure_of(int error)
+{
+    return error == EACCES || error == EPERM ? STORE_DENIED : STORE_CANNOT;
+}
+
+static int make_directory(const char *dir, bool create, struct buf *error,
+                          enum store_failure *failure)
+{
+    struct stat st;
+    if (create && mkdir(dir, 0700) != 0 && errno != EEXIST) {
+        *failure = failure_of(errno);
+        buf_printf(error,
+                   "cannot make the store's directory %s: %s; make its parent, or give "
+                   "another one with --store DIR",
+                   dir, strerror(errno));
+        return -1;
+    }
+    if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
+        return 0;
+    *failure = errno == EACCES ? STORE_DENIED : STORE_MISSING;
+    buf_printf(error, "no store in %s; make one: logferry-server init --store %s", dir, dir);
+    return -1;
+}
+
+/* One process may write: it holds this lock as long as it lives. */
+static int take_lock(const char *dir, struct buf *error, enum store_failure *failure)
+{
+    struct buf path;
+    buf_init(&path, 4096);
+    buf_printf(&path, "%s/lock", dir);
+    const char *name = buf_cstr(&path);
+    int fd = name ? open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    if (fd < 0) {
+        *failure = failure_of(errno);
+        buf_printf(error, "cannot open %s/lock: %s; run this as the store's owner", dir,
+                   strerror(errno));
+    } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        *failure = STORE_LOCKED;
+        buf_printf(error,
+                   "the store in %s is in use by another logferry-server; stop that one, "
+                   "or give another store with --store DIR",
+                   dir);
+        close(fd);
+        fd = -1;
+    }
+    buf_release(&path);
+    return fd;
+}
+
+static int start_writer(struct store *s)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&s->mutex, NULL);
+    pthread_cond_init(&s->work, &attr);
+    pthread_cond_init(&s->finished_work, &attr);
+    pthread_condattr_destroy(&attr);
+    return pthread_create(&s->writer, NULL, writer_main, s) ? -1 : 0;
+}
+
+static void store_free(struct store *s)
+{
+    engine_close(s->engine);
+    rights_release(s->rights);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    free(s);
+}
+
+struct store *store_open(const char *dir, const struct store_options *options, struct buf *error,
+                         enum store_failure *failure)
+{
+    struct store *s = calloc(1, sizeof(*s));
+    *failure = STORE_CANNOT;
+    if (!s) {
+        buf_lit(error, "out of memory");
+        return NULL;
+    }
+    list_init(&s->queue);
+    list_init(&s->finished);
+    s->queue_bytes = options->queue_bytes ? options->queue_bytes : STORE_QUEUE_BYTES_DEFAULT;
+    s->lock_fd = -1;
+    s->housekeep_at_ms = clock_ms(CLOCK_MONOTONIC) + HOUSEKEEP_FIRST_MS;
+    if (make_directory(dir, options->create, error, failure) ||
+        (s->lock_fd = take_lock(dir, error, failure)) < 0 ||
+        !(s->engine = engine_open(dir, options->create, error, failure)))
+        goto out;
+    if (options->serving)
+        engine_warn();
+    *failure = STORE_CANNOT;
+    if (!(s->rights = engine_rights(s->engine))) {
+        buf_printf(error, "cannot read the teams, sites and clients of the store in %s", dir);
+        goto out;
+    }
+    if (start_writer(s) == 0)
+        return s;
+    buf_lit(error, "cannot start the writer thread; raise the limit of processes (ulimit -u)");
+out:
+    store_free(s);
+    return NULL;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->mutex);
+    s->closing = true;
+    pthread_cond_signal(&s->work);
+    pthread_mutex_unlock(&s->mutex);
+    pthread_join(s->writer, NULL);
+    store_collect(s);
+    pthread_cond_destroy(&s->work);
+    pthread_cond_destroy(&s->finished_work);
+    pthread_mutex_destroy(&s->mutex);
+    store_free(s);
+}

@@ -1,0 +1,415 @@
+/*
+ * store_sqlite.c - the writing connection: opening, transactions, statements, checkpoints.
+ *
+ * What the rows mean is in the other store_sqlite_*.c; this file knows only how statements are
+ * kept, run, and what a failure of one does to the transaction.
+ */
+#include "server/store_sqlite_impl.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "parsers/base/fault.h"
+
+/* Pages of 8 KiB: 32 MiB of log before it is moved into the data base. */
+#define CHECKPOINT_PAGES 4000
+#define COMPLAIN_EVERY_MS 60000
+
+static const char *const sql_texts[SQL_COUNT] = {
+    [SQL_SAVE] = "SAVEPOINT job",
+    [SQL_RELEASE] = "RELEASE job",
+    [SQL_UNDO] = "ROLLBACK TO job",
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_PUT_PAGEVIEW] =
+        "INSERT OR IGNORE INTO records(id, hash, kind, at, host, path, ua, visitor, referrer,"
+        " utm_source, utm_medium, utm_campaign, utm_term, utm_content)"
+        " VALUES(?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [SQL_PUT_AI_FETCH] =
+        "INSERT OR IGNORE INTO records(id, hash, kind, at, host, path, ua, agent, status,"
+        " content_type, response_ms, bytes, verified)"
+        " VALUES(?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [SQL_GET_HASH] = "SELECT hash FROM records WHERE id = ?1",
+    [SQL_PUT_ODD] = "INSERT OR IGNORE INTO odd(site, stream, pos, hash, record)"
+                    " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_GET_LANE] = "SELECT id, first_at, last_at FROM lanes"
+                     " WHERE site = ?1 AND stream = ?2 AND chunk = ?3",
+    [SQL_PUT_LANE] = "INSERT INTO lanes(site, stream, chunk, first_at, last_at)"
+                     " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_WIDEN_LANE] = "UPDATE lanes SET first_at = min(first_at, ?2), last_at = max(last_at, ?3)"
+                       " WHERE id = ?1",
+    [SQL_LAST_SINGLE_LANE] = "SELECT chunk, id FROM lanes WHERE site = ?1 AND stream = 0"
+                             " ORDER BY chunk DESC LIMIT 1",
+    [SQL_LAST_IN_LANE] = "SELECT max(id) FROM records WHERE id >= ?1 AND id < ?2",
+    [SQL_PUT_TEXT] = "INSERT INTO texts(text) VALUES(?1)",
+    [SQL_GET_AGENT] = "SELECT id FROM agents WHERE name = ?1 AND operator = ?2 AND category = ?3",
+    [SQL_PUT_AGENT] = "INSERT INTO agents(name, operator, category) VALUES(?1, ?2, ?3)",
+    [SQL_GET_NODE] = "SELECT id FROM nodes WHERE team = ?1 AND name = ?2",
+    [SQL_PUT_NODE] = "INSERT INTO nodes(team, name) VALUES(?1, ?2)",
+    [SQL_GET_STREAM] = "SELECT id FROM streams WHERE sid = ?1",
+    [SQL_PUT_STREAM] = "INSERT INTO streams(sid) VALUES(?1)",
+    [SQL_GET_DAY_KEY] = "SELECT key FROM day_keys WHERE day = ?1",
+    [SQL_PUT_DAY_KEY] = "INSERT INTO day_keys(day, key, used) VALUES(?1, ?2, ?3)",
+    [SQL_TOUCH_DAY_KEY] = "UPDATE day_keys SET used = ?2 WHERE day = ?1",
+    [SQL_PUT_EVENT] = "INSERT INTO events(site, at, name, properties, visitor)"
+                      " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_GET_BATCH] = "SELECT body_hash, answer FROM batches WHERE team = ?1 AND id = ?2",
+    [SQL_PUT_BATCH] = "INSERT INTO batches(team, id, body_hash, node, job, received, answer)"
+                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_PUT_INTERVAL] = "INSERT OR REPLACE INTO intervals(team, node, stream, \"from\", \"to\","
+                         " lines, records, skipped, name, job, received)"
+                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [SQL_ADD_TALLY] = "INSERT INTO tallies(node, day, batches, stored, duplicate, excluded,"
+                      " rejected) VALUES(?1, ?2, 1, ?3, ?4, ?5, ?6)"
+                      " ON CONFLICT(node, day) DO UPDATE SET batches = batches + 1,"
+                      " stored = stored + ?3, duplicate = duplicate + ?4,"
+                      " excluded = excluded + ?5, rejected = rejected + ?6",
+};
+
+/* ---- failures ----------------------------------------------------------------------------- */
+
+static bool is_full(struct engine *e, int code)
+{
+    if ((code & 0xff) == SQLITE_FULL)
+        return true;
+    int reason = sqlite3_system_errno(e->db);
+    return (code & 0xff) == SQLITE_IOERR &&
+           (reason == ENOSPC || reason == EDQUOT || reason == EROFS);
+}
+
+void engine_note(struct engine *e, int code, const char *what)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int primary = code & 0xff;
+    bool job_only = primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG ||
+                    primary == SQLITE_MISMATCH || primary == SQLITE_RANGE;
+    if (!job_only && e->status == ENGINE_OK)
+        e->status = is_full(e, code) ? ENGINE_FULL : ENGINE_FAILED;
+    if (!log_limit_pass(&e->complaint, now.tv_sec * 1000 + now.tv_nsec / 1000000,
+                        COMPLAIN_EVERY_MS))
+        return;
+    log_event(LOG_ERROR, "store_failed", "what=%s code=%d why=\"%s\" mend=\"%s\"", what, code,
+              sqlite3_errstr(code),
+              e->status == ENGINE_FULL
+                  ? "make room on the store's disk; senders keep their records and try again"
+                  : "see the code at sqlite.org/rescode.html; senders keep their records");
+}
+
+/* ---- statements --------------------------------------------------------------------------- */
+
+sqlite3_stmt *sql_get(struct engine *e, enum sql which)
+{
+    sqlite3_stmt *statement = e->statements[which];
+    if (statement)
+        return statement;
+    int code = sqlite3_prepare_v3(e->db, sql_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
+                                  &e->statements[which], NULL);
+    if (code == SQLITE_OK)
+        return e->statements[which];
+    engine_note(e, code, "prepare");
+    return NULL;
+}
+
+void bind_str(sqlite3_stmt *statement, int at, struct str s)
+{
+    if (str_is_set(s))
+        sqlite3_bind_text64(statement, at, s.p, s.n, SQLITE_STATIC, SQLITE_UTF8);
+    else
+        sqlite3_bind_null(statement, at);
+}
+
+struct str column_str(sqlite3_stmt *row, int column)
+{
+    const void *text = sqlite3_column_blob(row, column);
+    if (sqlite3_column_type(row, column) == SQLITE_NULL)
+        return STR_NONE;
+    return (struct str){text ? text : "", (size_t)sqlite3_column_bytes(row, column)};
+}
+
+static void bind_all(sqlite3_stmt *statement, const char *types, va_list args)
+{
+    for (int at = 1; *types; at++, types++) {
+        if (*types == 'i') {
+            sqlite3_bind_int64(statement, at, va_arg(args, int64_t));
+        } else if (*types == 's') {
+            bind_str(statement, at, va_arg(args, struct str));
+        } else if (*types == 'b') {
+            const void *bytes = va_arg(args, const void *);
+            sqlite3_bind_blob(statement, at, bytes, va_arg(args, int), SQLITE_STATIC);
+        } else {
+            sqlite3_bind_null(statement, at);
+        }
+    }
+}
+
+int sql_run(struct engine *e, enum sql which, const char *types, ...)
+{
+    sqlite3_stmt *statement = sql_get(e, which);
+    if (!statement)
+        return -1;
+    va_list args;
+    va_start(args, types);
+    bind_all(statement, types, args);
+    va_end(args);
+    sqlite3_step(statement);
+    int code = sqlite3_reset(statement);
+    if (code == SQLITE_OK)
+        return 0;
+    engine_note(e, code, sql_texts[which]);
+    return -1;
+}
+
+int sql_find(struct engine *e, enum sql which, sqlite3_stmt **row, const char *types, ...)
+{
+    sqlite3_stmt *statement = sql_get(e, which);
+    if (!statement)
+        return -1;
+    va_list args;
+    va_start(args, types);
+    bind_all(statement, types, args);
+    va_end(args);
+    if (sqlite3_step(statement) == SQLITE_ROW) {
+        *row = statement;
+        return 1;
+    }
+    int code = sqlite3_reset(statement);
+    if (code == SQLITE_OK)
+        return 0;
+    engine_note(e, code, sql_texts[which]);
+    return -1;
+}
+
+int sql_run_text(struct engine *e, const char *text, const char *types, ...)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(e->db, text, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        va_list args;
+        va_start(args, types);
+        bind_all(statement, types, args);
+        va_end(args);
+        sqlite3_step(statement);
+        code = sqlite3_finalize(statement);
+    }
+    if (code == SQLITE_OK)
+        return 0;
+    engine_note(e, code, text);
+    return -1;
+}
+
+/* ---- transactions ------------------------------------------------------------------------- */
+
+void engine_forget(struct engine *e)
+{
+    labels_forget(e);
+    memset(e->lanes, 0, sizeof(e->lanes));
+    memset(e->singles, 0, sizeof(e->singles));
+    memset(e->day_keys, 0, sizeof(e->day_keys));
+    e->n_dirty_lanes = 0;
+}
+
+static enum engine_status failed(const struct engine *e)
+{
+    return e->status == ENGINE_OK ? ENGINE_FAILED : e->status;
+}
+
+enum engine_status engine_begin(struct engine *e, int64_t now_ms)
+{
+    e->status = ENGINE_OK;
+    e->now_ms = now_ms;
+    if (sql_run(e, SQL_BEGIN, ""))
+        return failed(e);
+    if (!e->labels_warm)
+        labels_warm(e);
+    fault_point("store.begin");
+    return e->status;
+}
+
+static int run_call(struct engine *e, struct store_job *job)
+{
+    struct store_session session = {.engine = e};
+    int status = job->call(&session, job->call_arg);
+    rights_release(session.rights);
+    return status;
+}
+
+static int run_single(struct engine *e, struct store_job *job)
+{
+    if (job->n_rows != 1 || row_put(e, job, &job->rows[0]) != PUT_STORED || lanes_flush(e))
+        return -1;
+    job->stored = 1;
+    return 0;
+}
+
+static int run_kind(struct engine *e, struct store_job *job)
+{
+    switch (job->kind) {
+    case STORE_BATCH:
+        return batch_put(e, job);
+    case STORE_PAGEVIEW:
+    case STORE_AI_FETCH:
+        return run_single(e, job);
+    case STORE_EVENT:
+        job->stored = 1;
+        return event_put(e, job->event);
+    case STORE_CALL:
+        return run_call(e, job);
+    }
+    return -1;
+}
+
+enum engine_status engine_run(struct engine *e, struct store_job *job)
+{
+    job->result = STORE_OK;
+    job->stored = job->duplicate = 0;
+    buf_init(&job->answer, BATCH_MAX_DECODED);
+    size_t n = job->n_user_agents < BATCH_MAX_USER_AGENTS ? job->n_user_agents : 0;
+    memset(e->ua_ids, 0, n * sizeof(e->ua_ids[0]));
+    memset(e->agent_ids, 0, n * sizeof(e->agent_ids[0]));
+    if (sql_run(e, SQL_SAVE, ""))
+        return failed(e);
+    if (run_kind(e, job) == 0)
+        return sql_run(e, SQL_RELEASE, "") ? failed(e) : ENGINE_OK;
+    job->result = STORE_FAILED;
+    job->stored = job->duplicate = 0;
+    buf_release(&job->answer);
+    engine_forget(e);
+    /* SQLite itself may have rolled the whole transaction back: then the savepoint is gone too. */
+    if (e->status != ENGINE_OK || sqlite3_get_autocommit(e->db) || sql_run(e, SQL_UNDO, "") ||
+        sql_run(e, SQL_RELEASE, ""))
+        return failed(e);
+    return ENGINE_OK;
+}
+
+enum engine_status engine_commit(struct engine *e)
+{
+    fault_point("store.before_commit");
+    if (fault_fails("store.commit")) {
+        engine_note(e, errno == ENOSPC || errno == EDQUOT ? SQLITE_FULL : SQLITE_IOERR, "COMMIT");
+        return failed(e);
+    }
+    if (sql_run(e, SQL_COMMIT, ""))
+        return failed(e);
+    fault_point("store.after_commit");
+    return ENGINE_OK;
+}
+
+void engine_rollback(struct engine *e)
+{
+    engine_forget(e);
+    if (!sqlite3_get_autocommit(e->db))
+        sql_run(e, SQL_ROLLBACK, "");
+}
+
+static int on_wal(void *engine, sqlite3 *db, const char *name, int pages)
+{
+    (void)db;
+    (void)name;
+    ((struct engine *)engine)->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+void engine_settle(struct engine *e)
+{
+    if (e->wal_pages < CHECKPOINT_PAGES)
+        return;
+    e->wal_pages = 0;
+    int code = sqlite3_wal_checkpoint_v2(e->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (code != SQLITE_OK && code != SQLITE_BUSY)
+        engine_note(e, code, "checkpoint");
+}
+
+/* ---- opening and closing ------------------------------------------------------------------ */
+
+void engine_warn(void)
+{
+    int v = sqlite3_libversion_number();
+    bool mended = v >= 3051003 || (v >= 3050007 && v < 3051000) || (v >= 3044006 && v < 3045000);
+    if (!mended)
+        log_event(LOG_WARN, "sqlite_wal_reset_bug",
+                  "version=%s why=\"it can corrupt a store that two connections write or "
+                  "checkpoint at once; here one connection does both, all others only read\" "
+                  "mend=\"never write to %s with another program\"",
+                  sqlite3_libversion(), STORE_FILE);
+}
+
+static int set_up(struct engine *e)
+{
+    static const char pragmas[] =
+        "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+        "PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768;"
+        "PRAGMA journal_size_limit = 134217728; PRAGMA foreign_keys = OFF;";
+    sqlite3_busy_timeout(e->db, 5000);
+    int code = sqlite3_exec(e->db, pragmas, NULL, NULL, NULL);
+    sqlite3_wal_hook(e->db, on_wal, e);
+    return code;
+}
+
+static int open_parts(struct engine *e)
+{
+    e->catalogue = catalogue_new(true);
+    e->md = EVP_MD_fetch(NULL, "SHA256", NULL);
+    e->digest = EVP_MD_CTX_new();
+    buf_init(&e->scratch, BATCH_MAX_DECODED);
+    return e->catalogue && e->md && e->digest ? 0 : -1;
+}
+
+static int open_file(struct engine *e, const char *path, bool create, struct buf *error,
+                     enum store_failure *failure)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
+    if (!create && access(path, F_OK) != 0) {
+        *failure = STORE_MISSING;
+        buf_printf(error, "no store in %s; make one: logferry-server init", path);
+        return -1;
+    }
+    int code = sqlite3_open_v2(path, &e->db, flags, NULL);
+    if (code == SQLITE_OK)
+        code = set_up(e);
+    if (code == SQLITE_OK)
+        return schema_migrate(e->db, path, create, error, failure);
+    *failure = code == SQLITE_PERM || code == SQLITE_READONLY ? STORE_DENIED : STORE_CANNOT;
+    buf_printf(error, "cannot open %s: %s; check its owner, its disk, and that it is a store", path,
+               sqlite3_errstr(code));
+    return -1;
+}
+
+struct engine *engine_open(const char *dir, bool create, struct buf *error,
+                           enum store_failure *failure)
+{
+    struct engine *e = calloc(1, sizeof(*e));
+    struct buf path;
+    int status = -1;
+    buf_init(&path, 4096);
+    buf_printf(&path, "%s/" STORE_FILE, dir);
+    *failure = STORE_CANNOT;
+    if (!e || open_parts(e) || !buf_cstr(&path))
+        buf_printf(error, "out of memory, or the path %s is too long", dir);
+    else
+        status = open_file(e, buf_cstr(&path), create, error, failure);
+    buf_release(&path);
+    if (status == 0)
+        return e;
+    engine_close(e);
+    return NULL;
+}
+
+void engine_close(struct engine *e)
+{
+    if (!e)
+        return;
+    for (int i = 0; i < SQL_COUNT; i++)
+        sqlite3_finalize(e->statements[i]);
+    sqlite3_close(e->db); /* checkpoints: this is the writing connection */
+    labels_forget(e);
+    catalogue_free(e->catalogue);
+    EVP_MD_free(e->md);
+    EVP_MD_CTX_free(e->digest);
+    buf_release(&e->scratch);
+    free(e);
+}

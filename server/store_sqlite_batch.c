@@ -1,0 +1,104 @@
+/*
+ * store_sqlite_batch.c - one batch: its rows, what it says about lines, its answer. All inside the
+ * savepoint that engine_run has set.
+ */
+#include "server/store_sqlite_impl.h"
+
+#include "parsers/base/time.h"
+#include "server/uuid.h"
+
+/* 1: this id was seen, the result is set; 0: it is new; -1: failed. */
+static int seen_before(struct engine *e, struct store_job *job)
+{
+    sqlite3_stmt *row = NULL;
+    const void *id = job->batch_id;
+    int found = sql_find(e, SQL_GET_BATCH, &row, "ib", job->team, id, (int)sizeof(job->batch_id));
+    if (found <= 0)
+        return found;
+    struct str hash = column_str(row, 0);
+    bool same = hash.n == sizeof(job->body_hash) && memcmp(hash.p, job->body_hash, hash.n) == 0;
+    job->result = same ? STORE_REPLAYED : STORE_REUSED;
+    if (same)
+        buf_put_str(&job->answer, column_str(row, 1));
+    sqlite3_reset(row);
+    return job->answer.failed ? -1 : 1;
+}
+
+static int put_rows(struct engine *e, struct store_job *job)
+{
+    for (size_t i = 0; i < job->n_rows; i++) {
+        switch (row_put(e, job, &job->rows[i])) {
+        case PUT_STORED:
+            job->stored++;
+            break;
+        case PUT_DUPLICATE:
+            job->duplicate++;
+            break;
+        case PUT_FAILED:
+            return -1;
+        }
+    }
+    return lanes_flush(e);
+}
+
+static void skipped_json(struct buf *out, const struct batch_stream *stream)
+{
+    const char *comma = "";
+    buf_reset(out);
+    buf_putc(out, '{');
+    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++) {
+        if (stream->skipped[i] == 0)
+            continue;
+        buf_printf(out, "%s\"%s\":%u", comma, reason_name((enum reason)i), stream->skipped[i]);
+        comma = ",";
+    }
+    buf_putc(out, '}');
+}
+
+/* A later report of the same interval replaces the earlier one. */
+static int put_intervals(struct engine *e, const struct store_job *job, int64_t node)
+{
+    for (size_t i = 0; i < job->n_streams; i++) {
+        const struct batch_stream *s = &job->streams[i];
+        skipped_json(&e->scratch, s);
+        if (e->scratch.failed ||
+            sql_run(e, SQL_PUT_INTERVAL, "iiiiiiisssi", job->team, node, e->stream_ids[i],
+                    (int64_t)s->from, (int64_t)s->to, (int64_t)s->lines, (int64_t)s->records,
+                    buf_str(&e->scratch), s->name, job->job, e->now_ms))
+            return -1;
+    }
+    return 0;
+}
+
+static int put_answer(struct engine *e, struct store_job *job, int64_t node)
+{
+    char id[UUID_TEXT + 1];
+    struct buf *answer = &job->answer;
+    const void *batch = job->batch_id, *hash = job->body_hash;
+    uuid_format(job->batch_id, id);
+    buf_printf(answer, "{\"batch\":\"%s\",\"stored\":%llu,\"duplicate\":%llu", id,
+               (unsigned long long)job->stored, (unsigned long long)job->duplicate);
+    buf_put_str(answer, job->tail);
+    buf_putc(answer, '}');
+    if (answer->failed)
+        return -1;
+    return sql_run(e, SQL_PUT_BATCH, "ibbisis", job->team, batch, (int)sizeof(job->batch_id), hash,
+                   (int)sizeof(job->body_hash), node, job->job, e->now_ms, buf_str(answer));
+}
+
+int batch_put(struct engine *e, struct store_job *job)
+{
+    int seen = seen_before(e, job);
+    if (seen != 0)
+        return seen < 0 ? -1 : 0;
+    if (job->n_streams > BATCH_MAX_STREAMS || job->n_user_agents > BATCH_MAX_USER_AGENTS)
+        return -1;
+    int64_t node = node_id(e, job->team, job->node);
+    for (size_t i = 0; i < job->n_streams; i++)
+        if ((e->stream_ids[i] = stream_id(e, job->streams[i].id)) < 0)
+            return -1;
+    if (node < 0 || put_rows(e, job) || put_intervals(e, job, node) || put_answer(e, job, node))
+        return -1;
+    return sql_run(e, SQL_ADD_TALLY, "iiiiii", node, time_day(e->now_ms), (int64_t)job->stored,
+                   (int64_t)job->duplicate, (int64_t)job->n_excluded, (int64_t)job->n_rejected);
+}

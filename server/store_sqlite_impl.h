@@ -1,0 +1,186 @@
+/*
+ * store_sqlite_impl.h - shared by store_sqlite*.c, the only files that know SQLite.
+ *
+ * One connection writes and checkpoints (struct engine, on the writer's thread, one process by the
+ * store's lock); all others are opened read-only and never checkpoint (store_sqlite_read.c). That
+ * keeps the WAL-reset bug of SQLite 3.7.0 to 3.51.2, which Debian 12 and 13 still ship, out of
+ * reach.
+ */
+#ifndef LOGFERRY_SERVER_STORE_SQLITE_IMPL_H
+#define LOGFERRY_SERVER_STORE_SQLITE_IMPL_H
+
+#include <openssl/evp.h>
+#include <sqlite3.h>
+
+#include "parsers/base/log.h"
+#include "server/store_engine.h"
+
+#define STORE_FILE "logferry.db"
+
+/* ---- where a record lies -------------------------------------------------------------------
+ * A record's row id is (lane << LANE_BITS | position % LANE_SPAN). A lane is one stretch of
+ * LANE_SPAN bytes of one stream on one site. So the row id itself is the key (site, stream,
+ * position): no further index has to be kept, and rows are appended where their stream is growing.
+ * Two different lines at one position (other hash) are rare; the second goes through the table
+ * `odd`. Records without a stream lie in the lanes of stream 0, numbered. Each lane notes its first
+ * and last time, which is all the index that reports need.
+ */
+#define LANE_BITS 24
+#define LANE_SPAN (INT64_C(1) << LANE_BITS)
+#define NO_STREAM_ID 0
+
+#define KIND_PAGEVIEW 0
+#define KIND_AI_FETCH 1
+
+enum sql {
+    SQL_SAVE,
+    SQL_RELEASE,
+    SQL_UNDO,
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_PUT_PAGEVIEW,
+    SQL_PUT_AI_FETCH,
+    SQL_GET_HASH,
+    SQL_PUT_ODD,
+    SQL_GET_LANE,
+    SQL_PUT_LANE,
+    SQL_WIDEN_LANE,
+    SQL_LAST_SINGLE_LANE,
+    SQL_LAST_IN_LANE,
+    SQL_PUT_TEXT,
+    SQL_GET_AGENT,
+    SQL_PUT_AGENT,
+    SQL_GET_NODE,
+    SQL_PUT_NODE,
+    SQL_GET_STREAM,
+    SQL_PUT_STREAM,
+    SQL_GET_DAY_KEY,
+    SQL_PUT_DAY_KEY,
+    SQL_TOUCH_DAY_KEY,
+    SQL_PUT_EVENT,
+    SQL_GET_BATCH,
+    SQL_PUT_BATCH,
+    SQL_PUT_INTERVAL,
+    SQL_ADD_TALLY,
+    SQL_COUNT,
+};
+
+struct label_slot {
+    uint64_t hash;
+    int64_t id; /* 0: empty */
+    char *text;
+    size_t n;
+};
+#define LABEL_SLOTS 8192
+
+struct lane {
+    int64_t id; /* 0: empty */
+    int64_t site, stream, chunk;
+    int64_t first_ms, last_ms;
+    bool dirty;
+};
+#define LANE_SLOTS 1024
+
+struct single_slot {
+    int64_t site; /* 0: empty */
+    int64_t next; /* position of the next single record */
+};
+#define SINGLE_SLOTS 256
+
+struct day_key {
+    int64_t day;
+    int64_t used_ms; /* 0: empty */
+    unsigned char key[32];
+};
+#define DAY_KEY_SLOTS 64
+
+struct engine {
+    sqlite3 *db;
+    sqlite3_stmt *statements[SQL_COUNT];
+    struct catalogue *catalogue;
+    EVP_MD *md;
+    EVP_MD_CTX *digest;
+    int64_t now_ms;            /* of the transaction */
+    enum engine_status status; /* of the transaction: what the first hard failure was */
+    int wal_pages;
+    struct log_limit complaint;
+
+    /* Caches of what the data base holds; emptied by any rollback, which may have taken rows back.
+     */
+    struct label_slot labels[LABEL_SLOTS];
+    bool labels_warm;
+    struct lane lanes[LANE_SLOTS];
+    unsigned dirty_lanes[LANE_SLOTS]; /* indices */
+    size_t n_dirty_lanes;
+    struct single_slot singles[SINGLE_SLOTS];
+    struct day_key day_keys[DAY_KEY_SLOTS];
+
+    /* Of the batch in work: ids by index, 0 = not looked up yet. */
+    int64_t stream_ids[BATCH_MAX_STREAMS];
+    int64_t ua_ids[BATCH_MAX_USER_AGENTS];
+    int64_t agent_ids[BATCH_MAX_USER_AGENTS]; /* -1: no AI agent */
+    struct buf scratch;
+};
+
+struct store_session {
+    struct engine *engine;
+    struct rights *rights; /* as read in this session, or NULL */
+};
+
+/* ---- statements (store_sqlite.c) ---------------------------------------------------------- */
+
+/* Ready to be bound; NULL when it cannot be prepared (noted as a failure of the transaction). */
+sqlite3_stmt *sql_get(struct engine *e, enum sql which);
+/* Binds by `types`, from parameter 1 on: i int64_t, s struct str (STR_NONE: null), b (const void *,
+ * int) blob, n null. Then: 0 done; -1 failed, noted. The statement is reset. */
+int sql_run(struct engine *e, enum sql which, const char *types, ...);
+/* 1: a row, to be read from *row and then sqlite3_reset by the caller; 0: none; -1: failed, noted.
+ */
+int sql_find(struct engine *e, enum sql which, sqlite3_stmt **row, const char *types, ...);
+/* The same for text that is not in the table: admin commands, housekeeping. */
+int sql_run_text(struct engine *e, const char *text, const char *types, ...);
+void bind_str(sqlite3_stmt *statement, int at, struct str s);
+struct str column_str(sqlite3_stmt *row, int column);
+/* Notes a failed call: a hard one (disk, memory, corruption) loses the transaction, any other the
+ * job. */
+void engine_note(struct engine *e, int code, const char *what);
+void engine_forget(struct engine *e); /* empties the caches */
+
+/* ---- parts -------------------------------------------------------------------------------- */
+
+/* store_sqlite_schema.c: brings the data base to the version of this program. */
+int schema_migrate(sqlite3 *db, const char *path, bool create, struct buf *error,
+                   enum store_failure *failure);
+/* Refuses what is no store, or one newer than this program. */
+int schema_check(sqlite3 *db, const char *path, struct buf *error, enum store_failure *failure);
+
+/* store_sqlite_dict.c: ids of texts that repeat; -1 on failure. */
+int64_t label_id(struct engine *e, struct str text);
+int64_t agent_id(struct engine *e, const struct agent *agent);
+int64_t node_id(struct engine *e, int64_t team, struct str name);
+int64_t stream_id(struct engine *e, struct hash128 stream);
+void labels_warm(struct engine *e);
+void labels_forget(struct engine *e);
+
+/* store_sqlite_lanes.c: the row id for a position; -1 on failure. */
+int64_t lane_place(struct engine *e, int64_t site, int64_t stream, uint64_t position,
+                   int64_t at_ms);
+int64_t lane_place_single(struct engine *e, int64_t site, int64_t at_ms);
+int lanes_flush(struct engine *e); /* writes widened times; before a job's end */
+
+/* store_sqlite_visitor.c */
+int visitor_id(struct engine *e, const struct store_row *row, struct str user_agent, int64_t *out);
+
+/* store_sqlite_rows.c */
+enum put_result { PUT_STORED, PUT_DUPLICATE, PUT_FAILED };
+enum put_result row_put(struct engine *e, const struct store_job *job, const struct store_row *row);
+int event_put(struct engine *e, const struct store_event *event);
+
+/* store_sqlite_batch.c */
+int batch_put(struct engine *e, struct store_job *job); /* sets result; -1: the job failed */
+
+/* store_sqlite_admin.c: the snapshot, from any connection. */
+struct rights *rights_read(sqlite3 *db);
+
+#endif

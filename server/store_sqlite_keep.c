@@ -1,0 +1,91 @@
+/*
+ * store_sqlite_keep.c - housekeeping: old batch ids, unused day keys, records over their site's
+ * retention. In small transactions, so that the writer is never away for long.
+ */
+#include "server/store_sqlite_impl.h"
+
+#include "parsers/base/time.h"
+
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+#define BATCHES_PER_GO 2000
+/* The promise is STORE_BATCH_KEEP_DAYS; clocks may be wrong by a few. */
+#define KEEP_MS ((STORE_BATCH_KEEP_DAYS + 5) * DAY_MS)
+#define KEY_UNUSED_MS (2 * DAY_MS)
+
+static int forget_keys(struct engine *e)
+{
+    int64_t limit = e->now_ms - KEY_UNUSED_MS;
+    memset(e->day_keys, 0, sizeof(e->day_keys));
+    /* Overwritten in place first: a deleted row's bytes may stay in the file. */
+    if (sql_run_text(e, "UPDATE day_keys SET key = zeroblob(32) WHERE used < ?1", "i", limit))
+        return -1;
+    return sql_run_text(e, "DELETE FROM day_keys WHERE used < ?1", "i", limit);
+}
+
+static int forget_batches(struct engine *e, bool *more)
+{
+    int64_t most = BATCHES_PER_GO;
+    if (sql_run_text(e,
+                     "DELETE FROM batches WHERE (team, id) IN (SELECT team, id FROM batches"
+                     " WHERE received < ?1 ORDER BY received LIMIT ?2)",
+                     "ii", e->now_ms - KEEP_MS, most))
+        return -1;
+    *more = *more || sqlite3_changes(e->db) == BATCHES_PER_GO;
+    return 0;
+}
+
+/* One lane that holds records over its site's retention. 1: found, 0: none, -1: failed. */
+static int old_lane(struct engine *e, int64_t today_ms, int64_t *lane, int64_t *cutoff_ms)
+{
+    sqlite3_stmt *row = NULL;
+    int found = -1;
+    if (sqlite3_prepare_v2(e->db,
+                           "SELECT l.id, ?1 - s.retention_days * 86400000 FROM sites s"
+                           " JOIN lanes l ON l.site = s.id WHERE s.retention_days > 0"
+                           " AND l.first_at < ?1 - s.retention_days * 86400000 LIMIT 1",
+                           -1, &row, NULL) == SQLITE_OK) {
+        sqlite3_bind_int64(row, 1, today_ms);
+        int code = sqlite3_step(row);
+        found = code == SQLITE_ROW ? 1 : code == SQLITE_DONE ? 0 : -1;
+        if (found == 1) {
+            *lane = sqlite3_column_int64(row, 0);
+            *cutoff_ms = sqlite3_column_int64(row, 1);
+        }
+    }
+    sqlite3_finalize(row);
+    return found;
+}
+
+static int retire_lane(struct engine *e, bool *more)
+{
+    int64_t lane = 0, cutoff_ms = 0;
+    int found = old_lane(e, time_day(e->now_ms) * DAY_MS, &lane, &cutoff_ms);
+    if (found <= 0)
+        return found;
+    int64_t from = lane << LANE_BITS, to = (lane + 1) << LANE_BITS;
+    *more = true;
+    memset(e->lanes, 0, sizeof(e->lanes));
+    memset(e->singles, 0, sizeof(e->singles));
+    if (sql_run_text(e,
+                     "DELETE FROM odd WHERE record IN (SELECT id FROM records WHERE id >= ?1"
+                     " AND id < ?2 AND at < ?3)",
+                     "iii", from, to, cutoff_ms) ||
+        sql_run_text(e, "DELETE FROM records WHERE id >= ?1 AND id < ?2 AND at < ?3", "iii", from,
+                     to, cutoff_ms) ||
+        sql_run_text(e, "UPDATE lanes SET first_at = ?2 WHERE id = ?1", "ii", lane, cutoff_ms))
+        return -1;
+    return sql_run_text(e, "DELETE FROM lanes WHERE id = ?1 AND last_at < ?2", "ii", lane,
+                        cutoff_ms);
+}
+
+bool engine_housekeep(struct engine *e, int64_t now_ms)
+{
+    bool more = false;
+    if (engine_begin(e, now_ms) != ENGINE_OK)
+        return false;
+    if (forget_keys(e) == 0 && forget_batches(e, &more) == 0 && retire_lane(e, &more) == 0 &&
+        engine_commit(e) == ENGINE_OK)
+        return more;
+    engine_rollback(e);
+    return false;
+}

@@ -1,0 +1,163 @@
+/*
+ * store_sqlite_schema.c - the tables, and how a data base of an older version becomes one of this.
+ *
+ * To change the schema: append a step to `steps`, never edit one that was released. A step runs in
+ * one transaction together with the new user_version, so a crash leaves the version before it.
+ */
+#include "server/store_sqlite_impl.h"
+
+#define APPLICATION_ID 0x6c667931 /* "lfy1": tells a store from any other SQLite file */
+
+static const char step_1[] =
+    "CREATE TABLE teams(id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE,"
+    "  name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE,"
+    "  name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE members(team INTEGER NOT NULL, user INTEGER NOT NULL, role TEXT NOT NULL,"
+    "  PRIMARY KEY(team, user)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE sites(id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE, team INTEGER NOT NULL,"
+    "  domain TEXT NOT NULL UNIQUE, retention_days INTEGER NOT NULL, created INTEGER NOT NULL)"
+    "  STRICT;"
+    /* The domain and the aliases of every site: what makes a host belong to one site only. */
+    "CREATE TABLE site_hosts(host TEXT PRIMARY KEY, site INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE clients(id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE,"
+    "  team INTEGER NOT NULL, name TEXT NOT NULL, token_hash TEXT NOT NULL UNIQUE,"
+    "  expires INTEGER, revoked INTEGER, created INTEGER NOT NULL, UNIQUE(team, name)) STRICT;"
+    "CREATE TABLE grants(client INTEGER NOT NULL, site INTEGER NOT NULL, role TEXT NOT NULL,"
+    "  created INTEGER NOT NULL, PRIMARY KEY(client, site)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE streams(id INTEGER PRIMARY KEY, sid BLOB NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE lanes(id INTEGER PRIMARY KEY, site INTEGER NOT NULL, stream INTEGER NOT NULL,"
+    "  chunk INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,"
+    "  UNIQUE(site, stream, chunk)) STRICT;"
+    "CREATE TABLE texts(id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
+    "CREATE TABLE agents(id INTEGER PRIMARY KEY, name TEXT NOT NULL, operator TEXT NOT NULL,"
+    "  category TEXT NOT NULL, UNIQUE(name, operator, category)) STRICT;"
+    /* id: see "where a record lies". host, ua, content_type: texts. verified: 1, 0, null. */
+    "CREATE TABLE records(id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    "  at INTEGER NOT NULL, host INTEGER, path TEXT NOT NULL, ua INTEGER, visitor INTEGER,"
+    "  agent INTEGER, status INTEGER, content_type INTEGER, response_ms INTEGER, bytes INTEGER,"
+    "  verified INTEGER, referrer TEXT, utm_source TEXT, utm_medium TEXT, utm_campaign TEXT,"
+    "  utm_term TEXT, utm_content TEXT) STRICT;"
+    "CREATE TABLE odd(site INTEGER NOT NULL, stream INTEGER NOT NULL, pos INTEGER NOT NULL,"
+    "  hash INTEGER NOT NULL, record INTEGER NOT NULL, PRIMARY KEY(site, stream, pos, hash))"
+    "  STRICT, WITHOUT ROWID;"
+    "CREATE TABLE events(id INTEGER PRIMARY KEY, site INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "  name TEXT NOT NULL, properties TEXT NOT NULL, visitor INTEGER) STRICT;"
+    "CREATE INDEX events_at ON events(site, at);"
+
+    "CREATE TABLE nodes(id INTEGER PRIMARY KEY, team INTEGER NOT NULL, name TEXT NOT NULL,"
+    "  UNIQUE(team, name)) STRICT;"
+    "CREATE TABLE batches(team INTEGER NOT NULL, id BLOB NOT NULL, body_hash BLOB NOT NULL,"
+    "  node INTEGER NOT NULL, job TEXT, received INTEGER NOT NULL, answer TEXT NOT NULL,"
+    "  PRIMARY KEY(team, id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX batches_received ON batches(received);"
+    "CREATE TABLE intervals(team INTEGER NOT NULL, node INTEGER NOT NULL,"
+    "  stream INTEGER NOT NULL, \"from\" INTEGER NOT NULL, \"to\" INTEGER NOT NULL,"
+    "  lines INTEGER NOT NULL, records INTEGER NOT NULL, skipped TEXT NOT NULL, name TEXT,"
+    "  job TEXT, received INTEGER NOT NULL, PRIMARY KEY(team, node, stream, \"from\", \"to\"))"
+    "  STRICT, WITHOUT ROWID;"
+    /* What became of the records of a node, by day of arrival. */
+    "CREATE TABLE tallies(node INTEGER NOT NULL, day INTEGER NOT NULL, batches INTEGER NOT NULL,"
+    "  stored INTEGER NOT NULL, duplicate INTEGER NOT NULL, excluded INTEGER NOT NULL,"
+    "  rejected INTEGER NOT NULL, PRIMARY KEY(node, day)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE day_keys(day INTEGER PRIMARY KEY, key BLOB NOT NULL, used INTEGER NOT NULL)"
+    "  STRICT;";
+
+static const char *const steps[] = {step_1};
+#define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
+
+static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)
+{
+    sqlite3_stmt *statement = NULL;
+    int status = -1;
+    if (sqlite3_prepare_v2(db, pragma, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
+        *out = sqlite3_column_int64(statement, 0);
+        status = 0;
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static int read_versions(sqlite3 *db, const char *path, int64_t *version, struct buf *error)
+{
+    int64_t application = 0, tables = 0;
+    if (pragma_number(db, "PRAGMA user_version", version) ||
+        pragma_number(db, "PRAGMA application_id", &application) ||
+        pragma_number(db, "SELECT count(*) FROM sqlite_schema", &tables)) {
+        buf_printf(error, "cannot read %s: %s; restore it from a backup", path, sqlite3_errmsg(db));
+        return -1;
+    }
+    if (tables > 0 && application != APPLICATION_ID) {
+        buf_printf(error,
+                   "%s is an SQLite file, but no store of logferry-server; give another "
+                   "directory with --store DIR",
+                   path);
+        return -1;
+    }
+    return 0;
+}
+
+int schema_check(sqlite3 *db, const char *path, struct buf *error, enum store_failure *failure)
+{
+    int64_t version = 0;
+    *failure = STORE_CANNOT;
+    if (read_versions(db, path, &version, error))
+        return -1;
+    if (version == SCHEMA_VERSION)
+        return 0;
+    *failure = version > SCHEMA_VERSION ? STORE_TOO_NEW : STORE_MISSING;
+    if (version > SCHEMA_VERSION)
+        buf_printf(error,
+                   "%s has schema version %lld, this logferry-server (%s) knows up to %lld; "
+                   "install the version that wrote it, or a newer one",
+                   path, (long long)version, LOGFERRY_VERSION, (long long)SCHEMA_VERSION);
+    else
+        buf_printf(error,
+                   "%s has the older schema version %lld; start `logferry-server serve` "
+                   "once, which brings it to %lld",
+                   path, (long long)version, (long long)SCHEMA_VERSION);
+    return -1;
+}
+
+static int run_step(sqlite3 *db, int64_t from)
+{
+    char *versions = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %lld;",
+                                     APPLICATION_ID, (long long)(from + 1));
+    int code = versions ? SQLITE_OK : SQLITE_NOMEM;
+    const char *const parts[] = {"BEGIN IMMEDIATE", steps[from], versions, "COMMIT"};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && code == SQLITE_OK; i++)
+        code = sqlite3_exec(db, parts[i], NULL, NULL, NULL);
+    if (code != SQLITE_OK && !sqlite3_get_autocommit(db))
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_free(versions);
+    return code;
+}
+
+int schema_migrate(sqlite3 *db, const char *path, bool create, struct buf *error,
+                   enum store_failure *failure)
+{
+    int64_t version = 0;
+    *failure = STORE_CANNOT;
+    if (read_versions(db, path, &version, error))
+        return -1;
+    if (version > SCHEMA_VERSION)
+        return schema_check(db, path, error, failure);
+    if (version == 0 && !create) {
+        *failure = STORE_MISSING;
+        buf_printf(error, "%s is empty; make a store there with: logferry-server init", path);
+        return -1;
+    }
+    for (; version < SCHEMA_VERSION; version++) {
+        int code = run_step(db, version);
+        if (code != SQLITE_OK) {
+            buf_printf(error,
+                       "cannot bring %s from schema version %lld to %lld: %s; it is "
+                       "unchanged; make room on its disk and try again",
+                       path, (long long)version, (long long)version + 1, sqlite3_errstr(code));
+            return -1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,95 @@
+/*
+ * url.c - takes an absolute http or https URL apart. Pure; called for every pageview by the front
+ * (which site?) and by the store (which page, which campaign?).
+ */
+#include "server/url.h"
+
+bool url_split(struct str text, struct url *out)
+{
+    if (str_starts_nocase(text, STR("http://")))
+        text = str_slice(text, 7, text.n);
+    else if (str_starts_nocase(text, STR("https://")))
+        text = str_slice(text, 8, text.n);
+    else
+        return false;
+    ptrdiff_t hash = str_chr(text, '#', 0);
+    if (hash >= 0)
+        text.n = (size_t)hash;
+    size_t end = 0;
+    while (end < text.n && text.p[end] != '/' && text.p[end] != '?')
+        end++;
+    struct str host = str_slice(text, 0, end);
+    struct str rest = str_slice(text, end, text.n);
+    ptrdiff_t at = str_rchr(host, '@');
+    if (at >= 0)
+        host = str_slice(host, (size_t)at + 1, host.n);
+    ptrdiff_t close = str_rchr(host, ']');
+    ptrdiff_t colon = str_chr(host, ':', close >= 0 ? (size_t)close : 0);
+    if (colon >= 0)
+        host.n = (size_t)colon;
+    if (host.n == 0 || host.n > URL_HOST_MAX)
+        return false;
+    for (size_t i = 0; i < host.n; i++)
+        if ((unsigned char)host.p[i] <= ' ' || host.p[i] == '\\' || host.p[i] == 127)
+            return false;
+    ptrdiff_t mark = str_chr(rest, '?', 0);
+    struct url url = {.host = host, .path = rest, .query = STR_NONE};
+    if (mark >= 0) {
+        url.path = str_slice(rest, 0, (size_t)mark);
+        url.query = str_slice(rest, (size_t)mark + 1, rest.n);
+    }
+    if (url.path.n == 0)
+        url.path = STR("/");
+    *out = url;
+    return true;
+}
+
+bool host_normalise(struct str host, char out[URL_HOST_MAX], size_t *n)
+{
+    ptrdiff_t close = str_rchr(host, ']');
+    ptrdiff_t colon = str_chr(host, ':', close >= 0 ? (size_t)close : 0);
+    if (colon >= 0)
+        host.n = (size_t)colon;
+    if (host.n > 0 && host.p[host.n - 1] == '.')
+        host.n--;
+    if (host.n == 0 || host.n > URL_HOST_MAX)
+        return false;
+    for (size_t i = 0; i < host.n; i++)
+        out[i] = ascii_lower(host.p[i]);
+    *n = host.n;
+    return true;
+}
+
+static void put_decoded(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i] == '+' ? ' ' : s.p[i];
+        if (c == '%' && s.n - i >= 3 && hex_value(s.p[i + 1]) >= 0 && hex_value(s.p[i + 2]) >= 0) {
+            c = (char)(hex_value(s.p[i + 1]) << 4 | hex_value(s.p[i + 2]));
+            i += 2;
+        }
+        buf_putc(out, c);
+    }
+}
+
+bool query_value(struct str query, struct str name, struct buf *out, struct str *value)
+{
+    for (size_t from = 0; from < query.n;) {
+        ptrdiff_t amp = str_chr(query, '&', from);
+        size_t to = amp < 0 ? query.n : (size_t)amp;
+        struct str pair = str_slice(query, from, to);
+        from = to + 1;
+        if (!str_starts(pair, name) || pair.n == name.n || pair.p[name.n] != '=')
+            continue;
+        size_t start = out->n;
+        put_decoded(out, str_slice(pair, name.n + 1, pair.n));
+        if (out->failed)
+            return false;
+        struct str text = str_trim(str_slice(buf_str(out), start, out->n));
+        if (text.n == 0)
+            return false;
+        *value = text;
+        return true;
+    }
+    return false;
+}

@@ -86,7 +86,7 @@ static void wrong_kind(struct config_errors *e, const struct yaml_item *item,
 static const char *nearest(struct str given, const char *name, const char *best)
 {
     struct str candidate = str_of(name);
-    size_t allowed = candidate.n < 4 ? 1 : candidate.n < 7 ? 2 : 3;
+    size_t allowed = candidate.n < 5 ? 1 : candidate.n < 8 ? 2 : 3;
     size_t distance = value_distance(given, candidate);
 
     if (distance > allowed)

@@ -85,7 +85,7 @@ static bool check_mode(int fd, const char *path, struct buf *why)
     return true;
 }
 
-/* One byte more than the longest token and its newline, so that a longer file shows. */
+/* The buffer holds one byte more than the longest token and its newline: full, it is too long. */
 static ssize_t read_all(int fd, char *into, size_t size)
 {
     size_t n = 0;
@@ -114,7 +114,7 @@ bool token_file_read(const char *path, struct buf *out, struct buf *why)
     if (check_mode(fd, path, why)) {
         ssize_t n = read_all(fd, bytes, sizeof(bytes));
         struct str token = str_trim((struct str){bytes, n < 0 ? 0 : (size_t)n});
-        ok = n >= 0 && token_valid(token);
+        ok = n >= 0 && (size_t)n < sizeof(bytes) && token_valid(token);
         if (ok)
             buf_put_str(out, token);
         else if (n < 0)

@@ -1,0 +1,136 @@
+/*
+ * The example files load cleanly; and whatever is broken in them, byte by byte, the readers answer
+ * with a configuration or a message. Run with ASan: it sees the leaks.
+ */
+#include "config_cases.h"
+
+#include "config/agent_config.h"
+#include "config/server_config.h"
+
+#define AGENT_EXAMPLE "config/logferry.yaml"
+#define SERVER_EXAMPLE "config/logferry-server.yaml"
+
+typedef bool read_fn(struct str text, struct buf *error);
+
+static bool read_agent(struct str text, struct buf *error)
+{
+    struct agent_config *c = agent_config_parse(text, "f", error);
+
+    agent_config_free(c);
+    return c != NULL;
+}
+
+static bool read_server(struct str text, struct buf *error)
+{
+    struct server_config *c = server_config_parse(text, "f", error);
+
+    server_config_free(c);
+    return c != NULL;
+}
+
+/* Right without a message, or wrong with at least one whole line. */
+static void read_either_way(read_fn *read, struct str text)
+{
+    struct buf error;
+
+    buf_init(&error, 65536);
+    bool ok = read(text, &error);
+    assert_int_equal(ok, error.n == 0);
+    if (!ok)
+        assert_true(str_ends(buf_str(&error), STR("\n")));
+    assert_false(error.failed);
+    buf_release(&error);
+}
+
+static void load_cleanly(void **state)
+{
+    struct buf error;
+
+    buf_init(&error, 65536);
+    struct agent_config *agent = agent_config_load(AGENT_EXAMPLE, &error);
+    struct server_config *server = server_config_load(SERVER_EXAMPLE, &error);
+    if (!agent || !server)
+        fail_msg("%s", buf_cstr(&error));
+    assert_int_equal(agent->n_destinations, 1);
+    assert_int_equal(agent->n_sources, 2);
+    agent_config_free(agent);
+    server_config_free(server);
+    buf_release(&error);
+}
+
+/* A prefix is copied to a block of its own size, so that ASan sees a read past its end. */
+static void each_prefix_of(read_fn *read, const char *path)
+{
+    struct str whole = read_tree_file(path);
+
+    for (size_t n = 0; n <= whole.n; n++) {
+        char *copy = malloc(n + 1);
+        assert_non_null(copy);
+        memcpy(copy + 1, whole.p, n);
+        read_either_way(read, (struct str){copy + 1, n});
+        free(copy);
+    }
+    free((char *)whole.p);
+}
+
+static void each_prefix(void **state)
+{
+    each_prefix_of(read_agent, AGENT_EXAMPLE);
+    each_prefix_of(read_server, SERVER_EXAMPLE);
+}
+
+/* Every byte becomes each of those that mean something to YAML, to us, or to nobody. */
+static void each_byte_changed_in(read_fn *read, const char *path)
+{
+    static const char bytes[] = "\0\n\t :-#[{]},'\"&*!%|>?/x7\200\303\377";
+    struct str whole = read_tree_file(path);
+    char *text = (char *)whole.p;
+
+    for (size_t i = 0; i < whole.n; i++) {
+        char kept = text[i];
+        for (size_t j = 0; j < sizeof(bytes) - 1; j++) {
+            text[i] = bytes[j];
+            read_either_way(read, whole);
+        }
+        text[i] = kept;
+    }
+    free(text);
+}
+
+static void each_byte_changed(void **state)
+{
+    each_byte_changed_in(read_agent, AGENT_EXAMPLE);
+    each_byte_changed_in(read_server, SERVER_EXAMPLE);
+}
+
+static void each_byte_missing_in(read_fn *read, const char *path)
+{
+    struct str whole = read_tree_file(path);
+    char *text = malloc(whole.n);
+
+    assert_non_null(text);
+    for (size_t i = 0; i < whole.n; i++) {
+        memcpy(text, whole.p, i);
+        memcpy(text + i, whole.p + i + 1, whole.n - i - 1);
+        read_either_way(read, (struct str){text, whole.n - 1});
+    }
+    free(text);
+    free((char *)whole.p);
+}
+
+static void each_byte_missing(void **state)
+{
+    each_byte_missing_in(read_agent, AGENT_EXAMPLE);
+    each_byte_missing_in(read_server, SERVER_EXAMPLE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(load_cleanly),
+        cmocka_unit_test(each_prefix),
+        cmocka_unit_test(each_byte_changed),
+        cmocka_unit_test(each_byte_missing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

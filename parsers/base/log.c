@@ -19,14 +19,18 @@ void log_set_level(enum log_level least)
     atomic_store_explicit(&least_level, (int)least, memory_order_relaxed);
 }
 
-/* C0 controls, DEL, and C1 controls as UTF-8 (0xC2 0x80..0x9F): terminals act on all of them. */
-static bool is_control(const char *p, size_t left)
+/* C0 controls, DEL, and both bytes of the C1 controls as UTF-8 (0xC2 0x80..0x9F): terminals act on
+ * all of them. */
+static bool is_control(const char *text, size_t n, size_t at)
 {
-    unsigned char c = (unsigned char)p[0];
+    unsigned char before = at > 0 ? (unsigned char)text[at - 1] : 0;
+    unsigned char c = (unsigned char)text[at];
+    unsigned char behind = at + 1 < n ? (unsigned char)text[at + 1] : 0;
 
     if (c < 0x20 || c == 0x7f)
         return true;
-    return c == 0xc2 && left > 1 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] < 0xa0;
+    return (c == 0xc2 && behind >= 0x80 && behind < 0xa0) ||
+           (before == 0xc2 && c >= 0x80 && c < 0xa0);
 }
 
 /* Copies with controls as \xHH; stops before `room` is passed. Returns the bytes written. */
@@ -37,7 +41,7 @@ static size_t escape(char *to, size_t room, const char *from, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)from[i];
-        bool control = is_control(from + i, n - i);
+        bool control = is_control(from, n, i);
         if (used + (control ? 4 : 1) > room)
             break;
         if (!control) {

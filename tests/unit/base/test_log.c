@@ -54,7 +54,7 @@ static void test_lines(void **state)
         {"two\nlines\r", "level=warn event=thing why=\"two\\x0alines\\x0d\" n=7\n"},
         {"\x1b[31m\t\x7f", "level=warn event=thing why=\"\\x1b[31m\\x09\\x7f\" n=7\n"},
         {"c1 \xc2\x9b \xc2\xa9 \xc3\x9b",
-         "level=warn event=thing why=\"c1 \\xc2\x9b \xc2\xa9 \xc3\x9b\" n=7\n"},
+         "level=warn event=thing why=\"c1 \\xc2\\x9b \xc2\xa9 \xc3\x9b\" n=7\n"},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct capture c;

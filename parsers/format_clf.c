@@ -141,10 +141,8 @@ static bool clf_time(struct clf_parser *p, struct str text, int64_t *ms)
     if (text.n != CLF_TIME_BYTES)
         return false;
     if (memcmp(text.p, p->time_text, CLF_TIME_BYTES) != 0) {
-        if (!time_parse_clf(text, &p->time_ms)) {
-            p->time_text[0] = '\0';
+        if (!time_parse_clf(text, &p->time_ms))
             return false;
-        }
         memcpy(p->time_text, text.p, CLF_TIME_BYTES);
     }
     *ms = p->time_ms;

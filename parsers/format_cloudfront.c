@@ -220,7 +220,6 @@ static bool cf_time(struct cf_parser *p, const struct str *field, int64_t *ms)
     if (date.n != 10 || time.n != 8)
         return false;
     if (memcmp(time.p, p->time_text + 10, 8) != 0 || memcmp(date.p, p->time_text, 10) != 0) {
-        p->time_text[0] = '\0';
         if (!time_parse_w3c(date, time, &p->time_ms))
             return false;
         memcpy(p->time_text, date.p, 10);

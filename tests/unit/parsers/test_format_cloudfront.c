@@ -194,6 +194,16 @@ static void test_headers_in_the_middle(void **state)
                             .status = -1,
                             .bytes = HIT_NO_NUMBER,
                             .duration_ms = HIT_NO_NUMBER});
+    directive(str_of(header_33));
+    directive(STR("#Fields: date time cs-uri-stem"));
+    other = hit_nothing();
+    other.time_ms = T0;
+    other.path = STR("/"); /* so short that eight bytes hold the tab behind it and the next one */
+    expect_hit("a shorter header forgets the longer", STR("2026-01-02\t03:04:05\t/\t7\tx\ty"),
+               other);
+    other.path = STR("/x");
+    other.time_ms += INT64_C(86400000);
+    expect_hit("the same time on another day", STR("2026-01-03\t03:04:05\t/x"), other);
     directive(STR("#Fields: timestamp(ms) cs-uri-stem"));
     expect_hit("the time of standard logging v2", STR("1767323045123\t/x"),
                (struct hit){.time_ms = T0 + 123,

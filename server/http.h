@@ -18,6 +18,8 @@
 
 #include "server/http_parse.h"
 
+#define HTTP_PARAMS 2
+
 struct ev_loop;
 struct http_server;
 
@@ -32,11 +34,13 @@ struct http_request {
     struct str path;   /* as sent, escapes untouched */
     struct str query;  /* without '?' */
     struct http_peer peer;
-    struct str body;      /* decoded from chunks; content codings are untouched */
-    bool body_too_large;  /* it would pass max_body: `body` is empty, and the rest was not read */
-    size_t max_body;      /* set by the app in on_head; 0 before: a body is then too large */
-    void *app;            /* the app's own */
-    struct str app_param; /* the app's own */
+    struct str body;     /* decoded from chunks; content codings are untouched */
+    bool body_too_large; /* it would pass max_body: `body` is empty, and the rest was not read */
+    size_t max_body;     /* set by the app in on_head; 0 before: a body is then too large */
+    /* The app's own. */
+    const void *route;
+    void *route_ctx;
+    struct str params[HTTP_PARAMS];
 };
 
 /* The first field of that name, any case; STR_NONE when absent. */
@@ -45,8 +49,8 @@ struct str http_header(const struct http_request *req, struct str name);
 struct http_app {
     void *ctx;
     /* The head is complete. Sets req->max_body, and may answer at once: then the body is read away
-     * unseen. Hangs nothing on req->app that must be freed: a request whose body fails ends without
-     * another call. */
+     * unseen. Hangs nothing on the request that must be freed: a request whose body fails ends
+     * without another call. */
     void (*on_head)(void *ctx, struct http_request *req);
     /* The body is complete, or too large. Not called when on_head has answered. */
     void (*on_request)(void *ctx, struct http_request *req);

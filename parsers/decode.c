@@ -41,7 +41,7 @@ static struct str keep(struct decode_scratch *s, const char *from, const char *e
 typedef int escape_fn(const char *at, const char *end, size_t *used);
 
 /* One more than the value of a hex digit; 0 for any other byte. */
-static const signed char hex_digits[256] = {
+static const unsigned char hex_digits[256] = {
     ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
     ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
     ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,

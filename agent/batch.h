@@ -26,6 +26,7 @@ struct span {
     uint64_t lines;
     uint32_t records[GROUP_MAX_BATCHES];
     uint32_t skipped[REASON_COUNT];
+    uint64_t seam_hash; /* of what stands before file_to; 0: not noted */
     char name[64]; /* label: the end of the file's base name */
 };
 
@@ -72,11 +73,15 @@ void builder_free(struct builder *b);                             /* accepts NUL
 void builder_begin(struct builder *b, uint64_t serial);
 /* Lines of `stream` follow, from these offsets on; goes on with the last span where it fits. -1: full. */
 int builder_stream(struct builder *b, const struct span *start);
+/* The next line of this file, at this offset, just goes on with the last span. */
+bool builder_fits(const struct builder *b, const struct position *position, uint64_t file_from);
 void builder_skip(struct builder *b, enum reason reason);
 /* Counts the line and appends the record. -1: no room (nothing is counted): seal, and add it to the next. */
 int builder_record(struct builder *b, const struct record *r, struct ua_entry *ua, unsigned to);
 /* The lines so far reach to here. */
 void builder_advance(struct builder *b, uint64_t file_to, uint64_t to);
+/* The hash of what stands before `file_at`, where the last span ends. */
+void builder_note_seam(struct builder *b, const struct position *position, uint64_t file_at, uint64_t hash);
 bool builder_is_full(const struct builder *b);
 uint64_t builder_lines(const struct builder *b);
 uint64_t builder_records(const struct builder *b);

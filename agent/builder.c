@@ -76,12 +76,14 @@ bool builder_is_full(const struct builder *b)
     return false;
 }
 
+bool builder_fits(const struct builder *b, const struct position *position, uint64_t file_from)
+{
+    const struct span *last = b->n_spans ? &b->spans[b->n_spans - 1] : NULL;
+    return last && last->position == position && last->file_to == file_from;
+}
+
 int builder_stream(struct builder *b, const struct span *start)
 {
-    struct span *last = b->n_spans ? &b->spans[b->n_spans - 1] : NULL;
-    if (last && last->position == start->position && hash128_eq(last->stream, start->stream) &&
-        last->to == start->from && last->file_to == start->file_from)
-        return 0;
     if (b->n_spans == MAX_SPANS)
         return -1;
     if (b->n_spans == b->cap_spans) {
@@ -109,6 +111,12 @@ void builder_advance(struct builder *b, uint64_t file_to, uint64_t to)
     struct span *s = &b->spans[b->n_spans - 1];
     s->file_to = file_to;
     s->to = to;
+}
+
+void builder_note_seam(struct builder *b, const struct position *position, uint64_t file_at, uint64_t hash)
+{
+    if (builder_fits(b, position, file_at))
+        b->spans[b->n_spans - 1].seam_hash = hash;
 }
 
 /* The part for these destinations, or NULL when there is no room for one more set. */

@@ -13,6 +13,7 @@ struct container {
     enum container_kind kind;
     enum container_end end;
     uint64_t offset; /* of the next byte to pread */
+    bool sequential; /* a pipe */
     bool in_member;
     bool seen_member;
     z_stream z;
@@ -48,6 +49,7 @@ struct container *container_new(int fd, enum container_kind kind)
         return NULL;
     c->fd = fd;
     c->kind = kind;
+    c->sequential = lseek(fd, 0, SEEK_CUR) < 0;
     if (kind != CONTAINER_GZIP)
         return c;
     c->input = malloc(INPUT_BYTES);
@@ -95,7 +97,7 @@ static ssize_t read_some(struct container *c, void *to, size_t n)
 {
     ssize_t got;
     do
-        got = pread(c->fd, to, n, (off_t)c->offset);
+        got = c->sequential ? read(c->fd, to, n) : pread(c->fd, to, n, (off_t)c->offset);
     while (got < 0 && errno == EINTR);
     if (got > 0)
         c->offset += (uint64_t)got;

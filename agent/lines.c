@@ -12,6 +12,7 @@ struct lines {
     size_t tail;    /* end of the bytes in the buffer */
     size_t scanned; /* no newline before this */
     size_t start;   /* of the last line */
+    enum container_kind kind;
     bool skipping;  /* inside a line that was too long */
     uint64_t long_at;
     char buffer[BUFFER_BYTES];
@@ -53,6 +54,7 @@ struct lines *lines_new(int fd, enum container_kind kind, uint64_t offset)
         free(l);
         return NULL;
     }
+    l->kind = kind;
     seek_to(l, kind, offset);
     return l;
 }
@@ -78,6 +80,11 @@ uint64_t lines_position(const struct lines *l)
 enum container_end lines_state(const struct lines *l)
 {
     return container_state(l->container);
+}
+
+enum container_kind lines_kind(const struct lines *l)
+{
+    return l->kind;
 }
 
 uint64_t lines_file_offset(const struct lines *l)

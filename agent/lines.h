@@ -29,6 +29,7 @@ enum lines_result lines_next(struct lines *l, struct str *line);
 uint64_t lines_at(const struct lines *l);       /* where the last line began */
 uint64_t lines_position(const struct lines *l); /* where the next one begins */
 enum container_end lines_state(const struct lines *l);
+enum container_kind lines_kind(const struct lines *l);
 uint64_t lines_file_offset(const struct lines *l); /* in the file itself, for messages */
 /* After LINES_END: bytes behind the last newline. lines_take_half makes them a line (or LINES_TOO_LONG), or
  * returns LINES_END when there are none. */

@@ -83,6 +83,35 @@ struct position *positions_match(struct positions *p, struct hash128 stream, uin
     return best;
 }
 
+/* The last seam at or before the frontier is the entry's; those beyond it wait. */
+static void advance_seam(struct position *p)
+{
+    uint64_t frontier = intervals_gap(&p->safe, 0);
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_later; i++) {
+        if (p->later[i].at > frontier) {
+            p->later[n++] = p->later[i];
+        } else if (p->later[i].at > p->seam_at) {
+            p->seam_at = p->later[i].at;
+            p->seam_hash = p->later[i].hash;
+        }
+    }
+    p->n_later = n;
+}
+
+int positions_cover(struct position *p, uint64_t from, uint64_t to, uint64_t seam_hash)
+{
+    const size_t max = sizeof(p->later) / sizeof(p->later[0]);
+    if (intervals_add(&p->safe, from, to))
+        return -1;
+    if (seam_hash && p->n_later == max)
+        memmove(p->later, p->later + 1, --p->n_later * sizeof(p->later[0]));
+    if (seam_hash)
+        p->later[p->n_later++] = (struct seam){to, seam_hash};
+    advance_seam(p);
+    return 0;
+}
+
 int positions_rename(struct position *p, const char *path)
 {
     char *copy = strdup(path);

@@ -23,9 +23,13 @@ struct position {
     struct hash128 stream;
     uint64_t dev, ino;
     struct intervals safe;
-    /* How far this file was read, and the hash of the LINES_SEAM_BYTES before that: tells the file from another
-     * that begins alike. */
+    /* The hash of the LINES_SEAM_BYTES before an offset up to which all is safe: tells the file from another that
+     * begins alike. seam_at 0: none. */
     uint64_t seam_at, seam_hash;
+    struct seam {
+        uint64_t at, hash;
+    } later[8]; /* seams of lines that are safe, but not yet all before them */
+    size_t n_later;
     int64_t seen_ms; /* when a file of this entry was last seen; wall clock */
     char *path;      /* its last name; label, and a hint where several entries fit */
     bool bound;      /* a file that is being followed has this entry */
@@ -54,6 +58,8 @@ struct position *positions_by_key(struct positions *p, uint64_t key, struct hash
 /* The unbound entry that fits a file best: same stream; then same device and inode, then a path that is the file's or its
  * live name's. NULL when there is none. Whether it really is that file, the seam must show. */
 struct position *positions_match(struct positions *p, struct hash128 stream, uint64_t dev, uint64_t ino, const char *path);
+/* [from, to) is safe; `seam_hash` of what stands before `to`, 0 when not noted. -1: out of memory. */
+int positions_cover(struct position *p, uint64_t from, uint64_t to, uint64_t seam_hash);
 int positions_rename(struct position *p, const char *path);
 /* The done set of a destination, made when missing. NULL: no room. */
 struct intervals *positions_spooled(struct positions *p, struct str destination);

@@ -1,0 +1,313 @@
+/* discover.c - see discover.h. */
+#include "agent/discover.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HEAD_BYTES (64u << 10) /* of the decoded stream, in which the first line must end */
+#define MAX_TREE_DEPTH 16
+
+void discovery_release(struct discovery *d)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        free(d->files[i].path);
+        free(d->files[i].host);
+    }
+    free(d->files);
+    *d = (struct discovery){0};
+}
+
+int discover_known_compare(const void *a, const void *b)
+{
+    const struct known_file *x = a, *y = b;
+    if (x->dev != y->dev)
+        return x->dev < y->dev ? -1 : 1;
+    return (x->ino > y->ino) - (x->ino < y->ino);
+}
+
+/* ---- identification --------------------------------------------------------------------------- */
+
+struct hash128 stream_id(struct str first_line)
+{
+    while (first_line.n && first_line.p[0] == '\0')
+        first_line = str_slice(first_line, 1, first_line.n);
+    if (first_line.n > STREAM_ID_BYTES)
+        first_line.n = STREAM_ID_BYTES;
+    return hash_128(first_line);
+}
+
+static void identify_head(struct found_file *f, struct str head)
+{
+    while (head.n) {
+        ptrdiff_t nl = str_chr(head, '\n', 0);
+        struct str line = nl < 0 ? head : str_slice(head, 0, (size_t)nl);
+        if (line.n && line.p[0] != '#') {
+            f->identified = nl >= 0 || line.n >= STREAM_ID_BYTES;
+            f->stream = stream_id(line);
+            return;
+        }
+        if (nl < 0)
+            return;
+        head = str_slice(head, (size_t)nl + 1, head.n);
+    }
+}
+
+static int read_head(struct found_file *f, int fd)
+{
+    struct container *c = container_new(fd, f->kind);
+    char *head = malloc(HEAD_BYTES);
+    size_t n = 0, got = 0;
+    if (!c || !head) {
+        container_free(c);
+        free(head);
+        return ENOMEM;
+    }
+    while (n < HEAD_BYTES && (got = container_read(c, head + n, HEAD_BYTES - n)))
+        n += got;
+    int rc = container_state(c) == CONTAINER_IO_ERROR ? errno : 0;
+    identify_head(f, (struct str){head, n});
+    container_free(c);
+    free(head);
+    return rc;
+}
+
+static void read_trailer(struct found_file *f, int fd)
+{
+    unsigned char t[4];
+    if (f->kind == CONTAINER_GZIP && f->size > 18 && pread(fd, t, 4, (off_t)f->size - 4) == 4)
+        f->trailer = (uint32_t)t[0] | (uint32_t)t[1] << 8 | (uint32_t)t[2] << 16 | (uint32_t)t[3] << 24;
+}
+
+static int open_and_identify(struct found_file *f)
+{
+    int fd = open(f->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    int rc = container_detect(fd, &f->kind, &f->foreign) ? errno : 0;
+    if (!rc && f->kind != CONTAINER_FOREIGN) {
+        rc = read_head(f, fd);
+        read_trailer(f, fd);
+    }
+    close(fd);
+    return rc;
+}
+
+static bool is_known(const struct found_file *f, const struct known_file *known, size_t n)
+{
+    struct known_file key = {.dev = f->dev, .ino = f->ino};
+    const struct known_file *k = n ? bsearch(&key, known, n, sizeof(*known), discover_known_compare) : NULL;
+    return k && (k->whatever || (k->size == f->size && k->mtime_ms == f->mtime_ms));
+}
+
+struct search {
+    struct discovery *out;
+    const struct known_file *known;
+    size_t n_known;
+    struct str pattern;
+};
+
+/* Adds a regular file; anything else is passed over. -1: out of memory. */
+static int add_file(struct search *s, const char *path, bool live)
+{
+    struct stat st;
+    struct discovery *d = s->out;
+    if (stat(path, &st) || !S_ISREG(st.st_mode))
+        return 0;
+    for (size_t i = 0; i < d->n; i++)
+        if (d->files[i].dev == st.st_dev && d->files[i].ino == st.st_ino)
+            return 0; /* a second name of the same file */
+    if (d->n == DISCOVER_MAX_FILES) {
+        d->capped = true;
+        return 0;
+    }
+    if (d->n == d->cap) {
+        size_t cap = d->cap ? d->cap * 2 : 32;
+        struct found_file *v = realloc(d->files, cap * sizeof(*v));
+        if (!v)
+            return -1;
+        d->files = v;
+        d->cap = cap;
+    }
+    struct found_file *f = &d->files[d->n];
+    *f = (struct found_file){.path = strdup(path), .dev = st.st_dev, .ino = st.st_ino, .size = (uint64_t)st.st_size, .live = live};
+    f->mtime_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+    if (!f->path)
+        return -1;
+    d->n++;
+    f->known = is_known(f, s->known, s->n_known);
+    if (!f->known)
+        f->error = open_and_identify(f);
+    return 0;
+}
+
+/* ---- patterns --------------------------------------------------------------------------------- */
+
+#define HOST STR("{host}")
+
+/* The pattern as a glob: {host} is one '*'. NULL: too long. */
+static const char *as_glob(struct str pattern, char out[PATH_MAX])
+{
+    size_t n = 0;
+    ptrdiff_t host = str_find(pattern, HOST, 0);
+    for (size_t i = 0; i < pattern.n && n < PATH_MAX - 8; i++) {
+        if ((ptrdiff_t)i == host) {
+            out[n++] = '*';
+            i += HOST.n - 1;
+        } else {
+            out[n++] = pattern.p[i];
+        }
+    }
+    out[n] = '\0';
+    return out;
+}
+
+/* The text that {host} stands for in this live path: between the literal parts of its path component. */
+static char *host_of(struct str pattern, const char *path)
+{
+    ptrdiff_t at = str_find(pattern, HOST, 0);
+    if (at < 0)
+        return NULL;
+    size_t component = 0;
+    for (ptrdiff_t i = 0; i < at; i++)
+        component += pattern.p[i] == '/';
+    struct str rest = str_of(path);
+    for (size_t i = 0; i < component; i++)
+        str_cut(&rest, '/');
+    struct str name = str_cut(&rest, '/');
+    struct str before = str_slice(pattern, 0, (size_t)at), after = str_slice(pattern, (size_t)at + HOST.n, pattern.n);
+    before = str_slice(before, (size_t)(str_rchr(before, '/') + 1), before.n);
+    after = str_cut(&after, '/');
+    if (name.n <= before.n + after.n || !str_starts(name, before))
+        return NULL;
+    if (str_find(after, STR("*"), 0) < 0 && !str_ends(name, after))
+        return NULL;
+    return strndup(name.p + before.n, name.n - before.n - after.n);
+}
+
+bool discover_matches(struct str pattern, const char *path)
+{
+    char text[PATH_MAX];
+    return fnmatch(as_glob(pattern, text), path, FNM_PATHNAME | FNM_PERIOD) == 0;
+}
+
+static int add_matches(struct search *s, const char *pattern, bool live)
+{
+    glob_t g;
+    int rc = 0;
+    if (glob(pattern, 0, NULL, &g) == 0) {
+        for (size_t i = 0; i < g.gl_pathc && !rc; i++)
+            rc = add_file(s, g.gl_pathv[i], live);
+        globfree(&g);
+    }
+    return rc;
+}
+
+/* Names the host of the files added since `first`; a sibling's is its live name's. */
+static void name_hosts(struct search *s, size_t first, size_t suffix)
+{
+    for (size_t i = first; i < s->out->n; i++) {
+        struct found_file *f = &s->out->files[i];
+        struct str path = str_of(f->path);
+        if (suffix) { /* cut back to the longest part that is a live name */
+            char live[PATH_MAX];
+            for (size_t n = path.n; n && !f->host; n--) {
+                if (path.p[n - 1] != '.' && path.p[n - 1] != '-')
+                    continue;
+                snprintf(live, sizeof(live), "%.*s", (int)(n - 1), path.p);
+                if (discover_matches(s->pattern, live))
+                    f->host = host_of(s->pattern, live);
+            }
+        } else {
+            f->host = host_of(s->pattern, f->path);
+        }
+    }
+}
+
+int discover_source(struct str pattern, const struct known_file *known, size_t n_known, struct discovery *out)
+{
+    struct search s = {.out = out, .known = known, .n_known = n_known, .pattern = pattern};
+    char text[PATH_MAX], sibling[PATH_MAX + 16];
+    *out = (struct discovery){0};
+    as_glob(pattern, text);
+    if (add_matches(&s, text, true))
+        return -1;
+    name_hosts(&s, 0, 0);
+    size_t live = out->n;
+    snprintf(sibling, sizeof(sibling), "%s[.-]*", text);
+    if (add_matches(&s, sibling, false))
+        return -1;
+    char *dot = strrchr(text, '.'), *slash = strrchr(text, '/');
+    if (dot && (!slash || dot > slash + 1)) { /* logrotate's `extension`: access-20260101.log.gz */
+        snprintf(sibling, sizeof(sibling), "%.*s[.-]*%s*", (int)(dot - text), text, dot);
+        if (add_matches(&s, sibling, false))
+            return -1;
+    }
+    name_hosts(&s, live, 1);
+    return 0;
+}
+
+int discover_directories(struct str pattern, char ***directories, size_t *n)
+{
+    char text[PATH_MAX];
+    glob_t g;
+    as_glob(pattern, text);
+    char *slash = strrchr(text, '/');
+    *directories = NULL;
+    *n = 0;
+    if (!slash)
+        memcpy(text, ".", 2);
+    else
+        slash[slash == text] = '\0';
+    if (glob(text, GLOB_ONLYDIR, NULL, &g))
+        return 0;
+    char **v = calloc(g.gl_pathc + 1, sizeof(*v));
+    for (size_t i = 0; v && i < g.gl_pathc; i++)
+        if ((v[*n] = strdup(g.gl_pathv[i])))
+            ++*n;
+    globfree(&g);
+    *directories = v;
+    return v ? 0 : -1;
+}
+
+/* ---- the command line's paths ----------------------------------------------------------------- */
+
+static int add_tree(struct search *s, const char *path, unsigned depth)
+{
+    struct dirent **entries;
+    int rc = 0, n = depth < MAX_TREE_DEPTH ? scandir(path, &entries, NULL, alphasort) : 0;
+    for (int i = 0; i < n; i++) {
+        char child[PATH_MAX];
+        struct stat st;
+        int len = snprintf(child, sizeof(child), "%s/%s", path, entries[i]->d_name);
+        bool wanted = entries[i]->d_name[0] != '.' && len > 0 && (size_t)len < sizeof(child) && !rc && !lstat(child, &st);
+        free(entries[i]);
+        if (wanted && S_ISDIR(st.st_mode))
+            rc = add_tree(s, child, depth + 1);
+        else if (wanted && S_ISREG(st.st_mode))
+            rc = add_file(s, child, true);
+    }
+    if (n > 0)
+        free(entries);
+    return rc;
+}
+
+int discover_path(const char *path, struct discovery *out)
+{
+    struct search s = {.out = out};
+    struct stat st;
+    size_t before = out->n;
+    if (stat(path, &st) == 0)
+        return S_ISDIR(st.st_mode) ? add_tree(&s, path, 0) : add_file(&s, path, true);
+    int rc = add_matches(&s, path, true);
+    if (!rc && out->n == before)
+        errno = ENOENT;
+    return rc;
+}

@@ -1,0 +1,126 @@
+/*
+ * stream.h - one file that is being read, and the worker's part of reading it.
+ *
+ * A stream belongs to the loop, but for the time of a fill: then its `reading` part, and nothing else, is the worker's.
+ */
+#ifndef LOGFERRY_AGENT_STREAM_H
+#define LOGFERRY_AGENT_STREAM_H
+
+#include "agent/batch.h"
+#include "agent/digest.h"
+#include "agent/lines.h"
+#include "agent/pool.h"
+#include "agent/positions.h"
+
+/* The books of a source (or of what a fill adds to them): lines = records + skipped. */
+struct counts {
+    uint64_t lines, records, lost;
+    uint64_t skipped[REASON_COUNT];
+};
+
+void counts_add(struct counts *to, const struct counts *more);
+
+/* A source as workers see it. Read-only while the engine runs. */
+struct source {
+    const struct source_config *config;
+    struct format *format;
+    struct digest_rules rules;
+    bool directives;
+    struct counts counts; /* loop */
+    struct log_limit *complaint;
+};
+
+enum read_end {
+    READ_ALL,       /* every complete line there is; a plain file may grow */
+    READ_MORE,      /* the batch is full: there may be more */
+    READ_FINISHED,  /* the file's end, half line included: nothing will come */
+    READ_TRUNCATED, /* gzip that ends inside a member: again when it grows */
+    READ_CORRUPT,   /* gzip that is damaged: what stood before was read */
+    READ_FOREIGN,   /* a compression that we do not read */
+    READ_STRANGER,  /* not the file of the position entry: shorter, or another text before the position */
+    READ_GONE,      /* cannot be opened: errno in `error` */
+    READ_FAILED,    /* a read failed: errno in `error` */
+};
+
+struct bad_line {
+    uint64_t at;
+    const char *error; /* NULL: none seen */
+    size_t column;
+};
+
+/* The worker's part. */
+struct reading {
+    int fd;
+    struct lines *lines;   /* kept while there is more to read; NULL between */
+    struct parser *parser; /* its own for formats with directives; NULL: the worker's */
+    uint64_t at;           /* the file's position: the next line to take */
+    uint64_t seam_at, seam_hash; /* checked at the next opening; seam_at 0: nothing to check */
+    struct intervals safe; /* at opening: lines in here are passed over */
+    bool finish;           /* take the half line at the end */
+    bool sequential;       /* standard input: cannot be opened again */
+    /* Streams in the file: where the present one began, and its id once its first line is known. */
+    uint64_t base;
+    bool known;
+    struct hash128 stream;
+    uint64_t directives_from;
+    uint32_t directives; /* header lines before the first line that gives the id */
+    /* results of the last fill */
+    enum read_end end;
+    int error;
+    const char *foreign;
+    uint64_t file_offset; /* of the damage, in the file */
+    size_t half; /* bytes of a half line left behind */
+    struct counts counts;
+    struct bad_line bad;
+};
+
+struct stream {
+    struct stream *next;
+    struct source *source;
+    struct position *position;
+    char *path;
+    char *host; /* of {host}; NULL */
+    uint64_t dev, ino;
+    struct digest_rules rules; /* the source's, with the host of this file */
+    struct reading r;
+    enum stream_state { STREAM_IDLE, STREAM_READY, STREAM_BUSY, STREAM_DONE } state;
+    bool again;   /* it changed while it was busy */
+    bool backlog; /* the last fill left lines */
+    bool live;    /* has its live name; else it was rotated, or is history */
+    bool seen;    /* by the present discovery */
+    int64_t quiet_since_ms; /* monotonic: nothing new since */
+    bool told_half, told_error;
+};
+
+/* What one worker keeps between fills. */
+struct worker_kit {
+    struct digest digest;
+    struct parser **parsers; /* by source; each made when first needed */
+    uint64_t serial;
+};
+
+#define FILL_MAX_STREAMS 64u
+#define FILL_MAX_BYTES (64u << 20) /* read in one fill, so that the loop hears of progress */
+
+/* Fills a builder from streams, on a worker. */
+struct fill {
+    struct task task;
+    void *owner;
+    struct worker_kit *kits;
+    struct source *sources; /* base of the array, for the index */
+    struct sites *sites;    /* a reference */
+    struct builder *builder;
+    struct stream *streams[FILL_MAX_STREAMS];
+    size_t n_streams;
+    bool seal;  /* seal even what holds no record */
+    uint64_t bytes;
+    struct group *groups[2];
+    size_t n_groups;
+};
+
+/* The task's run. */
+void fill_run(struct task *task, unsigned worker);
+/* Closes what a stream has open. */
+void reading_close(struct reading *r);
+
+#endif

@@ -58,6 +58,42 @@ static void load_cleanly(void **state)
     buf_release(&error);
 }
 
+/* Parses one block of YAML of the documentation; a part of logferry.yaml gets a destination. */
+static void check_block(struct str block, bool server)
+{
+    struct buf text, error;
+
+    buf_init(&text, 65536);
+    buf_init(&error, 65536);
+    if (!server && str_find(block, STR("destinations:"), 0) < 0)
+        buf_lit(&text, "destinations: {main: {url: https://ingest.example.net}}\n");
+    buf_put_str(&text, block);
+    if (!(server ? read_server : read_agent)(buf_str(&text), &error))
+        fail_msg("%s in:\n%.*s", buf_cstr(&error), STR_ARGS(block));
+    buf_release(&text);
+    buf_release(&error);
+}
+
+static void documentation_is_right(void **state)
+{
+    struct str page = read_tree_file("docs/configuration.md"), fence = STR("\n```");
+    ptrdiff_t server_part = str_find(page, STR("\n## logferry-server.yaml"), 0);
+    ptrdiff_t at = 0, end;
+    unsigned blocks = 0;
+
+    assert_true(server_part > 0);
+    while ((at = str_find(page, STR("\n```yaml\n"), (size_t)at)) >= 0) {
+        size_t from = (size_t)at + sizeof("\n```yaml\n") - 1;
+        end = str_find(page, fence, from);
+        assert_true(end > 0);
+        check_block(str_slice(page, from, (size_t)end + 1), at > server_part);
+        at = end + 1;
+        blocks++;
+    }
+    assert_int_equal(blocks, 9);
+    free((char *)page.p);
+}
+
 /* A prefix is copied to a block of its own size, so that ASan sees a read past its end. */
 static void each_prefix_of(read_fn *read, const char *path)
 {
@@ -127,9 +163,8 @@ static void each_byte_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(load_cleanly),
-        cmocka_unit_test(each_prefix),
-        cmocka_unit_test(each_byte_changed),
+        cmocka_unit_test(load_cleanly),      cmocka_unit_test(documentation_is_right),
+        cmocka_unit_test(each_prefix),       cmocka_unit_test(each_byte_changed),
         cmocka_unit_test(each_byte_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

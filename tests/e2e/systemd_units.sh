@@ -86,8 +86,8 @@ check "an open unit would be seen" \
 
 # tmpfiles.d: applied in the scratch root, where the users are ours.
 mkdir -p "$root/etc/logferry"
-printf 'root:x:0:0:root:/:/bin/sh\nlogferry:x:901:901::/:/bin/sh\nlogferry-server:x:902:902::/:/bin/sh\n' \
-    >"$root/etc/passwd"
+printf '%s\n' root:x:0:0::/:/bin/sh logferry:x:901:901::/:/bin/sh \
+    logferry-server:x:902:902::/:/bin/sh >"$root/etc/passwd"
 printf 'root:x:0:\nlogferry:x:901:\nlogferry-server:x:902:\n' >"$root/etc/group"
 if [ "$(id -u)" = 0 ]; then
     printf 'secret-secret\n' >"$root/etc/logferry/token" && chmod 644 "$root/etc/logferry/token"

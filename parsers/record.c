@@ -6,6 +6,10 @@
 
 #include "parsers/base/time.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /* ---- URLs --------------------------------------------------------------------------------- */
 
 /* RFC 3986: unreserved, sub-delims, and what else path and query hold as it is. */
@@ -26,6 +30,52 @@ static const bool url_keeps[256] = {
     ['y'] = true, ['z'] = true, ['~'] = true,
 };
 
+#ifdef __SSE2__
+static __m128i bytes_equal(__m128i w, char c)
+{
+    return _mm_cmpeq_epi8(w, _mm_set1_epi8(c));
+}
+
+/* Bit i is set when byte i of the sixteen at p may not stand in a URL as it is. */
+static unsigned url_mask16(const char *p)
+{
+    __m128i w = _mm_loadu_si128((const __m128i *)(const void *)p);
+    /* Signed: with the controls and the blank, 0x80..0xFF. */
+    __m128i bad = _mm_cmplt_epi8(w, _mm_set1_epi8(0x21));
+    /* '[' to '^' and '{' to '}' are ranges; the others stand alone. */
+    bad = _mm_or_si128(bad, _mm_and_si128(_mm_cmpgt_epi8(w, _mm_set1_epi8('Z')),
+                                          _mm_cmplt_epi8(w, _mm_set1_epi8('_'))));
+    bad = _mm_or_si128(bad, _mm_and_si128(_mm_cmpgt_epi8(w, _mm_set1_epi8('z')),
+                                          _mm_cmplt_epi8(w, _mm_set1_epi8('~'))));
+    bad = _mm_or_si128(bad, _mm_or_si128(bytes_equal(w, '"'), bytes_equal(w, '#')));
+    bad = _mm_or_si128(bad, _mm_or_si128(bytes_equal(w, '%'), bytes_equal(w, '`')));
+    bad = _mm_or_si128(bad, _mm_or_si128(bytes_equal(w, '<'), bytes_equal(w, '>')));
+    bad = _mm_or_si128(bad, bytes_equal(w, '\x7f'));
+    return (unsigned)_mm_movemask_epi8(bad);
+}
+#endif
+
+/* How many bytes from the front stand in a URL as they are. */
+static size_t url_run(struct str s)
+{
+    size_t i = 0;
+
+#ifdef __SSE2__
+    for (; s.n - i >= 16; i += 16) {
+        unsigned mask = url_mask16(s.p + i);
+        if (mask)
+            return i + (unsigned)__builtin_ctz(mask);
+    }
+    if (i > 0) { /* the rest together with bytes that are known to be good */
+        unsigned mask = url_mask16(s.p + s.n - 16);
+        return mask ? s.n - 16 + (unsigned)__builtin_ctz(mask) : s.n;
+    }
+#endif
+    while (i < s.n && url_keeps[(unsigned char)s.p[i]])
+        i++;
+    return i;
+}
+
 static bool is_percent_triplet(struct str s, size_t at)
 {
     return s.p[at] == '%' && s.n - at >= 3 && hex_value(s.p[at + 1]) >= 0 &&
@@ -37,11 +87,9 @@ static void put_encoded(struct buf *out, struct str s)
     static const char digit[] = "0123456789ABCDEF";
 
     for (size_t at = 0; at < s.n;) {
-        size_t run = at;
-        while (run < s.n && url_keeps[(unsigned char)s.p[run]])
-            run++;
-        buf_put(out, s.p + at, run - at);
-        at = run;
+        size_t run = url_run(str_slice(s, at, s.n));
+        buf_put(out, s.p + at, run);
+        at += run;
         if (at == s.n)
             break;
         if (is_percent_triplet(s, at)) {

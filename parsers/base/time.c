@@ -1,7 +1,7 @@
 /*
  * time.c - dates by arithmetic alone. See time.h.
- * The civil calendar: days are counted in eras of 400 years that begin on 1 March, so that the leap
- * day is the last of its year (H. Hinnant, "chrono-compatible low-level date algorithms").
+ * Days are counted in eras of 400 years that begin on 1 March, so that the leap day is the last of
+ * its year (H. Hinnant, "chrono-compatible low-level date algorithms").
  */
 #include "parsers/base/time.h"
 
@@ -24,21 +24,22 @@ static int64_t days_from_civil(int64_t year, int month, int day)
     return era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - EPOCH_DAY;
 }
 
-/* For days of the years 0 to 9999 only; an era of 400 years is added so that all of it is unsigned.
- */
+/* For days of the years 0 to 9999 only: a cycle of 400 years is added so that all of it is
+ * unsigned. Multiplications in place of most divisions are those of Neri and Schneider, "Euclidean
+ * affine functions and their application to calendar algorithms". */
 static struct civil civil_from_days(int64_t since_epoch)
 {
-    uint32_t days = (uint32_t)(since_epoch + EPOCH_DAY + ERA_DAYS);
-    uint32_t era = days / ERA_DAYS;
-    uint32_t of_era = days % ERA_DAYS;
-    uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    uint32_t month = (5 * of_year + 2) / 153; /* from March */
+    uint32_t quarters = 4 * (uint32_t)(since_epoch + EPOCH_DAY + ERA_DAYS) + 3;
+    uint32_t century = quarters / ERA_DAYS;
+    uint64_t years = UINT64_C(2939745) * (quarters % ERA_DAYS | 3); /* of the century, times 2^32 */
+    uint32_t of_year = (uint32_t)years / 2939745 / 4;               /* from March */
+    uint32_t months = 2141 * of_year + 197913;                      /* times 2^16 */
+    bool next_year = of_year >= 306;                                /* January, February */
     struct civil c;
 
-    c.day = (int)(of_year - (153 * month + 2) / 5 + 1);
-    c.month = (int)(month < 10 ? month + 3 : month - 9);
-    c.year = (int)(era * 400 + year) - 400 + (c.month <= 2);
+    c.day = (int)((months & 0xffff) / 2141) + 1;
+    c.month = (int)(months >> 16) - (next_year ? 12 : 0);
+    c.year = (int)(100 * century + (uint32_t)(years >> 32)) - 400 + next_year;
     return c;
 }
 

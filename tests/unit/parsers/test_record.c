@@ -97,6 +97,42 @@ static void test_urls(void **state)
     buf_release(&scratch);
 }
 
+/* Every byte at every place of texts around the steps of the fast path. */
+static void test_url_bytes(void **state)
+{
+    static const char kept[] = "!$&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+                               "abcdefghijklmnopqrstuvwxyz~";
+    struct buf scratch, want;
+
+    buf_init(&scratch, 1000);
+    buf_init(&want, 1000);
+    for (size_t n = 2; n < 50; n++) {
+        for (unsigned c = 0; c < 256; c++) {
+            size_t at = 1 + (c * 7 + n) % (n - 1);
+            char text[50];
+            memset(text, 'x', n);
+            text[0] = '/';
+            text[at] = (char)c;
+            char *block = exact((struct str){text, n});
+            struct hit hit = {.path = {block, n}};
+            struct verdict v = {.kind = VERDICT_AI_FETCH};
+            struct record r;
+            record_from_hit(&r, &hit, &v, STR_NONE, STR_NONE, &scratch);
+            buf_reset(&want);
+            buf_put(&want, text, at);
+            if (c != 0 && strchr(kept, (int)c))
+                buf_putc(&want, (char)c);
+            else
+                buf_printf(&want, "%%%02X", c);
+            buf_put(&want, text + at + 1, n - at - 1);
+            assert_str(r.path, buf_str(&want));
+            free(block);
+        }
+    }
+    buf_release(&scratch);
+    buf_release(&want);
+}
+
 static void test_from_hit_fields(void **state)
 {
     struct hit hit = {.time_ms = 5,
@@ -646,6 +682,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_url_bytes),
         cmocka_unit_test(test_from_hit_fields),
         cmocka_unit_test(test_write),
         cmocka_unit_test(test_round_trip),

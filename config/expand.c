@@ -19,13 +19,16 @@ bool expand_name_valid(struct str name)
     return true;
 }
 
-static bool value_usable(struct str value)
+/* NULL when the value may be used. */
+static const char *why_unusable(struct str value)
 {
+    if (!str_is_set(value))
+        return "not set";
     for (size_t i = 0; i < value.n; i++) {
         if ((unsigned char)value.p[i] < 0x20 || value.p[i] == 0x7f)
-            return false;
+            return "no single line";
     }
-    return value.n > 0;
+    return value.n == 0 ? "empty" : NULL;
 }
 
 static bool put_variable(struct config_errors *e, const struct yaml_item *item, struct str name,
@@ -43,15 +46,12 @@ static bool put_variable(struct config_errors *e, const struct yaml_item *item, 
     memcpy(cname, name.p, name.n);
     cname[name.n] = '\0';
     struct str value = str_of(getenv(cname));
-    if (!str_is_set(value) || !value_usable(value)) {
+    const char *problem = why_unusable(value);
+    if (problem) {
         field_problem(e, item,
                       "the environment variable %.*s is %s; expected its value; set it with "
                       "`Environment=%.*s=…` in the unit, or write the value here",
-                      STR_ARGS(shown),
-                      !str_is_set(value) ? "not set"
-                      : value.n == 0     ? "empty"
-                                         : "no single line",
-                      STR_ARGS(shown));
+                      STR_ARGS(shown), problem, STR_ARGS(shown));
         return false;
     }
     buf_put_str(out, value);

@@ -225,17 +225,6 @@ const struct yaml_item *field_scalar(struct config_errors *e, const struct yaml_
     return item;
 }
 
-bool field_text(struct config_errors *e, const struct yaml_item *map, const char *key,
-                struct field_hint hint, struct str *out)
-{
-    const struct yaml_item *item = field_scalar(e, map, key, hint);
-
-    if (!item)
-        return false;
-    *out = item->text;
-    return true;
-}
-
 bool field_path(struct config_errors *e, const struct yaml_item *map, const char *key,
                 const char *example, struct str *out)
 {

@@ -48,8 +48,6 @@ const struct yaml_item *field_named_maps(struct config_errors *e, const struct y
 /* The scalar behind a key, not empty; NULL when absent or wrong. */
 const struct yaml_item *field_scalar(struct config_errors *e, const struct yaml_item *map,
                                      const char *key, struct field_hint hint);
-bool field_text(struct config_errors *e, const struct yaml_item *map, const char *key,
-                struct field_hint hint, struct str *out);
 /* An absolute path. */
 bool field_path(struct config_errors *e, const struct yaml_item *map, const char *key,
                 const char *example, struct str *out);

@@ -73,6 +73,22 @@ bool value_duration(struct str s, uint64_t *ms)
     return true;
 }
 
+static const char *why_no_host_byte(char c)
+{
+    if ((unsigned char)c >= 0x80)
+        return "it is not in ASCII (write the xn-- form)";
+    switch (c) {
+    case ':':
+        return "it has a port or a scheme";
+    case '*':
+        return "wildcards are not supported by this version";
+    case '.':
+        return "a part between its dots is empty";
+    default:
+        return "it holds a sign that no host name has";
+    }
+}
+
 bool value_host(struct str s, const char **why)
 {
     size_t label = 0;
@@ -88,11 +104,7 @@ bool value_host(struct str s, const char **why)
             continue;
         }
         if (!ascii_alnum(c) && c != '-' && c != '_') {
-            *why = c == ':'                   ? "it has a port or a scheme"
-                   : c == '*'                 ? "wildcards are not supported by this version"
-                   : c == '.'                 ? "a part between its dots is empty"
-                   : (unsigned char)c >= 0x80 ? "it is not in ASCII (write the xn-- form)"
-                                              : "it holds a sign that no host name has";
+            *why = why_no_host_byte(c);
             return false;
         }
         if (++label > MAX_HOST_LABEL_BYTES) {

@@ -67,6 +67,15 @@ static const struct config_case destinations[] = {
      "f:2:15: destinations.main.url: the environment variable CONFIG_TEST_EMPTY is empty; "
      "expected its value; set it with `Environment=CONFIG_TEST_EMPTY=…` in the unit, or write the "
      "value here\n"},
+    {"variable of two lines", "destinations:\n  main: {url: 'https://${CONFIG_TEST_LINES}'}\n",
+     "f:2:15: destinations.main.url: the environment variable CONFIG_TEST_LINES is no single line; "
+     "expected its value; set it with `Environment=CONFIG_TEST_LINES=…` in the unit, or write the "
+     "value here\n"},
+    {"long variables",
+     "destinations:\n  main: {url: '${CONFIG_TEST_2K}${CONFIG_TEST_2K}${CONFIG_TEST_2K}'}\n",
+     "f:2:15: destinations.main.url: the text is longer than 4096 bytes; shorten it\n"},
+    {"long url", "destinations:\n  main: {url: 'https://${CONFIG_TEST_2K}'}\n",
+     "f:2:15: destinations.main.url: it is longer than 2048 bytes; " URL_EXPECTED},
     {"open brace", "destinations:\n  main: {url: 'https://${HOME'}\n",
      "f:2:15: destinations.main.url: \"${\" has no \"}\"; expected ${NAME}; write ${TOKEN_DIR}\n"},
     {"no name", "destinations:\n  main: {url: 'https://${a-b}'}\n",
@@ -232,6 +241,10 @@ static const struct config_case sources[] = {
 };
 
 static const struct config_case others[] = {
+    {"long value, cut between characters",
+     DEST "node: x1234567890123456789012345678901234567890123456789012345678äöüäöüäöüäöü\n",
+     "f:3:7: node: \"x1234567890123456789012345678901234567890123456789012345678\" is no label; "
+     "expected 1 to 64 letters, digits, `-`, `_` or `.`; write `node: web-1`\n"},
     {"node", DEST "node: web 1\n",
      "f:3:7: node: \"web 1\" is no label; expected 1 to 64 letters, digits, `-`, `_` or `.`; "
      "write `node: web-1`\n"},
@@ -295,7 +308,13 @@ static void check_cases(const struct config_case *cases, size_t n)
 
 static void mistakes_in_destinations(void **state)
 {
+    char long_value[2048 + 1];
+
     assert_int_equal(unsetenv("CONFIG_TEST_UNSET"), 0);
+    memset(long_value, 'a', sizeof(long_value) - 1);
+    long_value[sizeof(long_value) - 1] = '\0';
+    assert_int_equal(setenv("CONFIG_TEST_2K", long_value, 1), 0);
+    assert_int_equal(setenv("CONFIG_TEST_LINES", "a\nb", 1), 0);
     assert_int_equal(setenv("CONFIG_TEST_EMPTY", "", 1), 0);
     assert_int_equal(setenv("CONFIG_TEST_SHORT", "secret", 1), 0);
     assert_int_equal(setenv("CONFIG_TEST_TOKEN", "secret-secret", 1), 0);

@@ -11,6 +11,7 @@
 #include "agent/lines.h"
 #include "agent/pool.h"
 #include "agent/positions.h"
+#include "parsers/base/log.h"
 
 /* The books of a source (or of what a fill adds to them): lines = records + skipped. */
 struct counts {
@@ -27,7 +28,7 @@ struct source {
     struct digest_rules rules;
     bool directives;
     struct counts counts; /* loop */
-    struct log_limit *complaint;
+    struct log_limit complaint, unreadable, unwatched, empty;
 };
 
 enum read_end {

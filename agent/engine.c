@@ -1,0 +1,335 @@
+/* engine.c - the engine's life, and its positions; see engine.h. */
+#include "agent/engine_impl.h"
+#include "config/exit_codes.h"
+
+#include <stdlib.h>
+
+int64_t engine_now_ms(const struct engine *e)
+{
+    return (int64_t)(ev_now(e->o.loop) * 1000);
+}
+
+/* ---- positions -------------------------------------------------------------------------------- */
+
+static void run_save(struct task *task, unsigned worker)
+{
+    struct engine *e = (struct engine *)((char *)task - offsetof(struct engine, save_task));
+    e->save_rc = positions_store(e->o.state_fd, e->saved_generation, buf_str(&e->saving_text));
+}
+
+static void start_timer(struct engine *e, ev_timer *t, double after)
+{
+    if (ev_is_active(t))
+        return;
+    ev_timer_set(t, after, 0.0);
+    ev_timer_start(e->o.loop, t);
+}
+
+static void save_failed(struct engine *e)
+{
+    e->dirty = true;
+    if (log_limit_pass(&e->save_complaint, engine_now_ms(e), 60000))
+        log_event(LOG_ERROR, "positions_not_saved", "directory=%s why=\"%s\" mend=\"free space or mend the disk; after a crash lines would be sent twice, and dropped by the server\"",
+                  e->o.state_path, strerror(e->save_rc));
+    start_timer(e, &e->save_timer, SAVE_RETRY_S);
+}
+
+static void on_saved(struct task *task)
+{
+    struct engine *e = (struct engine *)((char *)task - offsetof(struct engine, save_task));
+    e->saving = false;
+    if (e->save_rc)
+        save_failed(e);
+    else
+        uplink_saved(e->uplink, e->saved_generation);
+    if (e->dirty)
+        start_timer(e, &e->save_timer, SAVE_EVERY_S);
+    engine_go_on(e);
+}
+
+static void save(struct engine *e)
+{
+    if (e->saving || !e->dirty)
+        return;
+    buf_reset(&e->saving_text);
+    if (positions_encode(&e->positions, engine_now_ms(e), &e->saving_text)) {
+        e->save_rc = 12; /* ENOMEM, or over POSITIONS_MAX_BYTES */
+        save_failed(e);
+        return;
+    }
+    e->dirty = false;
+    e->saving = true;
+    e->saved_generation = e->positions.generation;
+    e->save_task = (struct task){.run = run_save, .done = on_saved};
+    pool_submit(e->pool, &e->save_task, true);
+}
+
+static void on_save_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct engine *e = timer->data;
+    positions_expire(&e->positions, engine_now_ms(e) - EXPIRE_MS);
+    save(e);
+}
+
+void engine_dirty(struct engine *e)
+{
+    e->dirty = true;
+    if (e->started && !e->saving)
+        start_timer(e, &e->save_timer, SAVE_EVERY_S);
+}
+
+static void on_uplink_dirty(void *context)
+{
+    engine_dirty(context);
+}
+
+static void on_safe(void *context, struct group *g)
+{
+    struct engine *e = context;
+    for (size_t i = 0; i < g->n_spans; i++) {
+        const struct span *s = &g->spans[i];
+        if (positions_cover(s->position, s->file_from, s->file_to, s->seam_hash))
+            abort(); /* a handful of bytes; a restart reads these lines again */
+        s->position->seen_ms = engine_now_ms(e);
+    }
+    group_free(g);
+    engine_dirty(e);
+}
+
+/* ---- progress --------------------------------------------------------------------------------- */
+
+static bool all_read(const struct engine *e)
+{
+    for (const struct stream *s = e->streams; s; s = s->next)
+        if (s->state != STREAM_DONE)
+            return false;
+    return true;
+}
+
+static void finish(struct engine *e)
+{
+    if (e->finished || e->saving)
+        return;
+    if (!e->last_save) { /* one more, with all that is safe now */
+        e->last_save = true;
+        e->dirty = true;
+        save(e);
+        return;
+    }
+    e->finished = true;
+    ev_timer_stop(e->o.loop, &e->stop_timer);
+    e->o.on_finished(e->o.context);
+}
+
+void engine_go_on(struct engine *e)
+{
+    if (!e->started || e->finished)
+        return;
+    if (!e->stopping)
+        engine_fill_streams(e);
+    bool ended = e->stopping || (!e->o.follow && all_read(e) && !e->carry);
+    if (ended && !e->fills && !e->looks && uplink_is_settled(e->uplink))
+        finish(e);
+}
+
+static void on_change(void *context)
+{
+    engine_go_on(context);
+}
+
+static void on_pace_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    engine_go_on(timer->data);
+}
+
+static void on_carry_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    engine_carry_due(timer->data);
+}
+
+static void on_stop_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct engine *e = timer->data;
+    e->last_save = false;
+    finish(e); /* what is still in memory is read again after the next start */
+    start_timer(e, &e->stop_timer, 0.2);
+}
+
+static void on_look_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    engine_look(timer->data);
+}
+
+void engine_stop(struct engine *e, double seconds)
+{
+    if (e->stopping)
+        return;
+    e->stopping = true;
+    ev_timer_stop(e->o.loop, &e->look_timer);
+    start_timer(e, &e->stop_timer, seconds);
+    engine_go_on(e);
+}
+
+/* ---- making one ------------------------------------------------------------------------------- */
+
+static int init_sources(struct engine *e, struct buf *why)
+{
+    const struct agent_config *c = e->o.config;
+    e->sources = calloc(e->o.n_sources, sizeof(*e->sources));
+    for (size_t i = 0; e->sources && i < e->o.n_sources; i++) {
+        struct source *s = &e->sources[i];
+        s->config = &e->o.sources[i];
+        s->format = format_new(s->config->format, why);
+        if (!s->format)
+            return EXIT_BAD_CONFIG;
+        s->directives = format_has_directives(s->format);
+        s->rules = (struct digest_rules){.judge = &c->rules, .default_host = s->config->default_host, .scheme = s->config->scheme,
+                                         .since_ms = e->o.since_ms, .until_ms = e->o.until_ms, .n_destinations = c->n_destinations};
+        for (size_t k = 0; k < c->n_destinations; k++)
+            s->rules.send[k] = c->destinations[k].send;
+    }
+    return e->sources ? 0 : EXIT_INTERNAL;
+}
+
+static int init_workers(struct engine *e)
+{
+    unsigned n = e->o.config->workers;
+    e->kits = calloc(n, sizeof(*e->kits));
+    e->catalogue = catalogue_new(e->o.config->ai_search_engines);
+    if (!e->kits || !e->catalogue)
+        return EXIT_INTERNAL;
+    for (unsigned i = 0; i < n; i++) {
+        e->kits[i].parsers = calloc(e->o.n_sources, sizeof(struct parser *));
+        if (!e->kits[i].parsers || digest_init(&e->kits[i].digest, e->catalogue))
+            return EXIT_INTERNAL;
+    }
+    e->pool = pool_new(e->o.loop, n);
+    return e->pool ? 0 : EXIT_INTERNAL;
+}
+
+static void init_timer(struct engine *e, ev_timer *t, void (*callback)(struct ev_loop *, ev_timer *, int))
+{
+    ev_timer_init(t, callback, 0.0, 0.0);
+    t->data = e;
+}
+
+static void init_labels(struct engine *e)
+{
+    const struct agent_config *c = e->o.config;
+    e->labels = (struct builder_labels){.node = c->node, .job = e->o.job};
+    for (size_t i = 0; i < c->n_destinations; i++) {
+        e->labels.compress = e->labels.compress || !c->destinations[i].local;
+        e->labels.all_destinations |= 1u << i;
+    }
+}
+
+struct engine *engine_new(const struct engine_options *options, struct buf *why, int *exit_code)
+{
+    struct engine *e = calloc(1, sizeof(*e));
+    if (!e)
+        return NULL;
+    e->o = *options;
+    e->last_stream = &e->streams;
+    buf_init(&e->saving_text, POSITIONS_MAX_BYTES);
+    init_timer(e, &e->save_timer, on_save_timer);
+    init_timer(e, &e->look_timer, on_look_timer);
+    init_timer(e, &e->pace_timer, on_pace_timer);
+    init_timer(e, &e->carry_timer, on_carry_timer);
+    init_timer(e, &e->stop_timer, on_stop_timer);
+    init_labels(e);
+    struct uplink_options u = {.loop = options->loop, .config = options->config, .positions = &e->positions, .state_fd = options->state_fd,
+                               .spool = options->follow, .context = e, .on_safe = on_safe, .on_change = on_change, .on_dirty = on_uplink_dirty};
+    *exit_code = init_sources(e, why);
+    if (!*exit_code)
+        *exit_code = init_workers(e);
+    if (!*exit_code && positions_load(&e->positions, options->state_fd, options->state_path, why) < 0)
+        *exit_code = EXIT_BAD_DATA;
+    u.pool = e->pool;
+    if (!*exit_code && !(e->uplink = uplink_new(&u, why)))
+        *exit_code = EXIT_CANNOT_WRITE;
+    if (*exit_code) {
+        if (!why->n)
+            buf_printf(why, "out of memory");
+        engine_free(e);
+        return NULL;
+    }
+    return e;
+}
+
+void engine_free(struct engine *e)
+{
+    if (!e)
+        return;
+    ev_timer *timers[] = {&e->save_timer, &e->look_timer, &e->pace_timer, &e->carry_timer, &e->stop_timer};
+    for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
+        ev_timer_stop(e->o.loop, timers[i]);
+    watch_free(e->watch);
+    uplink_free(e->uplink);
+    pool_free(e->pool);
+    while (e->streams)
+        engine_drop_stream(e, e->streams);
+    engine_release_files(e);
+    builder_free(e->carry);
+    while (e->n_spare)
+        builder_free(e->spare[--e->n_spare]);
+    for (unsigned i = 0; e->kits && i < e->o.config->workers; i++) {
+        digest_release(&e->kits[i].digest);
+        for (size_t k = 0; e->kits[i].parsers && k < e->o.n_sources; k++)
+            parser_free(e->kits[i].parsers[k]);
+        free(e->kits[i].parsers);
+    }
+    for (size_t i = 0; e->sources && i < e->o.n_sources; i++)
+        format_free(e->sources[i].format);
+    free(e->kits);
+    free(e->sources);
+    catalogue_free(e->catalogue);
+    positions_release(&e->positions);
+    buf_release(&e->saving_text);
+    free(e);
+}
+
+void engine_start(struct engine *e)
+{
+    e->started = true;
+    if (e->dirty)
+        engine_dirty(e);
+    if (e->o.follow) {
+        if (engine_watch(e))
+            log_event(LOG_WARN, "no_inotify", "mend=\"raise fs.inotify.max_user_instances; until then files are polled\"");
+        engine_look(e);
+    }
+    engine_go_on(e);
+}
+
+/* ---- books ------------------------------------------------------------------------------------ */
+
+struct uplink *engine_uplink(struct engine *e)
+{
+    return e->uplink;
+}
+
+const struct source *engine_sources(const struct engine *e, size_t *n)
+{
+    *n = e->o.n_sources;
+    return e->sources;
+}
+
+void engine_counts(const struct engine *e, struct counts *out)
+{
+    *out = (struct counts){0};
+    for (size_t i = 0; i < e->o.n_sources; i++)
+        counts_add(out, &e->sources[i].counts);
+}
+
+uint64_t engine_bytes(const struct engine *e)
+{
+    return e->bytes;
+}
+
+size_t engine_files_left(const struct engine *e)
+{
+    size_t n = 0;
+    for (const struct stream *s = e->streams; s; s = s->next)
+        n += s->state != STREAM_DONE;
+    return n;
+}

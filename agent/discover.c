@@ -198,6 +198,22 @@ bool discover_matches(struct str pattern, const char *path)
     return fnmatch(as_glob(pattern, text), path, FNM_PATHNAME | FNM_PERIOD) == 0;
 }
 
+size_t discover_family(struct str pattern, const char *path)
+{
+    char live[PATH_MAX];
+    size_t n = strlen(path);
+    if (discover_matches(pattern, path))
+        return n;
+    for (; n; n--) { /* the longest part that is a live name */
+        if (path[n - 1] != '.' && path[n - 1] != '-')
+            continue;
+        snprintf(live, sizeof(live), "%.*s", (int)(n - 1), path);
+        if (discover_matches(pattern, live))
+            return n - 1;
+    }
+    return 0;
+}
+
 static int add_matches(struct search *s, const char *pattern, bool live)
 {
     glob_t g;
@@ -210,24 +226,17 @@ static int add_matches(struct search *s, const char *pattern, bool live)
     return rc;
 }
 
-/* Names the host of the files added since `first`; a sibling's is its live name's. */
-static void name_hosts(struct search *s, size_t first, size_t suffix)
+/* A sibling's host is its live name's. */
+static void name_hosts(struct search *s)
 {
-    for (size_t i = first; i < s->out->n; i++) {
+    if (str_find(s->pattern, HOST, 0) < 0)
+        return;
+    for (size_t i = 0; i < s->out->n; i++) {
         struct found_file *f = &s->out->files[i];
-        struct str path = str_of(f->path);
-        if (suffix) { /* cut back to the longest part that is a live name */
-            char live[PATH_MAX];
-            for (size_t n = path.n; n && !f->host; n--) {
-                if (path.p[n - 1] != '.' && path.p[n - 1] != '-')
-                    continue;
-                snprintf(live, sizeof(live), "%.*s", (int)(n - 1), path.p);
-                if (discover_matches(s->pattern, live))
-                    f->host = host_of(s->pattern, live);
-            }
-        } else {
-            f->host = host_of(s->pattern, f->path);
-        }
+        char live[PATH_MAX];
+        size_t n = discover_family(s->pattern, f->path);
+        snprintf(live, sizeof(live), "%.*s", (int)n, f->path);
+        f->host = host_of(s->pattern, live);
     }
 }
 
@@ -239,8 +248,6 @@ int discover_source(struct str pattern, const struct known_file *known, size_t n
     as_glob(pattern, text);
     if (add_matches(&s, text, true))
         return -1;
-    name_hosts(&s, 0, 0);
-    size_t live = out->n;
     snprintf(sibling, sizeof(sibling), "%s[.-]*", text);
     if (add_matches(&s, sibling, false))
         return -1;
@@ -250,7 +257,7 @@ int discover_source(struct str pattern, const struct known_file *known, size_t n
         if (add_matches(&s, sibling, false))
             return -1;
     }
-    name_hosts(&s, live, 1);
+    name_hosts(&s);
     return 0;
 }
 

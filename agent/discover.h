@@ -55,5 +55,7 @@ int discover_known_compare(const void *a, const void *b);
 int discover_directories(struct str pattern, char ***directories, size_t *n);
 /* Does this path match the pattern's live names? */
 bool discover_matches(struct str pattern, const char *path);
+/* The same, or is it a rotated name of one that does? Then the live name's length, else 0. */
+size_t discover_family(struct str pattern, const char *path);
 
 #endif

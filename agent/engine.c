@@ -291,6 +291,7 @@ void engine_free(struct engine *e)
 void engine_start(struct engine *e)
 {
     e->started = true;
+    e->n_old = e->positions.n;
     if (e->dirty)
         engine_dirty(e);
     if (e->o.follow) {

@@ -95,24 +95,34 @@ static void seen_again(struct engine *e, struct stream *s, const struct found_fi
         }
     }
     s->live = f->live;
-    if (s->state == STREAM_IDLE && f->size != s->r.at)
+    if (s->state == STREAM_IDLE && f->size != s->size)
         s->state = STREAM_READY;
+    s->size = f->size;
+}
+
+static bool is_new_source(struct engine *e, const struct source_config *c)
+{
+    for (size_t i = 0; i < e->n_old; i++)
+        if (discover_family(c->files, e->positions.v[i]->path))
+            return false;
+    return !e->looked;
 }
 
 /* Where reading begins in a file that no entry knows. False: not at all. */
 static bool first_position(struct engine *e, const struct source_config *c, const struct found_file *f, uint64_t *at)
 {
-    bool first_start = e->positions.saved_ms == 0 && !e->looked;
+    bool begins = is_new_source(e, c);
     *at = 0;
     if (f->live) {
-        if (first_start && c->start == START_END && f->kind == CONTAINER_PLAIN)
+        if (begins && c->start == START_END && f->kind == CONTAINER_PLAIN)
             *at = f->size;
         return true;
     }
-    if (first_start)
+    if (begins)
         return c->start == START_ALL;
-    /* Rotated away while we were not looking, and never seen under its live name. */
-    return f->mtime_ms > e->positions.saved_ms && !e->looked;
+    /* Rotated away before we saw it under its live name: while we were stopped, or in a rotation faster than we look. */
+    int64_t before = e->looked ? e->looked_ms : e->positions.saved_ms;
+    return f->mtime_ms > before - 2000;
 }
 
 static bool is_copy(struct engine *e, const struct found_file *f)
@@ -133,6 +143,7 @@ static int bind(struct engine *e, size_t source, const struct found_file *f, str
     s->ino = f->ino;
     s->live = f->live;
     s->seen = true;
+    s->size = f->size;
     s->state = STREAM_READY;
     s->r.at = intervals_gap(&p->safe, 0);
     s->r.seam_at = p->seam_at;
@@ -239,6 +250,8 @@ static void tell_empty(struct engine *e, const struct looking *l)
 
 static void plan_look(struct engine *e, double after)
 {
+    if (ev_is_active(&e->look_timer) && ev_timer_remaining(e->o.loop, &e->look_timer) <= after)
+        return;
     ev_timer_stop(e->o.loop, &e->look_timer);
     ev_timer_set(&e->look_timer, after, 0.0);
     ev_timer_start(e->o.loop, &e->look_timer);
@@ -291,6 +304,8 @@ void engine_look(struct engine *e)
         e->look_again = true;
         return;
     }
+    e->looked_ms = e->looking_ms;
+    e->looking_ms = engine_now_ms(e);
     for (size_t i = 0; i < e->o.n_sources && !e->stopping; i++) {
         struct looking *l = calloc(1, sizeof(*l));
         if (!l || !(l->known = list_known(e, &l->n_known)))

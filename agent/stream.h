@@ -89,6 +89,7 @@ struct stream {
     bool backlog; /* the last fill left lines */
     bool live;    /* has its live name; else it was rotated, or is history */
     bool seen;    /* by the present discovery */
+    uint64_t size; /* of the file, when it was last seen */
     int64_t quiet_since_ms; /* monotonic: nothing new since */
     bool told_half, told_error;
 };

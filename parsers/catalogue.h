@@ -1,8 +1,14 @@
 /*
  * catalogue.h - who a user agent is: an AI agent of the catalogue, another bot, or a person.
  *
- * The catalogue is the file parsers/agents/agents.tsv, linked into the program. Tokens are matched by
- * Aho-Corasick, ASCII case-folded, on word boundaries; the longest token that fits wins.
+ * The catalogue is the file parsers/agents/agents.tsv, linked into the program; other robots are in
+ * bots.tsv beside it. Tokens are matched by Aho-Corasick, ASCII case-folded, on word boundaries (a
+ * boundary is any byte that is no letter and no digit); the longest token of an AI agent that fits
+ * wins, of equal ones the leftmost.
+ *
+ * Google-Extended, Applebot-Extended, Webzio-Extended and CloudVertexBot are names for robots.txt
+ * that no genuine request carries. They are in the catalogue all the same: a line with one is a
+ * fake or a test, and must not count for Applebot.
  */
 #ifndef LOGFERRY_PARSERS_CATALOGUE_H
 #define LOGFERRY_PARSERS_CATALOGUE_H
@@ -11,53 +17,66 @@
 
 enum ua_kind { UA_HUMAN, UA_BOT, UA_AI };
 
-enum agent_category { AGENT_TRAINING, AGENT_SEARCH, AGENT_ASSISTANT, AGENT_AGENT, AGENT_CODING, AGENT_OTHER };
+enum agent_category {
+    AGENT_TRAINING,
+    AGENT_SEARCH,
+    AGENT_ASSISTANT,
+    AGENT_AGENT,
+    AGENT_CODING,
+    AGENT_OTHER
+};
 
 /* All text is owned by the catalogue and NUL-terminated. */
 struct agent {
     const char *name;     /* "GPTBot" */
     const char *operator; /* "OpenAI" */
     enum agent_category category;
-    const char *token;        /* lower case, what is looked for */
-    const char *verification; /* "json:<url>", "rdns:<suffix,…>", "wba:<…>", several joined by ' '; "" when none */
-    const char *source;       /* where the entry comes from */
-    bool search_engine;       /* AI only with ai: {search_engines: true}; else UA_BOT (Googlebot, bingbot) */
+    const char *token; /* lower case, what is looked for */
+    const char
+        *verification;  /* json:<url> rdns:<suffix,...> wba:<...> asn:<...>, blank between; or "" */
+    const char *source; /* where the entry comes from */
+    bool search_engine; /* AI only with ai: {search_engines: true}; else UA_BOT */
 };
+else UA_BOT(Googlebot, bingbot) * /
+}
+;
 
 struct catalogue;
 
 /* The built-in catalogue; NULL when out of memory. Read-only afterwards: share it between threads.
  * With `search_engines`, the crawlers of search engines count as AI. */
 struct catalogue *catalogue_new(bool search_engines);
-void catalogue_free(struct catalogue *c); /* accepts NULL */
+void catalogue_free(struct catalogue *c);              /* accepts NULL */
 const char *catalogue_date(const struct catalogue *c); /* "2026-11-22" */
 size_t catalogue_count(const struct catalogue *c);
 const struct agent *catalogue_at(const struct catalogue *c, size_t i);
 const char *agent_category_name(enum agent_category category); /* "training", … */
 
 /* An empty, missing or "-" user agent is UA_BOT. *agent is set for UA_AI, else NULL. */
-enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent, const struct agent **agent);
+enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent,
+                                const struct agent **agent);
 
 /*
- * A direct-mapped cache in front of it, one per thread. Each slot keeps its user agent's text (longer ones than
- * UA_CACHE_TEXT are not kept), so an answer is exact. `mark` and `index` are the caller's: the batch builder
- * notes there under which number it has listed this user agent; they survive until the slot is replaced, which
- * resets them to 0.
+ * A direct-mapped cache in front of it, one per thread. Each slot keeps its user agent's text
+ * (longer ones than UA_CACHE_TEXT are not kept), so an answer is exact. `mark` and `index` are the
+ * caller's: the batch builder notes there under which number it has listed this user agent; they
+ * survive until the slot is replaced, which resets them to 0.
  */
 #define UA_CACHE_SLOTS 4096
 #define UA_CACHE_TEXT 480
 struct ua_entry {
     enum ua_kind kind;
     const struct agent *agent;
-    uint64_t mark;
-    uint32_t index;
+    uint64_t mark;  /* the caller's */
+    uint32_t index; /* the caller's */
     uint16_t length;
     char text[UA_CACHE_TEXT];
 };
 struct ua_cache;
 struct ua_cache *ua_cache_new(const struct catalogue *c); /* NULL when out of memory */
 void ua_cache_free(struct ua_cache *u);                   /* accepts NULL */
-/* Never NULL; valid until the next call. */
+/* Never NULL; valid until the next call. Missing and empty user agents share an entry that is never
+ * replaced; for one longer than UA_CACHE_TEXT the marks are 0 at each call. */
 struct ua_entry *ua_cache_get(struct ua_cache *u, struct str user_agent);
 
 #endif

@@ -1,0 +1,249 @@
+/*
+ * aho.c - see aho.h. Used by catalogue.c.
+ *
+ * Built as a trie, completed breadth first into a table without failure links, then renumbered so
+ * that the states at which something ends come last: the inner loop then asks one comparison a byte
+ * and nothing else.
+ */
+#include "parsers/aho.h"
+
+#include <stdlib.h>
+
+struct output {
+    uint32_t pattern;
+    uint32_t length;
+    uint32_t next; /* index into outputs, 0: none */
+    unsigned edges;
+};
+
+struct aho {
+    uint32_t *next;         /* [state + class]: a state is the index of its row */
+    uint32_t *first;        /* [state / width - n_silent]: index into outputs */
+    struct output *outputs; /* [0] is unused: 0 means none */
+    uint32_t n_states;
+    uint32_t n_silent; /* rows below it end nothing */
+    uint32_t n_outputs;
+    uint32_t width;             /* classes, and so cells in a row */
+    unsigned char classes[256]; /* 0: a byte that occurs in no pattern */
+};
+
+/* What lives only while building. */
+struct builder {
+    struct aho *a;
+    uint32_t *fail;
+    uint32_t *queue;  /* states, breadth first */
+    uint32_t *output; /* head of the list of what ends here */
+    uint32_t *number; /* old state to new */
+};
+
+static bool is_alnum(unsigned char c)
+{
+    return ascii_alnum((char)c);
+}
+
+/* Gives every byte that occurs in a pattern a class, both cases of a letter the same one. */
+static void assign_classes(struct aho *a, const struct aho_pattern *patterns, size_t n)
+{
+    unsigned used = 1;
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < patterns[i].text.n; k++) {
+            unsigned char c = (unsigned char)ascii_lower(patterns[i].text.p[k]);
+            if (a->classes[c] == 0)
+                a->classes[c] = (unsigned char)used++;
+        }
+    for (unsigned c = 'A'; c <= 'Z'; c++)
+        a->classes[c] = a->classes[c + 32];
+    a->width = used;
+}
+
+/* While building, a state is the number of its row. */
+static uint32_t *cell(struct aho *a, uint32_t state, unsigned sym)
+{
+    return &a->next[(size_t)state * a->width + sym];
+}
+
+/* Appends to the end of the state's list, so that equal patterns keep their order. */
+static void add_output(struct builder *b, uint32_t state, uint32_t index)
+{
+    uint32_t *link = &b->output[state];
+
+    while (*link != 0)
+        link = &b->a->outputs[*link].next;
+    *link = index;
+}
+
+static void add_pattern(struct builder *b, const struct aho_pattern *p, uint32_t index)
+{
+    struct aho *a = b->a;
+    uint32_t state = 0;
+
+    for (size_t k = 0; k < p->text.n; k++) {
+        uint32_t *to = cell(a, state, a->classes[(unsigned char)ascii_lower(p->text.p[k])]);
+        if (*to == 0)
+            *to = a->n_states++;
+        state = *to;
+    }
+
+    unsigned edges = p->edges;
+    if (!is_alnum((unsigned char)p->text.p[0]))
+        edges &= ~(unsigned)AHO_LEFT;
+    if (!is_alnum((unsigned char)p->text.p[p->text.n - 1]))
+        edges &= ~(unsigned)AHO_RIGHT;
+    a->outputs[index + 1] = (struct output){index, (uint32_t)p->text.n, 0, edges};
+    add_output(b, state, index + 1);
+}
+
+/* Visits the trie breadth first; what a state cannot do itself it takes from its failure state,
+ * which is shallower and so already complete. */
+static void complete(struct builder *b)
+{
+    struct aho *a = b->a;
+    uint32_t head = 0, tail = 1;
+
+    b->queue[0] = 0;
+    while (head < tail) {
+        uint32_t state = b->queue[head++];
+        for (unsigned sym = 1; sym < a->width; sym++) {
+            uint32_t *to = cell(a, state, sym);
+            uint32_t fallback = state == 0 ? 0 : *cell(a, b->fail[state], sym);
+            if (*to == 0) {
+                *to = fallback;
+                continue;
+            }
+            b->fail[*to] = fallback;
+            add_output(b, *to, b->output[fallback]);
+            b->queue[tail++] = *to;
+        }
+    }
+}
+
+/* Moves the states that end something behind the others, and turns row numbers into indices. The
+ * root ends nothing and stays 0. */
+static int renumber(struct builder *b)
+{
+    struct aho *a = b->a;
+    uint32_t silent = 0;
+
+    for (uint32_t s = 0; s < a->n_states; s++)
+        if (b->output[s] == 0)
+            b->number[s] = silent++;
+    a->n_silent = silent;
+    for (uint32_t s = 0, loud = silent; s < a->n_states; s++)
+        if (b->output[s] != 0)
+            b->number[s] = loud++;
+
+    uint32_t *next = calloc((size_t)a->n_states * a->width, sizeof(*next));
+    a->first = calloc(a->n_states - silent + 1, sizeof(*a->first));
+    if (next == NULL || a->first == NULL) {
+        free(next);
+        return -1;
+    }
+    for (uint32_t s = 0; s < a->n_states; s++) {
+        for (unsigned sym = 0; sym < a->width; sym++)
+            next[(size_t)b->number[s] * a->width + sym] = b->number[*cell(a, s, sym)] * a->width;
+        if (b->output[s] != 0)
+            a->first[b->number[s] - silent] = b->output[s];
+    }
+    free(a->next);
+    a->next = next;
+    return 0;
+}
+
+static int build(struct builder *b, const struct aho_pattern *patterns, size_t n, size_t states)
+{
+    struct aho *a = b->a;
+
+    assign_classes(a, patterns, n);
+    a->n_outputs = (uint32_t)n;
+    a->n_states = 1;
+    a->next = calloc(states * a->width, sizeof(*a->next));
+    a->outputs = calloc(n + 1, sizeof(*a->outputs));
+    b->fail = calloc(states, sizeof(*b->fail));
+    b->queue = calloc(states, sizeof(*b->queue));
+    b->output = calloc(states, sizeof(*b->output));
+    b->number = calloc(states, sizeof(*b->number));
+    if (!a->next || !a->outputs || !b->fail || !b->queue || !b->output || !b->number)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        add_pattern(b, &patterns[i], (uint32_t)i);
+    complete(b);
+    return renumber(b);
+}
+
+struct aho *aho_new(const struct aho_pattern *patterns, size_t n)
+{
+    size_t states = 1;
+
+    for (size_t i = 0; i < n; i++) {
+        if (patterns[i].text.n == 0 || patterns[i].text.n > AHO_MAX_STATES - states)
+            return NULL;
+        states += patterns[i].text.n;
+    }
+    struct builder b = {.a = calloc(1, sizeof(struct aho))};
+    if (b.a == NULL)
+        return NULL;
+    if (build(&b, patterns, n, states) != 0) {
+        aho_free(b.a);
+        b.a = NULL;
+    }
+    free(b.fail);
+    free(b.queue);
+    free(b.output);
+    free(b.number);
+    return b.a;
+}
+
+void aho_free(struct aho *a)
+{
+    if (a == NULL)
+        return;
+    free(a->next);
+    free(a->first);
+    free(a->outputs);
+    free(a);
+}
+
+size_t aho_bytes(const struct aho *a)
+{
+    return sizeof(*a) + (size_t)a->n_states * a->width * sizeof(*a->next) +
+           (a->n_states - a->n_silent + 1) * sizeof(*a->first) +
+           (a->n_outputs + 1) * sizeof(*a->outputs);
+}
+
+static bool edges_fit(const struct output *o, struct str text, size_t end)
+{
+    size_t start = end - o->length;
+
+    if ((o->edges & AHO_LEFT) != 0 && start > 0 && is_alnum((unsigned char)text.p[start - 1]))
+        return false;
+    return (o->edges & AHO_RIGHT) == 0 || end == text.n || !is_alnum((unsigned char)text.p[end]);
+}
+
+bool aho_next(const struct aho *a, struct str text, struct aho_cursor *c, struct aho_hit *hit)
+{
+    const unsigned char *p = (const unsigned char *)text.p;
+    const uint32_t *next = a->next;
+    const uint32_t silent = a->n_silent * a->width;
+    uint32_t state = c->state, output = c->output;
+    size_t at = c->at;
+
+    for (;;) {
+        for (; output != 0; output = a->outputs[output].next) {
+            const struct output *o = &a->outputs[output];
+            if (edges_fit(o, text, at)) {
+                *hit = (struct aho_hit){o->pattern, at - o->length, at};
+                *c = (struct aho_cursor){at, state, o->next};
+                return true;
+            }
+        }
+        do {
+            if (at == text.n) {
+                *c = (struct aho_cursor){at, state, 0};
+                return false;
+            }
+            state = next[state + a->classes[p[at++]]];
+        } while (state < silent);
+        output = a->first[state / a->width - a->n_silent];
+    }
+}

@@ -1,0 +1,441 @@
+/*
+ * catalogue.c - see catalogue.h. Parses agents/agents.tsv and agents/bots.tsv once, and classifies.
+ *
+ * All tokens of both files are patterns of one automaton; what a hit means is in tokens[pattern].
+ * The rules that need no token (an address of mail, a bare name) run only when no hit has decided.
+ */
+#include "parsers/catalogue.h"
+
+#include <stdlib.h>
+
+#include "parsers/agents_data.h"
+#include "parsers/aho.h"
+
+#define AGENT_COLUMNS 9
+#define BOT_COLUMNS 3
+
+/* How a token's hit is checked; see the head of agents/bots.tsv. */
+enum token_match {
+    TOKEN_WORD,
+    TOKEN_START,
+    TOKEN_PRODUCT,
+    TOKEN_ANY,
+    TOKEN_SUFFIX,
+    TOKEN_ADDRESS,
+    TOKEN_MATCHES, /* the ones above are patterns */
+    TOKEN_EXEMPT = TOKEN_MATCHES,
+    TOKEN_BROWSER,
+    TOKEN_KINDS,
+};
+
+static const char *const match_names[TOKEN_KINDS] = {
+    "word", "start", "product", "any", "suffix", "address", "exempt", "browser",
+};
+static const unsigned match_edges[TOKEN_MATCHES] = {
+    AHO_WORD, AHO_WORD, AHO_WORD, AHO_ANYWHERE, AHO_RIGHT, AHO_ANYWHERE,
+};
+static const char *const category_names[] = {
+    "training", "search", "assistant", "agent", "coding", "other",
+};
+#define N_CATEGORIES (sizeof(category_names) / sizeof(category_names[0]))
+
+struct token {
+    enum token_match match;
+    const struct agent *agent; /* NULL: another robot */
+};
+
+struct words {
+    struct str *items;
+    size_t n;
+};
+
+struct catalogue {
+    char *text; /* both files, fields NUL-terminated */
+    const char *date;
+    struct agent *agents;
+    size_t n_agents;
+    struct token *tokens;         /* by pattern */
+    struct aho_pattern *patterns; /* while loading */
+    size_t n_tokens;
+    struct words exempt, browsers;
+    struct aho *aho;
+    bool search_engines;
+};
+
+/* ---- loading ------------------------------------------------------------------------------- */
+
+static int name_index(const char *const *names, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* Cuts the line at *at into fields, in place, and moves *at behind it. The number of fields; 0 for
+ * a comment. */
+static size_t take_row(char **at, char *end, char **fields, size_t max)
+{
+    char *p = *at;
+    char *newline = memchr(p, '\n', (size_t)(end - p));
+    size_t n = 0;
+
+    if (newline == NULL)
+        newline = end;
+    *newline = '\0';
+    *at = newline + 1;
+    if (*p == '#' || *p == '\0')
+        return 0;
+    while (p != NULL && n < max) {
+        char *tab = memchr(p, '\t', (size_t)(newline - p));
+        fields[n++] = p;
+        if (tab != NULL)
+            *tab++ = '\0';
+        p = tab;
+    }
+    return p == NULL ? n : max + 1;
+}
+
+static void add_pattern(struct catalogue *c, const char *text, enum token_match match,
+                        const struct agent *agent)
+{
+    c->patterns[c->n_tokens] = (struct aho_pattern){str_of(text), match_edges[match]};
+    c->tokens[c->n_tokens++] = (struct token){match, agent};
+}
+
+static int load_agents(struct catalogue *c, char *at, char *end)
+{
+    char *f[AGENT_COLUMNS];
+
+    while (at < end) {
+        size_t n = take_row(&at, end, f, AGENT_COLUMNS);
+        if (n == 0)
+            continue;
+        if (n != AGENT_COLUMNS)
+            return -1;
+        int category = name_index(category_names, N_CATEGORIES, f[2]);
+        int match = name_index(match_names, TOKEN_MATCHES, f[4]);
+        if (category < 0 || match < 0)
+            return -1;
+        struct agent *a = &c->agents[c->n_agents++];
+        *a = (struct agent){.name = f[0],
+                            .operator= f[1],
+                            .category = (enum agent_category)category,
+                            .token = f[3],
+                            .verification = strcmp(f[5], "-") == 0 ? "" : f[5],
+                            .source = f[7],
+                            .search_engine = strcmp(f[6], "yes") == 0};
+        add_pattern(c, a->token, (enum token_match)match, a);
+    }
+    return 0;
+}
+
+static int load_bots(struct catalogue *c, char *at, char *end)
+{
+    char *f[BOT_COLUMNS];
+
+    while (at < end) {
+        size_t n = take_row(&at, end, f, BOT_COLUMNS);
+        if (n == 0)
+            continue;
+        int match = n == BOT_COLUMNS ? name_index(match_names, TOKEN_KINDS, f[1]) : -1;
+        if (match < 0)
+            return -1;
+        if (match == TOKEN_EXEMPT)
+            c->exempt.items[c->exempt.n++] = str_of(f[0]);
+        else if (match == TOKEN_BROWSER)
+            c->browsers.items[c->browsers.n++] = str_of(f[0]);
+        else
+            add_pattern(c, f[0], (enum token_match)match, NULL);
+    }
+    return 0;
+}
+
+static size_t count_lines(const char *p, const char *end)
+{
+    size_t n = 1;
+
+    for (; p < end; p++)
+        n += *p == '\n';
+    return n;
+}
+
+/* "# date: 2026-11-22" is the first line. */
+static const char *take_date(char *text, char *end)
+{
+    static const char head[] = "# date: ";
+    char *newline = memchr(text, '\n', (size_t)(end - text));
+
+    if (newline == NULL || strncmp(text, head, sizeof(head) - 1) != 0)
+        return NULL;
+    *newline = '\0';
+    return text + sizeof(head) - 1;
+}
+
+static int load(struct catalogue *c)
+{
+    size_t n_agents = (size_t)(agents_data_agents_end - agents_data_agents);
+    size_t n_bots = (size_t)(agents_data_bots_end - agents_data_bots);
+    size_t agent_lines = count_lines(agents_data_agents, agents_data_agents_end);
+    size_t bot_lines = count_lines(agents_data_bots, agents_data_bots_end);
+
+    c->text = malloc(n_agents + n_bots + 2);
+    c->agents = calloc(agent_lines, sizeof(*c->agents));
+    c->tokens = calloc(agent_lines + bot_lines, sizeof(*c->tokens));
+    c->patterns = calloc(agent_lines + bot_lines, sizeof(*c->patterns));
+    c->exempt.items = calloc(bot_lines, sizeof(*c->exempt.items));
+    c->browsers.items = calloc(bot_lines, sizeof(*c->browsers.items));
+    if (!c->text || !c->agents || !c->tokens || !c->patterns || !c->exempt.items ||
+        !c->browsers.items)
+        return -1;
+
+    char *bots = c->text + n_agents + 1;
+    memcpy(c->text, agents_data_agents, n_agents);
+    memcpy(bots, agents_data_bots, n_bots);
+    c->date = take_date(c->text, c->text + n_agents);
+    if (c->date == NULL || load_agents(c, c->text + strlen(c->text) + 1, c->text + n_agents) != 0 ||
+        load_bots(c, bots, bots + n_bots) != 0)
+        return -1;
+    c->aho = aho_new(c->patterns, c->n_tokens);
+    free(c->patterns);
+    c->patterns = NULL;
+    return c->aho == NULL ? -1 : 0;
+}
+
+struct catalogue *catalogue_new(bool search_engines)
+{
+    struct catalogue *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        return NULL;
+    c->search_engines = search_engines;
+    if (load(c) != 0) {
+        catalogue_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void catalogue_free(struct catalogue *c)
+{
+    if (c == NULL)
+        return;
+    aho_free(c->aho);
+    free(c->patterns);
+    free(c->tokens);
+    free(c->agents);
+    free(c->exempt.items);
+    free(c->browsers.items);
+    free(c->text);
+    free(c);
+}
+
+const char *catalogue_date(const struct catalogue *c)
+{
+    return c->date;
+}
+
+size_t catalogue_count(const struct catalogue *c)
+{
+    return c->n_agents;
+}
+
+const struct agent *catalogue_at(const struct catalogue *c, size_t i)
+{
+    return &c->agents[i];
+}
+
+const char *agent_category_name(enum agent_category category)
+{
+    return category_names[category];
+}
+
+/* ---- checking a hit ------------------------------------------------------------------------ */
+
+static bool is_digit(char ch)
+{
+    return ch >= '0' && ch <= '9';
+}
+
+static bool product_fits(struct str ua, const struct aho_hit *hit)
+{
+    char before = hit->start == 0 ? ' ' : ua.p[hit->start - 1];
+
+    return (before == ' ' || before == ';' || before == '(') && hit->end + 1 < ua.n &&
+           ua.p[hit->end] == '/' && is_digit(ua.p[hit->end + 1]);
+}
+
+static bool is_exempt(const struct catalogue *c, struct str word)
+{
+    for (size_t i = 0; i < c->exempt.n; i++)
+        if (str_eq_nocase(word, c->exempt.items[i]))
+            return true;
+    return false;
+}
+
+/* The end of the parenthesis that opens at `open`; the end of the text when it does not close. */
+static size_t comment_end(struct str ua, size_t open)
+{
+    size_t depth = 0;
+
+    for (size_t i = open; i < ua.n; i++) {
+        if (ua.p[i] == '(')
+            depth++;
+        else if (ua.p[i] == ')' && --depth == 0)
+            return i;
+    }
+    return ua.n;
+}
+
+/* "(Linux; Android 14; <model> Build/…)": models bear any name. */
+static bool in_android_comment(struct str ua, size_t at)
+{
+    ptrdiff_t open = str_chr(ua, '(', 0);
+
+    if (open < 0 || (size_t)open > at)
+        return false;
+    size_t end = comment_end(ua, (size_t)open);
+    return at < end && str_find(str_slice(ua, (size_t)open, end), STR("Android"), 0) >= 0;
+}
+
+static bool suffix_fits(const struct catalogue *c, struct str ua, const struct aho_hit *hit)
+{
+    size_t start = hit->start;
+
+    while (start > 0 && ascii_alnum(ua.p[start - 1]))
+        start--;
+    return !is_exempt(c, str_slice(ua, start, hit->end)) && !in_android_comment(ua, start);
+}
+
+/* Some controls that programmers put into their windows name the address of their maker. */
+static bool address_fits(const struct catalogue *c, struct str ua)
+{
+    for (size_t i = 0; i < c->exempt.n; i++)
+        if (str_chr(c->exempt.items[i], '.', 0) >= 0 && str_find(ua, c->exempt.items[i], 0) >= 0)
+            return false;
+    return true;
+}
+
+static bool hit_counts(const struct catalogue *c, struct str ua, const struct aho_hit *hit)
+{
+    switch (c->tokens[hit->pattern].match) {
+    case TOKEN_START:
+        return hit->start == 0;
+    case TOKEN_PRODUCT:
+        return product_fits(ua, hit);
+    case TOKEN_SUFFIX:
+        return suffix_fits(c, ua, hit);
+    case TOKEN_ADDRESS:
+        return address_fits(c, ua);
+    default:
+        return true;
+    }
+}
+
+/* ---- rules without a token ----------------------------------------------------------------- */
+
+/* "crawler@example.com": a letter or digit, '@', and a host name whose last label begins with two
+ * letters. */
+static bool has_mail_address(struct str ua)
+{
+    for (ptrdiff_t at = str_chr(ua, '@', 0); at >= 0; at = str_chr(ua, '@', (size_t)at + 1)) {
+        size_t i = (size_t)at + 1, label = 0;
+        if (at == 0 || !ascii_alnum(ua.p[at - 1]))
+            continue;
+        for (; i < ua.n && (ascii_alnum(ua.p[i]) || ua.p[i] == '-' || ua.p[i] == '.'); i++)
+            if (ua.p[i] == '.' && i + 1 < ua.n && ascii_alnum(ua.p[i + 1]))
+                label = i + 1;
+        if (label != 0 && label + 1 < ua.n && ascii_alnum(ua.p[label + 1]) &&
+            !is_digit(ua.p[label]) && !is_digit(ua.p[label + 1]))
+            return true;
+    }
+    return false;
+}
+
+static bool is_browser(const struct catalogue *c, struct str name)
+{
+    for (size_t i = 0; i < c->browsers.n; i++)
+        if (str_eq_nocase(name, c->browsers.items[i]))
+            return true;
+    return false;
+}
+
+/* "Java/1.8.0_151", "reqwest", "Mozilla/5.0": nothing but a name and a version. A name with a digit
+ * in it is most often a feature phone's ("SonyEricssonW810i/R4EA"). */
+static bool is_bare_name(const struct catalogue *c, struct str ua)
+{
+    if (str_chr(ua, ' ', 0) >= 0 || str_chr(ua, '(', 0) >= 0)
+        return false;
+    ptrdiff_t slash = str_chr(ua, '/', 0);
+    struct str name = slash < 0 ? ua : str_slice(ua, 0, (size_t)slash);
+    bool letters = false, digits = false;
+
+    for (size_t i = 0; i < name.n; i++) {
+        digits = digits || is_digit(name.p[i]);
+        letters = letters || (ascii_alnum(name.p[i]) && !is_digit(name.p[i]));
+    }
+    return !(letters && digits) && !is_browser(c, name);
+}
+
+/* Does one of the browsers' names stand in the text, on word boundaries? */
+static bool names_browser(const struct catalogue *c, struct str ua)
+{
+    for (size_t i = 0; i < c->browsers.n; i++) {
+        struct str name = c->browsers.items[i];
+        for (size_t at = 0; at + name.n <= ua.n; at++)
+            if (str_starts_nocase(str_slice(ua, at, ua.n), name) &&
+                (at == 0 || !ascii_alnum(ua.p[at - 1])) &&
+                (at + name.n == ua.n || !ascii_alnum(ua.p[at + name.n])))
+                return true;
+    }
+    return false;
+}
+
+/* "Mozilla/5.0 (compatible; evc-batch/2.0)": the old way to be let in, without a browser's name in
+ * it. */
+static bool is_bare_compatible(const struct catalogue *c, struct str ua)
+{
+    static const struct str head = {"Mozilla/", 8};
+    static const struct str comment = {" (compatible", 12};
+    size_t at = head.n;
+
+    if (!str_starts_nocase(ua, head))
+        return false;
+    while (at < ua.n && (is_digit(ua.p[at]) || ua.p[at] == '.'))
+        at++;
+    return str_starts_nocase(str_slice(ua, at, ua.n), comment) && !names_browser(c, ua);
+}
+
+/* ---- classification ------------------------------------------------------------------------ */
+
+enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent,
+                                const struct agent **agent)
+{
+    struct aho_cursor cursor = {0};
+    struct aho_hit hit;
+    size_t longest = 0;
+    bool bot = false;
+
+    *agent = NULL;
+    if (user_agent.n == 0)
+        return UA_BOT;
+    struct str ua = str_trim(user_agent);
+    if (ua.n == 0 || str_eq(ua, STR("-")))
+        return UA_BOT;
+    while (aho_next(c->aho, ua, &cursor, &hit)) {
+        const struct agent *a = c->tokens[hit.pattern].agent;
+        if (!hit_counts(c, ua, &hit))
+            continue;
+        if (a == NULL || (a->search_engine && !c->search_engines)) {
+            bot = true;
+        } else if (hit.end - hit.start > longest) {
+            longest = hit.end - hit.start;
+            *agent = a;
+        }
+    }
+    if (*agent != NULL)
+        return UA_AI;
+    if (bot || has_mail_address(ua) || is_bare_name(c, ua) || is_bare_compatible(c, ua))
+        return UA_BOT;
+    return UA_HUMAN;
+}

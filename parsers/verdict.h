@@ -1,6 +1,7 @@
 /*
- * verdict.h - what becomes of a hit: pageview, ai_fetch, or skip with a reason, the rule, and its config key.
- * Pure. The order of the rules is the order of docs/pages.md; the first that fits decides.
+ * verdict.h - what becomes of a hit: pageview, ai_fetch, or skip with a reason, the rule, and its
+ * config key. Pure. The order of the rules is the order of docs/pages.md; the first that fits
+ * decides.
  */
 #ifndef LOGFERRY_PARSERS_VERDICT_H
 #define LOGFERRY_PARSERS_VERDICT_H
@@ -12,8 +13,8 @@ enum verdict_kind { VERDICT_SKIP, VERDICT_PAGEVIEW, VERDICT_AI_FETCH };
 
 enum reason {
     REASON_NONE,
-    REASON_ASSET,          /* known static type */
-    REASON_NOT_PAGE,       /* content type or path is no page */
+    REASON_ASSET,    /* known static type */
+    REASON_NOT_PAGE, /* content type or path is no page */
     REASON_API,
     REASON_FEED,
     REASON_DOWNLOAD,
@@ -22,7 +23,7 @@ enum reason {
     REASON_REDIRECT,
     REASON_BOT,
     REASON_PREFETCH,
-    REASON_PROBE,          /* scanners */
+    REASON_PROBE, /* scanners */
     REASON_HEALTH_CHECK,
     REASON_INTERNAL,
     REASON_UNKNOWN_SITE,
@@ -30,19 +31,20 @@ enum reason {
     REASON_NO_USER_AGENT,
     REASON_NO_REQUEST,
     REASON_EXCLUDED,
-    REASON_DUPLICATE_CDN,  /* user agent "Amazon CloudFront": this hit is in the CDN's own log */
-    REASON_NOT_SENT,       /* kind, or AI class, is not in `send` */
-    REASON_OUT_OF_WINDOW,  /* --since, --until */
+    REASON_DUPLICATE_CDN, /* user agent "Amazon CloudFront": this hit is in the CDN's own log */
+    REASON_NOT_SENT,      /* kind, or AI class, is not in `send` */
+    REASON_OUT_OF_WINDOW, /* --since, --until */
     REASON_UNPARSABLE,
     REASON_TOO_LONG,
-    REASON_DIRECTIVE,      /* '#…' header lines of W3C formats */
+    REASON_DIRECTIVE, /* '#…' header lines of W3C formats */
     REASON_COUNT,
 };
 
 /* What an AI agent fetched. By default documents and policy are sent, assets counted. */
 enum ai_class { AI_DOCUMENT, AI_POLICY, AI_ASSET };
 
-/* Sets of text are borrowed from the configuration (or the built-in defaults) and outlive the rules. */
+/* Sets of text are borrowed from the configuration (or the built-in defaults) and outlive the
+ * rules. */
 struct str_set {
     const struct str *items;
     size_t n;
@@ -54,11 +56,12 @@ struct cidr {
 };
 
 struct judge_rules {
-    struct str_set methods;      /* pages.methods; default GET */
-    const int *statuses;         /* pages.statuses; default 200 203 206 304 */
+    struct str_set methods; /* pages.methods; default GET */
+    const int *statuses;    /* pages.statuses; default 200 203 206 304 */
     size_t n_statuses;
-    struct str_set not_pages;    /* pages.not_pages: path prefixes on segment boundaries */
-    struct str_set drop_query;   /* pages.drop_query: a request with one of these parameters is no page */
+    struct str_set not_pages; /* pages.not_pages: path prefixes on segment boundaries */
+    struct str_set
+        drop_query; /* pages.drop_query: a request with one of these parameters is no page */
     const struct cidr *exclude_ip;
     size_t n_exclude_ip;
     struct str_set exclude_path;       /* prefixes on segment boundaries */
@@ -70,23 +73,29 @@ void judge_rules_defaults(struct judge_rules *r);
 
 struct verdict {
     enum verdict_kind kind;
-    enum reason reason;        /* REASON_NONE unless kind is VERDICT_SKIP */
-    enum ai_class ai_class;    /* for AI agents' requests, skipped or not */
+    enum reason reason;     /* REASON_NONE unless kind is VERDICT_SKIP */
+    enum ai_class ai_class; /* for AI agents' requests, skipped or not */
     enum ua_kind ua_kind;
     const struct agent *agent; /* for UA_AI */
-    const char *rule;          /* static: what decided, e.g. "path ends in a known static extension" */
-    const char *key;           /* static: the config key that would change it, e.g. "pages.not_pages"; NULL: none */
+    const char *rule; /* static: what decided, e.g. "path ends in a known static extension" */
+    const char
+        *key; /* static: the config key that would change it, e.g. "pages.not_pages"; NULL: none */
 };
 
-/* `ua` is the cache's answer for hit->user_agent. Does not look at sites, send or time windows: the agent does. */
-void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_entry *ua, struct verdict *out);
+/* `ua` is the cache's answer for hit->user_agent. Does not look at sites, send or time windows: the
+ * agent does. */
+void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_entry *ua,
+           struct verdict *out);
 
 const char *reason_name(enum reason reason); /* "asset", …; "" for REASON_NONE */
 const char *ai_class_name(enum ai_class c);  /* "document", "policy", "asset" */
 
 bool cidr_parse(struct str text, struct cidr *out); /* an address alone is /32 or /128 */
 bool cidr_contains(const struct cidr *c, struct str address);
-/* Bare IPv4 or IPv6 text to 16 bytes, IPv4 mapped. False when malformed (brackets and ports are). */
+/* The same for an address that address_parse has read. */
+bool cidr_holds(const struct cidr *c, const unsigned char address[16]);
+/* Bare IPv4 or IPv6 text to 16 bytes, IPv4 mapped. False when malformed (brackets and ports are).
+ */
 bool address_parse(struct str text, unsigned char out[16]);
 
 #endif

@@ -1,0 +1,64 @@
+/*
+ * address.c - addresses and networks, declared in verdict.h: exclude.ip, trusted proxies, published
+ * ranges.
+ */
+#include <arpa/inet.h>
+
+#include "parsers/verdict.h"
+
+#define ADDRESS_TEXT 45 /* the longest IPv6 text: eight groups with an IPv4 tail */
+
+bool address_parse(struct str text, unsigned char out[16])
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    char copy[ADDRESS_TEXT + 1];
+    unsigned char address[16];
+
+    if (text.n == 0 || text.n > ADDRESS_TEXT || memchr(text.p, '\0', text.n) != NULL)
+        return false;
+    memcpy(copy, text.p, text.n);
+    copy[text.n] = '\0';
+    if (memchr(text.p, ':', text.n) != NULL) {
+        if (inet_pton(AF_INET6, copy, address) != 1)
+            return false;
+    } else {
+        if (inet_pton(AF_INET, copy, address + 12) != 1)
+            return false;
+        memcpy(address, mapped, sizeof(mapped));
+    }
+    memcpy(out, address, sizeof(address));
+    return true;
+}
+
+bool cidr_parse(struct str text, struct cidr *out)
+{
+    ptrdiff_t slash = str_chr(text, '/', 0);
+    struct str address = slash < 0 ? text : str_slice(text, 0, (size_t)slash);
+    bool v4 = str_chr(address, ':', 0) < 0;
+    uint64_t bits = v4 ? 32 : 128;
+    struct cidr c;
+
+    if (!address_parse(address, c.address))
+        return false;
+    if (slash >= 0 && !str_to_u64(str_slice(text, (size_t)slash + 1, text.n), bits, &bits))
+        return false;
+    c.bits = (unsigned)bits + (v4 ? 96 : 0);
+    *out = c;
+    return true;
+}
+
+bool cidr_holds(const struct cidr *c, const unsigned char address[16])
+{
+    unsigned whole = c->bits / 8, rest = c->bits % 8;
+
+    if (memcmp(c->address, address, whole) != 0)
+        return false;
+    return rest == 0 || ((c->address[whole] ^ address[whole]) & (0xff00u >> rest) & 0xffu) == 0;
+}
+
+bool cidr_contains(const struct cidr *c, struct str address)
+{
+    unsigned char bytes[16];
+
+    return address_parse(address, bytes) && cidr_holds(c, bytes);
+}

@@ -1,0 +1,306 @@
+/*
+ * resource.c - paths and content types, see resource.h. Scanners' paths are in resource_probe.c.
+ * Called by verdict.c for every hit: tables are sorted and searched by halves.
+ */
+#include "parsers/resource.h"
+
+#include <stdlib.h>
+
+#define EXTENSION_MAX 11 /* webmanifest */
+#define TYPE_MAX 79
+
+struct entry {
+    const char *name;
+    enum resource resource;
+};
+
+/* Sorted by name. An extension that is not here is no extension: "/v1.2", "/example.com". */
+static const struct entry extensions[] = {
+    {"3gp", RESOURCE_ASSET},        {"7z", RESOURCE_DOWNLOAD},   {"aac", RESOURCE_ASSET},
+    {"action", RESOURCE_PAGE},      {"apk", RESOURCE_DOWNLOAD},  {"apng", RESOURCE_ASSET},
+    {"asp", RESOURCE_PAGE},         {"aspx", RESOURCE_PAGE},     {"atom", RESOURCE_FEED},
+    {"avi", RESOURCE_ASSET},        {"avif", RESOURCE_ASSET},    {"bin", RESOURCE_DOWNLOAD},
+    {"bmp", RESOURCE_ASSET},        {"bz2", RESOURCE_DOWNLOAD},  {"cfm", RESOURCE_PAGE},
+    {"cgi", RESOURCE_PAGE},         {"cjs", RESOURCE_ASSET},     {"class", RESOURCE_ASSET},
+    {"css", RESOURCE_ASSET},        {"csv", RESOURCE_DOWNLOAD},  {"cur", RESOURCE_ASSET},
+    {"deb", RESOURCE_DOWNLOAD},     {"dmg", RESOURCE_DOWNLOAD},  {"do", RESOURCE_PAGE},
+    {"doc", RESOURCE_DOWNLOAD},     {"docx", RESOURCE_DOWNLOAD}, {"eot", RESOURCE_ASSET},
+    {"epub", RESOURCE_DOWNLOAD},    {"exe", RESOURCE_DOWNLOAD},  {"flac", RESOURCE_ASSET},
+    {"flv", RESOURCE_ASSET},        {"geojson", RESOURCE_API},   {"gif", RESOURCE_ASSET},
+    {"glb", RESOURCE_ASSET},        {"gltf", RESOURCE_ASSET},    {"gz", RESOURCE_DOWNLOAD},
+    {"heic", RESOURCE_ASSET},       {"htm", RESOURCE_PAGE},      {"html", RESOURCE_PAGE},
+    {"ico", RESOURCE_ASSET},        {"ics", RESOURCE_DOWNLOAD},  {"iso", RESOURCE_DOWNLOAD},
+    {"jar", RESOURCE_DOWNLOAD},     {"jpeg", RESOURCE_ASSET},    {"jpg", RESOURCE_ASSET},
+    {"js", RESOURCE_ASSET},         {"json", RESOURCE_API},      {"jsonld", RESOURCE_API},
+    {"jsp", RESOURCE_PAGE},         {"jspx", RESOURCE_PAGE},     {"jsx", RESOURCE_ASSET},
+    {"jxl", RESOURCE_ASSET},        {"less", RESOURCE_ASSET},    {"m3u8", RESOURCE_ASSET},
+    {"m4a", RESOURCE_ASSET},        {"m4s", RESOURCE_ASSET},     {"m4v", RESOURCE_ASSET},
+    {"manifest", RESOURCE_ASSET},   {"map", RESOURCE_ASSET},     {"md", RESOURCE_PAGE},
+    {"mjs", RESOURCE_ASSET},        {"mkv", RESOURCE_ASSET},     {"mobi", RESOURCE_DOWNLOAD},
+    {"mov", RESOURCE_ASSET},        {"mp3", RESOURCE_ASSET},     {"mp4", RESOURCE_ASSET},
+    {"mpd", RESOURCE_ASSET},        {"mpeg", RESOURCE_ASSET},    {"mpg", RESOURCE_ASSET},
+    {"msi", RESOURCE_DOWNLOAD},     {"ndjson", RESOURCE_API},    {"odp", RESOURCE_DOWNLOAD},
+    {"ods", RESOURCE_DOWNLOAD},     {"odt", RESOURCE_DOWNLOAD},  {"oga", RESOURCE_ASSET},
+    {"ogg", RESOURCE_ASSET},        {"ogv", RESOURCE_ASSET},     {"opus", RESOURCE_ASSET},
+    {"otf", RESOURCE_ASSET},        {"pdf", RESOURCE_DOWNLOAD},  {"php", RESOURCE_PAGE},
+    {"php3", RESOURCE_PAGE},        {"php4", RESOURCE_PAGE},     {"php5", RESOURCE_PAGE},
+    {"phtml", RESOURCE_PAGE},       {"pkg", RESOURCE_DOWNLOAD},  {"pl", RESOURCE_PAGE},
+    {"png", RESOURCE_ASSET},        {"ppt", RESOURCE_DOWNLOAD},  {"pptx", RESOURCE_DOWNLOAD},
+    {"rar", RESOURCE_DOWNLOAD},     {"rdf", RESOURCE_FEED},      {"rpm", RESOURCE_DOWNLOAD},
+    {"rss", RESOURCE_FEED},         {"rtf", RESOURCE_DOWNLOAD},  {"scss", RESOURCE_ASSET},
+    {"shtml", RESOURCE_PAGE},       {"srt", RESOURCE_ASSET},     {"svg", RESOURCE_ASSET},
+    {"svgz", RESOURCE_ASSET},       {"swf", RESOURCE_ASSET},     {"tar", RESOURCE_DOWNLOAD},
+    {"tgz", RESOURCE_DOWNLOAD},     {"tif", RESOURCE_ASSET},     {"tiff", RESOURCE_ASSET},
+    {"torrent", RESOURCE_DOWNLOAD}, {"ts", RESOURCE_ASSET},      {"tsx", RESOURCE_ASSET},
+    {"ttf", RESOURCE_ASSET},        {"txt", RESOURCE_OTHER},     {"vcf", RESOURCE_DOWNLOAD},
+    {"vtt", RESOURCE_ASSET},        {"vue", RESOURCE_ASSET},     {"wasm", RESOURCE_ASSET},
+    {"wav", RESOURCE_ASSET},        {"webm", RESOURCE_ASSET},    {"webmanifest", RESOURCE_ASSET},
+    {"webp", RESOURCE_ASSET},       {"wmv", RESOURCE_ASSET},     {"woff", RESOURCE_ASSET},
+    {"woff2", RESOURCE_ASSET},      {"xhtml", RESOURCE_PAGE},    {"xls", RESOURCE_DOWNLOAD},
+    {"xlsx", RESOURCE_DOWNLOAD},    {"xml", RESOURCE_OTHER},     {"xz", RESOURCE_DOWNLOAD},
+    {"yaml", RESOURCE_OTHER},       {"yml", RESOURCE_OTHER},     {"zip", RESOURCE_DOWNLOAD},
+    {"zst", RESOURCE_DOWNLOAD},
+};
+
+/* Sorted by name. What is not here goes by its prefix or suffix, below. */
+static const struct entry types[] = {
+    {"application/atom+xml", RESOURCE_FEED},
+    {"application/ecmascript", RESOURCE_ASSET},
+    {"application/epub+zip", RESOURCE_DOWNLOAD},
+    {"application/feed+json", RESOURCE_FEED},
+    {"application/graphql", RESOURCE_API},
+    {"application/gzip", RESOURCE_DOWNLOAD},
+    {"application/java-archive", RESOURCE_DOWNLOAD},
+    {"application/javascript", RESOURCE_ASSET},
+    {"application/json", RESOURCE_API},
+    {"application/manifest+json", RESOURCE_ASSET},
+    {"application/msword", RESOURCE_DOWNLOAD},
+    {"application/octet-stream", RESOURCE_DOWNLOAD},
+    {"application/pdf", RESOURCE_DOWNLOAD},
+    {"application/protobuf", RESOURCE_API},
+    {"application/rdf+xml", RESOURCE_FEED},
+    {"application/rss+xml", RESOURCE_FEED},
+    {"application/rtf", RESOURCE_DOWNLOAD},
+    {"application/vnd.android.package-archive", RESOURCE_DOWNLOAD},
+    {"application/vnd.apple.mpegurl", RESOURCE_ASSET},
+    {"application/vnd.ms-fontobject", RESOURCE_ASSET},
+    {"application/vnd.rar", RESOURCE_DOWNLOAD},
+    {"application/wasm", RESOURCE_ASSET},
+    {"application/x-7z-compressed", RESOURCE_DOWNLOAD},
+    {"application/x-apple-diskimage", RESOURCE_DOWNLOAD},
+    {"application/x-bittorrent", RESOURCE_DOWNLOAD},
+    {"application/x-bzip2", RESOURCE_DOWNLOAD},
+    {"application/x-debian-package", RESOURCE_DOWNLOAD},
+    {"application/x-gzip", RESOURCE_DOWNLOAD},
+    {"application/x-javascript", RESOURCE_ASSET},
+    {"application/x-mpegurl", RESOURCE_ASSET},
+    {"application/x-msdownload", RESOURCE_DOWNLOAD},
+    {"application/x-ndjson", RESOURCE_API},
+    {"application/x-protobuf", RESOURCE_API},
+    {"application/x-rar-compressed", RESOURCE_DOWNLOAD},
+    {"application/x-redhat-package-manager", RESOURCE_DOWNLOAD},
+    {"application/x-rpm", RESOURCE_DOWNLOAD},
+    {"application/x-shockwave-flash", RESOURCE_ASSET},
+    {"application/x-tar", RESOURCE_DOWNLOAD},
+    {"application/x-xz", RESOURCE_DOWNLOAD},
+    {"application/x-zip-compressed", RESOURCE_DOWNLOAD},
+    {"application/xhtml+xml", RESOURCE_PAGE},
+    {"application/zip", RESOURCE_DOWNLOAD},
+    {"application/zstd", RESOURCE_DOWNLOAD},
+    {"text/calendar", RESOURCE_DOWNLOAD},
+    {"text/css", RESOURCE_ASSET},
+    {"text/csv", RESOURCE_DOWNLOAD},
+    {"text/ecmascript", RESOURCE_ASSET},
+    {"text/event-stream", RESOURCE_API},
+    {"text/html", RESOURCE_PAGE},
+    {"text/javascript", RESOURCE_ASSET},
+    {"text/vcard", RESOURCE_DOWNLOAD},
+    {"text/vtt", RESOURCE_ASSET},
+    {"text/x-component", RESOURCE_API},
+};
+
+static const struct entry type_prefixes[] = {
+    {"application/font", RESOURCE_ASSET},
+    {"application/grpc", RESOURCE_API},
+    {"application/vnd.ms-", RESOURCE_DOWNLOAD},
+    {"application/vnd.oasis.opendocument.", RESOURCE_DOWNLOAD},
+    {"application/vnd.openxmlformats-officedocument.", RESOURCE_DOWNLOAD},
+    {"application/x-font", RESOURCE_ASSET},
+    {"audio/", RESOURCE_ASSET},
+    {"font/", RESOURCE_ASSET},
+    {"image/", RESOURCE_ASSET},
+    {"video/", RESOURCE_ASSET},
+};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static int compare(const void *key, const void *element)
+{
+    return strcmp(key, ((const struct entry *)element)->name);
+}
+
+/* Case-folded and NUL-terminated; false when it does not fit. */
+static bool fold(struct str s, char *out, size_t max)
+{
+    if (s.n > max)
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        out[i] = ascii_lower(s.p[i]);
+    out[s.n] = '\0';
+    return true;
+}
+
+/* ---- paths --------------------------------------------------------------------------------- */
+
+struct str resource_path(struct str path, char scratch[RESOURCE_PATH_MAX])
+{
+    size_t n = 0;
+
+    if (path.n > RESOURCE_PATH_MAX || str_chr(path, '%', 0) < 0)
+        return path;
+    for (size_t i = 0; i < path.n; i++) {
+        int high = path.p[i] == '%' && i + 2 < path.n ? hex_value(path.p[i + 1]) : -1;
+        int low = high >= 0 ? hex_value(path.p[i + 2]) : -1;
+        if (low >= 0) {
+            scratch[n++] = (char)(high << 4 | low);
+            i += 2;
+        } else {
+            scratch[n++] = path.p[i];
+        }
+    }
+    return (struct str){scratch, n};
+}
+
+static struct str last_segment(struct str path)
+{
+    ptrdiff_t slash = str_rchr(path, '/');
+    struct str segment = str_slice(path, slash < 0 ? 0 : (size_t)slash + 1, path.n);
+    ptrdiff_t params = str_chr(segment, ';', 0);
+
+    return params < 0 ? segment : str_slice(segment, 0, (size_t)params);
+}
+
+/* Known extensions only; everything else is RESOURCE_UNKNOWN. */
+static enum resource by_extension(struct str segment)
+{
+    char extension[EXTENSION_MAX + 1];
+    ptrdiff_t dot = str_rchr(segment, '.');
+
+    if (dot < 0 || !fold(str_slice(segment, (size_t)dot + 1, segment.n), extension, EXTENSION_MAX))
+        return RESOURCE_UNKNOWN;
+    const struct entry *found =
+        bsearch(extension, extensions, COUNT(extensions), sizeof(extensions[0]), compare);
+    return found == NULL ? RESOURCE_UNKNOWN : found->resource;
+}
+
+static bool is_one_of(struct str s, const struct str *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq_nocase(s, list[i]))
+            return true;
+    return false;
+}
+
+#define S(literal)                                                                                 \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
+
+/* "/blog/feed/", as WordPress has one at every page; "/feed.xml" and its like. */
+static bool is_feed(struct str path)
+{
+    static const struct str names[] = {S("feed"),      S("rss"),      S("feed.xml"),
+                                       S("rss.xml"),   S("atom.xml"), S("index.xml"),
+                                       S("feed.json"), S("index.rdf")};
+    if (path.n > 1 && path.p[path.n - 1] == '/')
+        path.n--;
+    return is_one_of(last_segment(path), names, COUNT(names));
+}
+
+enum resource resource_by_path(struct str path)
+{
+    if (is_feed(path))
+        return RESOURCE_FEED;
+    enum resource found = by_extension(last_segment(path));
+    return found == RESOURCE_UNKNOWN ? RESOURCE_PAGE : found;
+}
+
+/* "/sitemap.xml", "/wp-sitemap-posts-1.xml", "/sitemap_index.xml.gz", "/sitemap.txt" */
+static bool is_sitemap(struct str name)
+{
+    static const struct str word = S("sitemap");
+
+    if (!str_ends(name, STR(".xml")) && !str_ends(name, STR(".xml.gz")) &&
+        !str_ends(name, STR(".txt")))
+        return false;
+    for (size_t i = 0; i + word.n <= name.n; i++)
+        if (str_starts_nocase(str_slice(name, i, name.n), word))
+            return true;
+    return false;
+}
+
+bool resource_is_policy(struct str path)
+{
+    static const struct str names[] = {
+        S("robots.txt"),  S("llms.txt"),     S("llms-full.txt"), S("ads.txt"),    S("ai.txt"),
+        S("app-ads.txt"), S("sellers.json"), S("security.txt"),  S("humans.txt"), S("tdmrep.json")};
+    struct str name = last_segment(path);
+
+    if (str_chr(path, '.', 0) < 0)
+        return false;
+    return is_one_of(name, names, COUNT(names)) || is_sitemap(name) ||
+           resource_below(path, STR("/.well-known"));
+}
+
+bool resource_is_furniture(struct str path)
+{
+    static const struct str names[] = {S("apple-app-site-association"), S("browserconfig.xml"),
+                                       S("crossdomain.xml"), S("favicon")};
+    struct str name = last_segment(path);
+
+    if ((str_starts_nocase(name, STR("favicon")) ||
+         str_starts_nocase(name, STR("apple-touch-icon"))) &&
+        by_extension(name) == RESOURCE_ASSET)
+        return true;
+    return is_one_of(name, names, COUNT(names));
+}
+
+bool resource_below(struct str path, struct str prefix)
+{
+    if (prefix.n > 0 && prefix.p[prefix.n - 1] == '/')
+        prefix.n--;
+    return str_starts(path, prefix) && (path.n == prefix.n || path.p[prefix.n] == '/');
+}
+
+/* ---- content types ------------------------------------------------------------------------- */
+
+static struct str bare_type(struct str type)
+{
+    size_t n = 0;
+
+    type = str_trim(type);
+    while (n < type.n && type.p[n] != ';' && type.p[n] != ',' && type.p[n] != ' ' &&
+           type.p[n] != '\t')
+        n++;
+    return str_slice(type, 0, n);
+}
+
+enum resource resource_by_type(struct str content_type)
+{
+    char type[TYPE_MAX + 1];
+
+    if (content_type.n == 0)
+        return RESOURCE_UNKNOWN;
+    struct str bare = bare_type(content_type);
+    if (bare.n == 0 || str_eq(bare, STR("-")))
+        return RESOURCE_UNKNOWN;
+    if (!fold(bare, type, TYPE_MAX))
+        return RESOURCE_OTHER;
+    const struct entry *found = bsearch(type, types, COUNT(types), sizeof(types[0]), compare);
+    if (found != NULL)
+        return found->resource;
+    for (size_t i = 0; i < COUNT(type_prefixes); i++)
+        if (strncmp(type, type_prefixes[i].name, strlen(type_prefixes[i].name)) == 0)
+            return type_prefixes[i].resource;
+    return bare.n > 5 && strcmp(type + bare.n - 5, "+json") == 0 ? RESOURCE_API : RESOURCE_OTHER;
+}

@@ -1,0 +1,49 @@
+/*
+ * resource.h - what a request was for, by its path and by the answer's content type. Pure, no
+ * allocation. Paths are as in a hit: with '/' at the start, without query; decoded once by
+ * resource_path.
+ */
+#ifndef LOGFERRY_PARSERS_RESOURCE_H
+#define LOGFERRY_PARSERS_RESOURCE_H
+
+#include "parsers/base/bytes.h"
+
+#define RESOURCE_PATH_MAX 1024 /* longer paths are judged as they stand in the log, undecoded */
+
+enum resource {
+    RESOURCE_UNKNOWN, /* no content type */
+    RESOURCE_PAGE,    /* HTML; a path without an extension, or with one that nobody knows */
+    RESOURCE_ASSET, /* what a page pulls in: style, script, image, font, sound, film, source map */
+    RESOURCE_DOWNLOAD, /* pdf, office, archives, programs */
+    RESOURCE_FEED,
+    RESOURCE_API, /* JSON and its like */
+    RESOURCE_OTHER,
+};
+
+/* The path with %XX decoded once, in `scratch` when there is any to decode, else as it is. */
+struct str resource_path(struct str path, char scratch[RESOURCE_PATH_MAX]);
+
+/* The type is cut at ';', ',' or a blank, case-folded. RESOURCE_UNKNOWN when missing, empty or "-".
+ */
+enum resource resource_by_type(struct str content_type);
+
+/* By the extension: after the last dot of the last segment without its ";params", letters and
+ * digits only. Never RESOURCE_UNKNOWN. */
+enum resource resource_by_path(struct str path);
+
+/* robots.txt, llms.txt, ads.txt and the like, sitemaps, /.well-known/: what a site tells machines
+ * about itself. */
+bool resource_is_policy(struct str path);
+/* Files that browsers ask for by themselves: favicons, touch icons, site association,
+ * browserconfig.xml. */
+bool resource_is_furniture(struct str path);
+/* What only scanners ask for: secrets and backups, admin tools, known holes, paths that climb out
+ * of the site. Under /cgi-bin/ only when the answer was an error (`status`), since old sites have
+ * their pages there. */
+bool resource_is_probe(struct str path, int status);
+
+/* Is `path` `prefix` or below it? "/feed" holds "/feed" and "/feed/x", not "/feedback". A '/' at
+ * the prefix's end makes no difference. */
+bool resource_below(struct str path, struct str prefix);
+
+#endif

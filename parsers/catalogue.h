@@ -32,14 +32,11 @@ struct agent {
     const char *operator; /* "OpenAI" */
     enum agent_category category;
     const char *token; /* lower case, what is looked for */
-    const char
-        *verification;  /* json:<url> rdns:<suffix,...> wba:<...> asn:<...>, blank between; or "" */
+    /* json:<url> rdns:<suffix,...> wba:<...> asn:<...>, with a blank between; "" when none */
+    const char *verification;
     const char *source; /* where the entry comes from */
     bool search_engine; /* AI only with ai: {search_engines: true}; else UA_BOT */
 };
-else UA_BOT(Googlebot, bingbot) * /
-}
-;
 
 struct catalogue;
 

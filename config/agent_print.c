@@ -4,7 +4,8 @@
 static bool is_plain(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
-        if (!ascii_alnum(s.p[i]) && s.p[i] != '_' && s.p[i] != '/' && s.p[i] != '.')
+        char c = s.p[i];
+        if (!ascii_alnum(c) && c != '_' && c != '/' && c != '.' && (c != '-' || i == 0))
             return false;
     }
     return s.n > 0;

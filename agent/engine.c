@@ -288,10 +288,20 @@ void engine_free(struct engine *e)
     free(e);
 }
 
+/* A source none of whose files has an entry: its `start` decides. */
+static bool is_fresh(const struct engine *e, const struct source_config *c)
+{
+    for (size_t i = 0; i < e->positions.n; i++)
+        if (discover_family(c->files, e->positions.v[i]->path))
+            return false;
+    return true;
+}
+
 void engine_start(struct engine *e)
 {
     e->started = true;
-    e->n_old = e->positions.n;
+    for (size_t i = 0; i < e->o.n_sources && e->o.follow; i++)
+        e->sources[i].fresh = is_fresh(e, e->sources[i].config);
     if (e->dirty)
         engine_dirty(e);
     if (e->o.follow) {

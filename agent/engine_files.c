@@ -100,18 +100,11 @@ static void seen_again(struct engine *e, struct stream *s, const struct found_fi
     s->size = f->size;
 }
 
-static bool is_new_source(struct engine *e, const struct source_config *c)
-{
-    for (size_t i = 0; i < e->n_old; i++)
-        if (discover_family(c->files, e->positions.v[i]->path))
-            return false;
-    return !e->looked;
-}
-
 /* Where reading begins in a file that no entry knows. False: not at all. */
-static bool first_position(struct engine *e, const struct source_config *c, const struct found_file *f, uint64_t *at)
+static bool first_position(struct engine *e, size_t source, const struct found_file *f, uint64_t *at)
 {
-    bool begins = is_new_source(e, c);
+    const struct source_config *c = e->sources[source].config;
+    bool begins = e->sources[source].fresh && !e->looked;
     *at = 0;
     if (f->live) {
         if (begins && c->start == START_END && f->kind == CONTAINER_PLAIN)
@@ -169,7 +162,6 @@ static bool is_done(const struct position *p, const struct found_file *f)
 
 static void new_file(struct engine *e, size_t source, const struct found_file *f)
 {
-    const struct source_config *c = &e->o.sources[source];
     struct position *p = positions_match(&e->positions, f->stream, f->dev, f->ino, f->path);
     uint64_t at;
     if (p && is_done(p, f)) {
@@ -178,7 +170,7 @@ static void new_file(struct engine *e, size_t source, const struct found_file *f
         return;
     }
     if (!p) {
-        if ((!f->live && is_copy(e, f)) || !first_position(e, c, f, &at)) {
+        if ((!f->live && is_copy(e, f)) || !first_position(e, source, f, &at)) {
             pass_found(e, f);
             return;
         }

@@ -61,7 +61,6 @@ struct engine {
     struct watch *watch;
     unsigned looks; /* discoveries under way */
     bool look_again;
-    size_t n_old;  /* entries that were there at the start */
     int64_t looking_ms, looked_ms; /* when this discovery began, and the one before; wall clock */
     bool looked; /* every source was looked at once */
     struct passed_file *passed;

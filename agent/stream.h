@@ -27,6 +27,7 @@ struct source {
     struct format *format;
     struct digest_rules rules;
     bool directives;
+    bool fresh; /* no file of it was ever read: `start` decides where reading begins */
     struct counts counts; /* loop */
     struct log_limit complaint, unreadable, unwatched, empty;
 };

@@ -1,0 +1,150 @@
+/* cmd_run.c - the daemon: an engine that follows, signals, systemd. */
+#include "agent/commands.h"
+#include "agent/engine.h"
+#include "agent/notify.h"
+#include "agent/state_dir.h"
+#include "config/exit_codes.h"
+#include "parsers/base/log.h"
+
+#include <ev.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define DRAIN_S 4.0 /* SIGTERM to exit: 5 s at most */
+
+struct daemon_state {
+    struct ev_loop *loop;
+    const struct options *options;
+    struct agent_config *config;
+    struct engine *engine;
+    ev_signal term, interrupt, reload, ledger;
+    ev_timer watchdog;
+    bool reloading;
+};
+
+static void on_finished(void *context)
+{
+    struct daemon_state *d = context;
+    ev_break(d->loop, EVBREAK_ALL);
+}
+
+static void on_stop(struct ev_loop *loop, ev_signal *signal, int events)
+{
+    struct daemon_state *d = signal->data;
+    log_event(LOG_INFO, "stopping", "signal=%d", signal->signum);
+    notify_systemd("STOPPING=1");
+    engine_stop(d->engine, DRAIN_S);
+}
+
+static void on_ledger(struct ev_loop *loop, ev_signal *signal, int events)
+{
+    struct daemon_state *d = signal->data;
+    engine_log_ledger(d->engine);
+}
+
+/* A new configuration begins with a new engine, from the positions that the old one leaves. A bad file changes nothing. */
+static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
+{
+    struct daemon_state *d = signal->data;
+    struct buf error;
+    if (d->reloading)
+        return;
+    buf_init(&error, 64u << 10);
+    struct agent_config *fresh = agent_config_load(d->options->config, &error);
+    if (!fresh) {
+        log_event(LOG_ERROR, "reload_refused", "why=\"%.*s\" mend=\"correct the file and reload again; the old configuration stays\"", STR_ARGS(str_trim(buf_str(&error))));
+    } else {
+        agent_config_free(fresh); /* it is read again when the old engine has stopped */
+        d->reloading = true;
+        notify_systemd("RELOADING=1");
+        engine_stop(d->engine, DRAIN_S);
+    }
+    buf_release(&error);
+}
+
+static void on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    notify_systemd("WATCHDOG=1");
+}
+
+static void watch_signal(struct daemon_state *d, ev_signal *w, int number, void (*callback)(struct ev_loop *, ev_signal *, int))
+{
+    ev_signal_init(w, callback, number);
+    w->data = d;
+    ev_signal_start(d->loop, w);
+}
+
+static void watch_all(struct daemon_state *d)
+{
+    double interval = notify_watchdog_interval();
+    watch_signal(d, &d->term, SIGTERM, on_stop);
+    watch_signal(d, &d->interrupt, SIGINT, on_stop);
+    watch_signal(d, &d->reload, SIGHUP, on_reload);
+    watch_signal(d, &d->ledger, SIGUSR1, on_ledger);
+    ev_timer_init(&d->watchdog, on_watchdog, interval, interval);
+    if (interval > 0)
+        ev_timer_start(d->loop, &d->watchdog);
+}
+
+/* One engine's life, from configuration to the last ledger. */
+static int live(struct daemon_state *d, int state_fd, const char *state_path)
+{
+    struct buf why;
+    int code = 0;
+    struct engine_options o = {.loop = d->loop, .config = d->config, .sources = d->config->sources, .n_sources = d->config->n_sources,
+                               .state_fd = state_fd, .state_path = state_path, .follow = true, .since_ms = INT64_MIN, .until_ms = INT64_MAX,
+                               .on_finished = on_finished, .context = d};
+    buf_init(&why, 4096);
+    d->engine = engine_new(&o, &why, &code);
+    if (!d->engine) {
+        log_event(LOG_ERROR, "cannot_start", "why=\"%.*s\"", STR_ARGS(buf_str(&why)));
+        buf_release(&why);
+        return code;
+    }
+    buf_release(&why);
+    engine_start(d->engine);
+    log_event(LOG_INFO, "started", "version=%s config=%s node=%.*s sources=%zu destinations=%zu state=%s", LOGFERRY_VERSION, d->options->config,
+              STR_ARGS(d->config->node), d->config->n_sources, d->config->n_destinations, state_path);
+    notify_systemd("READY=1");
+    ev_run(d->loop, 0);
+    engine_log_ledger(d->engine);
+    engine_free(d->engine);
+    d->engine = NULL;
+    return EXIT_OK;
+}
+
+int command_run(const struct options *o)
+{
+    struct daemon_state d = {.options = o};
+    struct buf why;
+    int state_fd = -1, lock_fd = -1, code = EXIT_BAD_CONFIG;
+    buf_init(&why, 64u << 10);
+    d.config = agent_config_load(o->config, &why);
+    if (d.config && (!d.config->n_sources || !d.config->n_destinations))
+        buf_printf(&why, "%s: there is no %s; add one, docs/configuration.md shows how\n", o->config, d.config->n_sources ? "destination" : "source");
+    const char *state = o->state_dir ? o->state_dir : d.config ? d.config->state_dir.p : NULL;
+    if (why.n || state_dir_open(state, &state_fd, &lock_fd, &why, &code)) {
+        fprintf(stderr, "logferry: %.*s\n", STR_ARGS(str_trim(buf_str(&why))));
+        goto out;
+    }
+    d.loop = ev_default_loop(EVFLAG_AUTO);
+    watch_all(&d);
+    do {
+        if (d.reloading) {
+            agent_config_free(d.config);
+            d.config = agent_config_load(o->config, &why);
+            d.reloading = false;
+        }
+        code = d.config ? live(&d, state_fd, state) : EXIT_BAD_CONFIG;
+    } while (d.reloading);
+    ev_loop_destroy(d.loop);
+out:
+    if (state_fd >= 0)
+        close(state_fd);
+    if (lock_fd >= 0)
+        close(lock_fd);
+    agent_config_free(d.config);
+    buf_release(&why);
+    return code;
+}

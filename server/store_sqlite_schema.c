@@ -22,7 +22,9 @@ static const char step_1[] =
     "CREATE TABLE site_hosts(host TEXT PRIMARY KEY, site INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE clients(id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE,"
     "  team INTEGER NOT NULL, name TEXT NOT NULL, token_hash TEXT NOT NULL UNIQUE,"
-    "  expires INTEGER, revoked INTEGER, created INTEGER NOT NULL, UNIQUE(team, name)) STRICT;"
+    "  expires INTEGER, revoked INTEGER, created INTEGER NOT NULL) STRICT;"
+    /* A revoked client leaves its name to the next one. */
+    "CREATE UNIQUE INDEX clients_name ON clients(team, name) WHERE revoked IS NULL;"
     "CREATE TABLE grants(client INTEGER NOT NULL, site INTEGER NOT NULL, role TEXT NOT NULL,"
     "  created INTEGER NOT NULL, PRIMARY KEY(client, site)) STRICT, WITHOUT ROWID;"
 

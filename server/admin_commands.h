@@ -1,0 +1,40 @@
+/*
+ * admin_commands.h - shared by admin_*.c: one function a command.
+ */
+#ifndef LOGFERRY_SERVER_ADMIN_COMMANDS_H
+#define LOGFERRY_SERVER_ADMIN_COMMANDS_H
+
+#include "config/exit_codes.h"
+#include "server/admin.h"
+
+struct admin_job {
+    struct store_session *session;
+    struct admin_call *call;
+    struct args args;
+    struct buf *out, *err;
+};
+
+/* Puts one line on stderr, and returns the code. */
+int admin_fail(struct admin_job *job, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* For what the store itself says. */
+int admin_failed(struct admin_job *job, enum admin_result result, const char *what);
+/* " --store DIR" when that has to be given again, else "". Appended to out. */
+void admin_put_store(struct admin_job *job, struct buf *out);
+/* The team named by --team, or the only one. 0, or an exit code. */
+int admin_team(struct admin_job *job, const struct team **team);
+const struct team *admin_team_by_id(const struct rights *r, int64_t id);
+/* Lower case, without port and leading "www."; 0, or an exit code. The text is put into `host`. */
+int admin_domain(struct admin_job *job, const char *text, bool keep_www, struct buf *host);
+
+int admin_init(struct admin_job *job);
+int admin_site_add(struct admin_job *job);
+int admin_site_list(struct admin_job *job);
+int admin_site_alias(struct admin_job *job);
+int admin_client_create(struct admin_job *job);
+int admin_client_list(struct admin_job *job);
+int admin_client_grant(struct admin_job *job);
+int admin_client_ungrant(struct admin_job *job);
+int admin_client_revoke(struct admin_job *job);
+
+#endif

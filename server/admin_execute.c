@@ -1,0 +1,186 @@
+/*
+ * admin_execute.c - which function a command is, and what several of them need. Runs on the writer.
+ */
+#include "server/admin_commands.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/url.h"
+
+struct command {
+    const char *name, *sub; /* sub NULL: the name alone */
+    int (*run)(struct admin_job *job);
+    const char *const *with_value, *const *flags;
+    const char *usage;
+};
+
+static const char *const no_options[] = {NULL};
+static const char *const json_flag[] = {"--json", NULL};
+static const char *const init_values[] = {"--team", "--owner", NULL};
+static const char *const site_values[] = {"--alias", "--team", "--retention", NULL};
+static const char *const alias_flags[] = {"--remove", NULL};
+static const char *const client_values[] = {"--name", "--team", "--expires", "--grant", NULL};
+static const char *const team_values[] = {"--team", "--grant", NULL};
+
+static const struct command commands[] = {
+    {"init", NULL, admin_init, init_values, no_options, "init [--team NAME] [--owner NAME]"},
+    {"site", "add", admin_site_add, site_values, json_flag,
+     "site add DOMAIN [--alias HOST]... [--team T] [--retention 365d]"},
+    {"site", "list", admin_site_list, no_options, json_flag, "site list [--json]"},
+    {"site", "alias", admin_site_alias, no_options, alias_flags,
+     "site alias DOMAIN [--remove] HOST..."},
+    {"client", "create", admin_client_create, client_values, json_flag,
+     "client create --name N [--team T] [--expires T] --grant SITE=ROLE..."},
+    {"client", "list", admin_client_list, no_options, json_flag, "client list [--json]"},
+    {"client", "grant", admin_client_grant, team_values, no_options,
+     "client grant NAME SITE=ROLE... [--team T]"},
+    {"client", "ungrant", admin_client_ungrant, team_values, no_options,
+     "client ungrant NAME SITE... [--team T]"},
+    {"client", "revoke", admin_client_revoke, team_values, no_options,
+     "client revoke NAME [--team T]"},
+};
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *find(int argc, char **argv)
+{
+    for (size_t i = 0; i < N_COMMANDS && argc > 0; i++) {
+        const struct command *c = &commands[i];
+        if (strcmp(c->name, argv[0]) == 0 &&
+            (!c->sub || (argc > 1 && strcmp(c->sub, argv[1]) == 0)))
+            return c;
+    }
+    return NULL;
+}
+
+bool admin_knows(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+int admin_fail(struct admin_job *job, int code, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    buf_printf(job->err, "logferry-server: %s\n", text);
+    return code;
+}
+
+int admin_failed(struct admin_job *job, enum admin_result result, const char *what)
+{
+    if (result == ADMIN_TAKEN)
+        return admin_fail(job, EXIT_BAD_DATA, "%s exists already; choose another name", what);
+    if (result == ADMIN_NONE)
+        return admin_fail(job, EXIT_BAD_DATA, "%s is not there; nothing was changed", what);
+    return admin_fail(job, EXIT_CANNOT_WRITE,
+                      "cannot write %s to the store; make room on its disk and try again", what);
+}
+
+void admin_put_store(struct admin_job *job, struct buf *out)
+{
+    if (job->call->store_dir)
+        buf_printf(out, " --store %s", job->call->store_dir);
+}
+
+const struct team *admin_team_by_id(const struct rights *r, int64_t id)
+{
+    const struct team *teams;
+    size_t n = rights_teams(r, &teams);
+    for (size_t i = 0; i < n; i++)
+        if (teams[i].id == id)
+            return &teams[i];
+    return NULL;
+}
+
+int admin_team(struct admin_job *job, const struct team **team)
+{
+    const struct team *teams;
+    struct str name = args_value(&job->args, "--team");
+    const struct rights *r = session_rights(job->session);
+    size_t n = r ? rights_teams(r, &teams) : 0;
+    if (n == 0)
+        return admin_fail(job, EXIT_BAD_CONFIG,
+                          "the store holds no team yet; first: "
+                          "logferry-server init");
+    for (size_t i = 0; i < n; i++) {
+        if (str_is_set(name) ? str_eq(teams[i].name, name) : n == 1) {
+            *team = &teams[i];
+            return 0;
+        }
+    }
+    if (str_is_set(name))
+        return admin_fail(job, EXIT_BAD_DATA, "unknown team %s; the first one is %s", name.p,
+                          teams[0].name.p);
+    return admin_fail(job, EXIT_USAGE, "there are %zu teams; say which with --team NAME", n);
+}
+
+int admin_domain(struct admin_job *job, const char *text, bool keep_www, struct buf *host)
+{
+    char bytes[URL_HOST_MAX];
+    struct str name = {bytes, 0};
+    struct url url;
+    bool is_url = url_split(str_of(text), &url);
+    bool good = host_normalise(is_url ? url.host : str_of(text), bytes, &name.n);
+    if (good && !keep_www && str_starts(name, STR("www.")) && name.n > 4)
+        name = str_slice(name, 4, name.n);
+    for (size_t i = 0; i < name.n && good; i++)
+        good = ascii_alnum(name.p[i]) || strchr("-._[]:", name.p[i]);
+    if (!good || name.n > 253)
+        return admin_fail(job, EXIT_BAD_DATA,
+                          "\"%s\" is no host name; write it like example.com (xn--… when it has "
+                          "other letters)",
+                          text);
+    buf_reset(host);
+    buf_put_str(host, name);
+    return host->failed ? EXIT_INTERNAL : 0;
+}
+
+static int usage(struct admin_job *job, const char *name)
+{
+    buf_printf(job->err, "logferry-server: unknown use of `%s`; it is:\n", name);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            buf_printf(job->err, "  logferry-server %s\n", commands[i].usage);
+    return EXIT_USAGE;
+}
+
+static int execute(struct admin_job *job)
+{
+    struct admin_call *call = job->call;
+    const struct command *command = find(call->argc, call->argv);
+    struct buf why;
+    if (!command)
+        return usage(job, call->argc > 0 ? call->argv[0] : "");
+    int skip = command->sub ? 2 : 1;
+    buf_init(&why, 1024);
+    int code = 0;
+    if (args_parse(&job->args, call->argc - skip, call->argv + skip, command->with_value,
+                   command->flags, &why))
+        code = admin_fail(job, EXIT_USAGE, "%s: %s", command->usage,
+                          why.failed ? "?" : buf_cstr(&why));
+    buf_release(&why);
+    return code ? code : command->run(job);
+}
+
+int admin_execute(struct store_session *session, void *arg)
+{
+    struct admin_call *call = arg;
+    struct admin_job *job = calloc(1, sizeof(*job));
+    call->code = EXIT_INTERNAL;
+    if (job) {
+        *job = (struct admin_job){
+            .session = session, .call = call, .out = call->out, .err = call->err};
+        call->code = execute(job);
+    }
+    free(job);
+    if (call->code == 0 && (call->out->failed || call->err->failed))
+        call->code = EXIT_INTERNAL;
+    return call->code == 0 ? 0 : -1;
+}

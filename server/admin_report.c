@@ -1,0 +1,148 @@
+/*
+ * admin_report.c - the commands that only read: report, and the ledger (also called why). They open
+ * the store read-only in their own process, beside a server or without one.
+ */
+#include "server/admin.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "config/exit_codes.h"
+#include "server/report.h"
+
+#define TOP_DEFAULT 20
+
+bool admin_report_knows(const char *name)
+{
+    return strcmp(name, "report") == 0 || strcmp(name, "ledger") == 0 || strcmp(name, "why") == 0;
+}
+
+struct reading {
+    struct args args;
+    struct store_reader *reader;
+    struct rights *rights;
+    struct buf out, why;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* The site of --site; NULL for all of them. */
+static int find_site(struct reading *q, const struct site **site)
+{
+    struct str name = args_value(&q->args, "--site");
+    *site = NULL;
+    if (!str_is_set(name))
+        return 0;
+    *site = rights_site_by_host(q->rights, name);
+    if (*site)
+        return 0;
+    buf_printf(&q->why, "unknown site %s; see logferry-server site list", name.p);
+    return EXIT_BAD_DATA;
+}
+
+static int parse_time(struct reading *q, const char *option, bool end, int64_t *ms)
+{
+    struct str text = args_value(&q->args, option);
+    if (!str_is_set(text) || when_parse(text, now_ms(), WHEN_PAST, end, ms))
+        return 0;
+    buf_printf(&q->why, "%s %s: expected 30d, 2026-10-01 or a time like 2026-10-01T12:00:00Z",
+               option, text.p);
+    return EXIT_USAGE;
+}
+
+static int parse_top(struct reading *q, size_t *top)
+{
+    struct str text = args_value(&q->args, "--top");
+    uint64_t n = TOP_DEFAULT;
+    if (str_is_set(text) && (!str_to_u64(text, 1000000, &n) || n == 0)) {
+        buf_printf(&q->why, "--top %s: a number from 1 to 1000000 was expected", text.p);
+        return EXIT_USAGE;
+    }
+    *top = (size_t)n;
+    return 0;
+}
+
+static int report(struct reading *q, const struct site *site)
+{
+    struct read_filter filter = {site ? site->id : 0, INT64_MIN, INT64_MAX};
+    size_t top = TOP_DEFAULT;
+    int code = parse_time(q, "--from", false, &filter.from_ms);
+    if (code || (code = parse_time(q, "--to", true, &filter.to_ms)) || (code = parse_top(q, &top)))
+        return code;
+    struct report r;
+    if (report_gather(&r, q->reader, &filter, site ? site->domain : STR_NONE)) {
+        buf_lit(&q->why, "the store cannot be read, or there is no memory; see its disk");
+        code = EXIT_BAD_DATA;
+    } else if (args_flag(&q->args, "--json")) {
+        report_put_json(&r, top, &q->out);
+    } else {
+        report_put_text(&r, top, &q->out);
+    }
+    report_release(&r);
+    return code;
+}
+
+static int ledger(struct reading *q, const struct site *site)
+{
+    int64_t id = site ? site->id : 0;
+    int status = args_flag(&q->args, "--json") ? ledger_put_json(q->reader, id, &q->out)
+                                               : ledger_put_text(q->reader, id, &q->out);
+    if (status == 0)
+        return 0;
+    buf_lit(&q->why, "the store cannot be read; see its disk");
+    return EXIT_BAD_DATA;
+}
+
+static int run(struct reading *q, const char *store_dir, int argc, char **argv)
+{
+    static const char *const values[] = {"--site", "--from", "--to", "--top", NULL};
+    static const char *const ledger_values[] = {"--site", NULL};
+    static const char *const flags[] = {"--json", NULL};
+    bool is_report = strcmp(argv[0], "report") == 0;
+    enum store_failure failure = STORE_CANNOT;
+    const struct site *site = NULL;
+    if (args_parse(&q->args, argc - 1, argv + 1, is_report ? values : ledger_values, flags,
+                   &q->why))
+        return EXIT_USAGE;
+    if (q->args.n_words > 0) {
+        buf_printf(&q->why, "%s takes options only; found %s", argv[0], q->args.words[0]);
+        return EXIT_USAGE;
+    }
+    if (!(q->reader = store_reader_open(store_dir, &q->why, &failure)))
+        return admin_exit_code(failure);
+    if (!(q->rights = store_reader_rights(q->reader))) {
+        buf_lit(&q->why, "the store's sites cannot be read; see its disk");
+        return EXIT_BAD_DATA;
+    }
+    int code = find_site(q, &site);
+    if (code)
+        return code;
+    return is_report ? report(q, site) : ledger(q, site);
+}
+
+int admin_report_main(const char *store_dir, int argc, char **argv)
+{
+    struct reading q = {0};
+    buf_init(&q.out, ADMIN_OUTPUT_MAX);
+    buf_init(&q.why, 4096);
+    int code = run(&q, store_dir, argc, argv);
+    if (code == 0 && q.out.failed) {
+        buf_lit(&q.why, "the answer is too large; use --top, --site or --from");
+        code = EXIT_INTERNAL;
+    }
+    if (code == 0 && (fwrite(buf_str(&q.out).p, 1, q.out.n, stdout) != q.out.n || fflush(stdout)))
+        code = EXIT_CANNOT_WRITE;
+    else if (code != 0)
+        fprintf(stderr, "logferry-server: %.*s\n", STR_ARGS(buf_str(&q.why)));
+    rights_release(q.rights);
+    store_reader_close(q.reader);
+    buf_release(&q.out);
+    buf_release(&q.why);
+    return code;
+}

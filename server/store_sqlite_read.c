@@ -1,0 +1,220 @@
+/*
+ * store_sqlite_read.c - connections that only read: no writing, no checkpoints, not even at the
+ * end. See store_sqlite_impl.h for why.
+ */
+#include "server/store_sqlite_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "server/store_read.h"
+
+struct store_reader {
+    sqlite3 *db;
+};
+
+static int set_up(sqlite3 *db)
+{
+    int now = 0;
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &now) != SQLITE_OK || !now)
+        return SQLITE_ERROR;
+    return sqlite3_exec(db,
+                        "PRAGMA wal_autocheckpoint = 0; PRAGMA query_only = ON;"
+                        "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;"
+                        "PRAGMA mmap_size = 1073741824;",
+                        NULL, NULL, NULL);
+}
+
+static int open_file(struct store_reader *r, const char *path, struct buf *error,
+                     enum store_failure *failure)
+{
+    if (access(path, R_OK) != 0) {
+        *failure = errno == EACCES ? STORE_DENIED : STORE_MISSING;
+        if (*failure == STORE_DENIED)
+            buf_printf(error, "may not read %s; run this as the store's owner", path);
+        else
+            buf_printf(error, "no store in %s; make one: logferry-server init", path);
+        return -1;
+    }
+    int code = sqlite3_open_v2(path, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code == SQLITE_OK)
+        code = set_up(r->db);
+    if (code == SQLITE_OK)
+        return schema_check(r->db, path, error, failure);
+    *failure = STORE_CANNOT;
+    buf_printf(error, "cannot read %s: %s; run this as the store's owner", path,
+               sqlite3_errstr(code));
+    return -1;
+}
+
+struct store_reader *store_reader_open(const char *dir, struct buf *error,
+                                       enum store_failure *failure)
+{
+    struct store_reader *r = calloc(1, sizeof(*r));
+    struct buf path;
+    int status = -1;
+    buf_init(&path, 4096);
+    buf_printf(&path, "%s/" STORE_FILE, dir);
+    *failure = STORE_CANNOT;
+    if (!r || !buf_cstr(&path))
+        buf_printf(error, "out of memory, or the path %s is too long", dir);
+    else
+        status = open_file(r, buf_cstr(&path), error, failure);
+    buf_release(&path);
+    if (status == 0)
+        return r;
+    store_reader_close(r);
+    return NULL;
+}
+
+void store_reader_close(struct store_reader *r)
+{
+    if (!r)
+        return;
+    sqlite3_close(r->db);
+    free(r);
+}
+
+/* Snapshots of several statements need one transaction. */
+static int begin(struct store_reader *r)
+{
+    return sqlite3_exec(r->db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
+}
+
+static int end(struct store_reader *r, int status)
+{
+    sqlite3_exec(r->db, "COMMIT", NULL, NULL, NULL);
+    return status;
+}
+
+struct rights *store_reader_rights(struct store_reader *r)
+{
+    if (begin(r))
+        return NULL;
+    struct rights *rights = rights_read(r->db);
+    end(r, 0);
+    return rights;
+}
+
+int store_reader_records(struct store_reader *r, const struct read_filter *filter,
+                         void (*on_record)(void *arg, const struct read_record *record), void *arg)
+{
+    /* Lanes outside, so that a lane whose times do not fit costs nothing. */
+    static const char text[] =
+        "SELECT r.kind, r.path, r.visitor, r.agent, r.status, r.verified = 0 FROM lanes l"
+        " CROSS JOIN records r ON r.id >= l.id << 24 AND r.id < (l.id + 1) << 24"
+        " WHERE (?1 = 0 OR l.site = ?1) AND l.last_at >= ?2 AND l.first_at < ?3"
+        " AND r.at >= ?2 AND r.at < ?3";
+    sqlite3_stmt *row = NULL;
+    int code = sqlite3_prepare_v2(r->db, text, -1, &row, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(row, 1, filter->site);
+        sqlite3_bind_int64(row, 2, filter->from_ms);
+        sqlite3_bind_int64(row, 3, filter->to_ms);
+        while ((code = sqlite3_step(row)) == SQLITE_ROW) {
+            struct read_record record = {.kind = sqlite3_column_int(row, 0) ? RECORD_AI_FETCH
+                                                                            : RECORD_PAGEVIEW,
+                                         .path = column_str(row, 1),
+                                         .visitor = sqlite3_column_int64(row, 2),
+                                         .agent = sqlite3_column_int64(row, 3),
+                                         .status = sqlite3_column_int(row, 4),
+                                         .spoofed = sqlite3_column_int(row, 5) == 1};
+            on_record(arg, &record);
+        }
+    }
+    sqlite3_finalize(row);
+    return code == SQLITE_DONE ? 0 : -1;
+}
+
+int store_reader_agents(struct store_reader *r,
+                        void (*on_agent)(void *arg, const struct read_agent *agent), void *arg)
+{
+    sqlite3_stmt *row = NULL;
+    int code = sqlite3_prepare_v2(r->db, "SELECT id, name, operator, category FROM agents", -1,
+                                  &row, NULL);
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        if ((code = sqlite3_step(row)) != SQLITE_ROW)
+            break;
+        struct read_agent agent = {.id = sqlite3_column_int64(row, 0),
+                                   .name = column_str(row, 1),
+                                   .operator= column_str(row, 2),
+                                   .category = column_str(row, 3)};
+        on_agent(arg, &agent);
+    }
+    sqlite3_finalize(row);
+    return code == SQLITE_DONE ? 0 : -1;
+}
+
+/* ---- nodes -------------------------------------------------------------------------------- */
+
+static const char node_text[] =
+    "SELECT n.id, t.name, n.name,"
+    " (SELECT coalesce(sum(lines), 0) FROM intervals i WHERE i.team = n.team AND i.node = n.id"
+    "   AND (?1 = 0 OR i.stream IN (SELECT stream FROM lanes WHERE site = ?1))),"
+    " (SELECT coalesce(sum(records), 0) FROM intervals i WHERE i.team = n.team AND i.node = n.id"
+    "   AND (?1 = 0 OR i.stream IN (SELECT stream FROM lanes WHERE site = ?1))),"
+    " (SELECT coalesce(sum(batches), 0) FROM tallies y WHERE y.node = n.id),"
+    " (SELECT coalesce(sum(stored), 0) FROM tallies y WHERE y.node = n.id),"
+    " (SELECT coalesce(sum(duplicate), 0) FROM tallies y WHERE y.node = n.id),"
+    " (SELECT coalesce(sum(excluded), 0) FROM tallies y WHERE y.node = n.id),"
+    " (SELECT coalesce(sum(rejected), 0) FROM tallies y WHERE y.node = n.id)"
+    " FROM nodes n JOIN teams t ON t.id = n.team ORDER BY t.name, n.name";
+
+static const char skipped_text[] =
+    "SELECT j.key, sum(j.value) FROM intervals i, json_each(i.skipped) j"
+    " WHERE i.team = (SELECT team FROM nodes WHERE id = ?2) AND i.node = ?2"
+    " AND (?1 = 0 OR i.stream IN (SELECT stream FROM lanes WHERE site = ?1)) GROUP BY j.key";
+
+static void add_skipped(struct read_node *node, struct str reason, int64_t n)
+{
+    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++) {
+        if (str_eq(reason, str_of(reason_name((enum reason)i)))) {
+            node->skipped[i] += n;
+            return;
+        }
+    }
+    node->other_skipped += n;
+}
+
+static int read_skipped(sqlite3_stmt *row, struct read_node *node, int64_t site, int64_t id)
+{
+    int code;
+    sqlite3_bind_int64(row, 1, site);
+    sqlite3_bind_int64(row, 2, id);
+    while ((code = sqlite3_step(row)) == SQLITE_ROW)
+        add_skipped(node, column_str(row, 0), sqlite3_column_int64(row, 1));
+    sqlite3_reset(row);
+    return code == SQLITE_DONE ? 0 : -1;
+}
+
+int store_reader_nodes(struct store_reader *r, int64_t site,
+                       void (*on_node)(void *arg, const struct read_node *node), void *arg)
+{
+    sqlite3_stmt *row = NULL, *skipped = NULL;
+    int status = begin(r);
+    if (status == 0 && (sqlite3_prepare_v2(r->db, node_text, -1, &row, NULL) != SQLITE_OK ||
+                        sqlite3_prepare_v2(r->db, skipped_text, -1, &skipped, NULL) != SQLITE_OK))
+        status = end(r, -1);
+    int code = SQLITE_DONE;
+    if (status == 0)
+        sqlite3_bind_int64(row, 1, site);
+    while (status == 0 && (code = sqlite3_step(row)) == SQLITE_ROW) {
+        struct read_node node = {.team = column_str(row, 1),
+                                 .name = column_str(row, 2),
+                                 .lines = sqlite3_column_int64(row, 3),
+                                 .records = sqlite3_column_int64(row, 4),
+                                 .batches = sqlite3_column_int64(row, 5),
+                                 .stored = sqlite3_column_int64(row, 6),
+                                 .duplicate = sqlite3_column_int64(row, 7),
+                                 .excluded = sqlite3_column_int64(row, 8),
+                                 .rejected = sqlite3_column_int64(row, 9)};
+        status = read_skipped(skipped, &node, site, sqlite3_column_int64(row, 0));
+        if (status == 0)
+            on_node(arg, &node);
+    }
+    sqlite3_finalize(row);
+    sqlite3_finalize(skipped);
+    return end(r, code == SQLITE_DONE ? status : -1);
+}

@@ -1,0 +1,127 @@
+/*
+ * api.c - the gate that every endpoint stands behind (rate, token), the table of routes, life and
+ * death.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "server/api_internal.h"
+#include "server/api_worker.h"
+
+static int64_t clock_ms(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t api_now_ms(void)
+{
+    return clock_ms(CLOCK_REALTIME);
+}
+
+static bool take_token(struct api *a, struct limiter *l, const struct http_request *req)
+{
+    if (req->peer.local && !a->config.limit_local)
+        return true;
+    return limiter_allow(l, req->peer.address, clock_ms(CLOCK_MONOTONIC));
+}
+
+static void refuse_rate(struct http_request *req)
+{
+    http_error_with(req, 429, "Too Many Requests", "Retry-After: 1\r\n");
+}
+
+bool api_within_rate(struct api *a, struct limiter *l, struct http_request *req)
+{
+    if (take_token(a, l, req))
+        return true;
+    refuse_rate(req);
+    return false;
+}
+
+/* On success the caller owns the snapshot. */
+static bool find_client(struct api *a, struct http_request *req, struct api_caller *caller)
+{
+    struct rights *rights = store_rights(a->store);
+    const struct client *client = auth_client(rights, req, api_now_ms());
+    if (!client) {
+        rights_release(rights);
+        return false;
+    }
+    *caller = (struct api_caller){rights, client};
+    return true;
+}
+
+bool api_admit(struct api *a, struct limiter *l, struct http_request *req,
+               struct api_caller *caller)
+{
+    if (!api_within_rate(a, l, req))
+        return false;
+    if (find_client(a, req, caller))
+        return true;
+    auth_refuse(req);
+    return false;
+}
+
+bool api_admit_unlimited(struct api *a, struct http_request *req, struct api_caller *caller)
+{
+    if (find_client(a, req, caller))
+        return true;
+    if (take_token(a, a->general, req))
+        auth_refuse(req);
+    else
+        refuse_rate(req);
+    return false;
+}
+
+void api_config_default(struct api_config *c)
+{
+    *c = (struct api_config){.ingest_rate = {20, 40}, .api_rate = {10, 20}};
+}
+
+static const struct route routes[] = {
+    {ROUTE_POST, "/api/sites/{id}/ingest/ai-fetch", API_SINGLE_BODY_MAX, NULL, api_ai_fetch},
+    {ROUTE_POST, "/api/ingest/server/pageview", API_SINGLE_BODY_MAX, NULL, api_pageview},
+    {ROUTE_POST, "/api/ingest/server/event", API_SINGLE_BODY_MAX, NULL, api_event},
+    {ROUTE_POST, "/api/ingest/server/batch", API_BATCH_BODY_MAX, api_batch_before, api_batch},
+    {ROUTE_GET, "/api/ingest/server/capabilities", 0, NULL, api_capabilities},
+    {ROUTE_GET, "/api/sites", 0, NULL, api_sites},
+    {ROUTE_GET, "/healthz", 0, NULL, api_healthz},
+    {ROUTE_GET, "/readyz", 0, NULL, api_readyz},
+};
+
+void api_add_routes(struct api *a, struct router *r)
+{
+    router_add(r, routes, sizeof(routes) / sizeof(routes[0]), a);
+}
+
+struct api *api_new(struct ev_loop *loop, struct store *store, const struct catalogue *catalogue,
+                    const struct api_config *config)
+{
+    struct api *a = calloc(1, sizeof(*a));
+    if (!a)
+        return NULL;
+    a->store = store;
+    a->catalogue = catalogue;
+    a->config = *config;
+    a->ingest = limiter_new(config->ingest_rate, LIMITER_ADDRESSES);
+    a->general = limiter_new(config->api_rate, LIMITER_ADDRESSES);
+    a->worker = api_worker_new(loop);
+    if (a->ingest && a->general && a->worker)
+        return a;
+    api_free(a);
+    errno = ENOMEM;
+    return NULL;
+}
+
+void api_free(struct api *a)
+{
+    if (!a)
+        return;
+    api_worker_free(a->worker);
+    limiter_free(a->ingest);
+    limiter_free(a->general);
+    free(a);
+}

@@ -1,0 +1,63 @@
+/*
+ * api.h - the HTTP API: HitKeep's three ingest endpoints and GET /api/sites, byte for byte, our
+ * batch endpoint, and what a probe asks. It checks and answers; it stores through store.h and knows
+ * rights through rights.h.
+ *
+ *   POST /api/sites/{id}/ingest/ai-fetch      one AI fetch; the time of receipt counts
+ *   POST /api/ingest/server/pageview          one pageview
+ *   POST /api/ingest/server/event             one event
+ *   POST /api/ingest/server/batch             a header and its records (docs/architecture.md, "The
+ * wire") GET  /api/ingest/server/capabilities      what this server speaks; no token needed GET
+ * /api/sites                           the sites that the token may touch GET  /healthz, /readyz
+ *
+ * An answer that says a record was taken is sent after the store's commit is durable.
+ */
+#ifndef LOGFERRY_SERVER_API_H
+#define LOGFERRY_SERVER_API_H
+
+#include "server/limiter.h"
+#include "server/route.h"
+#include "server/store.h"
+
+/* Records that are accepted and not stored. Everything is borrowed from the configuration and
+ * outlives the API. */
+struct api_filters {
+    const struct cidr *exclude_ip;
+    size_t n_exclude_ip;
+    struct str_set exclude_path;       /* prefixes on segment boundaries; queries do not count */
+    struct str_set exclude_user_agent; /* substrings, ASCII case-folded */
+    const struct cidr *spam_networks;
+    size_t n_spam_networks;
+    struct str_set spam_referrers; /* hosts, lower case, without "www."; sorted by bytes */
+};
+
+struct api_config {
+    struct api_filters filters;
+    struct limiter_rate ingest_rate; /* server pageview and event */
+    struct limiter_rate api_rate;    /* ai-fetch, reads, and bad tokens at the batch endpoint */
+    bool limit_local;                /* loopback and unix sockets are limited too: for tests */
+};
+/* No filters, HitKeep's rates: ingest 20/s with a burst of 40, api 10/s with 20. */
+void api_config_default(struct api_config *c);
+
+#define API_SINGLE_BODY_MAX 65536u     /* bytes; over it 400, as HitKeep */
+#define API_BATCH_BODY_MAX (16u << 20) /* bytes as sent; over it 413 */
+
+struct api;
+
+/*
+ * Everything is lent and outlives the API, except *config, which is copied. Starts one thread that
+ * decodes batches. NULL: errno says why (memory, threads). Runs on the loop's thread, like all the
+ * rest.
+ */
+struct api *api_new(struct ev_loop *loop, struct store *store, const struct catalogue *catalogue,
+                    const struct api_config *config);
+/* Before the router's server starts. */
+void api_add_routes(struct api *a, struct router *r);
+/*
+ * Ends the thread and answers 503 to what it had not finished. After http_server_free or a drain,
+ * and before store_close: what the store still works on needs no API. Accepts NULL.
+ */
+void api_free(struct api *a);
+
+#endif

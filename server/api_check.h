@@ -1,0 +1,62 @@
+/*
+ * api_check.h - may this record be stored? The checks of one pageview, event or AI fetch, in
+ * HitKeep's order and with its words, for the single-record endpoints and for batches alike. Pure
+ * but for the buffers lent.
+ */
+#ifndef LOGFERRY_SERVER_API_CHECK_H
+#define LOGFERRY_SERVER_API_CHECK_H
+
+#include "server/api_filter.h"
+
+struct api_refusal {
+    int status;
+    const char *message; /* static */
+};
+
+/* Who asks, and by which rules. */
+struct api_judge {
+    const struct rights *rights;
+    const struct client *client;
+    const struct api_filters *filters;
+};
+
+/* A pageview, or an event, which names a page. */
+struct page_check {
+    struct str url;
+    bool time_known; /* the timestamp could be read */
+    struct str visitor_ip;
+    bool address_optional; /* batches: a sender may keep addresses to itself */
+    struct str user_agent; /* trimmed by the caller */
+    struct str referrer;
+    struct str site_name; /* names the site instead of the URL's host; STR_NONE: the host does */
+    struct buf *scratch;  /* as api_path.h wants it: may be `failed` afterwards */
+    /* found */
+    struct str clean_url; /* what to store: `url` or in `scratch` */
+    struct str bare_ip;   /* without an IPv6 zone; STR_NONE when there is none */
+    unsigned char address[16];
+    const struct site *site;
+};
+
+/* NULL when all is well: then everything in "found" is set. */
+const struct api_refusal *page_refusal(const struct api_judge *j, struct page_check *p);
+/* To be accepted and not stored? For pages that page_refusal has let pass. */
+bool page_is_dropped(const struct api_judge *j, const struct page_check *p);
+
+/* A site by name for writing: its domain or an alias. 404 unknown, 403 without site.manage_data. */
+const struct api_refusal *site_refusal(const struct api_judge *j, struct str name,
+                                       const struct site **site);
+
+/* An AI fetch, its site already settled. */
+struct fetch_check {
+    struct str path, hostname;
+    struct str user_agent; /* trimmed */
+    bool user_agent_is_ai; /* by the catalogue */
+    int64_t status_code;
+    struct buf *scratch; /* as api_path.h wants it: may be `failed` afterwards */
+    /* found */
+    struct str clean_path, clean_host; /* clean_host may be STR_NONE */
+    bool dropped;                      /* excluded: to be accepted and not stored */
+};
+const struct api_refusal *fetch_refusal(const struct api_judge *j, struct fetch_check *f);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * api_decode.h - from the bytes of a batch to a store job: plain text, header, records, each
+ * judged. Runs on the worker's thread and touches nothing but its task.
+ */
+#ifndef LOGFERRY_SERVER_API_DECODE_H
+#define LOGFERRY_SERVER_API_DECODE_H
+
+#include "server/api_check.h"
+#include "server/api_worker.h"
+#include "server/inflate.h"
+
+struct kept_text;
+
+/* One batch. Zero it, fill in what is asked, and release it when nobody needs the job any more. */
+struct batch_task {
+    struct work work;
+    struct http_request *req; /* for who answers; not touched here */
+    /* asked */
+    struct str body; /* as sent; outlives the task */
+    enum coding coding;
+    const struct rights *rights; /* the task's reference, until batch_release */
+    const struct client *client;
+    const struct api_filters *filters;
+    const struct catalogue *catalogue;
+    /* found: */
+    int status; /* 0: `job` can be submitted; else the whole batch is refused with this and
+                   `message` */
+    char message[192];
+    struct store_job job; /* but for done and owner */
+    /* the job's memory */
+    struct buf plain; /* the decoded body; empty when it was sent plain */
+    char *text;       /* unescaped strings */
+    size_t text_used, text_max;
+    struct buf paths; /* scratch of api_path.h */
+    struct buf tail;  /* job.tail */
+    struct kept_text *kept;
+    struct batch_header header;
+    struct store_row *rows;
+    signed char *agents; /* for each listed user agent: is it an AI's? 0: not asked yet, 1, -1 */
+};
+
+void batch_decode(struct batch_task *t);
+void batch_release(struct batch_task *t); /* accepts a half-filled one */
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * api_internal.h - shared by api.c (the gate), api_single.c, api_batch.c and api_read.c (the
+ * endpoints).
+ */
+#ifndef LOGFERRY_SERVER_API_INTERNAL_H
+#define LOGFERRY_SERVER_API_INTERNAL_H
+
+#include "server/api.h"
+#include "server/api_check.h"
+#include "server/auth.h"
+
+struct api_worker;
+
+struct api {
+    struct store *store;
+    const struct catalogue *catalogue;
+    struct api_config config;
+    struct limiter *ingest, *general;
+    struct api_worker *worker;
+};
+
+/* Who asks. `rights` is retained: release it when done. */
+struct api_caller {
+    struct rights *rights;
+    const struct client *client;
+};
+
+int64_t api_now_ms(void); /* wall clock */
+
+/* False: answered with 429. */
+bool api_within_rate(struct api *a, struct limiter *l, struct http_request *req);
+/* Rate, then token. False: answered with 429 or 401. */
+bool api_admit(struct api *a, struct limiter *l, struct http_request *req,
+               struct api_caller *caller);
+/* Token only; a bad one costs the address a token of the general limiter. False: answered. */
+bool api_admit_unlimited(struct api *a, struct http_request *req, struct api_caller *caller);
+
+/* The handlers; ctx is the struct api. */
+void api_ai_fetch(void *ctx, struct http_request *req);
+void api_pageview(void *ctx, struct http_request *req);
+void api_event(void *ctx, struct http_request *req);
+void api_batch_before(void *ctx, struct http_request *req);
+void api_batch(void *ctx, struct http_request *req);
+void api_sites(void *ctx, struct http_request *req);
+void api_capabilities(void *ctx, struct http_request *req);
+void api_healthz(void *ctx, struct http_request *req);
+void api_readyz(void *ctx, struct http_request *req);
+
+#endif

@@ -1,0 +1,137 @@
+/* api_json.c - a table of fields against the pull reader. Used by api_single.c; fuzzed on its own.
+ */
+#include "server/api_json.h"
+
+struct reading {
+    struct json_reader r;
+    struct buf *objects;
+};
+
+static bool read_uuid(struct str text, struct api_uuid *to)
+{
+    static const unsigned char zero[16];
+    if (!uuid_parse(text, to->bytes))
+        return false;
+    to->set = memcmp(to->bytes, zero, sizeof(zero)) != 0;
+    return true;
+}
+
+/* Writes one value, of which the reader has just given the first event, without blanks. False on an
+ * error. */
+static bool copy_value(struct json_reader *r, enum json_event event, struct buf *to)
+{
+    unsigned outside = r->depth - (event == JSON_OBJECT || event == JSON_ARRAY);
+    bool first = true; /* in its object or array: no comma before it */
+    bool keyed = true; /* behind a key, or the value itself: no comma either */
+    for (;; event = json_next(r)) {
+        bool closes = event == JSON_OBJECT_END || event == JSON_ARRAY_END;
+        if (!closes && !first && !keyed)
+            buf_putc(to, ',');
+        first = event == JSON_OBJECT || event == JSON_ARRAY;
+        keyed = event == JSON_KEY;
+        switch (event) {
+        case JSON_OBJECT:
+        case JSON_ARRAY:
+            buf_putc(to, event == JSON_OBJECT ? '{' : '[');
+            break;
+        case JSON_OBJECT_END:
+        case JSON_ARRAY_END:
+            buf_putc(to, event == JSON_OBJECT_END ? '}' : ']');
+            break;
+        case JSON_KEY:
+        case JSON_STRING:
+            json_put_string(to, r->text);
+            if (keyed)
+                buf_putc(to, ':');
+            break;
+        case JSON_NUMBER:
+            buf_put_str(to, r->text);
+            break;
+        case JSON_TRUE:
+        case JSON_FALSE:
+        case JSON_NULL:
+            buf_put_str(to, event == JSON_TRUE    ? STR("true")
+                            : event == JSON_FALSE ? STR("false")
+                                                  : STR("null"));
+            break;
+        default:
+            return false;
+        }
+        if (!keyed && r->depth == outside)
+            return !to->failed;
+    }
+}
+
+static bool read_object(struct reading *in, struct str *to)
+{
+    struct buf copy;
+    buf_init(&copy, in->objects->max);
+    bool good = copy_value(&in->r, JSON_OBJECT, &copy);
+    /* Of a repeated key only the last is kept: a body full of them may not fill the memory. */
+    buf_reset(in->objects);
+    buf_put_str(in->objects, buf_str(&copy));
+    buf_release(&copy);
+    *to = buf_str(in->objects);
+    return good && !in->objects->failed;
+}
+
+static bool read_null(const struct api_field *f, char *to)
+{
+    /* Go: null empties a pointer and a map, and leaves any other value as it is. */
+    if (f->kind == API_UUID)
+        *(struct api_uuid *)to = (struct api_uuid){0};
+    else if (f->kind == API_OBJECT)
+        *(struct str *)to = STR("{}");
+    return true;
+}
+
+static bool read_field(struct reading *in, const struct api_field *f, enum json_event event,
+                       char *to)
+{
+    if (event == JSON_NULL)
+        return read_null(f, to);
+    switch (f->kind) {
+    case API_TEXT:
+        if (event == JSON_STRING)
+            *(struct str *)to = in->r.text;
+        return event == JSON_STRING;
+    case API_INTEGER:
+        return event == JSON_NUMBER && json_integer(in->r.text, (int64_t *)to);
+    case API_BOOL:
+        *(bool *)to = event == JSON_TRUE;
+        return event == JSON_TRUE || event == JSON_FALSE;
+    case API_UUID:
+        return event == JSON_STRING && read_uuid(in->r.text, (struct api_uuid *)to);
+    case API_OBJECT:
+        return event == JSON_OBJECT && read_object(in, (struct str *)to);
+    }
+    return false;
+}
+
+static const struct api_field *find_field(const struct api_field *fields, size_t n, struct str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq_nocase(fields[i].name, name))
+            return &fields[i];
+    return NULL;
+}
+
+bool api_json_read(struct str body, const struct api_field *fields, size_t n, void *out,
+                   struct buf *scratch, struct buf *objects)
+{
+    struct reading in = {.objects = objects};
+    json_reader_init(&in.r, body, scratch);
+    in.r.allow_trailing = true;
+    in.r.replace_utf8 = true;
+    enum json_event event = json_next(&in.r);
+    if (event != JSON_OBJECT)
+        return event == JSON_NULL;
+    while ((event = json_next(&in.r)) == JSON_KEY) {
+        const struct api_field *f = find_field(fields, n, in.r.text);
+        event = json_next(&in.r);
+        if (f ? !read_field(&in, f, event, (char *)out + f->offset)
+              : !json_skip_value(&in.r, event))
+            return false;
+    }
+    return event == JSON_OBJECT_END;
+}

@@ -1,0 +1,200 @@
+/*
+ * api_path.c - the parts of Go's net/url that decide how a path is stored: Parse's refusals,
+ * EscapedPath, Hostname.
+ */
+#include "server/api_path.h"
+
+#include "server/url.h"
+
+/* Bytes that Go's escape() leaves alone in a path. */
+static bool plain_in_path(char c)
+{
+    return ascii_alnum(c) || (c != '\0' && strchr("-_.~$&+,/:;=@", c) != NULL);
+}
+
+/* Bytes that Go's validEncoded() lets pass besides: the path then stays as it is. */
+static bool valid_in_path(char c)
+{
+    return plain_in_path(c) || (c != '\0' && strchr("!'()*[]%", c) != NULL);
+}
+
+static bool escapes_are_whole(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == '%' &&
+            (s.n - i < 3 || hex_value(s.p[i + 1]) < 0 || hex_value(s.p[i + 2]) < 0))
+            return false;
+    return true;
+}
+
+static bool has_control(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+            return true;
+    return false;
+}
+
+static bool is_valid_encoded(struct str path)
+{
+    for (size_t i = 0; i < path.n; i++)
+        if (!valid_in_path(path.p[i]))
+            return false;
+    return true;
+}
+
+/* Unescapes and escapes anew: what Go does with a path that holds a byte which may not stand there.
+ */
+static void put_escaped(struct buf *out, struct str path)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < path.n; i++) {
+        char c = path.p[i];
+        if (c == '%') {
+            c = (char)(hex_value(path.p[i + 1]) << 4 | hex_value(path.p[i + 2]));
+            i += 2;
+        }
+        if (plain_in_path(c)) {
+            buf_putc(out, c);
+            continue;
+        }
+        buf_putc(out, '%');
+        buf_putc(out, digits[(unsigned char)c >> 4]);
+        buf_putc(out, digits[(unsigned char)c & 15]);
+    }
+}
+
+bool api_page_url(struct str url, struct buf *scratch, struct str *out)
+{
+    struct url u;
+    buf_reset(scratch);
+    ptrdiff_t hash = str_chr(url, '#', 0);
+    struct str without = hash < 0 ? url : str_slice(url, 0, (size_t)hash);
+    if (has_control(url) || !url_split(without, &u) || !escapes_are_whole(u.path))
+        return false;
+    if (is_valid_encoded(u.path)) { /* also the "/" of a URL without a path */
+        *out = without;
+        return true;
+    }
+    buf_put_str(scratch, str_slice(url, 0, (size_t)(u.path.p - url.p)));
+    put_escaped(scratch, u.path);
+    buf_put_str(scratch, str_slice(without, (size_t)(u.path.p - url.p) + u.path.n, without.n));
+    *out = buf_str(scratch);
+    return true;
+}
+
+/* The length of "scheme:", or 0. */
+static size_t scheme_length(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = ascii_lower(s.p[i]);
+        if (c >= 'a' && c <= 'z')
+            continue;
+        if (i > 0 && c == ':')
+            return i + 1;
+        if (i == 0 || !((c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'))
+            return 0;
+    }
+    return 0;
+}
+
+struct authority_url {
+    struct str host; /* without user, port and brackets */
+    struct str path, query;
+};
+
+/* Go's parseHost, roughly: a port of digits, a closed bracket, no byte that a host may not have. */
+static bool take_host(struct str authority, struct str *host)
+{
+    ptrdiff_t at = str_rchr(authority, '@');
+    struct str rest = str_slice(authority, (size_t)(at + 1), authority.n);
+    ptrdiff_t close = rest.n > 0 && rest.p[0] == '[' ? str_rchr(rest, ']') : -1;
+    if (rest.n > 0 && rest.p[0] == '[' && close < 0)
+        return false;
+    ptrdiff_t colon = close >= 0 ? close + 1 : str_rchr(rest, ':');
+    if (colon >= 0 && (size_t)colon < rest.n) {
+        if (rest.p[colon] != ':')
+            return false;
+        for (size_t i = (size_t)colon + 1; i < rest.n; i++)
+            if (rest.p[i] < '0' || rest.p[i] > '9')
+                return false;
+        rest.n = (size_t)colon;
+    }
+    for (size_t i = 0; i < rest.n; i++)
+        if (!ascii_alnum(rest.p[i]) && (unsigned char)rest.p[i] < 0x80 &&
+            (rest.p[i] == '\0' || !strchr("-._~!$&'()*+,;=:[]<>\"", rest.p[i])))
+            return false;
+    *host = close >= 0 ? str_slice(rest, 1, (size_t)close) : rest;
+    return authority.n > 0 && host->n > 0;
+}
+
+/* Does it parse as a URL with an authority? */
+static bool split_authority(struct str s, struct authority_url *u)
+{
+    size_t scheme = scheme_length(s);
+    if (has_control(s))
+        return false;
+    ptrdiff_t hash = str_chr(s, '#', 0);
+    struct str rest = str_slice(s, scheme, hash < 0 ? s.n : (size_t)hash);
+    ptrdiff_t mark = str_chr(rest, '?', 0);
+    u->query = mark < 0 ? STR("") : str_slice(rest, (size_t)mark + 1, rest.n);
+    if (mark >= 0)
+        rest.n = (size_t)mark;
+    if (!str_starts(rest, STR("//")) || (scheme == 0 && str_starts(rest, STR("///"))))
+        return false;
+    ptrdiff_t slash = str_chr(rest, '/', 2);
+    size_t end = slash < 0 ? rest.n : (size_t)slash;
+    u->path = str_slice(rest, end, rest.n);
+    return take_host(str_slice(rest, 2, end), &u->host) && escapes_are_whole(u->path);
+}
+
+static struct str put_lower(struct buf *scratch, struct str s)
+{
+    size_t start = scratch->n;
+    bool same = true;
+    for (size_t i = 0; i < s.n; i++)
+        same = same && s.p[i] == ascii_lower(s.p[i]);
+    if (same)
+        return s;
+    for (size_t i = 0; i < s.n; i++)
+        buf_putc(scratch, ascii_lower(s.p[i]));
+    return str_slice(buf_str(scratch), start, scratch->n);
+}
+
+void api_fetch_target(struct str path, struct str hostname, struct buf *scratch,
+                      struct str *path_out, struct str *host_out)
+{
+    struct authority_url u;
+    buf_reset(scratch);
+    (void)buf_reserve(scratch, API_PATH_ROOM(path.n + hostname.n)); /* so that nothing moves */
+    path = path.n > 0 ? str_trim(path) : STR("");
+    hostname = hostname.n > 0 ? str_trim(hostname) : STR("");
+    *path_out = STR_NONE;
+    *host_out = hostname.n > 0 ? put_lower(scratch, hostname) : STR_NONE;
+    if (path.n == 0)
+        return;
+    size_t start;
+    if (split_authority(path, &u)) {
+        if (hostname.n == 0)
+            *host_out = put_lower(scratch, u.host);
+        start = scratch->n;
+        if (u.path.n == 0)
+            buf_putc(scratch, '/');
+        else if (is_valid_encoded(u.path))
+            buf_put_str(scratch, u.path);
+        else
+            put_escaped(scratch, u.path);
+        if (u.query.n > 0) {
+            buf_putc(scratch, '?');
+            buf_put_str(scratch, u.query);
+        }
+    } else if (path.p[0] == '/') {
+        *path_out = path;
+        return;
+    } else {
+        start = scratch->n;
+        buf_putc(scratch, '/');
+        buf_put_str(scratch, path);
+    }
+    *path_out = str_slice(buf_str(scratch), start, scratch->n);
+}

@@ -1,0 +1,82 @@
+/* api_read.c - what a probe asks: which sites, which limits, alive, ready. */
+#include "parsers/base/time.h"
+#include "server/api_internal.h"
+
+#define JSON_TYPE "application/json"
+
+/* HitKeep's sites have a person as owner; ours have a team, so the id is nobody's. */
+#define NOBODY "00000000-0000-0000-0000-000000000000"
+
+static void put_site(struct buf *out, const struct site *site, enum role role)
+{
+    buf_printf(out, "{\"id\":\"%s\",\"user_id\":\"" NOBODY "\",\"domain\":", site->uuid_text);
+    json_put_string(out, site->domain);
+    buf_printf(out, ",\"data_retention_days\":%u,\"created_at\":\"", site->retention_days);
+    time_put_rfc3339(out, site->created_ms);
+    buf_lit(out, "\",\"aliases\":[");
+    for (size_t i = 0; i < site->n_aliases; i++) {
+        if (i > 0)
+            buf_putc(out, ',');
+        json_put_string(out, site->aliases[i]);
+    }
+    buf_printf(out, "],\"role\":\"%s\"}", role_name(role));
+}
+
+void api_sites(void *ctx, struct http_request *req)
+{
+    struct api *a = ctx;
+    struct api_caller caller;
+    if (!api_admit(a, a->general, req, &caller))
+        return;
+    struct buf out;
+    buf_init(&out, 32u << 20);
+    const struct site *sites;
+    size_t n = rights_sites(caller.rights, &sites);
+    buf_putc(&out, '[');
+    for (size_t i = 0; i < n; i++) {
+        enum role role = rights_role(caller.rights, caller.client, &sites[i]);
+        if (role == ROLE_NONE)
+            continue;
+        if (out.n > 1)
+            buf_putc(&out, ',');
+        put_site(&out, &sites[i], role);
+    }
+    buf_lit(&out, "]\n");
+    rights_release(caller.rights);
+    if (out.failed)
+        http_error(req, 500, "Internal server error");
+    else
+        http_respond(req, 200, JSON_TYPE, NULL, buf_str(&out));
+    buf_release(&out);
+}
+
+void api_capabilities(void *ctx, struct http_request *req)
+{
+    struct buf out;
+    buf_init(&out, 1024);
+    buf_printf(&out,
+               "{\"server\":\"logferry-server/%s\",\"protocols\":[\"batch\"],\"limits\":{"
+               "\"decoded_bytes\":%u,\"records\":%u,\"streams\":%u,\"body_bytes\":%u},\"time\":\"",
+               LOGFERRY_VERSION, BATCH_MAX_DECODED, BATCH_MAX_RECORDS, BATCH_MAX_STREAMS,
+               API_BATCH_BODY_MAX);
+    time_put_rfc3339(&out, api_now_ms());
+    buf_lit(&out, "\"}\n");
+    http_respond(req, 200, JSON_TYPE, NULL, buf_str(&out));
+    buf_release(&out);
+}
+
+void api_healthz(void *ctx, struct http_request *req)
+{
+    http_respond(req, 200, "text/plain; charset=utf-8", NULL, STR("ok"));
+}
+
+void api_readyz(void *ctx, struct http_request *req)
+{
+    struct api *a = ctx;
+    struct store_stats stats;
+    store_stats(a->store, &stats);
+    if (stats.full)
+        http_error(req, 503, "no room on the disk");
+    else
+        http_respond(req, 200, "text/plain; charset=utf-8", NULL, STR("ok"));
+}

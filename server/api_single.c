@@ -1,0 +1,378 @@
+/*
+ * api_single.c - HitKeep's three ingest endpoints: one record a request, answered when it is
+ * durable. The order of the checks is the contract's; the checks themselves are api_check.c's.
+ */
+#include <stdlib.h>
+
+#include "parsers/base/time.h"
+#include "server/api_internal.h"
+#include "server/api_json.h"
+#include "server/api_path.h"
+
+/* One record on its way to the store. Its texts borrow from the request and from the buffers here.
+ */
+struct single {
+    struct store_job job;
+    struct store_row row;
+    struct store_event event;
+    struct http_request *req;
+    struct buf scratch; /* unescaped strings */
+    struct buf paths;   /* what api_path.c made */
+    struct buf objects;
+    char session[UUID_TEXT + 1];
+};
+
+static void single_free(struct single *s)
+{
+    buf_release(&s->scratch);
+    buf_release(&s->paths);
+    buf_release(&s->objects);
+    free(s);
+}
+
+/* NULL: answered. */
+static struct single *single_new(struct http_request *req)
+{
+    struct single *s = calloc(1, sizeof(*s));
+    if (!s) {
+        http_error(req, 500, "Internal server error");
+        return NULL;
+    }
+    s->req = req;
+    /* Mended UTF-8 takes three bytes for one, and escaping a path the same. */
+    buf_init(&s->scratch, 4 * API_SINGLE_BODY_MAX);
+    buf_init(&s->paths, API_PATH_ROOM(3 * API_SINGLE_BODY_MAX));
+    buf_init(&s->objects, 4 * API_SINGLE_BODY_MAX);
+    return s;
+}
+
+static void accept_single(struct single *s)
+{
+    http_respond(s->req, 202, NULL, NULL, STR(""));
+    single_free(s);
+}
+
+static void refuse_single(struct single *s, int status, const char *message)
+{
+    http_error(s->req, status, message);
+    single_free(s);
+}
+
+static void on_stored(struct store_job *job)
+{
+    struct single *s = job->owner;
+    if (job->result == STORE_OK)
+        accept_single(s);
+    else
+        refuse_single(s, 500, "Internal server error");
+}
+
+static void submit(struct api *a, struct single *s, enum store_job_kind kind)
+{
+    s->job.kind = kind;
+    s->job.bytes = sizeof(*s) + s->req->body.n + s->scratch.cap + s->paths.cap + s->objects.cap;
+    if (kind == STORE_EVENT) {
+        s->job.event = &s->event;
+    } else {
+        s->job.rows = &s->row;
+        s->job.n_rows = 1;
+    }
+    s->job.done = on_stored;
+    s->job.owner = s;
+    if (store_submit(a->store, &s->job) == 0)
+        return;
+    http_error_with(s->req, 503, "Service not available on this node", "Retry-After: 2\r\n");
+    single_free(s);
+}
+
+static struct str trimmed(struct str s)
+{
+    return s.n > 0 ? str_trim(s) : STR("");
+}
+
+/* STR_NONE for what is empty: the store's "not given". */
+static struct str given(struct str s)
+{
+    return s.n > 0 ? s : STR_NONE;
+}
+
+/* ---- pageview and event ------------------------------------------------------------------------
+ */
+
+struct page_body {
+    struct str url, timestamp, visitor_ip, user_agent, referrer, language, name, properties;
+    int64_t width; /* four fields of the browser: their types are checked, logs do not have them */
+    bool dnt;
+    struct api_uuid session_id, page_id;
+};
+
+#define FIELD(name, kind, member)                                                                  \
+    {                                                                                              \
+        STR(name), kind, offsetof(struct page_body, member)                                        \
+    }
+static const struct api_field pageview_fields[] = {
+    FIELD("url", API_TEXT, url),
+    FIELD("timestamp", API_TEXT, timestamp),
+    FIELD("visitor_ip", API_TEXT, visitor_ip),
+    FIELD("user_agent", API_TEXT, user_agent),
+    FIELD("referrer", API_TEXT, referrer),
+    FIELD("dnt", API_BOOL, dnt),
+    FIELD("session_id", API_UUID, session_id),
+    FIELD("page_id", API_UUID, page_id),
+    FIELD("language", API_TEXT, language),
+    FIELD("viewport_width", API_INTEGER, width),
+    FIELD("viewport_height", API_INTEGER, width),
+    FIELD("screen_width", API_INTEGER, width),
+    FIELD("screen_height", API_INTEGER, width),
+};
+static const struct api_field event_fields[] = {
+    FIELD("url", API_TEXT, url),
+    FIELD("timestamp", API_TEXT, timestamp),
+    FIELD("visitor_ip", API_TEXT, visitor_ip),
+    FIELD("user_agent", API_TEXT, user_agent),
+    FIELD("name", API_TEXT, name),
+    FIELD("properties", API_OBJECT, properties),
+    FIELD("referrer", API_TEXT, referrer),
+    FIELD("dnt", API_BOOL, dnt),
+    FIELD("session_id", API_UUID, session_id),
+};
+#undef FIELD
+
+/* Go's RFC 3339: capital T and Z. */
+static bool read_time(struct str text, int64_t *ms)
+{
+    text = trimmed(text);
+    if (text.n < 20 || text.p[10] != 'T' || text.p[text.n - 1] == 'z')
+        return false;
+    return time_parse_rfc3339(text, ms);
+}
+
+static bool read_page(struct single *s, bool event, struct page_body *body)
+{
+    *body = (struct page_body){.properties = STR("{}")};
+    size_t n = event ? sizeof(event_fields) / sizeof(event_fields[0])
+                     : sizeof(pageview_fields) / sizeof(pageview_fields[0]);
+    return !s->req->body_too_large &&
+           api_json_read(s->req->body, event ? event_fields : pageview_fields, n, body, &s->scratch,
+                         &s->objects);
+}
+
+static void fill_page(struct single *s, const struct page_body *body, const struct page_check *p)
+{
+    struct record *r = &s->row.record;
+    struct str session = STR_NONE;
+    if (body->session_id.set) {
+        uuid_format(body->session_id.bytes, s->session);
+        session = (struct str){s->session, UUID_TEXT};
+    }
+    s->row.site = s->event.site = p->site->id;
+    s->row.stream = STORE_NO_STREAM;
+    s->event.time_ms = r->time_ms;
+    s->event.name = trimmed(body->name);
+    s->event.properties = body->properties;
+    s->event.visitor_ip = r->visitor_ip = p->bare_ip;
+    s->event.user_agent = r->user_agent_text = p->user_agent;
+    s->event.session_id = r->session_id = session;
+    r->kind = RECORD_PAGEVIEW;
+    r->user_agent = -1;
+    r->url = p->clean_url;
+    r->referrer = given(body->referrer);
+    r->response_ms = r->bytes_served = HIT_NO_NUMBER;
+}
+
+static void take_page(struct api *a, struct api_caller *caller, struct single *s, bool event)
+{
+    struct page_body body;
+    struct api_judge judge = {caller->rights, caller->client, &a->config.filters};
+    if (!read_page(s, event, &body)) {
+        refuse_single(s, 400, "Bad request body");
+        return;
+    }
+    struct page_check p = {
+        .url = body.url,
+        .time_known = read_time(body.timestamp, &s->row.record.time_ms),
+        .visitor_ip = body.visitor_ip,
+        .user_agent = trimmed(body.user_agent),
+        .referrer = given(body.referrer),
+        .scratch = &s->paths,
+    };
+    const struct api_refusal *refusal = page_refusal(&judge, &p);
+    if (s->paths.failed)
+        refuse_single(s, 500, "Internal server error");
+    else if (refusal)
+        refuse_single(s, refusal->status, refusal->message);
+    else if (event && trimmed(body.name).n == 0)
+        refuse_single(s, 400, "name is required");
+    else if (body.dnt || page_is_dropped(&judge, &p))
+        accept_single(s);
+    else {
+        fill_page(s, &body, &p);
+        submit(a, s, event ? STORE_EVENT : STORE_PAGEVIEW);
+    }
+}
+
+static void page_endpoint(struct api *a, struct http_request *req, bool event)
+{
+    struct api_caller caller;
+    if (!api_admit(a, a->ingest, req, &caller))
+        return;
+    struct single *s = single_new(req);
+    if (s)
+        take_page(a, &caller, s, event);
+    rights_release(caller.rights);
+}
+
+void api_pageview(void *ctx, struct http_request *req)
+{
+    page_endpoint(ctx, req, false);
+}
+
+void api_event(void *ctx, struct http_request *req)
+{
+    page_endpoint(ctx, req, true);
+}
+
+/* ---- AI fetch ----------------------------------------------------------------------------------
+ */
+
+struct fetch_body {
+    struct str path, hostname, content_type, user_agent;
+    int64_t status_code, response_ms, bytes_served;
+};
+
+#define FIELD(name, kind, member)                                                                  \
+    {                                                                                              \
+        STR(name), kind, offsetof(struct fetch_body, member)                                       \
+    }
+static const struct api_field fetch_fields[] = {
+    FIELD("path", API_TEXT, path),
+    FIELD("hostname", API_TEXT, hostname),
+    FIELD("status_code", API_INTEGER, status_code),
+    FIELD("content_type", API_TEXT, content_type),
+    FIELD("response_ms", API_INTEGER, response_ms),
+    FIELD("bytes_served", API_INTEGER, bytes_served),
+    FIELD("user_agent", API_TEXT, user_agent),
+};
+#undef FIELD
+
+/* The path's segment to a UUID; percent-escapes count, as in Go's mux. */
+static bool read_site_id(struct str segment, unsigned char uuid[16])
+{
+    char text[64];
+    size_t n = 0;
+    for (size_t i = 0; i < segment.n; i++) {
+        char c = segment.p[i];
+        if (c == '%') {
+            if (segment.n - i < 3 || hex_value(segment.p[i + 1]) < 0 ||
+                hex_value(segment.p[i + 2]) < 0)
+                return false;
+            c = (char)(hex_value(segment.p[i + 1]) << 4 | hex_value(segment.p[i + 2]));
+            i += 2;
+        }
+        if (n == sizeof(text))
+            return false;
+        text[n++] = c;
+    }
+    return uuid_parse((struct str){text, n}, uuid);
+}
+
+/* Rule A: 403 for a site that is not there, too; and another 403 for too small a role. NULL:
+ * answered. */
+static const struct site *writable_site(const struct api_caller *caller, struct http_request *req)
+{
+    unsigned char uuid[16];
+    if (!read_site_id(req->params[0], uuid)) {
+        http_error(req, 400, "invalid site ID");
+        return NULL;
+    }
+    const struct site *site = rights_site_by_uuid(caller->rights, uuid);
+    enum role role = site ? rights_role(caller->rights, caller->client, site) : ROLE_NONE;
+    if (role == ROLE_NONE)
+        http_error(req, 403, "Access denied");
+    else if (!role_allows(role, PERM_SITE_MANAGE_DATA))
+        http_error(req, 403, "Forbidden");
+    else
+        return site;
+    return NULL;
+}
+
+static bool is_ai(const struct api *a, struct str user_agent)
+{
+    const struct agent *agent;
+    return user_agent.n > 0 && catalogue_classify(a->catalogue, user_agent, &agent) == UA_AI;
+}
+
+static void fill_fetch(struct single *s, const struct fetch_body *body, const struct fetch_check *f)
+{
+    struct record *r = &s->row.record;
+    s->row.stream = STORE_NO_STREAM;
+    r->kind = RECORD_AI_FETCH;
+    r->time_ms = api_now_ms();
+    r->user_agent = -1;
+    r->user_agent_text = f->user_agent;
+    r->path = f->clean_path;
+    r->hostname = f->clean_host;
+    r->content_type = given(trimmed(body->content_type));
+    r->status_code = (int)body->status_code;
+    r->response_ms = body->response_ms > 0 ? body->response_ms : HIT_NO_NUMBER;
+    r->bytes_served = body->bytes_served > 0 ? body->bytes_served : HIT_NO_NUMBER;
+}
+
+static void take_fetch(struct api *a, const struct api_judge *judge, struct single *s)
+{
+    struct fetch_body body = {0};
+    size_t n = sizeof(fetch_fields) / sizeof(fetch_fields[0]);
+    if (s->req->body_too_large ||
+        !api_json_read(s->req->body, fetch_fields, n, &body, &s->scratch, NULL)) {
+        refuse_single(s, 400, "Bad request body");
+        return;
+    }
+    struct str user_agent = trimmed(body.user_agent);
+    struct fetch_check f = {
+        .path = body.path,
+        .hostname = body.hostname,
+        .user_agent = user_agent,
+        .user_agent_is_ai = is_ai(a, user_agent),
+        .status_code = body.status_code,
+        .scratch = &s->paths,
+    };
+    const struct api_refusal *refusal = fetch_refusal(judge, &f);
+    if (s->paths.failed)
+        refuse_single(s, 500, "Internal server error");
+    else if (refusal)
+        refuse_single(s, refusal->status, refusal->message);
+    else if (f.dropped)
+        accept_single(s);
+    else {
+        fill_fetch(s, &body, &f);
+        submit(a, s, STORE_AI_FETCH);
+    }
+}
+
+/* By the forwarder's own address, before its body is looked at: HitKeep's order. */
+static bool forwarder_is_dropped(const struct api *a, const struct http_request *req)
+{
+    static const unsigned char unix_socket[16];
+    bool has_address = memcmp(req->peer.address, unix_socket, sizeof(unix_socket)) != 0;
+    struct filter_subject s = {.address = has_address ? req->peer.address : NULL};
+    return filter_excludes(&a->config.filters, &s) || filter_is_spam(&a->config.filters, &s);
+}
+
+void api_ai_fetch(void *ctx, struct http_request *req)
+{
+    struct api *a = ctx;
+    struct api_caller caller;
+    if (!api_admit(a, a->general, req, &caller))
+        return;
+    const struct site *site = writable_site(&caller, req);
+    struct single *s = site ? single_new(req) : NULL;
+    if (s) {
+        struct api_judge judge = {caller.rights, caller.client, &a->config.filters};
+        s->row.site = site->id;
+        if (forwarder_is_dropped(a, req))
+            accept_single(s);
+        else
+            take_fetch(a, &judge, s);
+    }
+    rights_release(caller.rights);
+}

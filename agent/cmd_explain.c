@@ -1,0 +1,281 @@
+/* cmd_explain.c - of each line: the fields, the verdict, the rule, and the record that would be sent. */
+#include "agent/commands.h"
+#include "agent/offline.h"
+#include "config/exit_codes.h"
+#include "parsers/base/time.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT_MAX (16u << 20)
+
+static const char *kind_name(enum verdict_kind kind)
+{
+    static const char *const names[] = {"skip", "pageview", "ai_fetch"};
+    return names[kind];
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------- */
+
+static void key(struct buf *b, const char *name, bool first)
+{
+    if (!first)
+        buf_putc(b, ',');
+    buf_putc(b, '"');
+    buf_put_str(b, str_of(name));
+    buf_lit(b, "\":");
+}
+
+static void put_text(struct buf *b, const char *name, struct str value)
+{
+    key(b, name, false);
+    json_put_string(b, value);
+}
+
+static void put_number(struct buf *b, const char *name, int64_t value, int64_t none)
+{
+    key(b, name, false);
+    if (value == none)
+        buf_lit(b, "null");
+    else
+        buf_put_i64(b, value);
+}
+
+static void put_hit(struct buf *b, const struct hit *h)
+{
+    buf_putc(b, '{');
+    key(b, "time", true);
+    buf_putc(b, '"');
+    time_put_rfc3339(b, h->time_ms);
+    buf_putc(b, '"');
+    put_text(b, "client_ip", h->client_ip);
+    put_text(b, "method", h->method);
+    put_text(b, "scheme", h->scheme);
+    put_text(b, "host", h->host);
+    put_text(b, "path", h->path);
+    put_text(b, "query", h->query);
+    put_text(b, "protocol", h->protocol);
+    put_number(b, "status", h->status, -1);
+    put_number(b, "bytes", h->bytes, HIT_NO_NUMBER);
+    put_number(b, "duration_ms", h->duration_ms, HIT_NO_NUMBER);
+    put_text(b, "referrer", h->referrer);
+    put_text(b, "user_agent", h->user_agent);
+    put_text(b, "content_type", h->content_type);
+    put_text(b, "request_id", h->request_id);
+    put_text(b, "remote_user", h->remote_user);
+    buf_putc(b, '}');
+}
+
+static void put_agent(struct buf *b, const struct agent *a)
+{
+    buf_lit(b, "{\"name\":");
+    json_put_string(b, str_of(a->name));
+    put_text(b, "operator", str_of(a->operator));
+    put_text(b, "category", str_of(agent_category_name(a->category)));
+    put_text(b, "verified", STR("unknown"));
+    buf_putc(b, '}');
+}
+
+static void put_record(struct buf *b, const struct digested *d)
+{
+    struct record r = d->record;
+    r.user_agent = -1;
+    r.user_agent_text = d->hit.user_agent;
+    record_write(b, &r);
+    if (b->n && b->p[b->n - 1] == '\n')
+        b->n--;
+}
+
+static void put_json(struct buf *b, const struct offline_line *line)
+{
+    const struct digested *d = line->digested;
+    const struct verdict *v = &d->verdict;
+    bool ok = d->parsed == PARSE_OK;
+    buf_printf(b, "{\"line\":%llu,\"ok\":%s", (unsigned long long)line->number, d->parsed == PARSE_BAD ? "false" : "true");
+    put_text(b, "error", str_of(d->parsed == PARSE_BAD ? d->error : NULL));
+    put_text(b, "verdict", str_of(kind_name(v->kind)));
+    put_text(b, "reason", v->reason ? str_of(reason_name(v->reason)) : STR_NONE);
+    put_text(b, "rule", str_of(v->rule));
+    put_text(b, "key", str_of(v->key));
+    key(b, "hit", false);
+    if (ok)
+        put_hit(b, &d->hit);
+    else
+        buf_lit(b, "null");
+    key(b, "agent", false);
+    if (ok && v->agent)
+        put_agent(b, v->agent);
+    else
+        buf_lit(b, "null");
+    if (ok && v->agent)
+        put_text(b, "class", str_of(ai_class_name(v->ai_class)));
+    key(b, "record", false);
+    if (v->kind != VERDICT_SKIP)
+        put_record(b, d);
+    else
+        buf_lit(b, "null");
+    buf_lit(b, "}\n");
+}
+
+/* ---- for people ------------------------------------------------------------------------------- */
+
+/* Bytes of a log on a terminal: controls and what is no ASCII are written \xHH. */
+static void put_safe(struct buf *b, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c < 0x20 || c >= 0x7f)
+            buf_printf(b, "\\x%02x", c);
+        else
+            buf_putc(b, (char)c);
+    }
+}
+
+static void put_field(struct buf *b, const char *name, struct str value)
+{
+    if (!str_is_set(value))
+        return;
+    buf_printf(b, "  %-12s ", name);
+    put_safe(b, value);
+    buf_putc(b, '\n');
+}
+
+static void put_fields(struct buf *b, const struct hit *h)
+{
+    buf_lit(b, "  time         ");
+    time_put_rfc3339(b, h->time_ms);
+    buf_putc(b, '\n');
+    put_field(b, "host", h->host);
+    put_field(b, "client", h->client_ip);
+    put_field(b, "method", h->method);
+    put_field(b, "path", h->path);
+    put_field(b, "query", h->query);
+    buf_printf(b, "  %-12s %d\n", "status", h->status);
+    put_field(b, "content type", h->content_type);
+    put_field(b, "referrer", h->referrer);
+    put_field(b, "user agent", h->user_agent);
+}
+
+static void put_bad(struct buf *b, const struct offline_line *line)
+{
+    const struct digested *d = line->digested;
+    size_t from = d->column > 60 ? d->column - 60 : 0;
+    size_t to = line->text.n < d->column + 20 ? line->text.n : d->column + 20;
+    struct buf before;
+    if (from > to)
+        return;
+    buf_init(&before, 4096);
+    put_safe(&before, str_slice(line->text, from, d->column < to ? d->column : to));
+    buf_lit(b, "  ");
+    put_safe(b, str_slice(line->text, from, to));
+    buf_printf(b, "\n  %*s^ column %zu: %s\n", (int)before.n, "", d->column + 1, d->error);
+    buf_release(&before);
+}
+
+static void put_text_form(struct buf *b, const struct offline_line *line)
+{
+    const struct digested *d = line->digested;
+    const struct verdict *v = &d->verdict;
+    buf_printf(b, "line %llu: %s", (unsigned long long)line->number, kind_name(v->kind));
+    if (v->kind == VERDICT_SKIP)
+        buf_printf(b, " (%s)", reason_name(v->reason));
+    buf_putc(b, '\n');
+    if (d->parsed == PARSE_OK)
+        put_fields(b, &d->hit);
+    else if (d->parsed == PARSE_BAD)
+        put_bad(b, line);
+    if (v->agent && d->parsed == PARSE_OK)
+        buf_printf(b, "  %-12s %s, %s, %s, class %s\n", "AI agent", v->agent->name, v->agent->operator, agent_category_name(v->agent->category),
+                   ai_class_name(v->ai_class));
+    if (v->rule)
+        buf_printf(b, "  %-12s %s\n", "because", v->rule);
+    if (v->key)
+        buf_printf(b, "  %-12s %s in the configuration\n", "changed by", v->key);
+    if (v->kind != VERDICT_SKIP) {
+        buf_printf(b, "  %-12s ", "record");
+        put_record(b, d);
+        buf_putc(b, '\n');
+    }
+    buf_putc(b, '\n');
+}
+
+/* ---- summary ---------------------------------------------------------------------------------- */
+
+struct explain {
+    const struct options *options;
+    struct buf text;
+    uint64_t lines, kinds[3], reasons[REASON_COUNT];
+    struct example {
+        char text[120];
+        const char *rule, *key;
+    } examples[REASON_COUNT];
+};
+
+static void keep_example(struct explain *e, const struct offline_line *line)
+{
+    const struct verdict *v = &line->digested->verdict;
+    struct example *x = &e->examples[v->reason];
+    struct buf safe;
+    if (x->rule)
+        return;
+    x->rule = v->rule ? v->rule : "";
+    x->key = v->key;
+    buf_init(&safe, sizeof(x->text) * 4);
+    const struct hit *h = &line->digested->hit;
+    struct str text = line->digested->parsed == PARSE_OK && str_is_set(h->path) ? h->path : line->text;
+    put_safe(&safe, str_slice(text, 0, text.n < sizeof(x->text) / 4 * 3 / 4 * 1 ? text.n : sizeof(x->text) / 4));
+    snprintf(x->text, sizeof(x->text), "%.*s", STR_ARGS(buf_str(&safe)));
+    buf_release(&safe);
+}
+
+static void print_summary(const struct explain *e)
+{
+    printf("%10llu lines\n%10llu pageviews\n%10llu AI fetches\n", (unsigned long long)e->lines, (unsigned long long)e->kinds[VERDICT_PAGEVIEW],
+           (unsigned long long)e->kinds[VERDICT_AI_FETCH]);
+    for (int i = 1; i < REASON_COUNT; i++)
+        if (e->reasons[i])
+            printf("%10llu %-13s %s%s%s; e.g. %s\n", (unsigned long long)e->reasons[i], reason_name((enum reason)i), e->examples[i].rule,
+                   e->examples[i].key ? "; changed by " : "", e->examples[i].key ? e->examples[i].key : "", e->examples[i].text);
+}
+
+static bool on_line(void *context, const struct offline_line *line)
+{
+    struct explain *e = context;
+    const struct verdict *v = &line->digested->verdict;
+    e->lines++;
+    e->kinds[v->kind]++;
+    e->reasons[v->reason]++;
+    if (e->options->summary) {
+        if (v->kind == VERDICT_SKIP)
+            keep_example(e, line);
+        return true;
+    }
+    buf_reset(&e->text);
+    if (e->options->json)
+        put_json(&e->text, line);
+    else
+        put_text_form(&e->text, line);
+    if (e->text.failed)
+        return fputs("logferry explain: a line's explanation is larger than 16 MiB\n", stderr) >= 0;
+    return fwrite(e->text.p, 1, e->text.n, stdout) == e->text.n;
+}
+
+int command_explain(const struct options *options)
+{
+    static char *standard_input[] = {"-"};
+    struct offline o;
+    struct explain e = {.options = options};
+    int code = offline_init(&o, options, "explain");
+    buf_init(&e.text, TEXT_MAX);
+    if (!code)
+        code = offline_read(&o, options->n_paths ? options->paths : standard_input, options->n_paths ? options->n_paths : 1, on_line, &e);
+    if (!code && options->summary)
+        print_summary(&e);
+    if (!code && (fflush(stdout) || ferror(stdout)))
+        code = EXIT_CANNOT_WRITE;
+    if (!code && o.unread)
+        code = EXIT_BAD_DATA;
+    buf_release(&e.text);
+    offline_release(&o);
+    return code;
+}

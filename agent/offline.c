@@ -1,0 +1,277 @@
+/* offline.c - see offline.h. */
+#include "agent/offline.h"
+
+#include "agent/lines.h"
+#include "config/exit_codes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define GUESS_LINES 200 /* of the first file, by which the format is guessed */
+
+static int complain(const char *command, const char *what, struct str detail, int code)
+{
+    fprintf(stderr, "logferry %s: %s%.*s\n", command, what, STR_ARGS(detail));
+    return code;
+}
+
+/* ---- preparation ------------------------------------------------------------------------------ */
+
+static int load_config(struct offline *o, const struct options *options, const char *command)
+{
+    struct buf error;
+    if (!options->source && !options->config_given)
+        return 0;
+    buf_init(&error, 64u << 10);
+    o->config = agent_config_load(options->config, &error);
+    int code = o->config ? 0 : complain(command, "", str_trim(buf_str(&error)), EXIT_BAD_CONFIG);
+    buf_release(&error);
+    for (size_t i = 0; !code && options->source && i < o->config->n_sources; i++)
+        if (str_eq(o->config->sources[i].name, str_of(options->source)))
+            o->from = &o->config->sources[i];
+    if (!code && options->source && !o->from)
+        code = complain(command, "the configuration has no source ", str_of(options->source), EXIT_USAGE);
+    return code;
+}
+
+static int take_format(struct offline *o, struct str name, const char *command)
+{
+    struct buf why;
+    buf_init(&why, 4096);
+    o->format = format_new(name, &why);
+    o->parser = o->format ? parser_new(o->format) : NULL;
+    int code = o->parser ? 0 : complain(command, "", buf_str(&why), EXIT_USAGE);
+    buf_release(&why);
+    return code;
+}
+
+/* Hosts go by the configuration's sites where there are some; else every host will do. */
+static int take_sites(struct offline *o)
+{
+    const struct agent_config *c = o->config;
+    o->digest_rules.any_site = !c || !c->n_sites;
+    if (o->digest_rules.any_site)
+        return 0;
+    o->sites = sites_new();
+    for (size_t i = 0; o->sites && i < c->n_sites; i++)
+        for (size_t k = 0; k < c->sites[i].hosts.n; k++)
+            if (sites_add(o->sites, c->sites[i].hosts.items[k], c->sites[i].site, c->sites[i].to))
+                return EXIT_INTERNAL;
+    for (size_t i = 0; i < c->n_destinations; i++)
+        o->digest_rules.send[i] = c->destinations[i].send;
+    o->digest_rules.n_destinations = c->n_destinations;
+    return o->sites ? 0 : EXIT_INTERNAL;
+}
+
+int offline_init(struct offline *o, const struct options *options, const char *command)
+{
+    *o = (struct offline){0};
+    int code = load_config(o, options, command);
+    judge_rules_defaults(&o->rules);
+    if (!code && o->config)
+        o->rules = o->config->rules;
+    o->digest_rules = (struct digest_rules){
+        .judge = &o->rules,
+        .default_host = options->host ? str_of(options->host) : o->from ? o->from->default_host : STR_NONE,
+        .scheme = o->from && str_is_set(o->from->scheme) ? o->from->scheme : STR("https"),
+        .since_ms = options->since_ms,
+        .until_ms = options->until_ms,
+    };
+    if (!code)
+        code = take_sites(o);
+    o->catalogue = code ? NULL : catalogue_new(o->config && o->config->ai_search_engines);
+    if (!code && (!o->catalogue || digest_init(&o->digest, o->catalogue)))
+        code = EXIT_INTERNAL;
+    struct str format = options->format ? str_of(options->format) : o->from ? o->from->format : STR_NONE;
+    if (!code && str_is_set(format) && !str_eq(format, STR("auto")))
+        code = take_format(o, format, command);
+    return code;
+}
+
+void offline_release(struct offline *o)
+{
+    digest_release(&o->digest);
+    parser_free(o->parser);
+    format_free(o->format);
+    sites_unref(o->sites);
+    catalogue_free(o->catalogue);
+    agent_config_free(o->config);
+    *o = (struct offline){0};
+}
+
+/* ---- the format, when nobody named it --------------------------------------------------------- */
+
+static unsigned try_format(const char *name, const struct str *sample, size_t n)
+{
+    struct buf why;
+    unsigned fits = 0;
+    struct hit hit;
+    buf_init(&why, 4096);
+    struct format *f = format_new(str_of(name), &why);
+    struct parser *p = f ? parser_new(f) : NULL;
+    for (size_t i = 0; p && i < n; i++)
+        fits += parser_line(p, sample[i], &hit) != PARSE_BAD;
+    parser_free(p);
+    format_free(f);
+    buf_release(&why);
+    return fits;
+}
+
+static const char *best_format(const struct str *sample, size_t n, unsigned *fits)
+{
+    const char *best = NULL, *name, *about;
+    *fits = 0;
+    for (size_t i = 0; (name = format_list(i, &about)); i++) {
+        unsigned here = try_format(name, sample, n);
+        if (here > *fits) {
+            *fits = here;
+            best = name;
+        }
+    }
+    return *fits * 2 >= n ? best : NULL;
+}
+
+/* Reads the head of the first file that has lines. */
+static int guess(struct offline *o, int fd, enum container_kind kind, const char *path)
+{
+    struct str sample[GUESS_LINES], line;
+    struct buf text;
+    size_t n = 0;
+    unsigned fits;
+    struct lines *l = lines_new(fd, kind, 0);
+    if (!l)
+        return EXIT_INTERNAL;
+    buf_init(&text, GUESS_LINES * (size_t)LINE_MAX_BYTES);
+    size_t at[GUESS_LINES + 1] = {0};
+    enum lines_result what;
+    while (n < GUESS_LINES && ((what = lines_next(l, &line)) != LINES_END || (what = lines_take_half(l, &line)) != LINES_END)) {
+        if (what != LINES_LINE || !line.n)
+            continue;
+        buf_put_str(&text, line);
+        at[++n] = text.n;
+    }
+    lines_free(l);
+    for (size_t i = 0; i < n; i++)
+        sample[i] = (struct str){text.p + at[i], at[i + 1] - at[i]};
+    const char *name = n ? best_format(sample, n, &fits) : NULL;
+    buf_release(&text);
+    if (!n)
+        return 0; /* an empty file tells nothing; the next may */
+    if (!name) {
+        fprintf(stderr, "logferry: %s: its lines have none of the formats known here; name one with --format (`logferry help formats` lists them)\n", path);
+        return EXIT_BAD_DATA;
+    }
+    fprintf(stderr, "logferry: format %s (fits %u of the first %zu lines of %s)\n", name, fits, n, path);
+    return take_format(o, str_of(name), "");
+}
+
+/* ---- reading ---------------------------------------------------------------------------------- */
+
+static bool hand_out(struct offline *o, struct offline_line *line, enum lines_result what, offline_fn fn, void *context)
+{
+    struct digested d = {0};
+    line->digested = &d;
+    if (what == LINES_TOO_LONG) {
+        line->text = STR("");
+        d.parsed = PARSE_BAD;
+        d.error = "the line is longer than 256 KiB";
+        d.verdict = (struct verdict){.kind = VERDICT_SKIP, .reason = REASON_TOO_LONG, .rule = d.error};
+        return fn(context, line);
+    }
+    struct str text = line->text;
+    while (text.n && text.p[0] == '\0')
+        text = str_slice(text, 1, text.n);
+    digest_line(&o->digest, &o->digest_rules, o->sites, o->parser, text, &d);
+    d.record.at = line->at;
+    d.record.line_hash = hash_line(line->text);
+    return fn(context, line);
+}
+
+static int tell_end(struct offline *o, const struct lines *l, const char *path)
+{
+    static const char *const text[] = {[CONTAINER_TRUNCATED] = "the file ends inside a gzip member; the complete lines before that were read",
+                                       [CONTAINER_CORRUPT] = "damaged gzip data; the lines before the damage were read",
+                                       [CONTAINER_IO_ERROR] = "reading failed"};
+    enum container_end end = lines_state(l);
+    if (end != CONTAINER_TRUNCATED && end != CONTAINER_CORRUPT && end != CONTAINER_IO_ERROR)
+        return 0;
+    fprintf(stderr, "logferry: %s: %s (at byte %llu of the file)\n", path, text[end], (unsigned long long)lines_file_offset(l));
+    o->unread++;
+    return 0;
+}
+
+static bool is_complete(const struct lines *l)
+{
+    enum container_end end = lines_state(l);
+    return end == CONTAINER_CLEAN || end == CONTAINER_GARBAGE;
+}
+
+static int read_fd(struct offline *o, int fd, enum container_kind kind, const char *path, offline_fn fn, void *context)
+{
+    struct offline_line line = {.path = path};
+    struct lines *l = lines_new(fd, kind, 0);
+    enum lines_result what;
+    bool go_on = true;
+    if (!l)
+        return EXIT_INTERNAL;
+    parser_reset(o->parser);
+    while (go_on && ((what = lines_next(l, &line.text)) != LINES_END || (is_complete(l) && (what = lines_take_half(l, &line.text)) != LINES_END))) {
+        line.number++;
+        line.at = lines_at(l);
+        go_on = hand_out(o, &line, what, fn, context);
+    }
+    int code = go_on ? tell_end(o, l, path) : 0;
+    lines_free(l);
+    return code;
+}
+
+static int read_file(struct offline *o, const struct found_file *f, offline_fn fn, void *context)
+{
+    const char *why = f->error ? strerror(f->error) : f->foreign;
+    int code = 0;
+    int fd = why ? -1 : open(f->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
+        fprintf(stderr, "logferry: %s: %s%s\n", f->path, f->foreign ? "cannot be read, it is compressed with " : "", why ? why : strerror(errno));
+        o->unread++;
+        return 0;
+    }
+    if (!o->format)
+        code = guess(o, fd, f->kind, f->path);
+    if (!code && o->format)
+        code = read_fd(o, fd, f->kind, f->path, fn, context);
+    close(fd);
+    return code;
+}
+
+static int read_stdin(struct offline *o, offline_fn fn, void *context)
+{
+    if (!o->format)
+        return complain("", "the format of standard input cannot be guessed; name it with --format", STR(""), EXIT_USAGE);
+    return read_fd(o, STDIN_FILENO, CONTAINER_PLAIN, "-", fn, context);
+}
+
+int offline_read(struct offline *o, char *const *paths, size_t n, offline_fn fn, void *context)
+{
+    int code = 0;
+    for (size_t i = 0; i < n && !code; i++) {
+        struct discovery found = {0};
+        if (strcmp(paths[i], "-") == 0) {
+            code = read_stdin(o, fn, context);
+            continue;
+        }
+        errno = 0;
+        if (discover_path(paths[i], &found))
+            code = EXIT_INTERNAL;
+        if (!found.n) {
+            fprintf(stderr, "logferry: %s: %s\n", paths[i], errno ? strerror(errno) : "there is no file");
+            o->unread++;
+        }
+        for (size_t k = 0; k < found.n && !code; k++)
+            code = read_file(o, &found.files[k], fn, context);
+        discovery_release(&found);
+    }
+    return code;
+}

@@ -62,6 +62,7 @@ struct tally_entry *tally_at(struct tally *t, struct str text)
     }
     if (text.n)
         memcpy(copy, text.p, text.n);
+    copy[text.n] = 0;
     slot->text = (struct str){copy, text.n};
     t->n++;
     return slot;

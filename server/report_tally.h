@@ -23,7 +23,7 @@ enum tally_column {
 #define TALLY_OTHER "(other)"
 
 struct tally_entry {
-    struct str text; /* owned by the tally; p == NULL: an empty slot */
+    struct str text; /* owned by the tally, with a NUL behind; p == NULL: an empty slot */
     uint64_t counts[TALLY_COLUMNS];
 };
 

@@ -128,7 +128,8 @@ static void count_job(struct store_stats *stats, const struct store_job *job)
     stats->batches += job->kind == STORE_BATCH && job->result == STORE_OK;
     stats->replayed += job->result == STORE_REPLAYED;
     stats->reused += job->result == STORE_REUSED;
-    stats->failed += job->result == STORE_FULL || job->result == STORE_FAILED;
+    stats->failed +=
+        job->kind != STORE_CALL && (job->result == STORE_FULL || job->result == STORE_FAILED);
 }
 
 static void give_results(struct store *s, struct job_list *group, enum engine_status status)
@@ -141,9 +142,10 @@ static void give_results(struct store *s, struct job_list *group, enum engine_st
         list_append(&s->finished, job);
     }
     pthread_cond_signal(&s->finished_work);
-    pthread_mutex_unlock(&s->mutex);
+    /* With the mutex held: once store_set_wakeup has returned, the old one is not called. */
     if (s->wakeup)
         s->wakeup(s->wakeup_arg);
+    pthread_mutex_unlock(&s->mutex);
 }
 
 static void housekeep(struct store *s)
@@ -215,8 +217,10 @@ int store_submit(struct store *s, struct store_job *job)
 
 void store_set_wakeup(struct store *s, void (*wakeup)(void *arg), void *arg)
 {
+    pthread_mutex_lock(&s->mutex);
     s->wakeup = wakeup;
     s->wakeup_arg = arg;
+    pthread_mutex_unlock(&s->mutex);
 }
 
 void store_collect(struct store *s)

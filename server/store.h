@@ -123,7 +123,8 @@ struct store_job {
 int store_submit(struct store *s, struct store_job *job);
 
 /* `wakeup` is called by the writer when results wait: from another thread, so it may only do what
- * is safe there (ev_async_send). Set it before the first submit. */
+ * is safe there (ev_async_send), and calls nothing of the store. Once this has returned, the
+ * wake-up that was set before is not called any more; NULL: none. */
 void store_set_wakeup(struct store *s, void (*wakeup)(void *arg), void *arg);
 /* Runs the `done` of every finished job. Never called from inside a `done`. */
 void store_collect(struct store *s);

@@ -198,7 +198,9 @@ int sql_run_text(struct engine *e, const char *text, const char *types, ...)
     }
     if (code == SQLITE_OK)
         return 0;
-    engine_note(e, code, text);
+    /* A name that is taken is its caller's to tell. */
+    if ((code & 0xff) != SQLITE_CONSTRAINT)
+        engine_note(e, code, text);
     return -1;
 }
 

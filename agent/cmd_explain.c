@@ -223,7 +223,7 @@ static void keep_example(struct explain *e, const struct offline_line *line)
     buf_init(&safe, sizeof(x->text) * 4);
     const struct hit *h = &line->digested->hit;
     struct str text = line->digested->parsed == PARSE_OK && str_is_set(h->path) ? h->path : line->text;
-    put_safe(&safe, str_slice(text, 0, text.n < sizeof(x->text) / 4 * 3 / 4 * 1 ? text.n : sizeof(x->text) / 4));
+    put_safe(&safe, str_slice(text, 0, text.n < 60 ? text.n : 60));
     snprintf(x->text, sizeof(x->text), "%.*s", STR_ARGS(buf_str(&safe)));
     buf_release(&safe);
 }

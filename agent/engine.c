@@ -332,15 +332,19 @@ void engine_counts(const struct engine *e, struct counts *out)
         counts_add(out, &e->sources[i].counts);
 }
 
-uint64_t engine_bytes(const struct engine *e)
+double engine_progress(const struct engine *e, uint64_t bytes)
 {
-    return e->bytes;
+    double done = 0;
+    for (const struct stream *s = e->streams; s; s = s->next) {
+        if (s->state == STREAM_DONE)
+            done += (double)s->size;
+        else if (s->state != STREAM_BUSY)
+            done += (double)(s->r.file_offset < s->size ? s->r.file_offset : s->size);
+    }
+    return bytes ? done / (double)bytes : 1;
 }
 
-size_t engine_files_left(const struct engine *e)
+unsigned engine_unread(const struct engine *e)
 {
-    size_t n = 0;
-    for (const struct stream *s = e->streams; s; s = s->next)
-        n += s->state != STREAM_DONE;
-    return n;
+    return e->unread;
 }

@@ -42,9 +42,10 @@ struct uplink *engine_uplink(struct engine *e);
 const struct source *engine_sources(const struct engine *e, size_t *n);
 /* Sum over all sources. */
 void engine_counts(const struct engine *e, struct counts *out);
-/* Decoded bytes read so far, and files not finished yet. */
-uint64_t engine_bytes(const struct engine *e);
-size_t engine_files_left(const struct engine *e);
+/* The part, 0 to 1, of `bytes` of files that is read: by their sizes as they lie there. */
+double engine_progress(const struct engine *e, uint64_t bytes);
+/* Files that could not be read to their end. */
+unsigned engine_unread(const struct engine *e);
 /* One event=ledger line a source and a destination. */
 void engine_log_ledger(struct engine *e);
 /* Do the books balance? */

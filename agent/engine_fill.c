@@ -65,8 +65,9 @@ static bool may_tell(struct stream *s)
     return first;
 }
 
-static void tell(struct stream *s, const char *event, const char *why, const char *mend)
+static void tell(struct engine *e, struct stream *s, const char *event, const char *why, const char *mend)
 {
+    e->unread += !s->told_error;
     if (may_tell(s))
         log_event(LOG_WARN, event, "path=\"%s\" offset=%llu why=\"%s\" mend=\"%s\"", s->path, (unsigned long long)s->r.file_offset, why, mend);
 }
@@ -101,7 +102,7 @@ static void waits(struct engine *e, struct stream *s)
 static void file_is_gone(struct engine *e, struct stream *s)
 {
     if (s->r.error != ENOENT)
-        tell(s, "file_unreadable", strerror(s->r.error), "let the agent's user read it, e.g. add it to the group adm");
+        tell(e, s, "file_unreadable", strerror(s->r.error), "let the agent's user read it, e.g. add it to the group adm");
     if (e->o.follow)
         engine_drop_stream(e, s);
     else
@@ -130,15 +131,15 @@ static void after_reading(struct engine *e, struct stream *s)
         engine_leave(e, s);
         return;
     case READ_TRUNCATED:
-        tell(s, "gzip_truncated", "the file ends inside a gzip member; the complete lines before that were read", "nothing, if it is still being written; else fetch it again");
+        tell(e, s, "gzip_truncated", "the file ends inside a gzip member; the complete lines before that were read", "nothing, if it is still being written; else fetch it again");
         waits(e, s);
         return;
     case READ_CORRUPT:
-        tell(s, "gzip_damaged", "bad data or checksum; the lines before the damage were read", "fetch the file again and run again");
+        tell(e, s, "gzip_damaged", "bad data or checksum; the lines before the damage were read", "fetch the file again and run again");
         engine_leave(e, s);
         return;
     case READ_FOREIGN:
-        tell(s, "compression_unknown", s->r.foreign, "decompress the file, or compress it with gzip");
+        tell(e, s, "compression_unknown", s->r.foreign, "decompress the file, or compress it with gzip");
         engine_leave(e, s);
         return;
     case READ_STRANGER:
@@ -148,7 +149,7 @@ static void after_reading(struct engine *e, struct stream *s)
         file_is_gone(e, s);
         return;
     case READ_FAILED:
-        tell(s, "file_unreadable", strerror(s->r.error), "mend the disk; reading is tried again");
+        tell(e, s, "file_unreadable", strerror(s->r.error), "mend the disk; reading is tried again");
         waits(e, s);
         return;
     }
@@ -250,7 +251,6 @@ static void on_filled(struct task *task)
     struct engine *e = f->owner;
     uint64_t lines = 0;
     e->fills--;
-    e->bytes += f->bytes;
     for (size_t i = 0; i < f->n_streams; i++) {
         lines += f->streams[i]->r.counts.lines;
         f->streams[i]->state = STREAM_IDLE;

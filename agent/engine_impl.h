@@ -54,7 +54,7 @@ struct engine {
     size_t n_spare;
     struct builder *carry; /* lines that made no record yet */
     unsigned fills;
-    uint64_t bytes;
+    unsigned unread; /* files whose end was not reached: damaged, unreadable */
     double paced_at; /* when a fill was last begun with every destination down */
     double rate_at; /* the time at which the next line may be read under --rate */
 

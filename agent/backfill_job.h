@@ -1,0 +1,25 @@
+/*
+ * backfill_job.h - what a backfill keeps: <state>/jobs/<id>, where the id is made of all that decides its outcome, so that
+ * the same command after an interruption finds its positions, and another one does not.
+ */
+#ifndef LOGFERRY_AGENT_BACKFILL_JOB_H
+#define LOGFERRY_AGENT_BACKFILL_JOB_H
+
+#include "agent/options.h"
+#include "config/agent_config.h"
+
+struct backfill_job {
+    struct agent_config *config; /* of the file, or made of the command line; with the one destination chosen */
+    struct source_config source;
+    char id[17];
+    char path[4096];
+    int fd, lock;
+    unsigned unread; /* files that could not be opened */
+};
+
+/* Prints what is wrong and returns an exit code, or 0. Close it in both cases. */
+int backfill_job_open(struct backfill_job *j, const struct options *o);
+/* `complete`: nothing is left to do, the directory goes (unless something waits in it). */
+void backfill_job_close(struct backfill_job *j, bool complete);
+
+#endif

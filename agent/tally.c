@@ -1,0 +1,112 @@
+/* tally.c - see tally.h. */
+#include "agent/tally.h"
+
+#include "parsers/base/hash.h"
+
+#include <stdlib.h>
+
+static int compare(const void *a, const void *b)
+{
+    const struct tally_entry *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count < y->count ? 1 : -1;
+    if (!x->key || !y->key)
+        return (x->key == NULL) - (y->key == NULL);
+    int c = memcmp(x->key, y->key, x->n < y->n ? x->n : y->n);
+    return c ? c : (x->n > y->n) - (x->n < y->n);
+}
+
+static struct tally_entry *slot(struct tally_entry *v, size_t cap, struct str key, uint64_t hash)
+{
+    size_t i = hash & (cap - 1);
+    while (v[i].key && !(v[i].hash == hash && v[i].n == key.n && memcmp(v[i].key, key.p, key.n) == 0))
+        i = (i + 1) & (cap - 1);
+    return &v[i];
+}
+
+static int grow(struct tally *t)
+{
+    if (t->n * 2 < t->cap)
+        return 0;
+    size_t cap = t->cap ? t->cap * 2 : 256;
+    struct tally_entry *v = cap > 2 * (size_t)TALLY_MAX_KEYS ? NULL : calloc(cap, sizeof(*v));
+    if (!v)
+        return -1;
+    for (size_t i = 0; i < t->cap; i++)
+        if (t->v[i].key)
+            *slot(v, cap, (struct str){t->v[i].key, t->v[i].n}, t->v[i].hash) = t->v[i];
+    free(t->v);
+    t->v = v;
+    t->cap = cap;
+    return 0;
+}
+
+void tally_add(struct tally *t, struct str key)
+{
+    uint64_t hash = hash_64(key, 0);
+    bool room = !grow(t);
+    struct tally_entry *e = t->cap ? slot(t->v, t->cap, key, hash) : NULL;
+    if (e && !e->key && room) {
+        e->key = malloc(key.n + 1);
+        if (e->key) {
+            memcpy(e->key, key.p, key.n);
+            e->key[key.n] = '\0';
+            e->n = key.n;
+            e->hash = hash;
+            t->n++;
+        }
+    }
+    if (e && e->key)
+        e->count++;
+    else
+        t->others++;
+}
+
+size_t tally_sort(struct tally *t)
+{
+    if (t->cap)
+        qsort(t->v, t->cap, sizeof(*t->v), compare);
+    return t->n;
+}
+
+void tally_release(struct tally *t)
+{
+    for (size_t i = 0; i < t->cap; i++)
+        free(t->v[i].key);
+    free(t->v);
+    *t = (struct tally){0};
+}
+
+static bool put(uint64_t *v, size_t cap, uint64_t value)
+{
+    size_t i = value & (cap - 1);
+    while (v[i] && v[i] != value)
+        i = (i + 1) & (cap - 1);
+    bool fresh = !v[i];
+    v[i] = value;
+    return fresh;
+}
+
+void distinct_add(struct distinct *d, uint64_t value)
+{
+    value += !value; /* 0 marks a free slot */
+    if (d->n * 2 >= d->cap) {
+        size_t cap = d->cap ? d->cap * 2 : 1024;
+        uint64_t *v = calloc(cap, sizeof(*v));
+        if (!v)
+            return;
+        for (size_t i = 0; i < d->cap; i++)
+            if (d->v[i])
+                put(v, cap, d->v[i]);
+        free(d->v);
+        d->v = v;
+        d->cap = cap;
+    }
+    d->n += put(d->v, d->cap, value);
+}
+
+void distinct_release(struct distinct *d)
+{
+    free(d->v);
+    *d = (struct distinct){0};
+}

@@ -1,0 +1,36 @@
+/*
+ * tally.h - counts by text, for reports: an open hash table that keeps its keys. Texts beyond the cap share one entry.
+ */
+#ifndef LOGFERRY_AGENT_TALLY_H
+#define LOGFERRY_AGENT_TALLY_H
+
+#include "parsers/base/bytes.h"
+
+#define TALLY_MAX_KEYS (1u << 20)
+
+struct tally_entry {
+    char *key;
+    size_t n;
+    uint64_t hash, count;
+};
+
+struct tally {
+    struct tally_entry *v;
+    size_t n, cap;      /* used, slots (a power of two) */
+    uint64_t others;    /* counted without an entry: over the cap, or out of memory */
+};
+
+void tally_add(struct tally *t, struct str key);
+/* Entries in order of count (descending), then key; the table is then unfit for adding. */
+size_t tally_sort(struct tally *t);
+void tally_release(struct tally *t); /* a zeroed tally is empty */
+
+/* How many different 64-bit values were added. */
+struct distinct {
+    uint64_t *v;
+    size_t n, cap;
+};
+void distinct_add(struct distinct *d, uint64_t value);
+void distinct_release(struct distinct *d);
+
+#endif

@@ -96,6 +96,63 @@ endef
 $(foreach l,base parsers config agent server,$(eval $(call unit_rule,$(l))))
 .SECONDARY:
 
+# ---- tests, demo, figures ---------------------------------------------------------------------
+SAN_BUILD := build/san
+RUN_SAN    = $(MAKE) --no-print-directory SAN=1 BUILD=$(SAN_BUILD) -j$(shell nproc)
+
+.PHONY: test e2e demo bench fuzz lint format install
+test:
+	sh tests/deps.sh test
+	$(RUN_SAN) all unit
+	python3 parsers/agents/generate.py --check
+	sh tests/run-all.sh $(SAN_BUILD)
+e2e:
+	sh tests/deps.sh test
+	$(RUN_SAN) all
+	python3 tests/e2e/run.py --bin $(SAN_BUILD) $(NAME)
+demo:
+	sh tests/deps.sh demo
+	$(MAKE) --no-print-directory -j$(shell nproc) all
+	bash tests/demo.sh $(BUILD)
+bench:
+	sh tests/deps.sh bench
+	$(MAKE) --no-print-directory -j$(shell nproc) all $(BENCH)
+	python3 tests/bench/bench.py --bin $(BUILD)
+
+# Programs that measure a part alone; built with the release flags.
+BENCH := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
+$(BUILD)/tests/bench/bench_%: $(BUILD)/tests/bench/bench_%.o $(SERVER) $(CONFIG) $(PARSERS) $(BASE)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SERVER)
+
+# One libFuzzer program a target: make fuzz FUZZ_SECONDS=600.
+FUZZ_SECONDS ?= 60
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SRC := $(filter-out %/main.c,$(wildcard parsers/base/*.c parsers/*.c parsers/*.S config/*.c server/*.c))
+build/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC)
+	@mkdir -p $(@D)
+	clang-14 -g -O1 -std=c17 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE \
+	    -DLOGFERRY_VERSION='"fuzz"' -I. -o $@ $^ $(LIBS_SERVER) -ljansson -pthread
+fuzz: $(FUZZ)
+	@for f in $(FUZZ); do echo "== $$f"; mkdir -p $$f.corpus; \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 $$f.corpus || exit 1; done
+
+SOURCES := $(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch])
+lint:
+	sh tests/deps.sh dev
+	sh tests/lint.sh
+format:
+	clang-format-14 -i $(SOURCES)
+
+install: all
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/logferry $(BUILD)/logferry-server
+	install -D -m 0644 -t $(DESTDIR)/lib/systemd/system systemd/logferry.service \
+	    systemd/logferry-server.service
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/sysusers.d systemd/sysusers.d/*.conf
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/tmpfiles.d systemd/tmpfiles.d/*.conf
+	install -d -m 0755 $(DESTDIR)/etc/logferry
+	for f in logferry.yaml logferry-server.yaml; do [ -e $(DESTDIR)/etc/logferry/$$f ] || \
+	    install -m 0644 config/$$f $(DESTDIR)/etc/logferry/$$f; done
+
 clean:
 	rm -rf build
 

@@ -71,7 +71,7 @@ static struct buf text_window(const struct batch_task *t)
  * be respelled. */
 static bool keep(struct batch_task *t, struct str *s)
 {
-    if (s->n == 0 || s->p < t->paths.p || s->p >= t->paths.p + t->paths.n)
+    if (s->n == 0 || !t->paths.p || s->p < t->paths.p || s->p >= t->paths.p + t->paths.n)
         return true;
     struct kept_text *k = malloc(sizeof(*k) + s->n);
     if (!k)

@@ -46,9 +46,10 @@ void api_config_default(struct api_config *c);
 struct api;
 
 /*
- * Everything is lent and outlives the API, except *config, which is copied. Starts one thread that
- * decodes batches. NULL: errno says why (memory, threads). Runs on the loop's thread, like all the
- * rest.
+ * Everything is lent and outlives the API, except *config, which is copied. The catalogue counts
+ * search engines as AI: a batch's sender may have decided so; the single-record endpoints refuse
+ * them all the same. Starts one thread that decodes batches. NULL: errno says why (memory,
+ * threads). Runs on the loop's thread, like all the rest.
  */
 struct api *api_new(struct ev_loop *loop, struct store *store, const struct catalogue *catalogue,
                     const struct api_config *config);

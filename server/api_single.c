@@ -296,10 +296,12 @@ static const struct site *writable_site(const struct api_caller *caller, struct 
     return NULL;
 }
 
+/* Search engines' crawlers, which a batch may bring as AI, are none to HitKeep, and so not here. */
 static bool is_ai(const struct api *a, struct str user_agent)
 {
-    const struct agent *agent;
-    return user_agent.n > 0 && catalogue_classify(a->catalogue, user_agent, &agent) == UA_AI;
+    const struct agent *agent = NULL;
+    return user_agent.n > 0 && catalogue_classify(a->catalogue, user_agent, &agent) == UA_AI &&
+           !agent->search_engine;
 }
 
 static void fill_fetch(struct single *s, const struct fetch_body *body, const struct fetch_check *f)

@@ -236,7 +236,7 @@ static inline int bench_setup(void **state)
     b->store.rights = bench_rights();
     buf_init(&b->store.noted, 1u << 24);
     buf_init(&b->request, 1u << 26);
-    b->catalogue = catalogue_new(false);
+    b->catalogue = catalogue_new(true);
     assert_non_null(b->catalogue);
     api_config_default(&b->config);
     ev_check_init(&b->turn, on_turn);

@@ -215,6 +215,14 @@ static const struct call fetch_calls[] = {
      "{\"path\":\"/\",\"status_code\":200,\"user_agent\":\"Mozilla/5.0 (compatible; "
      "AhrefsBot/7.0)\"}",
      400, "user_agent must match a known AI bot", NULL},
+    {"a search engine", AI_PATH, ADMIN,
+     "{\"path\":\"/\",\"status_code\":200,\"user_agent\":\"Mozilla/5.0 (compatible; "
+     "Googlebot/2.1)\"}",
+     400, "user_agent must match a known AI bot", NULL},
+    {"a search engine", AI_PATH, ADMIN,
+     "{\"path\":\"/\",\"status_code\":200,\"user_agent\":\"Mozilla/5.0 (compatible; "
+     "Googlebot/2.1)\"}",
+     400, "user_agent must match a known AI bot", NULL},
     {"no path", AI_PATH, ADMIN, "{\"status_code\":200,\"user_agent\":\"gptbot\"}", 400,
      "path is required", NULL},
     {"blank path", AI_PATH, ADMIN,

@@ -112,6 +112,9 @@ static void batches_are_stored(void **state)
          200, "\"stored\":2",
          "host=example.com path=/a b status=200 ua=Mozilla/5.0 (compatible; GPTBot/1.2)\n"
          "pageview site=1 stream=0 at=1 h=9f31c2aa url=http://example.com/a%20b ua=Firefox"},
+        {"a search engine, when its sender counts it as AI",
+         ONE("1") FETCH("0", HOST("example.com") PATH("/") STATUS("200") UA("\"Googlebot/2.1\"")),
+         200, "\"stored\":1", "ua=Googlebot/2.1"},
         {"unknown fields",
          ONE("1") PAGE("0", URL("http://example.com/") UA("0") ",\"x\":{\"y\":[1]}"), 200,
          "\"stored\":1", "pageview"},

@@ -1,12 +1,14 @@
 /*
  * resource.c - paths and content types, see resource.h. Scanners' paths are in resource_probe.c.
- * Called by verdict.c for every hit: tables are sorted and searched by halves.
+ * Called by verdict.c for every hit: tables are sorted and searched by halves, lists of names are
+ * gone through with their first letters compared in place.
  */
 #include "parsers/resource.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
-#define EXTENSION_MAX 11 /* webmanifest */
+#define EXTENSION_MAX 8 /* what fits into an integer; "webmanifest" alone is longer */
 #define TYPE_MAX 79
 
 struct entry {
@@ -14,8 +16,13 @@ struct entry {
     enum resource resource;
 };
 
+struct extension {
+    char name[EXTENSION_MAX];
+    enum resource resource;
+};
+
 /* Sorted by name. An extension that is not here is no extension: "/v1.2", "/example.com". */
-static const struct entry extensions[] = {
+static const struct extension extensions[] = {
     {"3gp", RESOURCE_ASSET},        {"7z", RESOURCE_DOWNLOAD},   {"aac", RESOURCE_ASSET},
     {"action", RESOURCE_PAGE},      {"apk", RESOURCE_DOWNLOAD},  {"apng", RESOURCE_ASSET},
     {"asp", RESOURCE_PAGE},         {"aspx", RESOURCE_PAGE},     {"atom", RESOURCE_FEED},
@@ -54,12 +61,11 @@ static const struct entry extensions[] = {
     {"torrent", RESOURCE_DOWNLOAD}, {"ts", RESOURCE_ASSET},      {"tsx", RESOURCE_ASSET},
     {"ttf", RESOURCE_ASSET},        {"txt", RESOURCE_OTHER},     {"vcf", RESOURCE_DOWNLOAD},
     {"vtt", RESOURCE_ASSET},        {"vue", RESOURCE_ASSET},     {"wasm", RESOURCE_ASSET},
-    {"wav", RESOURCE_ASSET},        {"webm", RESOURCE_ASSET},    {"webmanifest", RESOURCE_ASSET},
-    {"webp", RESOURCE_ASSET},       {"wmv", RESOURCE_ASSET},     {"woff", RESOURCE_ASSET},
-    {"woff2", RESOURCE_ASSET},      {"xhtml", RESOURCE_PAGE},    {"xls", RESOURCE_DOWNLOAD},
-    {"xlsx", RESOURCE_DOWNLOAD},    {"xml", RESOURCE_OTHER},     {"xz", RESOURCE_DOWNLOAD},
-    {"yaml", RESOURCE_OTHER},       {"yml", RESOURCE_OTHER},     {"zip", RESOURCE_DOWNLOAD},
-    {"zst", RESOURCE_DOWNLOAD},
+    {"wav", RESOURCE_ASSET},        {"webm", RESOURCE_ASSET},    {"webp", RESOURCE_ASSET},
+    {"wmv", RESOURCE_ASSET},        {"woff", RESOURCE_ASSET},    {"woff2", RESOURCE_ASSET},
+    {"xhtml", RESOURCE_PAGE},       {"xls", RESOURCE_DOWNLOAD},  {"xlsx", RESOURCE_DOWNLOAD},
+    {"xml", RESOURCE_OTHER},        {"xz", RESOURCE_DOWNLOAD},   {"yaml", RESOURCE_OTHER},
+    {"yml", RESOURCE_OTHER},        {"zip", RESOURCE_DOWNLOAD},  {"zst", RESOURCE_DOWNLOAD},
 };
 
 /* Sorted by name. What is not here goes by its prefix or suffix, below. */
@@ -180,23 +186,51 @@ static struct str last_segment(struct str path)
     return params < 0 ? segment : str_slice(segment, 0, (size_t)params);
 }
 
+/* A name in the order of strcmp: its first letter is the highest byte. */
+static uint64_t name_key(const char name[EXTENSION_MAX])
+{
+    uint64_t key;
+
+    memcpy(&key, name, sizeof(key));
+    return be64toh(key);
+}
+
 /* Known extensions only; everything else is RESOURCE_UNKNOWN. */
 static enum resource by_extension(struct str segment)
 {
-    char extension[EXTENSION_MAX + 1];
+    char name[EXTENSION_MAX] = {0};
     ptrdiff_t dot = str_rchr(segment, '.');
+    size_t low = 0, high = COUNT(extensions);
 
-    if (dot < 0 || !fold(str_slice(segment, (size_t)dot + 1, segment.n), extension, EXTENSION_MAX))
+    if (dot < 0)
         return RESOURCE_UNKNOWN;
-    const struct entry *found =
-        bsearch(extension, extensions, COUNT(extensions), sizeof(extensions[0]), compare);
-    return found == NULL ? RESOURCE_UNKNOWN : found->resource;
+    struct str extension = str_slice(segment, (size_t)dot + 1, segment.n);
+    if (extension.n > EXTENSION_MAX)
+        return str_eq_nocase(extension, STR("webmanifest")) ? RESOURCE_ASSET : RESOURCE_UNKNOWN;
+    for (size_t i = 0; i < extension.n; i++)
+        name[i] = ascii_lower(extension.p[i]);
+    uint64_t key = name_key(name);
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        uint64_t at = name_key(extensions[middle].name);
+        if (at == key)
+            return extensions[middle].resource;
+        if (at < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return RESOURCE_UNKNOWN;
 }
 
+/* `list` is in lower case. */
 static bool is_one_of(struct str s, const struct str *list, size_t n)
 {
+    if (s.n == 0)
+        return false;
+    char first = ascii_lower(s.p[0]);
     for (size_t i = 0; i < n; i++)
-        if (str_eq_nocase(s, list[i]))
+        if (list[i].p[0] == first && list[i].n == s.n && str_eq_nocase(s, list[i]))
             return true;
     return false;
 }
@@ -239,6 +273,14 @@ static bool is_sitemap(struct str name)
     return false;
 }
 
+/* All files of policy end in .txt, .xml, .json or .gz. */
+static bool ends_like_policy(struct str name)
+{
+    char last = name.n < 4 ? '\0' : ascii_lower(name.p[name.n - 1]);
+
+    return last == 't' || last == 'l' || last == 'n' || last == 'z';
+}
+
 bool resource_is_policy(struct str path)
 {
     static const struct str names[] = {
@@ -246,9 +288,7 @@ bool resource_is_policy(struct str path)
         S("app-ads.txt"), S("sellers.json"), S("security.txt"),  S("humans.txt"), S("tdmrep.json")};
     struct str name = last_segment(path);
 
-    if (str_chr(path, '.', 0) < 0)
-        return false;
-    return is_one_of(name, names, COUNT(names)) || is_sitemap(name) ||
+    return (ends_like_policy(name) && (is_one_of(name, names, COUNT(names)) || is_sitemap(name))) ||
            resource_below(path, STR("/.well-known"));
 }
 
@@ -258,31 +298,39 @@ bool resource_is_furniture(struct str path)
                                        S("crossdomain.xml"), S("favicon")};
     struct str name = last_segment(path);
 
-    if ((str_starts_nocase(name, STR("favicon")) ||
-         str_starts_nocase(name, STR("apple-touch-icon"))) &&
+    char first = name.n == 0 ? '\0' : ascii_lower(name.p[0]);
+
+    if (((first == 'f' && str_starts_nocase(name, STR("favicon"))) ||
+         (first == 'a' && str_starts_nocase(name, STR("apple-touch-icon")))) &&
         by_extension(name) == RESOURCE_ASSET)
         return true;
     return is_one_of(name, names, COUNT(names));
 }
 
-bool resource_below(struct str path, struct str prefix)
-{
-    if (prefix.n > 0 && prefix.p[prefix.n - 1] == '/')
-        prefix.n--;
-    return str_starts(path, prefix) && (path.n == prefix.n || path.p[prefix.n] == '/');
-}
-
 /* ---- content types ------------------------------------------------------------------------- */
+
+static bool ends_type(char c)
+{
+    return c == ';' || c == ',' || c == ' ' || c == '\t';
+}
 
 static struct str bare_type(struct str type)
 {
     size_t n = 0;
 
     type = str_trim(type);
-    while (n < type.n && type.p[n] != ';' && type.p[n] != ',' && type.p[n] != ' ' &&
-           type.p[n] != '\t')
+    while (n < type.n && !ends_type(type.p[n]))
         n++;
     return str_slice(type, 0, n);
+}
+
+/* The type of most hits that are no assets, without a search. */
+static bool is_plain_html(struct str type)
+{
+    static const char html[9] = {'t', 'e', 'x', 't', '/', 'h', 't', 'm', 'l'};
+
+    return type.n >= sizeof(html) && memcmp(type.p, html, sizeof(html)) == 0 &&
+           (type.n == sizeof(html) || ends_type(type.p[sizeof(html)]));
 }
 
 enum resource resource_by_type(struct str content_type)
@@ -291,6 +339,8 @@ enum resource resource_by_type(struct str content_type)
 
     if (content_type.n == 0)
         return RESOURCE_UNKNOWN;
+    if (is_plain_html(content_type))
+        return RESOURCE_PAGE;
     struct str bare = bare_type(content_type);
     if (bare.n == 0 || str_eq(bare, STR("-")))
         return RESOURCE_UNKNOWN;

@@ -43,7 +43,15 @@ bool resource_is_furniture(struct str path);
 bool resource_is_probe(struct str path, int status);
 
 /* Is `path` `prefix` or below it? "/feed" holds "/feed" and "/feed/x", not "/feedback". A '/' at
- * the prefix's end makes no difference. */
-bool resource_below(struct str path, struct str prefix);
+ * the prefix's end makes no difference. Inline, because a dozen are tried for every hit. */
+static inline bool resource_below(struct str path, struct str prefix)
+{
+    if (prefix.n > 0 && prefix.p[prefix.n - 1] == '/')
+        prefix.n--;
+    if (path.n < prefix.n || (prefix.n > 1 && path.p[1] != prefix.p[1]))
+        return false;
+    return (path.n == prefix.n || path.p[prefix.n] == '/') &&
+           (prefix.n == 0 || memcmp(path.p, prefix.p, prefix.n) == 0);
+}
 
 #endif

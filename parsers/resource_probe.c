@@ -2,106 +2,136 @@
  * resource_probe.c - resource_is_probe of resource.h: the paths that only scanners ask for.
  * Runs for every hit of a person, so it looks at little more than the first and the last segment.
  */
-#include <stdlib.h>
-
 #include "parsers/resource.h"
 
-#define NAME_MAX_BYTES 31
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define S(literal)                                                                                 \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
 
 /* Hidden files and folders that hold secrets; a segment begins with one of these. Not every dot:
  * there are pages about ".net", and /.well-known/, /.netlify/ and /.auth/ are in use. */
-static const char *const hidden[] = {
-    ".aws",       ".azure",    ".bash",        ".boto",          ".bzr",   ".circleci", ".config",
-    ".docker",    ".ds_store", ".env",         ".ftp",           ".git",   ".hg/",      ".htaccess",
-    ".htpasswd",  ".idea",     ".kube",        ".mysql_history", ".netrc", ".npmrc",    ".pgpass",
-    ".profile",   ".pypirc",   ".remote-sync", ".s3cfg",         ".sftp",  ".ssh",      ".svn",
-    ".terraform", ".travis",   ".vscode",      ".yarnrc",        ".zsh",
+static const struct str hidden[] = {
+    S(".aws"),      S(".azure"),   S(".bash"),          S(".boto"),        S(".bzr"),
+    S(".circleci"), S(".config"),  S(".docker"),        S(".ds_store"),    S(".env"),
+    S(".ftp"),      S(".git"),     S(".hg/"),           S(".htaccess"),    S(".htpasswd"),
+    S(".idea"),     S(".kube"),    S(".mysql_history"), S(".netrc"),       S(".npmrc"),
+    S(".pgpass"),   S(".profile"), S(".pypirc"),        S(".remote-sync"), S(".s3cfg"),
+    S(".sftp"),     S(".ssh"),     S(".svn"),           S(".terraform"),   S(".travis"),
+    S(".vscode"),   S(".yarnrc"),  S(".zsh"),
 };
 
-/* First segments, sorted. */
-static const char *const folders[] = {
-    "_ignition",   "_profiler", "boaform",       "dana-na",      "gponform",    "hnap1",
-    "jmx-console", "myadmin",   "mysqladmin",    "php-my-admin", "phpmyadmin",  "phpmyadmin2",
-    "phppgadmin",  "pma",       "server-status", "sqladmin",     "web-console",
+/* First segments. */
+static const struct str folders[] = {
+    S("_ignition"),  S("_profiler"),   S("boaform"),    S("dana-na"),    S("gponform"),
+    S("hnap1"),      S("jmx-console"), S("myadmin"),    S("mysqladmin"), S("php-my-admin"),
+    S("phpmyadmin"), S("phpmyadmin2"), S("phppgadmin"), S("pma"),        S("server-status"),
+    S("sqladmin"),   S("web-console"),
 };
 
-/* Last segments, sorted. */
-static const char *const files[] = {
-    "adminer.php",      "alfa.php",           "autodiscover.xml", "c99.php",        "cmd.php",
-    "dbadmin.php",      "docker-compose.yml", "eval-stdin.php",   "id_dsa",         "id_ed25519",
-    "id_rsa",           "login.cgi",          "phpinfo.php",      "phpmyadmin.php", "r57.php",
-    "setup-config.php", "setup.cgi",          "sftp-config.json", "shell.php",      "web.config",
-    "wlwmanifest.xml",  "wp-config.php",      "wp-login.php",     "wso.php",        "xmlrpc.php",
+/* Last segments. */
+static const struct str files[] = {
+    S("adminer.php"),
+    S("alfa.php"),
+    S("autodiscover.xml"),
+    S("c99.php"),
+    S("cmd.php"),
+    S("dbadmin.php"),
+    S("docker-compose.yml"),
+    S("eval-stdin.php"),
+    S("id_dsa"),
+    S("id_ed25519"),
+    S("id_rsa"),
+    S("login.cgi"),
+    S("phpinfo.php"),
+    S("phpmyadmin.php"),
+    S("r57.php"),
+    S("setup-config.php"),
+    S("setup.cgi"),
+    S("sftp-config.json"),
+    S("shell.php"),
+    S("web.config"),
+    S("wlwmanifest.xml"),
+    S("wp-config.php"),
+    S("wp-login.php"),
+    S("wso.php"),
+    S("xmlrpc.php"),
 };
 
 /* Ends of last segments: backups, dumps, what editors leave. */
-static const char *const endings[] = {
-    ".bak", ".old", ".orig", ".save", ".swp", ".sql", ".sql.gz", ".sql.zip", ".dump", ".pem",
+static const struct str endings[] = {
+    S(".bak"), S(".old"),    S(".orig"),    S(".save"), S(".swp"),
+    S(".sql"), S(".sql.gz"), S(".sql.zip"), S(".dump"), S(".pem"),
 };
 
 /* Beginnings of paths; the letter behind the first '/' is compared first. */
-static const char *const starts[] = {
-    "/manager/html",     "/v2/_catalog",        "/remote/fgt_lang",   "/solr/admin",
-    "/vendor/phpunit",   "/actuator/env",       "/actuator/health",   "/actuator/heapdump",
-    "/actuator/gateway", "/telescope/requests", "/api/jsonws/invoke", "/wp-content/debug.log",
+static const struct str starts[] = {
+    S("/manager/html"),       S("/v2/_catalog"),       S("/remote/fgt_lang"),
+    S("/solr/admin"),         S("/vendor/phpunit"),    S("/actuator/env"),
+    S("/actuator/health"),    S("/actuator/heapdump"), S("/actuator/gateway"),
+    S("/telescope/requests"), S("/api/jsonws/invoke"), S("/wp-content/debug.log"),
 };
 
 /* Folders where no PHP is meant to be called from outside. */
-static const char *const libraries[] = {"/phpunit/", "/wp-includes/", "/wp-content/uploads/",
-                                        "/wp-content/plugins/", "/.well-known/"};
+static const struct str libraries[] = {
+    S("/phpunit/"),     S("/wp-includes/"), S("/wp-content/uploads/"), S("/wp-content/plugins/"),
+    S("/.well-known/"),
+};
 
-static int compare(const void *key, const void *element)
+/* `list` is in lower case. */
+static bool is_listed(struct str name, const struct str *list, size_t n)
 {
-    return strcmp(key, *(const char *const *)element);
-}
-
-static bool is_listed(struct str name, const char *const *list, size_t n)
-{
-    char folded[NAME_MAX_BYTES + 1];
-
-    if (name.n > NAME_MAX_BYTES)
+    if (name.n == 0)
         return false;
-    for (size_t i = 0; i < name.n; i++)
-        folded[i] = ascii_lower(name.p[i]);
-    folded[name.n] = '\0';
-    return bsearch(folded, list, n, sizeof(*list), compare) != NULL;
+    char first = ascii_lower(name.p[0]);
+    for (size_t i = 0; i < n; i++)
+        if (list[i].p[0] == first && list[i].n == name.n && str_eq_nocase(name, list[i]))
+            return true;
+    return false;
 }
 
+/* `suffix` is in lower case. */
 static bool ends_nocase(struct str s, struct str suffix)
 {
-    return s.n >= suffix.n && str_eq_nocase(str_slice(s, s.n - suffix.n, s.n), suffix);
+    return s.n >= suffix.n && ascii_lower(s.p[s.n - 1]) == suffix.p[suffix.n - 1] &&
+           str_eq_nocase(str_slice(s, s.n - suffix.n, s.n), suffix);
 }
 
-/* "/.env", "/app/.git/config", and "/../": both are a '.' behind a '/'. */
+/* `rest` begins with a '.' that begins a segment. */
+static bool is_hidden_name(struct str rest)
+{
+    if (str_starts(rest, STR("..")) &&
+        (rest.n == 2 || rest.p[2] == '/' || rest.p[2] == '\\' || rest.p[2] == ';'))
+        return true;
+    for (size_t i = 0; i < COUNT(hidden); i++)
+        if (str_starts_nocase(rest, hidden[i]))
+            return true;
+    return false;
+}
+
+/* "/.env", "/app/.git/config", and "/../": all are a '.' behind a '/'. */
 static bool is_hidden(struct str path)
 {
-    for (ptrdiff_t at = str_find(path, STR("/."), 0); at >= 0;
-         at = str_find(path, STR("/."), (size_t)at + 1)) {
-        struct str rest = str_slice(path, (size_t)at + 1, path.n);
-        if (str_starts(rest, STR("..")) &&
-            (rest.n == 2 || rest.p[2] == '/' || rest.p[2] == '\\' || rest.p[2] == ';'))
+    for (ptrdiff_t at = str_chr(path, '.', 1); at >= 0; at = str_chr(path, '.', (size_t)at + 1))
+        if (path.p[at - 1] == '/' && is_hidden_name(str_slice(path, (size_t)at, path.n)))
             return true;
-        for (size_t i = 0; i < COUNT(hidden); i++)
-            if (str_starts_nocase(rest, str_of(hidden[i])))
-                return true;
-    }
     return false;
 }
 
 static bool is_file(struct str path, struct str name)
 {
     if (str_chr(name, '.', 0) < 0)
-        return str_starts(name, STR("id_")) && is_listed(name, files, COUNT(files));
+        return name.p[0] == 'i' && is_listed(name, files, COUNT(files));
     if (is_listed(name, files, COUNT(files)) || name.p[name.n - 1] == '~')
         return true;
     for (size_t i = 0; i < COUNT(endings); i++)
-        if (ends_nocase(name, str_of(endings[i])))
+        if (ends_nocase(name, endings[i]))
             return true;
     if (!ends_nocase(name, STR(".php")))
         return false;
     for (size_t i = 0; i < COUNT(libraries); i++)
-        if (str_find(path, str_of(libraries[i]), 0) >= 0)
+        if (str_find(path, libraries[i], 0) >= 0)
             return true;
     return false;
 }
@@ -122,10 +152,10 @@ bool resource_is_probe(struct str path, int status)
     if (is_hidden(path) || str_chr(path, '\0', 0) >= 0 ||
         is_listed(folder, folders, COUNT(folders)))
         return true;
-    if (str_eq_nocase(folder, STR("cgi-bin")) && !is_success(status))
+    if (folder.n == 7 && str_eq_nocase(folder, STR("cgi-bin")) && !is_success(status))
         return true;
     for (size_t i = 0; i < COUNT(starts); i++)
-        if (path.p[1] == starts[i][1] && str_starts(path, str_of(starts[i])))
+        if (path.p[1] == starts[i].p[1] && str_starts(path, starts[i]))
             return true;
     return name.n > 0 && is_file(path, name);
 }

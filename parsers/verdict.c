@@ -35,7 +35,7 @@ static bool skip(struct matter *m, enum reason reason, const char *rule, const c
 static bool set_holds(struct str_set set, struct str s)
 {
     for (size_t i = 0; i < set.n; i++)
-        if (str_eq(set.items[i], s))
+        if (set.items[i].n == s.n && str_eq(set.items[i], s))
             return true;
     return false;
 }
@@ -74,7 +74,7 @@ static bool judge_excluded(struct matter *m)
     for (size_t i = 0; i < r->exclude_user_agent.n; i++)
         if (holds_nocase(m->hit->user_agent, r->exclude_user_agent.items[i]))
             return skip(m, REASON_EXCLUDED, "user agent is excluded", "exclude.user_agent");
-    if (str_eq(m->hit->user_agent, STR("Amazon CloudFront")))
+    if (m->ua->kind == UA_BOT && str_eq(m->hit->user_agent, STR("Amazon CloudFront")))
         return skip(m, REASON_DUPLICATE_CDN,
                     "fetched by CloudFront, whose own log has the visitor's request", NULL);
     return false;
@@ -143,14 +143,14 @@ static bool is_health_check(struct str ua)
 
 static bool judge_robot(struct matter *m)
 {
-    struct str ua = str_trim(m->hit->user_agent);
-
-    if (ua.n == 0 || str_eq(ua, STR("-")))
-        return skip(m, REASON_NO_USER_AGENT, "no user agent was sent", NULL);
-    if (m->ua->kind == UA_BOT && is_health_check(ua))
-        return skip(m, REASON_HEALTH_CHECK, "user agent is a health check's", NULL);
-    if (m->ua->kind == UA_BOT)
+    if (m->ua->kind == UA_BOT) {
+        struct str ua = str_trim(m->hit->user_agent);
+        if (ua.n == 0 || str_eq(ua, STR("-")))
+            return skip(m, REASON_NO_USER_AGENT, "no user agent was sent", NULL);
+        if (is_health_check(ua))
+            return skip(m, REASON_HEALTH_CHECK, "user agent is a health check's", NULL);
         return skip(m, REASON_BOT, "user agent is a robot's", NULL);
+    }
     if (resource_is_probe(m->path, m->hit->status))
         return skip(m, REASON_PROBE, "path that only scanners ask for", NULL);
     return false;
@@ -186,19 +186,23 @@ static bool judge_answer(struct matter *m)
 
 /* ---- what was asked for -------------------------------------------------------------------- */
 
+/* `text` is the rest of the query from a parameter's beginning. */
+static bool begins_with(struct str text, struct str name)
+{
+    return text.n >= name.n && name.n > 0 && text.p[0] == name.p[0] && str_starts(text, name) &&
+           (text.n == name.n || text.p[name.n] == '=' || text.p[name.n] == '&');
+}
+
 static bool has_parameter(struct str query, struct str_set names)
 {
-    size_t at = 0;
-
-    while (at < query.n) {
-        size_t end = at, equals;
-        while (end < query.n && query.p[end] != '&' && query.p[end] != ';')
-            end++;
-        for (equals = at; equals < end && query.p[equals] != '=';)
-            equals++;
-        if (equals > at && set_holds(names, str_slice(query, at, equals)))
-            return true;
-        at = end + 1;
+    for (struct str rest = query; rest.n > 0;) {
+        for (size_t i = 0; i < names.n; i++)
+            if (begins_with(rest, names.items[i]))
+                return true;
+        ptrdiff_t next = str_chr(rest, '&', 0);
+        if (next < 0)
+            return false;
+        rest = str_slice(rest, (size_t)next + 1, rest.n);
     }
     return false;
 }

@@ -2,8 +2,8 @@
 """Writes agents.tsv, the AI-agent catalogue, from vendors.tsv and the two lists in sources/.
 
     generate.py              write agents.tsv
-    generate.py --check      exit 1, with the difference, when agents.tsv is not what would be written
-    generate.py --reduce F   write sources/crawler-user-agents.json: what agents.tsv and bots.tsv use of the full list F
+    generate.py --check      exit 1, with the difference, when agents.tsv is out of date
+    generate.py --reduce F   write sources/crawler-user-agents.json: what is used of the full list F
 
 The hand-made vendors.tsv wins over the lists; ai.robots.txt wins over crawler-user-agents.
 """
@@ -17,25 +17,28 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 DATE = "2026-11-22"
 CATEGORIES = {"training", "search", "assistant", "agent", "coding", "other"}
 COLUMNS = "name operator category token match verification search_engine source licence".split()
-MIT = {"ai.robots.txt": "MIT", "crawler-user-agents": "MIT", "vendor": "facts"}
+LICENCES = {"ai.robots.txt": "MIT", "crawler-user-agents": "MIT", "vendor": "facts"}
 
 # Names in the lists that are no use in a user agent, and why.
 DROPPED = {
     "code": "every VS Code web view says Code/1.x: that is a person",
     "facebookexternalhit": "a link preview that people ask for; in bots.tsv",
-    "lcc": "hits SLCC2 in old Internet Explorers; a corpus of linguists, and says so with an address",
+    "lcc": "hits SLCC2 in old Internet Explorers; a corpus of linguists, with an address",
     "openai": "any user agent that quotes an address at openai.com",
     "spider": "a generic word; bots.tsv has it as a word ending",
 }
-# Tokens known only from a list under the LGPL. They may come in by an operator's own pages, not otherwise.
-LGPL_ONLY = set("""bard-ai character-ai chatgpt-browser cohere-command cohere-training doximity-diffbot gemini-ai
-githubcopilotchat gochitchat.ai google-pinpoint googleagent-search groq-bot huggingface-bot ias_crawler ias_wombles
-iboubot imagesift prorata replicate-bot runpod-bot sentibot together-bot udv-ai-research webzio xai-bot""".split())
+# Tokens known only from a list under the LGPL. They may come in by an operator's own pages only.
+LGPL_ONLY = set("""bard-ai character-ai chatgpt-browser cohere-command cohere-training
+doximity-diffbot gemini-ai githubcopilotchat gochitchat.ai google-pinpoint googleagent-search
+groq-bot huggingface-bot ias_crawler ias_wombles iboubot imagesift prorata replicate-bot runpod-bot
+sentibot together-bot udv-ai-research webzio xai-bot""".split())
+# Patterns of that list that are the beginning of a token of ours.
+PREFIXES = {"sogou", "coccoc"}
 FUNCTIONS = [  # first that occurs in ai.robots.txt's `function`
-    ("ai coding", "coding"), ("assistant", "assistant"), ("chat", "assistant"), ("user-initiated", "assistant"),
-    ("user prompts", "assistant"), ("ai search", "search"), ("ai-enabled search", "search"), ("search", "search"),
-    ("ai agents", "agent"), ("undocumented ai agents", "agent"), ("data providers", "other"),
-    ("train", "training"), ("llm", "training"), ("data scraper", "training"), ("datasets", "training"),
+    ("ai coding", "coding"), ("assistant", "assistant"), ("chat", "assistant"),
+    ("user-initiated", "assistant"), ("user prompts", "assistant"), ("search", "search"),
+    ("ai agents", "agent"), ("data providers", "other"), ("train", "training"),
+    ("llm", "training"), ("data scraper", "training"), ("datasets", "training"),
 ]
 
 
@@ -69,7 +72,7 @@ def plain_token(name):
 
 
 def plain_pattern(pattern):
-    """A crawler-user-agents pattern as plain text in lower case, or None when it is a real expression."""
+    """A crawler-user-agents pattern as plain lower-case text; None for a real expression."""
     p = re.sub(r"\[([a-zA-Z])([a-zA-Z])\]", r"\1", pattern)
     p = re.sub(r"\\(.)", r"\1", p.replace("(^| )", "").lstrip("^").rstrip("$"))
     p = p.strip().rstrip("/ )")
@@ -81,7 +84,8 @@ def plain_operator(text):
     link = re.match(r"\[([^]]+)\]", text)
     name = link.group(1) if link else re.split(r",| that | to | \(", text)[0].strip()
     name = re.sub(r"^the Chinese company | Inc$| Crawler$", "", name)
-    return "unknown" if not name or name.lower().startswith(("unclear", "unknown", "http")) else name
+    nameless = not name or name.lower().startswith(("unclear", "unknown", "http"))
+    return "unknown" if nameless else name
 
 
 def category_of(function):
@@ -90,8 +94,8 @@ def category_of(function):
 
 
 def from_vendors(rows):
-    for name, operator, category, token, match, verification, engine, source in rows_of("vendors.tsv", 8):
-        rows[token] = [name, operator, category, token, match, verification, engine, source, MIT[source]]
+    for row in rows_of("vendors.tsv", 8):
+        rows[row[3]] = row + [LICENCES[row[7]]]
 
 
 def from_ai_robots(rows):
@@ -100,23 +104,26 @@ def from_ai_robots(rows):
         if token in rows or token in DROPPED:
             continue
         rows[token] = [name.split("/")[0], plain_operator(entry["operator"]),
-                       category_of(entry["function"]), token, "word", "-", "no", "ai.robots.txt", "MIT"]
+                       category_of(entry["function"]), token, "word", "-", "no",
+                       "ai.robots.txt", "MIT"]
 
 
 def from_crawlers(rows):
     for entry in load("crawler-user-agents.json"):
         token = plain_pattern(entry["pattern"])
-        if "ai-crawler" not in entry["tags"] or token is None or token in rows or token in DROPPED:
+        if "ai-crawler" not in entry["tags"] or token is None or token in rows:
             continue
         name = re.sub(r"[\\/]|\[[^]]*\]", "", entry["pattern"])
-        rows[token] = [name, "unknown", "other", token, "word", "-", "no", "crawler-user-agents", "MIT"]
+        rows[token] = [name, "unknown", "other", token, "word", "-", "no",
+                       "crawler-user-agents", "MIT"]
 
 
 def check_rows(rows):
     for token, row in rows.items():
-        if not re.fullmatch(r"[a-z0-9][ -~]{2,}", token) or token != token.lower() or len(row) != len(COLUMNS):
+        if not re.fullmatch(r"[a-z0-9][ -~]{2,}", token) or token != token.lower():
             fail(f"bad token {token!r}")
-        if row[2] not in CATEGORIES or row[4] not in ("word", "product") or row[6] not in ("yes", "no"):
+        if (len(row) != len(COLUMNS) or row[2] not in CATEGORIES
+                or row[4] not in ("word", "product") or row[6] not in ("yes", "no")):
             fail(f"bad row {row!r}")
         if token in LGPL_ONLY and row[7] != "vendor":
             fail(f"{token}: known only from a list under the LGPL")
@@ -136,14 +143,14 @@ def check_sources(rows):
 def reduce(full_name):
     with open(full_name, encoding="utf-8") as f:
         full = json.load(f)
-    tokens = {r[3] for r in rows_of("vendors.tsv", 8)} | {r[0].rstrip("/ ") for r in rows_of("bots.tsv", 3)}
+    tokens = {r[3] for r in rows_of("vendors.tsv", 8)}
+    tokens |= {r[0].rstrip("/ ") for r in rows_of("bots.tsv", 3)}
     used = []
     for entry in full:
-        text = (entry["pattern"] + " ".join(entry["instances"])).lower()
-        if "ai-crawler" in entry["tags"] or plain_pattern(entry["pattern"]) in tokens or (
-                "search-engine" in entry["tags"] and any(t in text for t in ("sogou web", "coccocbot"))):
-            used.append({"pattern": entry["pattern"], "url": entry.get("url"), "tags": entry["tags"],
-                         "instances": entry["instances"][:3]})
+        plain = plain_pattern(entry["pattern"])
+        if "ai-crawler" in entry["tags"] or plain in tokens or plain in PREFIXES:
+            used.append({"pattern": entry["pattern"], "url": entry.get("url"),
+                         "tags": entry["tags"], "instances": entry["instances"][:3]})
     with open(path("sources", "crawler-user-agents.json"), "w", encoding="utf-8") as f:
         json.dump(used, f, indent=1, ensure_ascii=True)
         f.write("\n")
@@ -159,9 +166,9 @@ def render():
     check_sources(rows)
     lines = [
         f"# date: {DATE}",
-        "# The AI-agent catalogue. Written by generate.py: change vendors.tsv or sources/, not this file.",
-        "# From the operators' own pages (\"vendor\", see vendors.tsv), ai.robots.txt (MIT) and crawler-user-agents",
-        "# (MIT); commits and dates of the lists: sources/README.md.",
+        "# The AI-agent catalogue, written by generate.py: change vendors.tsv or sources/ instead.",
+        "# From the operators' own pages (\"vendor\", see vendors.tsv), ai.robots.txt (MIT) and",
+        "# crawler-user-agents (MIT); commits and dates of the lists: sources/README.md.",
         "# " + "\t".join(COLUMNS),
     ]
     lines += ["\t".join(rows[token]) for token in sorted(rows)]

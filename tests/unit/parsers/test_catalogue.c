@@ -1,0 +1,383 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "parsers/catalogue.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static struct catalogue *catalogue;    /* as by default */
+static struct catalogue *with_engines; /* ai: {search_engines: true} */
+static const char *const kinds[] = {"human", "bot", "ai"};
+
+static int setup(void **state)
+{
+    catalogue = catalogue_new(false);
+    with_engines = catalogue_new(true);
+    return catalogue != NULL && with_engines != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    catalogue_free(catalogue);
+    catalogue_free(with_engines);
+    catalogue_free(NULL);
+    return 0;
+}
+
+static enum ua_kind classify(const char *ua, const struct agent **agent)
+{
+    return catalogue_classify(catalogue, str_of(ua), agent);
+}
+
+/* Calls `check` for each line of a file in tests/data; returns how many there were. */
+static size_t each_line(const char *name, bool (*check)(char *line))
+{
+    FILE *f = fopen(name, "r");
+    char *line = NULL;
+    size_t cap = 0, n = 0, wrong = 0;
+    ssize_t length;
+
+    assert_non_null(f);
+    while ((length = getline(&line, &cap, f)) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] == '#' || line[0] == '\0')
+            continue;
+        n++;
+        wrong += !check(line);
+    }
+    free(line);
+    fclose(f);
+    assert_int_equal(wrong, 0);
+    return n;
+}
+
+static bool is_kind(const char *ua, enum ua_kind want)
+{
+    const struct agent *agent;
+    enum ua_kind got = classify(ua, &agent);
+
+    if (got != want)
+        print_error("%s (%s), not %s: %s\n", kinds[got], agent ? agent->name : "no agent",
+                    kinds[want], ua);
+    return got == want && (agent != NULL) == (want == UA_AI);
+}
+
+static bool is_human(char *line)
+{
+    return is_kind(line, UA_HUMAN);
+}
+
+static bool is_bot(char *line)
+{
+    return is_kind(line, UA_BOT);
+}
+
+static bool is_agent(char *line)
+{
+    char *ua = strchr(line, '\t');
+    const struct agent *agent;
+
+    assert_non_null(ua);
+    *ua++ = '\0';
+    if (classify(ua, &agent) == UA_AI && strcmp(agent->name, line) == 0)
+        return true;
+    print_error("%s, not %s: %s\n", agent ? agent->name : "no agent", line, ua);
+    return false;
+}
+
+static void test_people(void **state)
+{
+    assert_true(each_line("tests/data/user-agents-human.txt", is_human) >= 300);
+}
+
+static void test_robots(void **state)
+{
+    assert_true(each_line("tests/data/user-agents-bot.txt", is_bot) >= 400);
+}
+
+static void test_agents(void **state)
+{
+    assert_true(each_line("tests/data/user-agents-ai.txt", is_agent) >= 70);
+}
+
+static void test_every_token_finds_its_agent(void **state)
+{
+    char ua[256];
+    size_t ai = 0;
+
+    for (size_t i = 0; i < catalogue_count(catalogue); i++) {
+        const struct agent *want = catalogue_at(catalogue, i), *got;
+        ai += !want->search_engine;
+        snprintf(ua, sizeof(ua), "Mozilla/5.0 (compatible; %s/1.0; +https://example.com)",
+                 want->token);
+        if (want->search_engine)
+            assert_int_equal(classify(ua, &got), UA_BOT);
+        else
+            assert_int_equal(classify(ua, &got), UA_AI);
+        assert_int_equal(catalogue_classify(with_engines, str_of(ua), &got), UA_AI);
+        assert_string_equal(got->token, want->token);
+        assert_string_equal(got->name, want->name);
+    }
+    assert_true(ai >= 160);
+}
+
+/* Names in the catalogue are spelt as the operators do; the token is their lower case. */
+static void test_names_match_too(void **state)
+{
+    char ua[256];
+
+    for (size_t i = 0; i < catalogue_count(catalogue); i++) {
+        const struct agent *want = catalogue_at(catalogue, i), *got;
+        snprintf(ua, sizeof(ua), "%s/2.3", want->name);
+        catalogue_classify(with_engines, str_of(ua), &got);
+        assert_non_null(got);
+        assert_string_equal(got->name, want->name);
+    }
+}
+
+static void test_data(void **state)
+{
+    static const char *const categories[] = {"training", "search", "assistant",
+                                             "agent",    "coding", "other"};
+
+    assert_int_equal(strlen(catalogue_date(catalogue)), strlen("2026-11-22"));
+    for (size_t i = 0; i < catalogue_count(catalogue); i++) {
+        const struct agent *a = catalogue_at(catalogue, i);
+        assert_true(a->name[0] != '\0' && a->operator[0] != '\0' && a->source[0] != '\0');
+        assert_true(a->category <= AGENT_OTHER);
+        assert_true(strcmp(a->verification, "-") != 0);
+        assert_null(strchr(a->token, '/')); /* versions are no part of a token */
+    }
+    for (size_t i = 0; i < COUNT(categories); i++)
+        assert_string_equal(agent_category_name((enum agent_category)i), categories[i]);
+}
+
+/* By hand from the operators' pages. */
+static void test_leading_agents(void **state)
+{
+    static const struct {
+        const char *name, *operator;
+        enum agent_category category;
+        const char *verification; /* how it begins */
+    } cases[] = {
+        {"GPTBot", "OpenAI", AGENT_TRAINING, "json:https://openai.com/gptbot.json"},
+        {"OAI-SearchBot", "OpenAI", AGENT_SEARCH, "json:https://openai.com/searchbot.json"},
+        {"ChatGPT-User", "OpenAI", AGENT_ASSISTANT, "json:https://openai.com/chatgpt-user.json"},
+        {"OAI-AdsBot", "OpenAI", AGENT_OTHER, "json:"},
+        {"ClaudeBot", "Anthropic", AGENT_TRAINING, "json:https://claude.com/crawling/bots.json"},
+        {"Claude-SearchBot", "Anthropic", AGENT_SEARCH, "json:https://claude.com/"},
+        {"Claude-User", "Anthropic", AGENT_ASSISTANT, "json:https://claude.com/"},
+        {"Claude-Code", "Anthropic", AGENT_CODING, ""},
+        {"PerplexityBot", "Perplexity", AGENT_SEARCH, "json:https://www.perplexity.ai/"},
+        {"Perplexity-User", "Perplexity", AGENT_ASSISTANT, "json:https://www.perplexity.ai/"},
+        {"GoogleOther", "Google", AGENT_TRAINING, "json:https://developers.google.com/"},
+        {"Google-CloudVertexBot", "Google", AGENT_OTHER, "json:https://developers.google.com/"},
+        {"Google-Agent", "Google", AGENT_AGENT, "json:https://developers.google.com/"},
+        {"Gemini-Deep-Research", "Google", AGENT_ASSISTANT, "json:"},
+        {"Google-NotebookLM", "Google", AGENT_ASSISTANT, "json:"},
+        {"Applebot", "Apple", AGENT_SEARCH, "json:https://search.developer.apple.com/"},
+        {"Amazonbot", "Amazon", AGENT_TRAINING, "rdns:crawl.amazonbot.amazon"},
+        {"Amzn-SearchBot", "Amazon", AGENT_SEARCH, "rdns:"},
+        {"Amzn-User", "Amazon", AGENT_ASSISTANT, "rdns:"},
+        {"meta-externalagent", "Meta", AGENT_TRAINING, "asn:32934"},
+        {"meta-webindexer", "Meta", AGENT_SEARCH, "asn:32934"},
+        {"meta-externalfetcher", "Meta", AGENT_ASSISTANT, "asn:32934"},
+        {"MistralAI-User", "Mistral AI", AGENT_ASSISTANT, "json:https://mistral.ai/"},
+        {"DuckAssistBot", "DuckDuckGo", AGENT_ASSISTANT, "json:https://duckduckgo.com/"},
+        {"CCBot", "Common Crawl", AGENT_TRAINING, "json:https://index.commoncrawl.org/"},
+        {"Bytespider", "ByteDance", AGENT_TRAINING, ""},
+        {"Kimi-SearchBot", "Moonshot AI", AGENT_SEARCH, "json:https://www.kimi.com/"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct agent *a;
+        assert_int_equal(classify(cases[i].name, &a), UA_AI);
+        assert_string_equal(a->name, cases[i].name);
+        assert_string_equal(a->operator, cases[i].operator);
+        assert_int_equal(a->category, cases[i].category);
+        assert_true(str_starts(str_of(a->verification), str_of(cases[i].verification)));
+        assert_false(a->search_engine);
+    }
+}
+
+/* What lists under the LGPL have and nobody else. */
+static void test_tokens_left_out(void **state)
+{
+    static const char *const tokens[] = {
+        "bard-ai",
+        "character-ai",
+        "chatgpt-browser",
+        "cohere-command",
+        "cohere-training",
+        "doximity-diffbot",
+        "gemini-ai",
+        "gochitchat.ai",
+        "groq-bot",
+        "huggingface-bot",
+        "ias_crawler",
+        "ias_wombles",
+        "iboubot",
+        "imagesift",
+        "prorata",
+        "replicate-bot",
+        "runpod-bot",
+        "sentibot",
+        "together-bot",
+        "udv-ai-research",
+        "webzio",
+        "openai",
+        "code",
+        "spider",
+        "lcc",
+    };
+    for (size_t i = 0; i < catalogue_count(catalogue); i++)
+        for (size_t k = 0; k < COUNT(tokens); k++)
+            assert_string_not_equal(catalogue_at(catalogue, i)->token, tokens[k]);
+}
+
+static void test_boundaries_and_order(void **state)
+{
+    static const struct {
+        const char *ua;
+        enum ua_kind kind;
+        const char *name;
+    } cases[] = {
+        {"notamazonbot/1.0 (Linux x86_64)", UA_BOT, NULL},
+        {"Mozilla/5.0 (X11; myGPTBotClone2) Gecko/1", UA_HUMAN, NULL},
+        {"GPTBot", UA_AI, "GPTBot"},
+        {"gPTbOT", UA_AI, "GPTBot"},
+        {"x-gptbot_y", UA_AI, "GPTBot"},
+        {"GPTBots and others", UA_BOT, NULL},
+        {"Claude-SearchBot ClaudeBot", UA_AI, "Claude-SearchBot"},
+        {"ClaudeBot Claude-SearchBot", UA_AI, "Claude-SearchBot"},
+        {"Claude-User claude-code", UA_AI, "Claude-User"},
+        {"claude-code Claude-User", UA_AI, "Claude-Code"},
+        {"Applebot-Extended", UA_AI, "Applebot-Extended"},
+        {"Applebot-Something", UA_AI, "Applebot"},
+        {"GoogleOther Googlebot", UA_AI, "GoogleOther"},
+        {"Ai2Bot-Dolma (+https://www.allenai.org/crawler)", UA_AI, "AI2Bot-Dolma"},
+        {"MistralAI-User/1.0", UA_AI, "MistralAI-User"},
+        {"iaskspider/2.0", UA_AI, "iaskspider"},
+        /* generic words */
+        {"Devin/1.0", UA_AI, "Devin"},
+        {"Mozilla/5.0 (X11) Devin/2", UA_AI, "Devin"},
+        {"Mozilla/5.0 (Linux; Android 9; Devin) Chrome/90 Safari/537.36", UA_HUMAN, NULL},
+        {"Mozilla/5.0 (Linux; Android 9; X-Devin/1) Chrome/90 Safari/537.36", UA_HUMAN, NULL},
+        {"Mozilla/5.0 (X11) Devin/x Chrome/90 Safari/537.36", UA_HUMAN, NULL},
+        {"Mozilla/5.0 (X11) Cursor/0.42.3 Chrome/128 Electron/32 Safari/537.36", UA_AI, "Cursor"},
+        {"Mozilla/5.0 (X11) Code/1.95 Chrome/128 Electron/32 Safari/537.36", UA_HUMAN, NULL},
+        {"Mozilla/5.0 (X11) Chrome/90 Devin/", UA_HUMAN, NULL},
+        /* nothing, or nothing much */
+        {"", UA_BOT, NULL},
+        {"-", UA_BOT, NULL},
+        {" - ", UA_BOT, NULL},
+        {"   ", UA_BOT, NULL},
+        {"\x01", UA_BOT, NULL},
+        /* addresses of mail */
+        {"Mozilla/5.0 (X11; someone@example.org) Gecko/1", UA_BOT, NULL},
+        {"Mozilla/5.0 (iPhone) Ecosia ios@9.2.3.1367 Safari/604.1", UA_HUMAN, NULL},
+        {"Mozilla/5.0 (X11; @home) Gecko/1 user@host", UA_HUMAN, NULL},
+        {"Mozilla/5.0 (X11; a@b.) Gecko/1", UA_HUMAN, NULL},
+        {"Mozilla/5.0 (X11; a@b.c", UA_HUMAN, NULL},
+        /* suffixes and what cancels them */
+        {"Mozilla/5.0 (Linux; Android 9; Foobot) Chrome/90 Safari/537.36", UA_HUMAN, NULL},
+        {"Mozilla/5.0 (Linux; Android 9; Moto (4)) Chrome/90 (compatible; foobot)", UA_BOT, NULL},
+        {"Mozilla/5.0 (Linux; Android 9; Foobot", UA_HUMAN, NULL},
+        {"Mozilla/5.0 (X11; Linux) foobot", UA_BOT, NULL},
+        {"Mozilla/5.0 (X11; Linux) CUBOT Chrome/90", UA_HUMAN, NULL},
+        {"Mozilla/5.0 (X11; Linux) Bottle/1.0 Chrome/90", UA_HUMAN, NULL},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct agent *agent;
+        enum ua_kind kind = classify(cases[i].ua, &agent);
+        if (kind != cases[i].kind)
+            print_error("%s, not %s: %s\n", kinds[kind], kinds[cases[i].kind], cases[i].ua);
+        assert_int_equal(kind, cases[i].kind);
+        if (cases[i].name != NULL)
+            assert_string_equal(agent->name, cases[i].name);
+    }
+    const struct agent *agent;
+    assert_int_equal(catalogue_classify(catalogue, STR_NONE, &agent), UA_BOT);
+}
+
+static void test_search_engines(void **state)
+{
+    static const char *const engines[] = {
+        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+        "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+        "Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)",
+        "Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)",
+        "DuckDuckBot/1.1; (+http://duckduckgo.com/duckduckbot.html)",
+    };
+    const struct agent *agent;
+
+    for (size_t i = 0; i < COUNT(engines); i++) {
+        assert_int_equal(classify(engines[i], &agent), UA_BOT);
+        assert_null(agent);
+        assert_int_equal(catalogue_classify(with_engines, str_of(engines[i]), &agent), UA_AI);
+        assert_true(agent->search_engine);
+    }
+    assert_int_equal(catalogue_classify(with_engines, STR("AhrefsBot/7.0"), &agent), UA_BOT);
+}
+
+/* The cache says what the catalogue says, and keeps the caller's marks as long as the slot. */
+static void test_cache(void **state)
+{
+    struct ua_cache *u = ua_cache_new(catalogue);
+    char text[UA_CACHE_TEXT + 2];
+    const struct agent *agent;
+
+    assert_non_null(u);
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned i = 0; i < 3 * UA_CACHE_SLOTS; i++) {
+            snprintf(text, sizeof(text), "%s/%u.0 (X11) Gecko", i % 3 ? "GPTBot" : "Some", i);
+            struct ua_entry *e = ua_cache_get(u, str_of(text));
+            assert_int_equal(e->kind, classify(text, &agent));
+            assert_ptr_equal(e->agent, agent);
+            assert_true(e->mark == 0 || e->index == i);
+            e->mark = 7;
+            e->index = i;
+            assert_ptr_equal(ua_cache_get(u, str_of(text)), e);
+            assert_int_equal(e->mark, 7);
+        }
+
+    ua_cache_get(u, STR_NONE)->mark = 9;
+    assert_int_equal(ua_cache_get(u, STR(""))->mark, 9);
+    assert_int_equal(ua_cache_get(u, STR(""))->kind, UA_BOT);
+    assert_int_equal(ua_cache_get(u, STR("-"))->kind, UA_BOT);
+
+    memset(text, 'a', sizeof(text));
+    memcpy(text, "GPTBot (", 8);
+    struct str longest = {text, UA_CACHE_TEXT}, longer = {text, UA_CACHE_TEXT + 1};
+    ua_cache_get(u, longest)->mark = 5;
+    assert_int_equal(ua_cache_get(u, longest)->mark, 5);
+    ua_cache_get(u, longer)->mark = 5;
+    assert_int_equal(ua_cache_get(u, longer)->mark, 0);
+    assert_int_equal(ua_cache_get(u, longer)->kind, UA_AI);
+    assert_int_equal(ua_cache_get(u, longest)->mark, 5);
+    ua_cache_free(u);
+    ua_cache_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_people),
+        cmocka_unit_test(test_robots),
+        cmocka_unit_test(test_agents),
+        cmocka_unit_test(test_every_token_finds_its_agent),
+        cmocka_unit_test(test_names_match_too),
+        cmocka_unit_test(test_data),
+        cmocka_unit_test(test_leading_agents),
+        cmocka_unit_test(test_tokens_left_out),
+        cmocka_unit_test(test_boundaries_and_order),
+        cmocka_unit_test(test_search_engines),
+        cmocka_unit_test(test_cache),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -98,9 +98,9 @@ int http_listen_tcp(struct http_server *s, const char *address, const char **why
     const char *port;
     struct addrinfo *info = NULL;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
+                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     if (!split_address(address, host, sizeof(host), &port) ||
-        getaddrinfo(host[0] ? host : NULL, port, &hints, &info) != 0) {
+        getaddrinfo(host[0] ? host : "0.0.0.0", port, &hints, &info) != 0) {
         errno = EINVAL;
         *why = "an address is ip:port, as 127.0.0.1:8080 or [::1]:8080";
         return -1;

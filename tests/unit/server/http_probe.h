@@ -71,13 +71,13 @@ static inline const char *probe_text(struct probe *p)
 }
 
 /* One turn of the loop, and what has arrived; waits up to a millisecond when nothing happens. */
-static inline void probe_turn(struct probe *p)
+static inline void probe_turn_for(struct probe *p, int wait_ms)
 {
     ev_run(p->loop, EVRUN_NOWAIT);
     if (p->closed)
         return;
     struct pollfd readable = {.fd = p->fd, .events = POLLIN};
-    if (poll(&readable, 1, 1) <= 0)
+    if (poll(&readable, 1, wait_ms) <= 0)
         return;
     char *room = buf_reserve(&p->in, 65536);
     assert_non_null(room);
@@ -90,6 +90,11 @@ static inline void probe_turn(struct probe *p)
         p->reset = true;
 }
 
+static inline void probe_turn(struct probe *p)
+{
+    probe_turn_for(p, 1);
+}
+
 static inline void probe_send(struct probe *p, struct str bytes)
 {
     int64_t until = probe_now_ms() + PROBE_PATIENCE_MS;
@@ -99,7 +104,7 @@ static inline void probe_send(struct probe *p, struct str bytes)
             bytes = str_slice(bytes, (size_t)n, bytes.n);
         else if (errno != EAGAIN)
             return;
-        probe_turn(p);
+        probe_turn_for(p, 0);
     }
 }
 

@@ -14,6 +14,7 @@
 
 #include "server/http.h"
 #include "tests/unit/server/http_probe.h"
+#include "tests/unit/server/http_tricks.h"
 
 /* An app that answers with what it saw. Paths: /hold answers when told, /early in on_head, /big
  * with 8 MiB. */
@@ -116,41 +117,10 @@ static void run_blind(struct bench *b, int64_t ms)
     probe_run(&nobody, ms);
 }
 
-#define H "Host: a\r\n"
 #define GET(path) "GET " path " HTTP/1.1\r\n" H "\r\n"
 
 /* ---- what must be refused ----------------------------------------------------------------------
  */
-
-struct trick {
-    const char *name;
-    struct str bytes;
-    const char *status;
-};
-
-static const struct trick tricks[] = {
-    {"CL+TE",
-     STR("POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-         "GET /x HTTP/1.1\r\n" H "\r\n"),
-     "400"},
-    {"dup CL differ",
-     STR("POST / HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef"), "400"},
-    {"bare LF", STR("GET / HTTP/1.1\nHost: a\n\n"), "400"},
-    {"space before colon", STR("GET / HTTP/1.1\r\nHost : a\r\n\r\n"), "400"},
-    {"obs-fold", STR("GET / HTTP/1.1\r\n" H "X: a\r\n b\r\n\r\n"), "400"},
-    {"no Host", STR("GET / HTTP/1.1\r\n\r\n"), "400"},
-    {"neg CL", STR("POST / HTTP/1.1\r\n" H "Content-Length: -1\r\n\r\n"), "400"},
-    {"huge CL", STR("POST / HTTP/1.1\r\n" H "Content-Length: 99999999999999999999\r\n\r\n"), "400"},
-    {"NUL in header", STR("GET / HTTP/1.1\r\n" H "X: a\0b\r\n\r\n"), "400"},
-    {"chunk bad", STR("POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\nZZ\r\n"), "400"},
-    {"TE identity,chunked",
-     STR("POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), "400"},
-    {"HTTP/2 preface", STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "505"},
-    {"other expectation", STR("POST / HTTP/1.1\r\n" H "Expect: x\r\nContent-Length: 1\r\n\r\nx"),
-     "417"},
-    {"long target", STR_NONE, "414"},
-    {"big header 70k", STR_NONE, "431"},
-};
 
 /* Exactly one answer, then the end, gently: a reset could take the answer with it. */
 static void check_trick(struct bench *b, const char *name, struct str bytes, const char *status)
@@ -169,25 +139,34 @@ static void check_trick(struct bench *b, const char *name, struct str bytes, con
 static void tricks_are_refused(void **state)
 {
     struct bench *b = *state;
+    for (size_t i = 0; i < sizeof(http_tricks) / sizeof(http_tricks[0]); i++) {
+        const char *outcome = http_tricks[i].outcome;
+        check_trick(b, http_tricks[i].name, http_tricks[i].bytes, outcome + strlen(outcome) - 3);
+    }
+    run_blind(b, 20);
+    assert_int_equal(b->requests, 0);
+    assert_int_equal(http_server_connections(b->server), 0);
+}
+
+static void endless_lines_are_refused(void **state)
+{
+    static const struct {
+        const char *begin, *end, *status;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\n" H "X: ", "\r\n\r\n", "431"},
+        {"GET /", " HTTP/1.1\r\n" H "\r\n", "414"},
+    };
     struct buf large;
     buf_init(&large, 1u << 20);
-    for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++) {
-        struct str bytes = tricks[i].bytes;
-        if (!str_is_set(bytes)) {
-            bool header = strcmp(tricks[i].status, "431") == 0;
-            buf_reset(&large);
-            buf_put_str(&large, str_of(header ? "GET / HTTP/1.1\r\n" H "X: " : "GET /"));
-            for (size_t n = 0; n < 70000; n++)
-                buf_putc(&large, 'a');
-            buf_put_str(&large, str_of(header ? "\r\n\r\n" : " HTTP/1.1\r\n" H "\r\n"));
-            bytes = buf_str(&large);
-        }
-        check_trick(b, tricks[i].name, bytes, tricks[i].status);
+    for (size_t i = 0; i < 2; i++) {
+        buf_reset(&large);
+        buf_put_str(&large, str_of(cases[i].begin));
+        for (size_t n = 0; n < 70000; n++)
+            buf_putc(&large, 'a');
+        buf_put_str(&large, str_of(cases[i].end));
+        check_trick(*state, cases[i].status, buf_str(&large), cases[i].status);
     }
     buf_release(&large);
-    assert_int_equal(b->requests, 0);
-    run_blind(b, 20);
-    assert_int_equal(http_server_connections(b->server), 0);
 }
 
 /* ---- what must be answered ---------------------------------------------------------------------
@@ -783,6 +762,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(tricks_are_refused),
+        T(endless_lines_are_refused),
         T(requests_are_answered),
         T(chunked_body_over_the_cap),
         T(continue_is_sent_for_a_wanted_body),

@@ -93,9 +93,11 @@ void http_server_free(struct http_server *s);
 
 /*
  * Starts listening; may be called several times. -1: errno is set and *why says in a few words what
- * failed. tcp: "127.0.0.1:8080", "[::1]:8080", "localhost:8080", ":8080" (every address); port 0 is
- * the kernel's choice. unix: a stale socket file is replaced, a live one is not; removed again by
- * http_server_free. fd: a listening socket from elsewhere (systemd); taken over on success.
+ * failed.
+ * - tcp: "127.0.0.1:8080", "[::1]:8080", "localhost:8080", ":8080" (every IPv4 address),
+ * "[::]:8080" (both families, as the kernel is set); port 0 is the kernel's choice.
+ * - unix: a stale socket file is replaced, a live one is not; removed again by http_server_free.
+ * - fd: a listening socket from elsewhere (systemd); taken over on success.
  */
 int http_listen_tcp(struct http_server *s, const char *address, const char **why);
 int http_listen_unix(struct http_server *s, const char *path, unsigned mode, const char **why);

@@ -3,12 +3,13 @@
  * batch endpoint, and what a probe asks. It checks and answers; it stores through store.h and knows
  * rights through rights.h.
  *
- *   POST /api/sites/{id}/ingest/ai-fetch      one AI fetch; the time of receipt counts
- *   POST /api/ingest/server/pageview          one pageview
- *   POST /api/ingest/server/event             one event
- *   POST /api/ingest/server/batch             a header and its records (docs/architecture.md, "The
- * wire") GET  /api/ingest/server/capabilities      what this server speaks; no token needed GET
- * /api/sites                           the sites that the token may touch GET  /healthz, /readyz
+ * - POST /api/sites/{id}/ingest/ai-fetch: one AI fetch; the time of receipt counts
+ * - POST /api/ingest/server/pageview: one pageview
+ * - POST /api/ingest/server/event: one event
+ * - POST /api/ingest/server/batch: a header and its records (docs/architecture.md)
+ * - GET /api/ingest/server/capabilities: what this server speaks; no token needed
+ * - GET /api/sites: the sites that the token may touch
+ * - GET /healthz, /readyz
  *
  * An answer that says a record was taken is sent after the store's commit is durable.
  */

@@ -1,6 +1,8 @@
 /*
  * main.c - logferry-server: finds the configuration and the store, and the command.
  */
+#include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +114,19 @@ static int run_serve(const struct command_line *line, const struct server_config
     return serve(&options);
 }
 
+/* What root does to a store is done as its owner: else the server could not open root's files. */
+static int become_owner(const char *store)
+{
+    struct stat st;
+    if (geteuid() != 0 || stat(store, &st) != 0 || st.st_uid == 0)
+        return 0;
+    if (setgroups(0, NULL) == 0 && setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0)
+        return 0;
+    fprintf(stderr, "logferry-server: cannot act as the owner of %s: %s; run this as user %u\n",
+            store, strerror(errno), (unsigned)st.st_uid);
+    return EXIT_PERMISSION;
+}
+
 static int run(const struct command_line *line)
 {
     const char *name = line->argv[0];
@@ -126,12 +141,12 @@ static int run(const struct command_line *line)
     if (needed && !config)
         return EXIT_BAD_CONFIG;
     const char *store = line->store ? line->store : config->store.p;
-    int code;
+    int code = serving ? 0 : become_owner(store);
     if (serving)
         code = run_serve(line, config, store);
-    else if (admin_report_knows(name))
+    else if (code == 0 && admin_report_knows(name))
         code = admin_report_main(store, line->argc, line->argv);
-    else
+    else if (code == 0)
         code = admin_main(store, !line->store, line->argc, line->argv);
     server_config_free(config);
     return code;

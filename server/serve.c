@@ -32,7 +32,7 @@ struct server {
     struct http_server *http;
     struct router router;
     ev_async collect;
-    ev_signal terminate, interrupt;
+    ev_signal terminate, interrupt, hangup;
     ev_timer watchdog, status;
     uint64_t progress; /* of the writer, at the last tick of the watchdog */
     bool stopping;
@@ -72,6 +72,15 @@ static void on_signal(struct ev_loop *loop, ev_signal *w, int events)
     notify_send("STOPPING=1\nSTATUS=finishing what is running");
     log_event(LOG_INFO, "stopping", "connections=%zu", http_server_connections(s->http));
     http_server_drain(s->http, DRAIN_MS, on_drained, s);
+}
+
+/* Only a restart reads the configuration anew; it takes as long as what is running. */
+static void on_hangup(struct ev_loop *loop, ev_signal *w, int events)
+{
+    (void)loop;
+    (void)w;
+    (void)events;
+    log_event(LOG_WARN, "no_reload", "signal=SIGHUP mend=\"systemctl restart logferry-server\"");
 }
 
 /* The loop runs, or we would not be here; the writer must have moved, or have nothing to do. */
@@ -242,6 +251,7 @@ static void start_watchers(struct server *s)
     ev_async_init(&s->collect, on_collect);
     ev_signal_init(&s->terminate, on_signal, SIGTERM);
     ev_signal_init(&s->interrupt, on_signal, SIGINT);
+    ev_signal_init(&s->hangup, on_hangup, SIGHUP);
     ev_timer_init(&s->watchdog, on_watchdog, watchdog, watchdog);
     ev_timer_init(&s->status, on_status, STATUS_SECONDS, STATUS_SECONDS);
     s->collect.data = s->terminate.data = s->interrupt.data = s;
@@ -249,6 +259,7 @@ static void start_watchers(struct server *s)
     ev_async_start(s->loop, &s->collect);
     ev_signal_start(s->loop, &s->terminate);
     ev_signal_start(s->loop, &s->interrupt);
+    ev_signal_start(s->loop, &s->hangup);
     ev_timer_start(s->loop, &s->status);
     if (watchdog > 0)
         ev_timer_start(s->loop, &s->watchdog);

@@ -8,35 +8,37 @@
 
 #define LABEL_COLUMNS 48 /* wider labels push their own numbers to the right, nobody else's */
 
-/* Length of a valid, printable UTF-8 sequence at s.p[i]; 0 when it has to be escaped. */
-static size_t sequence(struct str s, size_t i)
+/* Length of the UTF-8 sequence at s.p[i] and its code point; 0 when it is none, or overlong. */
+static size_t decode(struct str s, size_t i, uint32_t *code)
 {
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *p = (const unsigned char *)s.p + i;
-    size_t left = s.n - i, n;
-    if (p[0] < 0x80)
-        return p[0] >= 0x20 && p[0] != 0x7f ? 1 : 0;
-    if (p[0] >= 0xc2 && p[0] < 0xe0)
-        n = 2;
-    else if (p[0] >= 0xe0 && p[0] < 0xf0)
-        n = 3;
-    else if (p[0] >= 0xf0 && p[0] < 0xf5)
-        n = 4;
-    else
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (n == 0 || s.n - i < n || p[0] > 0xf4)
         return 0;
-    if (left < n)
-        return 0;
-    for (size_t k = 1; k < n; k++)
+    *code = n == 1 ? p[0] : p[0] & (0x7fu >> n);
+    for (size_t k = 1; k < n; k++) {
         if ((p[k] & 0xc0) != 0x80)
             return 0;
-    /* C1 controls; overlong forms, surrogates and what is over U+10FFFF; bidirectional overrides.
-     */
-    if ((p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xe0 && p[1] < 0xa0) ||
-        (p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf0 && p[1] < 0x90) ||
-        (p[0] == 0xf4 && p[1] >= 0x90))
-        return 0;
-    bool bidi = p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
-                                 (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
-    return bidi ? 0 : n;
+        *code = *code << 6 | (p[k] & 0x3f);
+    }
+    return *code >= least[n] && *code <= 0x10ffff ? n : 0;
+}
+
+/* No control (C0, C1), no surrogate, nothing that turns the direction of what follows. */
+static bool is_printable(uint32_t code)
+{
+    if (code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0xd800 && code < 0xe000))
+        return false;
+    return !(code >= 0x202a && code <= 0x202e) && !(code >= 0x2066 && code <= 0x2069);
+}
+
+/* Length of a valid, printable sequence at s.p[i]; 0 when it has to be escaped. */
+static size_t sequence(struct str s, size_t i)
+{
+    uint32_t code = 0;
+    size_t n = decode(s, i, &code);
+    return n > 0 && is_printable(code) ? n : 0;
 }
 
 void put_printable(struct buf *out, struct str s)

@@ -8,7 +8,7 @@
 #ifndef LOGFERRY_SERVER_RIGHTS_H
 #define LOGFERRY_SERVER_RIGHTS_H
 
-#include "parsers/base/bytes.h"
+#include "server/token.h"
 
 /* HitKeep's site roles, and our `ingest`, which carries site.manage_data and nothing else. */
 enum role { ROLE_NONE, ROLE_INGEST, ROLE_VIEWER, ROLE_EDITOR, ROLE_ADMIN, ROLE_OWNER };
@@ -24,18 +24,6 @@ enum permission {
 const char *role_name(enum role role); /* "owner", …; "none" */
 bool role_parse(struct str name, enum role *out);
 bool role_allows(enum role role, enum permission permission);
-
-/* ---- tokens ------------------------------------------------------------------------------- */
-
-#define TOKEN_HASH_BYTES 32
-#define TOKEN_LENGTH 76 /* "lf_" + 64 hex + "_" + 8 hex: the CRC-32 of what precedes the last '_'  \
-                         */
-
-/* A new token from getrandom, NUL-terminated. -1 when the system gives no random bytes. */
-int token_generate(char out[TOKEN_LENGTH + 1]);
-/* SHA-256 of any bytes: of a presented token (its form is never checked), or of a request's body.
- */
-int sha256(struct str s, unsigned char out[TOKEN_HASH_BYTES]);
 
 /* ---- the snapshot ------------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 #include "parsers/base/time.h"
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
-#define BATCHES_PER_GO 2000
+#define ROWS_PER_GO 2000
 /* The promise is STORE_BATCH_KEEP_DAYS; clocks may be wrong by a few. */
 #define KEEP_MS ((STORE_BATCH_KEEP_DAYS + 5) * DAY_MS)
 #define KEY_UNUSED_MS (2 * DAY_MS)
@@ -24,13 +24,13 @@ static int forget_keys(struct engine *e)
 
 static int forget_batches(struct engine *e, bool *more)
 {
-    int64_t most = BATCHES_PER_GO;
+    int64_t most = ROWS_PER_GO;
     if (sql_run_text(e,
                      "DELETE FROM batches WHERE (team, id) IN (SELECT team, id FROM batches"
                      " WHERE received < ?1 ORDER BY received LIMIT ?2)",
                      "ii", e->now_ms - KEEP_MS, most))
         return -1;
-    *more = *more || sqlite3_changes(e->db) == BATCHES_PER_GO;
+    *more = *more || sqlite3_changes(e->db) == ROWS_PER_GO;
     return 0;
 }
 
@@ -78,13 +78,26 @@ static int retire_lane(struct engine *e, bool *more)
                         cutoff_ms);
 }
 
+static int retire_events(struct engine *e, bool *more)
+{
+    int64_t most = ROWS_PER_GO, today_ms = time_day(e->now_ms) * DAY_MS;
+    if (sql_run_text(e,
+                     "DELETE FROM events WHERE id IN (SELECT v.id FROM sites s JOIN events v"
+                     " ON v.site = s.id AND v.at < ?1 - s.retention_days * 86400000"
+                     " WHERE s.retention_days > 0 LIMIT ?2)",
+                     "ii", today_ms, most))
+        return -1;
+    *more = *more || sqlite3_changes(e->db) == ROWS_PER_GO;
+    return 0;
+}
+
 bool engine_housekeep(struct engine *e, int64_t now_ms)
 {
     bool more = false;
     if (engine_begin(e, now_ms) != ENGINE_OK)
         return false;
     if (forget_keys(e) == 0 && forget_batches(e, &more) == 0 && retire_lane(e, &more) == 0 &&
-        engine_commit(e) == ENGINE_OK)
+        retire_events(e, &more) == 0 && engine_commit(e) == ENGINE_OK)
         return more;
     engine_rollback(e);
     return false;

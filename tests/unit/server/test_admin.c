@@ -25,12 +25,16 @@ struct run {
 /* Splits at blanks: no word of these tests holds one. */
 static void run_command(struct fixture *f, const char *line, struct run *r)
 {
-    char copy[512], *argv[32], *rest = copy, *word;
+    char copy[512], *argv[32], *at = copy;
     struct buf out, err;
     struct admin_call call = {.argv = argv, .now_ms = NOW, .out = &out, .err = &err};
     snprintf(copy, sizeof(copy), "%s", line);
-    while ((word = strtok_r(rest, " ", &rest)))
-        argv[call.argc++] = word;
+    for (bool inside = false; *at; at++) {
+        if (*at != ' ' && !inside)
+            argv[call.argc++] = at;
+        inside = *at != ' ';
+        *at = inside ? *at : 0;
+    }
     buf_init(&out, 100000);
     buf_init(&err, 100000);
     admin_run(f->store, &call);

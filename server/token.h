@@ -1,0 +1,20 @@
+/*
+ * token.h - bearer tokens. Of a token only the SHA-256 is ever stored.
+ */
+#ifndef LOGFERRY_SERVER_TOKEN_H
+#define LOGFERRY_SERVER_TOKEN_H
+
+#include "parsers/base/bytes.h"
+
+#define TOKEN_HASH_BYTES 32
+#define TOKEN_LENGTH                                                                               \
+    76 /* "lf_" + 64 hex + "_" + 8 hex: the CRC-32 of what precedes the last '_'                   \
+        */
+
+/* A new token from getrandom, NUL-terminated. -1 when the system gives no random bytes. */
+int token_generate(char out[TOKEN_LENGTH + 1]);
+/* SHA-256 of any bytes: of a presented token (its form is never checked), or of a request's body.
+ */
+int sha256(struct str s, unsigned char out[TOKEN_HASH_BYTES]);
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * test_keep.c - what the store forgets, and when: batch ids, day keys, records over their
+ * retention.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/unit/server/store_fixture.h"
+
+#include <sqlite3.h>
+
+#include "server/store_engine.h"
+
+#define DAY_MS (INT64_C(86400) * 1000)
+#define START (INT64_C(20000) * DAY_MS + DAY_MS / 2)
+
+struct kept {
+    char dir[64], path[96];
+    struct engine *engine;
+    int64_t team, short_site, long_site;
+};
+
+static int add_sites(struct store_session *session, void *arg)
+{
+    struct kept *k = arg;
+    struct new_site first = {.domain = STR("short.example"), .retention_days = 10};
+    struct new_site second = {.domain = STR("long.example")};
+    assert_int_equal(session_add_team(session, STR("t"), &k->team), ADMIN_OK);
+    first.team = second.team = k->team;
+    assert_int_equal(session_add_site(session, &first, &k->short_site), ADMIN_OK);
+    assert_int_equal(session_add_site(session, &second, &k->long_site), ADMIN_OK);
+    return 0;
+}
+
+static void run_at(struct kept *k, int64_t now_ms, struct store_job *job)
+{
+    assert_int_equal(engine_begin(k->engine, now_ms), ENGINE_OK);
+    assert_int_equal(engine_run(k->engine, job), ENGINE_OK);
+    assert_int_equal(job->result, STORE_OK);
+    assert_int_equal(engine_commit(k->engine), ENGINE_OK);
+    buf_release(&job->answer);
+}
+
+static int setup(void **state)
+{
+    struct kept *k = calloc(1, sizeof(*k));
+    enum store_failure failure;
+    struct buf error;
+    buf_init(&error, 1000);
+    snprintf(k->dir, sizeof(k->dir), "/tmp/logferry-keep-XXXXXX");
+    assert_non_null(mkdtemp(k->dir));
+    snprintf(k->path, sizeof(k->path), "%s/logferry.db", k->dir);
+    k->engine = engine_open(k->dir, true, &error, &failure);
+    assert_non_null(k->engine);
+    struct store_job job = {.kind = STORE_CALL, .call = add_sites, .call_arg = k};
+    run_at(k, START, &job);
+    *state = k;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct kept *k = *state;
+    engine_close(k->engine);
+    assert_int_equal(unlink(k->path), 0);
+    assert_int_equal(rmdir(k->dir), 0);
+    free(k);
+    return 0;
+}
+
+/* Six pageviews of one stream on each site, one a day from `first_ms` on. */
+static void put_batch(struct kept *k, unsigned char id, int64_t first_ms)
+{
+    struct store_row rows[12] = {0};
+    struct batch_stream stream = {.to = 1000};
+    struct store_job job = {.kind = STORE_BATCH,
+                            .team = k->team,
+                            .batch_id = {id},
+                            .node = STR("n"),
+                            .streams = &stream,
+                            .n_streams = 1,
+                            .rows = rows,
+                            .n_rows = 12};
+    memset(stream.id.b, id, sizeof(stream.id.b));
+    for (int i = 0; i < 12; i++) {
+        rows[i].site = i < 6 ? k->short_site : k->long_site;
+        rows[i].record = (struct record){.at = (uint64_t)i * 10,
+                                         .user_agent = -1,
+                                         .user_agent_text = STR("u"),
+                                         .url = STR("https://short.example/"),
+                                         .visitor_ip = STR("192.0.2.1"),
+                                         .time_ms = first_ms + i % 6 * DAY_MS};
+    }
+    run_at(k, START, &job);
+}
+
+static int64_t number(const struct kept *k, const char *query)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *row = NULL;
+    assert_int_equal(sqlite3_open_v2(k->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    assert_int_equal(sqlite3_prepare_v2(db, query, -1, &row, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return value;
+}
+
+static void keep(struct kept *k, int64_t now_ms)
+{
+    int rounds = 0;
+    while (engine_housekeep(k->engine, now_ms))
+        assert_true(++rounds < 100);
+}
+
+static void test_batches_and_keys(void **state)
+{
+    struct kept *k = *state;
+    put_batch(k, 1, START);
+    assert_int_equal(number(k, "SELECT count(*) FROM day_keys"), 6);
+    keep(k, START + DAY_MS);
+    assert_int_equal(number(k, "SELECT count(*) FROM day_keys"), 6);
+    keep(k, START + 2 * DAY_MS + 1);
+    assert_int_equal(number(k, "SELECT count(*) FROM day_keys"), 0);
+    keep(k, START + STORE_BATCH_KEEP_DAYS * DAY_MS);
+    assert_int_equal(number(k, "SELECT count(*) FROM batches"), 1);
+    keep(k, START + 40 * DAY_MS);
+    assert_int_equal(number(k, "SELECT count(*) FROM batches"), 0);
+    /* What became of its records is remembered. */
+    assert_int_equal(number(k, "SELECT sum(stored) FROM tallies"), 12);
+}
+
+static void test_visitor_of_a_forgotten_key_is_new(void **state)
+{
+    struct kept *k = *state;
+    put_batch(k, 1, START);
+    put_batch(k, 2, START);
+    assert_int_equal(number(k, "SELECT count(DISTINCT visitor) FROM records"), 12);
+    keep(k, START + 3 * DAY_MS);
+    put_batch(k, 3, START);
+    assert_int_equal(number(k, "SELECT count(DISTINCT visitor) FROM records"), 24);
+}
+
+static void test_retention(void **state)
+{
+    struct kept *k = *state;
+    int64_t today = START + 12 * DAY_MS;
+    put_batch(k, 1, START);                /* days 0 to 5; of 10 days the first two are over */
+    put_batch(k, 2, START - 100 * DAY_MS); /* all over */
+    keep(k, today);
+    assert_int_equal(number(k, "SELECT count(*) FROM records, lanes, sites WHERE lanes.id ="
+                               " records.id >> 24 AND sites.id = site AND retention_days = 10"),
+                     4);
+    assert_int_equal(number(k, "SELECT count(*) FROM lanes"), 3);
+    assert_int_equal(number(k, "SELECT count(*) FROM records"), 16);
+    assert_false(engine_housekeep(k->engine, today));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_batches_and_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_visitor_of_a_forgotten_key_is_new, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -76,7 +76,7 @@ server client create --name web-1 --grant $site=ingest | tee "$dir/created"
 token=$(grep -oE 'lf_[0-9a-f_]+' "$dir/created" | head -n 1)
 [ -n "$token" ] || fail "client create printed no token"
 printf '%s\n' "$token" >"$dir/token"
-server serve --listen 127.0.0.1:0 2>"$dir/server.err" &
+"$bin/logferry-server" --store "$dir/store" serve --listen 127.0.0.1:0 2>"$dir/server.err" &
 server_pid=$!
 listening() { grep -q 'event=listening' "$dir/server.err" || { kill -0 $server_pid || fail "the server ended"; false; }; }
 wait_until 20 "the server to listen" listening
@@ -122,7 +122,8 @@ sources:
   web: {files: $log, format: nginx_combined, default_host: $site}
   cdn: {files: '$dir/cdn/*.gz', format: cloudfront, optional: true}
 CONF
-agent run 2>"$dir/agent.err" &
+# Not by a function: in the background that would be a shell with the program below it.
+STATE_DIRECTORY=$dir/state "$bin/logferry" --config "$dir/logferry.yaml" run 2>"$dir/agent.err" &
 agent_pid=$!
 
 chrome='Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36'

@@ -69,6 +69,9 @@ $(BUILD)/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -c -o $@ $<
 
+# .incbin is invisible to -MMD.
+$(BUILD)/parsers/agents_data.o: parsers/agents/agents.tsv parsers/agents/bots.tsv
+
 $(BUILD)/logferry: $(BUILD)/agent/main.o $(AGENT) $(CONFIG) $(PARSERS) $(BASE)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_AGENT)
 $(BUILD)/logferry-server: $(BUILD)/server/main.o $(SERVER) $(CONFIG) $(PARSERS) $(BASE)

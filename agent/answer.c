@@ -10,11 +10,15 @@ static const struct {
     enum answer_action action;
     const char *why;
 } table[] = {
-    {300, 399, ANSWER_PAUSE, "the server redirects, and redirects are not followed: set url to where it really is"},
-    {401, 401, ANSWER_PAUSE, "the server does not know this token, or it was revoked or has expired: make a new one with "
-                             "`logferry-server client create` and put it into the token file"},
-    {403, 403, ANSWER_PAUSE, "something before the server forbids this request: look at the proxy's log"},
-    {404, 405, ANSWER_PAUSE, "there is no batch endpoint at this url: is it a logferry-server, and the right path?"},
+    {300, 399, ANSWER_PAUSE,
+     "the server redirects, and redirects are not followed: set url to where it really is"},
+    {401, 401, ANSWER_PAUSE,
+     "the server does not know this token, or it was revoked or has expired: make a new one with "
+     "`logferry-server client create` and put it into the token file"},
+    {403, 403, ANSWER_PAUSE,
+     "something before the server forbids this request: look at the proxy's log"},
+    {404, 405, ANSWER_PAUSE,
+     "there is no batch endpoint at this url: is it a logferry-server, and the right path?"},
     {408, 408, ANSWER_RETRY, "the server waited too long for the request"},
     {413, 413, ANSWER_SPLIT, "the server finds the batch too large"},
     {400, 400, ANSWER_SPLIT, "the server refuses the batch as malformed"},
@@ -43,7 +47,8 @@ void batch_outcome_release(struct batch_outcome *o)
     *o = (struct batch_outcome){0};
 }
 
-/* ---- the body of a 200 ------------------------------------------------------------------------ */
+/* ---- the body of a 200 ------------------------------------------------------------------------
+ */
 
 static bool read_count(struct json_reader *r, uint64_t *out)
 {
@@ -104,7 +109,8 @@ static bool read_rejected(struct json_reader *r, struct batch_outcome *o)
     return e == JSON_ARRAY_END;
 }
 
-static bool read_member(struct json_reader *r, struct str key, const char *batch_id, bool *echoed, struct batch_outcome *o)
+static bool read_member(struct json_reader *r, struct str key, const char *batch_id, bool *echoed,
+                        struct batch_outcome *o)
 {
     if (str_eq(key, STR("stored")))
         return read_count(r, &o->stored);
@@ -137,9 +143,11 @@ static bool read_outcome(struct str body, const char *batch_id, struct batch_out
     return good;
 }
 
-/* ---- the questions ---------------------------------------------------------------------------- */
+/* ---- the questions ----------------------------------------------------------------------------
+ */
 
-enum answer_action answer_batch(const struct http_answer *a, const char *batch_id, struct batch_outcome *outcome, const char **why)
+enum answer_action answer_batch(const struct http_answer *a, const char *batch_id,
+                                struct batch_outcome *outcome, const char **why)
 {
     *outcome = (struct batch_outcome){0};
     if (a->error) {
@@ -151,7 +159,8 @@ enum answer_action answer_batch(const struct http_answer *a, const char *batch_i
     if (read_outcome(a->body, batch_id, outcome))
         return ANSWER_ACCEPTED;
     batch_outcome_release(outcome);
-    *why = "the answer does not echo the batch id: is it a logferry-server, and nothing in between that answers for it?";
+    *why = "the answer does not echo the batch id: is it a logferry-server, and nothing in between "
+           "that answers for it?";
     return ANSWER_RETRY;
 }
 

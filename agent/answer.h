@@ -1,6 +1,7 @@
 /*
- * answer.h - the one table that says what an answer means: protocol, endpoint, status and body to action.
- * Pure. docs/architecture.md, promise 4, is this table in words; tests/unit/agent/test_answer.c has a row for each.
+ * answer.h - the one table that says what an answer means: protocol, endpoint, status and body to
+ * action. Pure. docs/architecture.md, promise 4, is this table in words;
+ * tests/unit/agent/test_answer.c has a row for each.
  */
 #ifndef LOGFERRY_AGENT_ANSWER_H
 #define LOGFERRY_AGENT_ANSWER_H
@@ -30,15 +31,17 @@ struct batch_outcome {
 
 void batch_outcome_release(struct batch_outcome *o);
 
-/* For POST /api/ingest/server/batch. *why: a static sentence for the log. *outcome is filled on ANSWER_ACCEPTED only. */
-enum answer_action answer_batch(const struct http_answer *a, const char *batch_id, struct batch_outcome *outcome, const char **why);
+/* For POST /api/ingest/server/batch. *why: a static sentence for the log. *outcome is filled on
+ * ANSWER_ACCEPTED only. */
+enum answer_action answer_batch(const struct http_answer *a, const char *batch_id,
+                                struct batch_outcome *outcome, const char **why);
 /* For GET /api/sites: ANSWER_ACCEPTED means a 200 whose body is still to be read. */
 enum answer_action answer_sites(const struct http_answer *a, const char **why);
 
 /* What becomes of one rejected record. */
 enum record_action {
-    RECORD_PARK,    /* 403, 404: the site is not open to this token now */
-    RECORD_DEAD,    /* anything else: kept with its reason */
+    RECORD_PARK, /* 403, 404: the site is not open to this token now */
+    RECORD_DEAD, /* anything else: kept with its reason */
 };
 enum record_action answer_record(unsigned status);
 

@@ -19,11 +19,13 @@ static int complain(int code, const char *format, const char *what)
     return code;
 }
 
-/* ---- configuration ---------------------------------------------------------------------------- */
+/* ---- configuration ----------------------------------------------------------------------------
+ */
 
 static bool is_url(const char *text)
 {
-    return strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0 || strncmp(text, "unix:", 5) == 0;
+    return strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0 ||
+           strncmp(text, "unix:", 5) == 0;
 }
 
 /* A configuration for --output URL: the token comes from $LOGFERRY_TOKEN, or the usual file. */
@@ -39,7 +41,10 @@ static int config_of_url(struct backfill_job *j, const char *url)
         buf_lit(&text, "\n    token_env: LOGFERRY_TOKEN");
     buf_putc(&text, '\n');
     j->config = agent_config_parse(buf_str(&text), "--output", &error);
-    int code = j->config ? 0 : complain(EXIT_USAGE, "%s", error.failed || !buf_cstr(&error) ? "out of memory" : buf_cstr(&error));
+    int code = j->config ? 0
+                         : complain(EXIT_USAGE, "%s",
+                                    error.failed || !buf_cstr(&error) ? "out of memory"
+                                                                      : buf_cstr(&error));
     buf_release(&text);
     buf_release(&error);
     return code;
@@ -77,7 +82,8 @@ static int choose_destination(struct backfill_job *j, const char *name)
 static int choose_source(struct backfill_job *j, const struct options *o)
 {
     const struct agent_config *c = j->config;
-    j->source = (struct source_config){.name = STR("backfill"), .files = STR("-"), .scheme = STR("https")};
+    j->source =
+        (struct source_config){.name = STR("backfill"), .files = STR("-"), .scheme = STR("https")};
     for (size_t i = 0; o->source && i < c->n_sources; i++)
         if (str_eq(c->sources[i].name, str_of(o->source)))
             j->source = c->sources[i];
@@ -90,11 +96,14 @@ static int choose_source(struct backfill_job *j, const struct options *o)
     if (o->host)
         j->source.default_host = str_of(o->host);
     if (!str_is_set(j->source.format))
-        return complain(EXIT_USAGE, "%s", "say how to read the lines: --source NAME of the configuration, or --format FORMAT and --host HOST");
+        return complain(EXIT_USAGE, "%s",
+                        "say how to read the lines: --source NAME of the configuration, or "
+                        "--format FORMAT and --host HOST");
     return 0;
 }
 
-/* ---- the job's directory ---------------------------------------------------------------------- */
+/* ---- the job's directory ----------------------------------------------------------------------
+ */
 
 static void hash_in(struct buf *b, struct str s)
 {
@@ -107,7 +116,8 @@ static void hash_in(struct buf *b, struct str s)
 static void hash_rules(struct buf *b, const struct agent_config *c)
 {
     const struct judge_rules *r = &c->rules;
-    const struct str_set sets[] = {r->methods, r->not_pages, r->drop_query, r->exclude_path, r->exclude_user_agent};
+    const struct str_set sets[] = {r->methods, r->not_pages, r->drop_query, r->exclude_path,
+                                   r->exclude_user_agent};
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
         for (size_t k = 0; k < sets[i].n; k++)
             hash_in(b, sets[i].items[k]);

@@ -1,6 +1,7 @@
 /*
- * backfill_job.h - what a backfill keeps: <state>/jobs/<id>, where the id is made of all that decides its outcome, so that
- * the same command after an interruption finds its positions, and another one does not.
+ * backfill_job.h - what a backfill keeps: <state>/jobs/<id>, where the id is made of all that
+ * decides its outcome, so that the same command after an interruption finds its positions, and
+ * another one does not.
  */
 #ifndef LOGFERRY_AGENT_BACKFILL_JOB_H
 #define LOGFERRY_AGENT_BACKFILL_JOB_H
@@ -9,7 +10,8 @@
 #include "config/agent_config.h"
 
 struct backfill_job {
-    struct agent_config *config; /* of the file, or made of the command line; with the one destination chosen */
+    struct agent_config
+        *config; /* of the file, or made of the command line; with the one destination chosen */
     struct source_config source;
     char id[17];
     char path[4096];

@@ -1,4 +1,5 @@
-/* batch.c - a batch's bytes: sealing, decoding, and selecting part of it. The builder is in builder.c. */
+/* batch.c - a batch's bytes: sealing, decoding, and selecting part of it. The builder is in
+ * builder.c. */
 #include "agent/batch_compose.h"
 
 #include <stdlib.h>
@@ -108,7 +109,8 @@ static int set_body(struct batch *b, struct buf *plain, bool compress)
     return 0;
 }
 
-struct batch *batch_compose(const struct batch_header *h, struct str records, uint32_t n_records, bool compress)
+struct batch *batch_compose(const struct batch_header *h, struct str records, uint32_t n_records,
+                            bool compress)
 {
     struct batch *b = calloc(1, sizeof(*b));
     struct buf plain;
@@ -125,7 +127,8 @@ struct batch *batch_compose(const struct batch_header *h, struct str records, ui
     return b;
 }
 
-/* ---- selecting -------------------------------------------------------------------------------- */
+/* ---- selecting --------------------------------------------------------------------------------
+ */
 
 struct selection {
     struct batch_header header;
@@ -143,7 +146,8 @@ static struct str next_line(struct str body, size_t *at)
 }
 
 /* Copies the selected lines; streams follow each other as the records do, each with its count. */
-static void copy_records(struct selection *s, struct str body, size_t at, batch_select_fn select, void *context)
+static void copy_records(struct selection *s, struct str body, size_t at, batch_select_fn select,
+                         void *context)
 {
     size_t line = 2, stream = 0;
     uint64_t left = s->header.n_streams ? s->header.streams[0].records : 0, kept = 0;
@@ -184,8 +188,8 @@ static void tidy_streams(struct batch_header *h, bool accounts)
     h->n_streams = n;
 }
 
-struct batch *batch_select(const struct batch *b, batch_select_fn select, void *context, struct str salt, bool accounts,
-                           const char **error)
+struct batch *batch_select(const struct batch *b, batch_select_fn select, void *context,
+                           struct str salt, bool accounts, const char **error)
 {
     struct selection s = {0};
     struct batch *part = NULL;
@@ -210,7 +214,9 @@ struct batch *batch_select(const struct batch *b, batch_select_fn select, void *
     derive_id(b->id, salt, id);
     s.header.batch = str_of(id);
     tidy_streams(&s.header, accounts);
-    part = s.records.failed ? NULL : batch_compose(&s.header, buf_str(&s.records), s.n_records, b->encoding == BATCH_ZSTD);
+    part = s.records.failed ? NULL
+                            : batch_compose(&s.header, buf_str(&s.records), s.n_records,
+                                            b->encoding == BATCH_ZSTD);
     if (part)
         part->to = b->to;
     else

@@ -1,10 +1,10 @@
 /*
  * batch.h - sealed batches, and the builder that makes them.
  *
- * A worker fills a builder with the lines of one or more streams and seals it. Records that go to different
- * destinations may not share a body, so a sealed builder yields a group of one to GROUP_MAX_BATCHES batches, and
- * the lines are safe when all batches of the group are. A batch's bytes never change: they are the HTTP body, in
- * memory and in the spool alike.
+ * A worker fills a builder with the lines of one or more streams and seals it. Records that go to
+ * different destinations may not share a body, so a sealed builder yields a group of one to
+ * GROUP_MAX_BATCHES batches, and the lines are safe when all batches of the group are. A batch's
+ * bytes never change: they are the HTTP body, in memory and in the spool alike.
  */
 #ifndef LOGFERRY_AGENT_BATCH_H
 #define LOGFERRY_AGENT_BATCH_H
@@ -12,8 +12,8 @@
 #include "parsers/record.h"
 
 #define GROUP_MAX_BATCHES 4u
-#define BATCH_ID_BYTES 37u             /* UUID text and a NUL */
-#define BATCH_TARGET_BYTES (4u << 20)  /* of records, decoded: a builder is full at this */
+#define BATCH_ID_BYTES 37u            /* UUID text and a NUL */
+#define BATCH_TARGET_BYTES (4u << 20) /* of records, decoded: a builder is full at this */
 
 struct position; /* positions.h; workers carry the pointer, the loop looks behind it */
 
@@ -27,7 +27,7 @@ struct span {
     uint32_t records[GROUP_MAX_BATCHES];
     uint32_t skipped[REASON_COUNT];
     uint64_t seam_hash; /* of what stands before file_to; 0: not noted */
-    char name[64]; /* label: the end of the file's base name */
+    char name[64];      /* label: the end of the file's base name */
 };
 
 enum batch_encoding { BATCH_PLAIN, BATCH_ZSTD };
@@ -71,34 +71,40 @@ struct builder *builder_new(const struct builder_labels *labels); /* NULL: out o
 void builder_free(struct builder *b);                             /* accepts NULL */
 /* Before a worker adds records: `serial` must be new to that worker's user-agent cache. */
 void builder_begin(struct builder *b, uint64_t serial);
-/* Lines of `stream` follow, from these offsets on; goes on with the last span where it fits. -1: full. */
+/* Lines of `stream` follow, from these offsets on; goes on with the last span where it fits. -1:
+ * full. */
 int builder_stream(struct builder *b, const struct span *start);
 /* The next line of this file, at this offset, just goes on with the last span. */
 bool builder_fits(const struct builder *b, const struct position *position, uint64_t file_from);
 void builder_skip(struct builder *b, enum reason reason);
-/* Counts the line and appends the record. -1: no room (nothing is counted): seal, and add it to the next. */
+/* Counts the line and appends the record. -1: no room (nothing is counted): seal, and add it to the
+ * next. */
 int builder_record(struct builder *b, const struct record *r, struct ua_entry *ua, unsigned to);
 /* The lines so far reach to here. */
 void builder_advance(struct builder *b, uint64_t file_to, uint64_t to);
 /* The hash of what stands before `file_at`, where the last span ends. */
-void builder_note_seam(struct builder *b, const struct position *position, uint64_t file_at, uint64_t hash);
+void builder_note_seam(struct builder *b, const struct position *position, uint64_t file_at,
+                       uint64_t hash);
 bool builder_is_full(const struct builder *b);
 uint64_t builder_lines(const struct builder *b);
 uint64_t builder_records(const struct builder *b);
-/* Makes the group and empties the builder. NULL: out of memory, or no random bytes; the builder is unchanged. */
+/* Makes the group and empties the builder. NULL: out of memory, or no random bytes; the builder is
+ * unchanged. */
 struct group *builder_seal(struct builder *b);
 
-/* ---- parts of a batch: for splitting, parking and dead letters -------------------------------- */
+/* ---- parts of a batch: for splitting, parking and dead letters --------------------------------
+ */
 
 /* Which of the body's lines (2 is the first record) to keep. */
 typedef bool (*batch_select_fn)(void *context, size_t line);
 /*
- * A new batch with the records that are selected, its id derived from b's and `salt`, so that the same selection of the
- * same batch has the same id after a crash. Its streams report no lines (the parent did), unless `accounts`. NULL: none
- * selected (*error NULL), or a static sentence in *error.
+ * A new batch with the records that are selected, its id derived from b's and `salt`, so that the
+ * same selection of the same batch has the same id after a crash. Its streams report no lines (the
+ * parent did), unless `accounts`. NULL: none selected (*error NULL), or a static sentence in
+ * *error.
  */
-struct batch *batch_select(const struct batch *b, batch_select_fn select, void *context, struct str salt, bool accounts,
-                           const char **error);
+struct batch *batch_select(const struct batch *b, batch_select_fn select, void *context,
+                           struct str salt, bool accounts, const char **error);
 /* The decoded body; the caller releases it. -1 with a static sentence. */
 int batch_decode(const struct batch *b, struct buf *out, const char **error);
 

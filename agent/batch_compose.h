@@ -4,7 +4,9 @@
 
 #include "agent/batch.h"
 
-/* A batch of this header (its `batch` is UUID text) and these record lines. NULL: out of memory, or too large. */
-struct batch *batch_compose(const struct batch_header *h, struct str records, uint32_t n_records, bool compress);
+/* A batch of this header (its `batch` is UUID text) and these record lines. NULL: out of memory, or
+ * too large. */
+struct batch *batch_compose(const struct batch_header *h, struct str records, uint32_t n_records,
+                            bool compress);
 
 #endif

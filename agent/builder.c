@@ -1,4 +1,5 @@
-/* builder.c - lines become spans and records; a full builder becomes a group of batches (batch.h). */
+/* builder.c - lines become spans and records; a full builder becomes a group of batches (batch.h).
+ */
 #include "agent/batch_compose.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@ struct part {
     struct buf agents; /* their text, one behind the other */
     struct agent_ref {
         uint32_t at, n;
-    } *refs;
+    } * refs;
     size_t n_agents, cap_agents;
 };
 
@@ -71,7 +72,8 @@ uint64_t builder_records(const struct builder *b)
 bool builder_is_full(const struct builder *b)
 {
     for (size_t i = 0; i < b->n_parts; i++)
-        if (b->parts[i].records.n >= BATCH_TARGET_BYTES || b->parts[i].n_records >= BATCH_MAX_RECORDS)
+        if (b->parts[i].records.n >= BATCH_TARGET_BYTES ||
+            b->parts[i].n_records >= BATCH_MAX_RECORDS)
             return true;
     return false;
 }
@@ -113,7 +115,8 @@ void builder_advance(struct builder *b, uint64_t file_to, uint64_t to)
     s->to = to;
 }
 
-void builder_note_seam(struct builder *b, const struct position *position, uint64_t file_at, uint64_t hash)
+void builder_note_seam(struct builder *b, const struct position *position, uint64_t file_at,
+                       uint64_t hash)
 {
     if (builder_fits(b, position, file_at))
         b->spans[b->n_spans - 1].seam_hash = hash;
@@ -184,7 +187,8 @@ int builder_record(struct builder *b, const struct record *r, struct ua_entry *u
     return 0;
 }
 
-/* ---- sealing ---------------------------------------------------------------------------------- */
+/* ---- sealing ----------------------------------------------------------------------------------
+ */
 
 /* The header of part i. Lines and skips are told once, by part 0. */
 static void fill_streams(const struct builder *b, size_t i, struct batch_header *h)
@@ -194,7 +198,11 @@ static void fill_streams(const struct builder *b, size_t i, struct batch_header 
         if (!s->records[i] && (i || !s->lines))
             continue;
         struct batch_stream *out = &h->streams[h->n_streams++];
-        *out = (struct batch_stream){.id = s->stream, .from = s->from, .to = s->to, .records = s->records[i], .name = str_of(s->name)};
+        *out = (struct batch_stream){.id = s->stream,
+                                     .from = s->from,
+                                     .to = s->to,
+                                     .records = s->records[i],
+                                     .name = str_of(s->name)};
         if (i == 0) {
             out->lines = s->lines;
             memcpy(out->skipped, s->skipped, sizeof(out->skipped));
@@ -205,7 +213,8 @@ static void fill_streams(const struct builder *b, size_t i, struct batch_header 
 static struct batch *seal_part(const struct builder *b, size_t i)
 {
     const struct part *p = &b->parts[i];
-    struct batch_header h = {.agent = STR("logferry/" LOGFERRY_VERSION), .node = b->labels.node, .job = b->labels.job};
+    struct batch_header h = {
+        .agent = STR("logferry/" LOGFERRY_VERSION), .node = b->labels.node, .job = b->labels.job};
     struct batch *batch = NULL;
     char id[BATCH_ID_BYTES];
     h.streams = calloc(b->n_spans + 1, sizeof(*h.streams));

@@ -26,7 +26,8 @@ static void problem(struct check *c, int code)
         c->code = code;
 }
 
-/* ---- sources ---------------------------------------------------------------------------------- */
+/* ---- sources ----------------------------------------------------------------------------------
+ */
 
 static void check_source(struct check *c, const struct source_config *s)
 {
@@ -41,17 +42,20 @@ static void check_source(struct check *c, const struct source_config *s)
         live += f->live;
         if (!f->error)
             continue;
-        printf("source %s: %s: %s; let the agent's user read it, e.g. usermod -aG adm logferry\n", s->name.p, f->path, strerror(f->error));
+        printf("source %s: %s: %s; let the agent's user read it, e.g. usermod -aG adm logferry\n",
+               s->name.p, f->path, strerror(f->error));
         problem(c, EXIT_PERMISSION);
     }
     if (found.n)
         printf("source %s: %zu live and %zu rotated files\n", s->name.p, live, found.n - live);
     else
-        printf("source %s: nothing matches %s yet%s\n", s->name.p, s->files.p, s->optional ? "" : "; check the path, or set `optional: true`");
+        printf("source %s: nothing matches %s yet%s\n", s->name.p, s->files.p,
+               s->optional ? "" : "; check the path, or set `optional: true`");
     discovery_release(&found);
 }
 
-/* ---- destinations ----------------------------------------------------------------------------- */
+/* ---- destinations -----------------------------------------------------------------------------
+ */
 
 struct probe {
     struct check *check;
@@ -62,7 +66,9 @@ static void tell_clock(const struct destination_config *d, int64_t server_ms)
 {
     int64_t off = server_ms < 0 ? 0 : (int64_t)time(NULL) * 1000 - server_ms;
     if (off > CLOCK_SLACK_MS || off < -CLOCK_SLACK_MS)
-        printf("destination %s: this machine's clock is %" PRIi64 " s off the server's; run timedatectl set-ntp true\n", d->name.p, off / 1000);
+        printf("destination %s: this machine's clock is %" PRIi64
+               " s off the server's; run timedatectl set-ntp true\n",
+               d->name.p, off / 1000);
 }
 
 static void tell_sites(struct probe *p, const struct http_answer *a)
@@ -76,14 +82,19 @@ static void tell_sites(struct probe *p, const struct http_answer *a)
         printf("destination %s: %s\n", d->name.p, why);
         problem(c, EXIT_BAD_DATA);
     } else if (n == 0) {
-        printf("destination %s: the token is good, but may write no site; on the server: logferry-server client grant\n", d->name.p);
+        printf("destination %s: the token is good, but may write no site; on the server: "
+               "logferry-server client grant\n",
+               d->name.p);
         problem(c, EXIT_PERMISSION);
     } else {
-        printf("destination %s: reachable, the token may write %d site%s\n", d->name.p, n, n == 1 ? "" : "s");
+        printf("destination %s: reachable, the token may write %d site%s\n", d->name.p, n,
+               n == 1 ? "" : "s");
     }
     for (size_t i = 0; n > 0 && i < c->config->n_sites; i++)
         if (!sites_find(s, c->config->sites[i].site)) {
-            printf("destination %s: the token may not write %s; on the server: logferry-server client grant\n", d->name.p, c->config->sites[i].site.p);
+            printf("destination %s: the token may not write %s; on the server: logferry-server "
+                   "client grant\n",
+                   d->name.p, c->config->sites[i].site.p);
             problem(c, EXIT_PERMISSION);
         }
     sites_unref(s);
@@ -100,7 +111,8 @@ static void on_answer(void *context, const struct http_answer *a)
         tell_clock(p->destination, a->date_ms);
         return;
     }
-    printf("destination %s: %s: %s%s%s\n", p->destination->name.p, p->destination->url.p, why, a->error ? ": " : "", a->error ? a->error : "");
+    printf("destination %s: %s: %s%s%s\n", p->destination->name.p, p->destination->url.p, why,
+           a->error ? ": " : "", a->error ? a->error : "");
     problem(p->check, action == ANSWER_PAUSE ? EXIT_PERMISSION : EXIT_UNREACHABLE);
 }
 
@@ -127,8 +139,13 @@ static void check_destination(struct check *c, const struct destination_config *
     struct buf token;
     buf_init(&token, 1024);
     if (take_token(c, d, &token)) {
-        struct http_request r = {.base = d->url.p, .path = "/api/sites", .token = buf_cstr(&token), .proxy = d->proxy.p, .ca_file = d->ca_file.p,
-                                 .on_answer = on_answer, .context = &p};
+        struct http_request r = {.base = d->url.p,
+                                 .path = "/api/sites",
+                                 .token = buf_cstr(&token),
+                                 .proxy = d->proxy.p,
+                                 .ca_file = d->ca_file.p,
+                                 .on_answer = on_answer,
+                                 .context = &p};
         if (http_start(c->http, &r))
             ev_run(c->loop, 0);
         else
@@ -139,7 +156,8 @@ static void check_destination(struct check *c, const struct destination_config *
     buf_release(&token);
 }
 
-/* ---- the command ------------------------------------------------------------------------------ */
+/* ---- the command ------------------------------------------------------------------------------
+ */
 
 static int print_defaults(void)
 {
@@ -165,7 +183,8 @@ int command_check(const struct options *o)
     if (!config)
         return EXIT_BAD_CONFIG;
     c.config = config;
-    printf("%s: good: %zu source%s, %zu destination%s\n", o->config, config->n_sources, config->n_sources == 1 ? "" : "s", config->n_destinations,
+    printf("%s: good: %zu source%s, %zu destination%s\n", o->config, config->n_sources,
+           config->n_sources == 1 ? "" : "s", config->n_destinations,
            config->n_destinations == 1 ? "" : "s");
     if (!o->offline) {
         c.loop = ev_default_loop(EVFLAG_AUTO);

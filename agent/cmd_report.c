@@ -17,9 +17,9 @@
 
 struct agent_row {
     const struct agent *agent;
-    uint64_t classes[3];      /* by enum ai_class */
-    uint64_t statuses[6];     /* of documents, by hundreds */
-    struct tally pages;       /* documents */
+    uint64_t classes[3];  /* by enum ai_class */
+    uint64_t statuses[6]; /* of documents, by hundreds */
+    struct tally pages;   /* documents */
 };
 
 struct report {
@@ -33,7 +33,8 @@ struct report {
     double seconds;
 };
 
-/* ---- counting --------------------------------------------------------------------------------- */
+/* ---- counting ---------------------------------------------------------------------------------
+ */
 
 static struct agent_row *row_of(struct report *r, const struct agent *a)
 {
@@ -108,7 +109,8 @@ static int by_documents(const void *a, const void *b)
     return strcmp(x->agent->name, y->agent->name);
 }
 
-/* ---- for people ------------------------------------------------------------------------------- */
+/* ---- for people -------------------------------------------------------------------------------
+ */
 
 struct style {
     const char *bold, *dim, *off;
@@ -116,7 +118,10 @@ struct style {
 
 static void put_agents(struct buf *b, struct report *r, const struct style *s)
 {
-    buf_printf(b, "\n%sAI agents%s              documents     2xx     3xx     4xx     5xx  policy  assets  top page\n", s->bold, s->off);
+    buf_printf(b,
+               "\n%sAI agents%s              documents     2xx     3xx     4xx     5xx  policy  "
+               "assets  top page\n",
+               s->bold, s->off);
     for (size_t i = 0; i < r->n_agents; i++) {
         struct agent_row *row = &r->agents[i];
         buf_printf(b, "  %-*.*s", 20, 20, row->agent->name);
@@ -166,7 +171,8 @@ static void put_skipped(struct buf *b, const struct report *r, const struct styl
 static void put_text(struct buf *b, struct report *r, const char *format)
 {
     bool colour = terminal_has_colour(STDOUT_FILENO);
-    struct style s = colour ? (struct style){"\033[1m", "\033[2m", "\033[0m"} : (struct style){"", "", ""};
+    struct style s =
+        colour ? (struct style){"\033[1m", "\033[2m", "\033[0m"} : (struct style){"", "", ""};
     bool balanced = r->lines == r->pageviews + r->fetches + r->skipped;
     buf_printf(b, "%slogferry report%s  %s", s.bold, s.off, format);
     if (r->first_ms <= r->last_ms) {
@@ -187,10 +193,12 @@ static void put_text(struct buf *b, struct report *r, const char *format)
     terminal_put_number(b, r->fetches, 0);
     buf_lit(b, " AI fetches + ");
     terminal_put_number(b, r->skipped, 0);
-    buf_printf(b, " skipped; %s\n", balanced ? "every line accounted for" : "THE BOOKS DO NOT BALANCE");
+    buf_printf(b, " skipped; %s\n",
+               balanced ? "every line accounted for" : "THE BOOKS DO NOT BALANCE");
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON -------------------------------------------------------------------------------------
+ */
 
 static void put_json_agent(struct buf *b, struct agent_row *row)
 {
@@ -198,19 +206,27 @@ static void put_json_agent(struct buf *b, struct agent_row *row)
     json_put_string(b, str_of(row->agent->name));
     buf_lit(b, ",\"operator\":");
     json_put_string(b, str_of(row->agent->operator));
-    buf_printf(b, ",\"category\":\"%s\",\"documents\":%llu,\"policy\":%llu,\"assets\":%llu", agent_category_name(row->agent->category),
-               (unsigned long long)row->classes[AI_DOCUMENT], (unsigned long long)row->classes[AI_POLICY], (unsigned long long)row->classes[AI_ASSET]);
+    buf_printf(
+        b, ",\"category\":\"%s\",\"documents\":%llu,\"policy\":%llu,\"assets\":%llu",
+        agent_category_name(row->agent->category), (unsigned long long)row->classes[AI_DOCUMENT],
+        (unsigned long long)row->classes[AI_POLICY], (unsigned long long)row->classes[AI_ASSET]);
     for (int k = 2; k < 6; k++)
         buf_printf(b, ",\"%dxx\":%llu", k, (unsigned long long)row->statuses[k]);
     buf_lit(b, ",\"top_page\":");
-    json_put_string(b, tally_sort(&row->pages) ? (struct str){row->pages.v[0].key, row->pages.v[0].n} : STR_NONE);
+    json_put_string(b, tally_sort(&row->pages)
+                           ? (struct str){row->pages.v[0].key, row->pages.v[0].n}
+                           : STR_NONE);
     buf_putc(b, '}');
 }
 
 static void put_json(struct buf *b, struct report *r, const char *format)
 {
-    buf_printf(b, "{\"format\":\"%s\",\"lines\":%llu,\"pageviews\":%llu,\"visitors\":%zu,\"ai_fetches\":%llu,\"skipped\":%llu,\"seconds\":%.3f,\"agents\":[", format,
-               (unsigned long long)r->lines, (unsigned long long)r->pageviews, r->visitors.n, (unsigned long long)r->fetches, (unsigned long long)r->skipped, r->seconds);
+    buf_printf(b,
+               "{\"format\":\"%s\",\"lines\":%llu,\"pageviews\":%llu,\"visitors\":%zu,\"ai_"
+               "fetches\":%llu,\"skipped\":%llu,\"seconds\":%.3f,\"agents\":[",
+               format, (unsigned long long)r->lines, (unsigned long long)r->pageviews,
+               r->visitors.n, (unsigned long long)r->fetches, (unsigned long long)r->skipped,
+               r->seconds);
     for (size_t i = 0; i < r->n_agents; i++) {
         if (i)
             buf_putc(b, ',');
@@ -227,13 +243,15 @@ static void put_json(struct buf *b, struct report *r, const char *format)
     bool first = true;
     for (int i = 1; i < REASON_COUNT; i++)
         if (r->reasons[i]) {
-            buf_printf(b, "%s\"%s\":%llu", first ? "" : ",", reason_name((enum reason)i), (unsigned long long)r->reasons[i]);
+            buf_printf(b, "%s\"%s\":%llu", first ? "" : ",", reason_name((enum reason)i),
+                       (unsigned long long)r->reasons[i]);
             first = false;
         }
     buf_lit(b, "}}\n");
 }
 
-/* ---- the command ------------------------------------------------------------------------------ */
+/* ---- the command ------------------------------------------------------------------------------
+ */
 
 static double seconds_now(void)
 {
@@ -261,7 +279,8 @@ int command_report(const struct options *options)
     struct offline o;
     struct report *r = calloc(1, sizeof(*r));
     if (!r || !options->n_paths) {
-        fputs("logferry report: name log files, e.g. logferry report /var/log/nginx/access.log*\n", stderr);
+        fputs("logferry report: name log files, e.g. logferry report /var/log/nginx/access.log*\n",
+              stderr);
         free(r);
         return EXIT_USAGE;
     }

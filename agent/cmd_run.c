@@ -43,7 +43,8 @@ static void on_ledger(struct ev_loop *loop, ev_signal *signal, int events)
     engine_log_ledger(d->engine);
 }
 
-/* A new configuration begins with a new engine, from the positions that the old one leaves. A bad file changes nothing. */
+/* A new configuration begins with a new engine, from the positions that the old one leaves. A bad
+ * file changes nothing. */
 static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
 {
     struct daemon_state *d = signal->data;
@@ -53,7 +54,10 @@ static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
     buf_init(&error, 64u << 10);
     struct agent_config *fresh = agent_config_load(d->options->config, &error);
     if (!fresh) {
-        log_event(LOG_ERROR, "reload_refused", "why=\"%.*s\" mend=\"correct the file and reload again; the old configuration stays\"", STR_ARGS(str_trim(buf_str(&error))));
+        log_event(
+            LOG_ERROR, "reload_refused",
+            "why=\"%.*s\" mend=\"correct the file and reload again; the old configuration stays\"",
+            STR_ARGS(str_trim(buf_str(&error))));
     } else {
         agent_config_free(fresh); /* it is read again when the old engine has stopped */
         d->reloading = true;
@@ -68,7 +72,8 @@ static void on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)
     notify_systemd("WATCHDOG=1");
 }
 
-static void watch_signal(struct daemon_state *d, ev_signal *w, int number, void (*callback)(struct ev_loop *, ev_signal *, int))
+static void watch_signal(struct daemon_state *d, ev_signal *w, int number,
+                         void (*callback)(struct ev_loop *, ev_signal *, int))
 {
     ev_signal_init(w, callback, number);
     w->data = d;
@@ -92,9 +97,17 @@ static int live(struct daemon_state *d, int state_fd, const char *state_path)
 {
     struct buf why;
     int code = 0;
-    struct engine_options o = {.loop = d->loop, .config = d->config, .sources = d->config->sources, .n_sources = d->config->n_sources,
-                               .state_fd = state_fd, .state_path = state_path, .follow = true, .since_ms = INT64_MIN, .until_ms = INT64_MAX,
-                               .on_finished = on_finished, .context = d};
+    struct engine_options o = {.loop = d->loop,
+                               .config = d->config,
+                               .sources = d->config->sources,
+                               .n_sources = d->config->n_sources,
+                               .state_fd = state_fd,
+                               .state_path = state_path,
+                               .follow = true,
+                               .since_ms = INT64_MIN,
+                               .until_ms = INT64_MAX,
+                               .on_finished = on_finished,
+                               .context = d};
     buf_init(&why, 4096);
     d->engine = engine_new(&o, &why, &code);
     if (!d->engine) {
@@ -104,8 +117,10 @@ static int live(struct daemon_state *d, int state_fd, const char *state_path)
     }
     buf_release(&why);
     engine_start(d->engine);
-    log_event(LOG_INFO, "started", "version=%s config=%s node=%.*s sources=%zu destinations=%zu state=%s", LOGFERRY_VERSION, d->options->config,
-              STR_ARGS(d->config->node), d->config->n_sources, d->config->n_destinations, state_path);
+    log_event(LOG_INFO, "started",
+              "version=%s config=%s node=%.*s sources=%zu destinations=%zu state=%s",
+              LOGFERRY_VERSION, d->options->config, STR_ARGS(d->config->node), d->config->n_sources,
+              d->config->n_destinations, state_path);
     notify_systemd("READY=1");
     ev_run(d->loop, 0);
     engine_log_ledger(d->engine);
@@ -122,7 +137,8 @@ int command_run(const struct options *o)
     buf_init(&why, 64u << 10);
     d.config = agent_config_load(o->config, &why);
     if (d.config && (!d.config->n_sources || !d.config->n_destinations))
-        buf_printf(&why, "%s: there is no %s; add one, docs/configuration.md shows how\n", o->config, d.config->n_sources ? "destination" : "source");
+        buf_printf(&why, "%s: there is no %s; add one, docs/configuration.md shows how\n",
+                   o->config, d.config->n_sources ? "destination" : "source");
     const char *state = o->state_dir ? o->state_dir : d.config ? d.config->state_dir.p : NULL;
     if (why.n || state_dir_open(state, &state_fd, &lock_fd, &why, &code)) {
         fprintf(stderr, "logferry: %.*s\n", STR_ARGS(str_trim(buf_str(&why))));

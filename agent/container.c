@@ -26,7 +26,11 @@ int container_detect(int fd, enum container_kind *kind, const char **codec)
         const char *magic;
         size_t n;
         const char *name;
-    } foreign[] = {{"\x28\xb5\x2f\xfd", 4, "zstd"}, {"\xfd" "7zXZ\0", 6, "xz"}, {"BZh", 3, "bzip2"}};
+    } foreign[] = {{"\x28\xb5\x2f\xfd", 4, "zstd"},
+                   {"\xfd"
+                    "7zXZ\0",
+                    6, "xz"},
+                   {"BZh", 3, "bzip2"}};
     char head[6];
     ssize_t n = pread(fd, head, sizeof(head), 0);
     if (n < 0)
@@ -132,7 +136,8 @@ static bool feed(struct container *c)
     return true;
 }
 
-/* Between members: the next must begin with the magic; anything else is what pads or trails a file. */
+/* Between members: the next must begin with the magic; anything else is what pads or trails a file.
+ */
 static bool next_member(struct container *c)
 {
     if (c->in_member)

@@ -1,8 +1,8 @@
 /*
  * container.h - the bytes of a log file, decompressed: what a position counts.
  *
- * The kind is told by magic, never by name. The descriptor is borrowed and read with pread, so that several
- * containers may share one. Worker threads only: it reads disks.
+ * The kind is told by magic, never by name. The descriptor is borrowed and read with pread, so that
+ * several containers may share one. Worker threads only: it reads disks.
  */
 #ifndef LOGFERRY_AGENT_CONTAINER_H
 #define LOGFERRY_AGENT_CONTAINER_H
@@ -26,7 +26,8 @@ struct container;
 int container_detect(int fd, enum container_kind *kind, const char **codec);
 struct container *container_new(int fd, enum container_kind kind); /* NULL: out of memory */
 void container_free(struct container *c);                          /* accepts NULL */
-/* Up to n bytes. 0 at an end, which container_state names. A plain file that grew goes on after CONTAINER_CLEAN. */
+/* Up to n bytes. 0 at an end, which container_state names. A plain file that grew goes on after
+ * CONTAINER_CLEAN. */
 size_t container_read(struct container *c, char *to, size_t n);
 enum container_end container_state(const struct container *c);
 /* Plain only: go on at this offset. */

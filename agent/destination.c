@@ -1,13 +1,14 @@
-/* destination.c - one destination's state, its token, and the sites that token may write; see uplink.h. */
+/* destination.c - one destination's state, its token, and the sites that token may write; see
+ * uplink.h. */
 #include "agent/state_dir.h"
 #include "agent/uplink_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PAUSE_POLL_MS 4000   /* a mended token is noticed within five seconds */
-#define SITES_POLL_S 300.0   /* new sites, and parked batches, when all is well */
-#define PARKED_POLL_S 4.0    /* has the token's list of sites changed? */
+#define PAUSE_POLL_MS 4000 /* a mended token is noticed within five seconds */
+#define SITES_POLL_S 300.0 /* new sites, and parked batches, when all is well */
+#define PARKED_POLL_S 4.0  /* has the token's list of sites changed? */
 #define BACKOFF_BASE_MS 500
 #define BACKOFF_CAP_MS 30000
 #define COMPLAIN_MS 60000
@@ -17,7 +18,8 @@ static int64_t now_ms(const struct destination *d)
     return (int64_t)(ev_now(d->uplink->o.loop) * 1000);
 }
 
-void destination_complain(struct destination *d, const char *event, const struct http_answer *a, const char *why)
+void destination_complain(struct destination *d, const char *event, const struct http_answer *a,
+                          const char *why)
 {
     const char *detail = a && a->error ? a->error : "";
     struct str body = a && !a->error ? str_trim(a->body) : STR_NONE;
@@ -26,18 +28,22 @@ void destination_complain(struct destination *d, const char *event, const struct
     snprintf(d->last_error, sizeof(d->last_error), "%s", *detail ? detail : why);
     if (!log_limit_pass(&d->complaint, now_ms(d), COMPLAIN_MS))
         return;
-    log_event(LOG_WARN, event, "destination=%s url=%s status=%ld why=\"%s\" detail=\"%s%.*s\" held_back=%llu", d->config->name.p, d->base_url,
-              a ? a->status : 0L, why, detail, STR_ARGS(body), (unsigned long long)d->complaint.held);
+    log_event(LOG_WARN, event,
+              "destination=%s url=%s status=%ld why=\"%s\" detail=\"%s%.*s\" held_back=%llu",
+              d->config->name.p, d->base_url, a ? a->status : 0L, why, detail, STR_ARGS(body),
+              (unsigned long long)d->complaint.held);
 }
 
-/* ---- states ----------------------------------------------------------------------------------- */
+/* ---- states -----------------------------------------------------------------------------------
+ */
 
 static int64_t backoff(struct destination *d)
 {
     unsigned shift = d->failures < 6 ? d->failures : 6;
     int64_t cap = (int64_t)BACKOFF_BASE_MS << shift;
     d->failures++;
-    return 50 + (int64_t)arc4random_uniform((uint32_t)(cap < BACKOFF_CAP_MS ? cap : BACKOFF_CAP_MS)); /* full jitter */
+    return 50 + (int64_t)arc4random_uniform(
+                    (uint32_t)(cap < BACKOFF_CAP_MS ? cap : BACKOFF_CAP_MS)); /* full jitter */
 }
 
 void destination_set_state(struct destination *d, enum destination_state state, int64_t wait_ms)
@@ -48,7 +54,8 @@ void destination_set_state(struct destination *d, enum destination_state state, 
     ev_timer_stop(loop, &d->timer);
     if (state == DESTINATION_READY) {
         if (before != DESTINATION_READY && d->complaint.next_ms)
-            log_event(LOG_INFO, "destination_ready", "destination=%s url=%s", d->config->name.p, d->base_url);
+            log_event(LOG_INFO, "destination_ready", "destination=%s url=%s", d->config->name.p,
+                      d->base_url);
         d->complaint = (struct log_limit){0};
         return;
     }
@@ -73,7 +80,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     d->uplink->o.on_change(d->uplink->o.context);
 }
 
-/* ---- token ------------------------------------------------------------------------------------ */
+/* ---- token ------------------------------------------------------------------------------------
+ */
 
 void destination_read_token(struct destination *d)
 {
@@ -86,7 +94,8 @@ void destination_read_token(struct destination *d)
         buf_reset(&d->token);
         buf_put_str(&d->token, buf_str(&token));
     } else if (log_limit_pass(&d->token_complaint, now_ms(d), COMPLAIN_MS)) {
-        log_event(LOG_WARN, "token_unreadable", "destination=%s %.*s", d->config->name.p, STR_ARGS(buf_str(&why)));
+        log_event(LOG_WARN, "token_unreadable", "destination=%s %.*s", d->config->name.p,
+                  STR_ARGS(buf_str(&why)));
     }
     if (token.p)
         explicit_bzero(token.p, token.cap);
@@ -94,7 +103,8 @@ void destination_read_token(struct destination *d)
     buf_release(&why);
 }
 
-/* ---- sites ------------------------------------------------------------------------------------ */
+/* ---- sites ------------------------------------------------------------------------------------
+ */
 
 static bool has_parked(const struct destination *d)
 {
@@ -125,7 +135,10 @@ static bool learn(struct destination *d, struct str body, const char **why)
         return false;
     }
     if (n == 0 && log_limit_pass(&d->sites_complaint, now_ms(d), COMPLAIN_MS))
-        log_event(LOG_WARN, "no_sites", "destination=%s why=\"the token may write no site\" mend=\"logferry-server client grant, with the role ingest\"", d->config->name.p);
+        log_event(LOG_WARN, "no_sites",
+                  "destination=%s why=\"the token may write no site\" mend=\"logferry-server "
+                  "client grant, with the role ingest\"",
+                  d->config->name.p);
     d->sites_known = d->sites_known || n > 0;
     if (sites_count(s) == 0) {
         sites_unref(s);
@@ -138,12 +151,15 @@ static bool learn(struct destination *d, struct str body, const char **why)
 
 static void write_cache(struct destination *d, struct str body)
 {
-    static const struct write_points points = {"sites.before_write", "sites.write", "sites.after_write", "sites.after_fsync", "sites.after_rename"};
+    static const struct write_points points = {"sites.before_write", "sites.write",
+                                               "sites.after_write", "sites.after_fsync",
+                                               "sites.after_rename"};
     char name[128];
     snprintf(name, sizeof(name), "sites.%s.json", d->config->name.p);
     int rc = state_write_file(d->uplink->o.state_fd, name, body, STR_NONE, &points);
     if (rc) /* a convenience for a start without the server */
-        log_event(LOG_DEBUG, "sites_not_cached", "destination=%s why=\"%s\"", d->config->name.p, strerror(rc));
+        log_event(LOG_DEBUG, "sites_not_cached", "destination=%s why=\"%s\"", d->config->name.p,
+                  strerror(rc));
 }
 
 static void read_cache(struct destination *d)
@@ -238,7 +254,8 @@ static void on_sites_timer(struct ev_loop *loop, ev_timer *timer, int events)
     destination_ask_sites(d);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 /* The configuration's own sites; the token's list is then only asked to see changes. */
 static int configured_sites(struct uplink *u)

@@ -41,20 +41,23 @@ static void route(const struct digest_rules *rules, const struct sites *sites, s
     struct str host = str_is_set(out->hit.host) ? out->hit.host : rules->default_host;
     struct verdict *v = &out->verdict;
     if (!str_is_set(host)) {
-        skip(v, REASON_NO_HOST, "the line names no host and the source has no default", "sources.*.default_host");
+        skip(v, REASON_NO_HOST, "the line names no host and the source has no default",
+             "sources.*.default_host");
         return;
     }
     if (rules->any_site)
         return;
     const struct site_route *site = sites_find(sites, host);
     if (!site) {
-        skip(v, REASON_UNKNOWN_SITE, "no site of the configuration or of the token has this host", "sites");
+        skip(v, REASON_UNKNOWN_SITE, "no site of the configuration or of the token has this host",
+             "sites");
         return;
     }
     out->record.site = site->site;
     out->to = wanted(rules, site->to, v->kind);
     if (!out->to)
-        skip(v, REASON_NOT_SENT, "no destination of this site is sent this kind", "destinations.*.send");
+        skip(v, REASON_NOT_SENT, "no destination of this site is sent this kind",
+             "destinations.*.send");
 }
 
 void digest_line(struct digest *d, const struct digest_rules *rules, const struct sites *sites,
@@ -71,7 +74,8 @@ void digest_line(struct digest *d, const struct digest_rules *rules, const struc
             return;
         }
         out->error = parser_error(parser, &out->column);
-        skip(v, REASON_UNPARSABLE, "the line does not have the source's format", "sources.*.format");
+        skip(v, REASON_UNPARSABLE, "the line does not have the source's format",
+             "sources.*.format");
         return;
     }
     out->ua = ua_cache_get(d->agents, out->hit.user_agent);

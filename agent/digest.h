@@ -1,6 +1,6 @@
 /*
- * digest.h - one line's way from text to record or reason: parse, judge, find the site. The one path that run,
- * backfill, report and explain share. One thread at a time; no allocation per line.
+ * digest.h - one line's way from text to record or reason: parse, judge, find the site. The one
+ * path that run, backfill, report and explain share. One thread at a time; no allocation per line.
  */
 #ifndef LOGFERRY_AGENT_DIGEST_H
 #define LOGFERRY_AGENT_DIGEST_H
@@ -12,22 +12,24 @@
 /* What holds for all lines of one source. Borrowed, read-only. */
 struct digest_rules {
     const struct judge_rules *judge;
-    struct str default_host; /* used when the line has none; STR_NONE: the line is skipped as no_host */
-    struct str scheme;       /* used when the line has none */
-    int64_t since_ms, until_ms; /* [since, until) */
-    bool any_site;           /* explain, report: every host will do */
+    struct str
+        default_host;  /* used when the line has none; STR_NONE: the line is skipped as no_host */
+    struct str scheme; /* used when the line has none */
+    int64_t since_ms, until_ms;             /* [since, until) */
+    bool any_site;                          /* explain, report: every host will do */
     unsigned send[CONFIG_MAX_DESTINATIONS]; /* enum send_kinds of each destination */
     size_t n_destinations;
 };
 
 struct digested {
     enum parse_result parsed;
-    struct hit hit;          /* valid when parsed is PARSE_OK */
-    struct ua_entry *ua;     /* the same; never NULL then */
-    struct verdict verdict;  /* always set */
-    struct record record;    /* when the verdict is no skip; its at, line_hash and user_agent are the caller's */
-    unsigned to;             /* destinations, when the verdict is no skip */
-    const char *error;       /* for PARSE_BAD: why, and at which byte */
+    struct hit hit;         /* valid when parsed is PARSE_OK */
+    struct ua_entry *ua;    /* the same; never NULL then */
+    struct verdict verdict; /* always set */
+    struct record
+        record; /* when the verdict is no skip; its at, line_hash and user_agent are the caller's */
+    unsigned to;       /* destinations, when the verdict is no skip */
+    const char *error; /* for PARSE_BAD: why, and at which byte */
     size_t column;
 };
 

@@ -33,7 +33,8 @@ int discover_known_compare(const void *a, const void *b)
     return (x->ino > y->ino) - (x->ino < y->ino);
 }
 
-/* ---- identification --------------------------------------------------------------------------- */
+/* ---- identification ---------------------------------------------------------------------------
+ */
 
 struct hash128 stream_id(struct str first_line)
 {
@@ -83,7 +84,8 @@ static void read_trailer(struct found_file *f, int fd)
 {
     unsigned char t[4];
     if (f->kind == CONTAINER_GZIP && f->size > 18 && pread(fd, t, 4, (off_t)f->size - 4) == 4)
-        f->trailer = (uint32_t)t[0] | (uint32_t)t[1] << 8 | (uint32_t)t[2] << 16 | (uint32_t)t[3] << 24;
+        f->trailer =
+            (uint32_t)t[0] | (uint32_t)t[1] << 8 | (uint32_t)t[2] << 16 | (uint32_t)t[3] << 24;
 }
 
 static int open_and_identify(struct found_file *f)
@@ -103,7 +105,8 @@ static int open_and_identify(struct found_file *f)
 static bool is_known(const struct found_file *f, const struct known_file *known, size_t n)
 {
     struct known_file key = {.dev = f->dev, .ino = f->ino};
-    const struct known_file *k = n ? bsearch(&key, known, n, sizeof(*known), discover_known_compare) : NULL;
+    const struct known_file *k =
+        n ? bsearch(&key, known, n, sizeof(*known), discover_known_compare) : NULL;
     return k && (k->whatever || (k->size == f->size && k->mtime_ms == f->mtime_ms));
 }
 
@@ -137,7 +140,11 @@ static int add_file(struct search *s, const char *path, bool live)
         d->cap = cap;
     }
     struct found_file *f = &d->files[d->n];
-    *f = (struct found_file){.path = strdup(path), .dev = st.st_dev, .ino = st.st_ino, .size = (uint64_t)st.st_size, .live = live};
+    *f = (struct found_file){.path = strdup(path),
+                             .dev = st.st_dev,
+                             .ino = st.st_ino,
+                             .size = (uint64_t)st.st_size,
+                             .live = live};
     f->mtime_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
     if (!f->path)
         return -1;
@@ -148,7 +155,8 @@ static int add_file(struct search *s, const char *path, bool live)
     return 0;
 }
 
-/* ---- patterns --------------------------------------------------------------------------------- */
+/* ---- patterns ---------------------------------------------------------------------------------
+ */
 
 #define HOST STR("{host}")
 
@@ -169,7 +177,8 @@ static const char *as_glob(struct str pattern, char out[PATH_MAX])
     return out;
 }
 
-/* The text that {host} stands for in this live path: between the literal parts of its path component. */
+/* The text that {host} stands for in this live path: between the literal parts of its path
+ * component. */
 static char *host_of(struct str pattern, const char *path)
 {
     ptrdiff_t at = str_find(pattern, HOST, 0);
@@ -182,7 +191,8 @@ static char *host_of(struct str pattern, const char *path)
     for (size_t i = 0; i < component; i++)
         str_cut(&rest, '/');
     struct str name = str_cut(&rest, '/');
-    struct str before = str_slice(pattern, 0, (size_t)at), after = str_slice(pattern, (size_t)at + HOST.n, pattern.n);
+    struct str before = str_slice(pattern, 0, (size_t)at),
+               after = str_slice(pattern, (size_t)at + HOST.n, pattern.n);
     before = str_slice(before, (size_t)(str_rchr(before, '/') + 1), before.n);
     after = str_cut(&after, '/');
     if (name.n <= before.n + after.n || !str_starts(name, before))
@@ -240,7 +250,8 @@ static void name_hosts(struct search *s)
     }
 }
 
-int discover_source(struct str pattern, const struct known_file *known, size_t n_known, struct discovery *out)
+int discover_source(struct str pattern, const struct known_file *known, size_t n_known,
+                    struct discovery *out)
 {
     struct search s = {.out = out, .known = known, .n_known = n_known, .pattern = pattern};
     char text[PATH_MAX], sibling[PATH_MAX + 16];
@@ -284,7 +295,8 @@ int discover_directories(struct str pattern, char ***directories, size_t *n)
     return v ? 0 : -1;
 }
 
-/* ---- the command line's paths ----------------------------------------------------------------- */
+/* ---- the command line's paths -----------------------------------------------------------------
+ */
 
 static int add_tree(struct search *s, const char *path, unsigned depth)
 {
@@ -294,7 +306,8 @@ static int add_tree(struct search *s, const char *path, unsigned depth)
         char child[PATH_MAX];
         struct stat st;
         int len = snprintf(child, sizeof(child), "%s/%s", path, entries[i]->d_name);
-        bool wanted = entries[i]->d_name[0] != '.' && len > 0 && (size_t)len < sizeof(child) && !rc && !lstat(child, &st);
+        bool wanted = entries[i]->d_name[0] != '.' && len > 0 && (size_t)len < sizeof(child) &&
+                      !rc && !lstat(child, &st);
         free(entries[i]);
         if (wanted && S_ISDIR(st.st_mode))
             rc = add_tree(s, child, depth + 1);

@@ -1,8 +1,9 @@
 /*
- * discover.h - which files a source has now, and what stream each one holds. Worker threads only: it reads disks.
+ * discover.h - which files a source has now, and what stream each one holds. Worker threads only:
+ * it reads disks.
  *
- * `files` of a source names live files. Their rotated siblings (the live name followed by '.' or '-' and anything, or with
- * such a part before its extension) are found with them.
+ * `files` of a source names live files. Their rotated siblings (the live name followed by '.' or
+ * '-' and anything, or with such a part before its extension) are found with them.
  */
 #ifndef LOGFERRY_AGENT_DISCOVER_H
 #define LOGFERRY_AGENT_DISCOVER_H
@@ -21,10 +22,10 @@ struct found_file {
     bool known;      /* was in the known set: not opened, nothing below is set */
     bool identified; /* the first line is complete */
     enum container_kind kind;
-    uint32_t trailer; /* gzip: the last member's length, modulo 2^32; 0 otherwise */
+    uint32_t trailer;      /* gzip: the last member's length, modulo 2^32; 0 otherwise */
     struct hash128 stream; /* of what there is of the first line, when not identified */
-    int error;       /* errno: it cannot be read */
-    const char *foreign; /* a compression that this version does not read */
+    int error;             /* errno: it cannot be read */
+    const char *foreign;   /* a compression that this version does not read */
 };
 
 /* A file that need not be opened again. size and mtime_ms are compared unless `whatever`. */
@@ -34,8 +35,8 @@ struct known_file {
     bool whatever;
 };
 
-/* The id of a stream whose first line (neither empty nor beginning with '#') this is: the hash of its first
- * STREAM_ID_BYTES after leading NULs. */
+/* The id of a stream whose first line (neither empty nor beginning with '#') this is: the hash of
+ * its first STREAM_ID_BYTES after leading NULs. */
 #define STREAM_ID_BYTES (16u << 10)
 struct hash128 stream_id(struct str first_line);
 
@@ -46,8 +47,10 @@ struct discovery {
 };
 
 /* By a source's pattern. `known` is sorted by discover_known_compare. -1: out of memory. */
-int discover_source(struct str pattern, const struct known_file *known, size_t n_known, struct discovery *out);
-/* By a path of the command line: a file, a directory (its regular files, recursively), or a glob. */
+int discover_source(struct str pattern, const struct known_file *known, size_t n_known,
+                    struct discovery *out);
+/* By a path of the command line: a file, a directory (its regular files, recursively), or a glob.
+ */
 int discover_path(const char *path, struct discovery *out);
 void discovery_release(struct discovery *d);
 int discover_known_compare(const void *a, const void *b);

@@ -1,7 +1,9 @@
 /*
- * engine.h - the corridor: files in, sealed batches out, positions kept. Used by run and by backfill.
+ * engine.h - the corridor: files in, sealed batches out, positions kept. Used by run and by
+ * backfill.
  *
- * The loop thread owns it. Lines are read only while the uplink has room; what is not read stays in the logs.
+ * The loop thread owns it. Lines are read only while the uplink has room; what is not read stays in
+ * the logs.
  */
 #ifndef LOGFERRY_AGENT_ENGINE_H
 #define LOGFERRY_AGENT_ENGINE_H
@@ -20,8 +22,9 @@ struct engine_options {
     size_t n_sources;
     int state_fd;
     const char *state_path; /* for messages */
-    bool follow;            /* run: watch, discover again, spool; else: the files that are added, to their end */
-    struct str job;         /* label of a backfill */
+    bool follow; /* run: watch, discover again, spool; else: the files that are added, to their end
+                  */
+    struct str job; /* label of a backfill */
     int64_t since_ms, until_ms;
     uint64_t rate; /* lines a second; 0: as fast as it goes */
     /* Nothing is left to do (not following), or the stop is complete. */
@@ -31,8 +34,10 @@ struct engine_options {
 
 /* NULL, with a sentence in `why` and an exit code. */
 struct engine *engine_new(const struct engine_options *options, struct buf *why, int *exit_code);
-void engine_free(struct engine *e); /* accepts NULL; only after on_finished, or before the first event */
-/* A file of the command line, before engine_start. Takes path over. fd -1: open it; else a pipe. -1: out of memory. */
+void engine_free(
+    struct engine *e); /* accepts NULL; only after on_finished, or before the first event */
+/* A file of the command line, before engine_start. Takes path over. fd -1: open it; else a pipe.
+ * -1: out of memory. */
 int engine_add(struct engine *e, const struct found_file *f, int fd);
 void engine_start(struct engine *e);
 /* Reads no more, waits for what is on its way (at most `seconds`), saves, and calls on_finished. */

@@ -1,4 +1,5 @@
-/* engine_files.c - which files are followed: discovery, rotation, and what is left alone; see engine.h. */
+/* engine_files.c - which files are followed: discovery, rotation, and what is left alone; see
+ * engine.h. */
 #include "agent/engine_impl.h"
 
 #include <errno.h>
@@ -6,7 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- files of which nothing is wanted --------------------------------------------------------- */
+/* ---- files of which nothing is wanted ---------------------------------------------------------
+ */
 
 static void pass_by(struct engine *e, const struct known_file *file)
 {
@@ -56,7 +58,8 @@ void engine_release_files(struct engine *e)
     free(e->by_path);
 }
 
-/* ---- looking ---------------------------------------------------------------------------------- */
+/* ---- looking ----------------------------------------------------------------------------------
+ */
 
 static void run_look(struct task *task, unsigned worker)
 {
@@ -101,7 +104,8 @@ static void seen_again(struct engine *e, struct stream *s, const struct found_fi
 }
 
 /* Where reading begins in a file that no entry knows. False: not at all. */
-static bool first_position(struct engine *e, size_t source, const struct found_file *f, uint64_t *at)
+static bool first_position(struct engine *e, size_t source, const struct found_file *f,
+                           uint64_t *at)
 {
     const struct source_config *c = e->sources[source].config;
     bool begins = e->sources[source].fresh && !e->looked;
@@ -113,7 +117,8 @@ static bool first_position(struct engine *e, size_t source, const struct found_f
     }
     if (begins)
         return c->start == START_ALL;
-    /* Rotated away before we saw it under its live name: while we were stopped, or in a rotation faster than we look. */
+    /* Rotated away before we saw it under its live name: while we were stopped, or in a rotation
+     * faster than we look. */
     int64_t before = e->looked ? e->looked_ms : e->positions.saved_ms;
     return f->mtime_ms > before - 2000;
 }
@@ -121,7 +126,8 @@ static bool first_position(struct engine *e, size_t source, const struct found_f
 static bool is_copy(struct engine *e, const struct found_file *f)
 {
     for (struct stream *s = e->streams; s; s = s->next)
-        if (s->position && hash128_eq(s->position->stream, f->stream) && strncmp(s->path, f->path, strlen(s->path)) == 0)
+        if (s->position && hash128_eq(s->position->stream, f->stream) &&
+            strncmp(s->path, f->path, strlen(s->path)) == 0)
             return true;
     return false;
 }
@@ -187,10 +193,14 @@ static void tell_unreadable(struct engine *e, size_t source, const struct found_
 {
     struct source *s = &e->sources[source];
     if (f->error && log_limit_pass(&s->unreadable, engine_now_ms(e), 60000))
-        log_event(LOG_WARN, "file_unreadable", "source=%s path=\"%s\" why=\"%s\" mend=\"let the agent's user read it, e.g. add it to the group adm\"", s->config->name.p,
-                  f->path, strerror(f->error));
+        log_event(LOG_WARN, "file_unreadable",
+                  "source=%s path=\"%s\" why=\"%s\" mend=\"let the agent's user read it, e.g. add "
+                  "it to the group adm\"",
+                  s->config->name.p, f->path, strerror(f->error));
     if (f->foreign && f->live && log_limit_pass(&s->unreadable, engine_now_ms(e), 60000))
-        log_event(LOG_WARN, "compression_unknown", "source=%s path=\"%s\" why=\"compressed with %s\" mend=\"compress it with gzip\"", s->config->name.p, f->path, f->foreign);
+        log_event(LOG_WARN, "compression_unknown",
+                  "source=%s path=\"%s\" why=\"compressed with %s\" mend=\"compress it with gzip\"",
+                  s->config->name.p, f->path, f->foreign);
 }
 
 static void take_in(struct engine *e, size_t source, const struct found_file *f)
@@ -204,7 +214,8 @@ static void take_in(struct engine *e, size_t source, const struct found_file *f)
         new_file(e, source, f);
 }
 
-/* Files that are gone, or were rotated and are quiet: their last line is taken, and they are closed. */
+/* Files that are gone, or were rotated and are quiet: their last line is taken, and they are
+ * closed. */
 static void retire(struct engine *e, size_t source)
 {
     struct stream *next;
@@ -226,8 +237,11 @@ static void retire(struct engine *e, size_t source)
 static void watch_all(struct engine *e, const struct looking *l)
 {
     for (size_t i = 0; e->watch && i < l->n_directories; i++)
-        if (watch_directory(e->watch, l->directories[i]) && log_limit_pass(&e->sources[l->source].unwatched, engine_now_ms(e), 3600000))
-            log_event(LOG_WARN, "directory_not_watched", "path=\"%s\" why=\"%s\" mend=\"raise fs.inotify.max_user_watches; until then it is looked at every %d s\"",
+        if (watch_directory(e->watch, l->directories[i]) &&
+            log_limit_pass(&e->sources[l->source].unwatched, engine_now_ms(e), 3600000))
+            log_event(LOG_WARN, "directory_not_watched",
+                      "path=\"%s\" why=\"%s\" mend=\"raise fs.inotify.max_user_watches; until then "
+                      "it is looked at every %d s\"",
                       l->directories[i], strerror(errno), (int)LOOK_EVERY_S);
 }
 
@@ -236,8 +250,10 @@ static void tell_empty(struct engine *e, const struct looking *l)
     struct source *s = &e->sources[l->source];
     if (l->found.n || s->config->optional || !log_limit_pass(&s->empty, engine_now_ms(e), 3600000))
         return;
-    log_event(LOG_WARN, "no_file", "source=%s files=\"%s\" why=\"nothing matches yet; it is waited for\" mend=\"check the path, or set `optional: true`\"", s->config->name.p,
-              s->config->files.p);
+    log_event(LOG_WARN, "no_file",
+              "source=%s files=\"%s\" why=\"nothing matches yet; it is waited for\" mend=\"check "
+              "the path, or set `optional: true`\"",
+              s->config->name.p, s->config->files.p);
 }
 
 static void plan_look(struct engine *e, double after)
@@ -310,7 +326,8 @@ void engine_look(struct engine *e)
     }
 }
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events -----------------------------------------------------------------------------------
+ */
 
 static int by_path(const void *a, const void *b)
 {
@@ -338,7 +355,9 @@ static struct stream *find_path(struct engine *e, const char *path)
     struct stream key = {.path = (char *)path}, *pointer = &key;
     if (e->index_stale)
         index_paths(e);
-    struct stream **hit = e->n_by_path ? bsearch(&pointer, e->by_path, e->n_by_path, sizeof(*e->by_path), by_path) : NULL;
+    struct stream **hit =
+        e->n_by_path ? bsearch(&pointer, e->by_path, e->n_by_path, sizeof(*e->by_path), by_path)
+                     : NULL;
     return hit ? *hit : NULL;
 }
 
@@ -378,16 +397,19 @@ static void on_overflow(void *context)
 
 int engine_watch(struct engine *e)
 {
-    struct watch_events events = {.context = e, .on_written = on_written, .on_names = on_names, .on_overflow = on_overflow};
+    struct watch_events events = {
+        .context = e, .on_written = on_written, .on_names = on_names, .on_overflow = on_overflow};
     e->watch = watch_new(e->o.loop, &events);
     return e->watch ? 0 : -1;
 }
 
-/* ---- files of the command line ---------------------------------------------------------------- */
+/* ---- files of the command line ----------------------------------------------------------------
+ */
 
 int engine_add(struct engine *e, const struct found_file *f, int fd)
 {
-    struct position *p = fd < 0 ? positions_match(&e->positions, f->stream, f->dev, f->ino, f->path) : NULL;
+    struct position *p =
+        fd < 0 ? positions_match(&e->positions, f->stream, f->dev, f->ino, f->path) : NULL;
     if (!p)
         p = positions_add(&e->positions, f->stream, f->dev, f->ino, f->path);
     if (!p || bind(e, 0, f, p))
@@ -395,6 +417,7 @@ int engine_add(struct engine *e, const struct found_file *f, int fd)
     struct stream *s = (struct stream *)((char *)e->last_stream - offsetof(struct stream, next));
     s->r.fd = fd;
     s->r.sequential = fd >= 0;
-    s->r.finish = fd >= 0 || engine_now_ms(e) - f->mtime_ms > 300000; /* nobody has written to it for five minutes */
+    s->r.finish = fd >= 0 || engine_now_ms(e) - f->mtime_ms >
+                                 300000; /* nobody has written to it for five minutes */
     return 0;
 }

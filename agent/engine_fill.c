@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- streams ---------------------------------------------------------------------------------- */
+/* ---- streams ----------------------------------------------------------------------------------
+ */
 
-struct stream *engine_new_stream(struct engine *e, size_t source, const char *path, const char *host)
+struct stream *engine_new_stream(struct engine *e, size_t source, const char *path,
+                                 const char *host)
 {
     struct stream *s = calloc(1, sizeof(*s));
     if (!s)
@@ -56,7 +58,8 @@ void engine_wake(struct engine *e, struct stream *s)
         s->state = STREAM_READY;
 }
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------
+ */
 
 static bool may_tell(struct stream *s)
 {
@@ -65,14 +68,17 @@ static bool may_tell(struct stream *s)
     return first;
 }
 
-static void tell(struct engine *e, struct stream *s, const char *event, const char *why, const char *mend)
+static void tell(struct engine *e, struct stream *s, const char *event, const char *why,
+                 const char *mend)
 {
     e->unread += !s->told_error;
     if (may_tell(s))
-        log_event(LOG_WARN, event, "path=\"%s\" offset=%llu why=\"%s\" mend=\"%s\"", s->path, (unsigned long long)s->r.file_offset, why, mend);
+        log_event(LOG_WARN, event, "path=\"%s\" offset=%llu why=\"%s\" mend=\"%s\"", s->path,
+                  (unsigned long long)s->r.file_offset, why, mend);
 }
 
-/* The file is another than the entry's: it begins a new entry, and the old one waits for its file to turn up. */
+/* The file is another than the entry's: it begins a new entry, and the old one waits for its file
+ * to turn up. */
 static void begin_anew(struct engine *e, struct stream *s)
 {
     struct position *old = s->position;
@@ -87,7 +93,10 @@ static void begin_anew(struct engine *e, struct stream *s)
     reading_close(&s->r);
     s->r = (struct reading){.fd = -1, .finish = s->r.finish};
     s->state = STREAM_READY;
-    log_event(LOG_INFO, "file_begun_anew", "path=\"%s\" why=\"truncated or replaced: what is there now is read from its beginning\"", s->path);
+    log_event(
+        LOG_INFO, "file_begun_anew",
+        "path=\"%s\" why=\"truncated or replaced: what is there now is read from its beginning\"",
+        s->path);
 }
 
 static void waits(struct engine *e, struct stream *s)
@@ -102,7 +111,8 @@ static void waits(struct engine *e, struct stream *s)
 static void file_is_gone(struct engine *e, struct stream *s)
 {
     if (s->r.error != ENOENT)
-        tell(e, s, "file_unreadable", strerror(s->r.error), "let the agent's user read it, e.g. add it to the group adm");
+        tell(e, s, "file_unreadable", strerror(s->r.error),
+             "let the agent's user read it, e.g. add it to the group adm");
     if (e->o.follow)
         engine_drop_stream(e, s);
     else
@@ -112,7 +122,10 @@ static void file_is_gone(struct engine *e, struct stream *s)
 static void tell_half(struct engine *e, struct stream *s)
 {
     if (!e->o.follow && s->r.half)
-        log_event(LOG_INFO, "half_line", "path=\"%s\" bytes=%zu why=\"the last line has no newline yet\" mend=\"run again when it has\"", s->path, s->r.half);
+        log_event(LOG_INFO, "half_line",
+                  "path=\"%s\" bytes=%zu why=\"the last line has no newline yet\" mend=\"run again "
+                  "when it has\"",
+                  s->path, s->r.half);
 }
 
 static void after_reading(struct engine *e, struct stream *s)
@@ -131,15 +144,19 @@ static void after_reading(struct engine *e, struct stream *s)
         engine_leave(e, s);
         return;
     case READ_TRUNCATED:
-        tell(e, s, "gzip_truncated", "the file ends inside a gzip member; the complete lines before that were read", "nothing, if it is still being written; else fetch it again");
+        tell(e, s, "gzip_truncated",
+             "the file ends inside a gzip member; the complete lines before that were read",
+             "nothing, if it is still being written; else fetch it again");
         waits(e, s);
         return;
     case READ_CORRUPT:
-        tell(e, s, "gzip_damaged", "bad data or checksum; the lines before the damage were read", "fetch the file again and run again");
+        tell(e, s, "gzip_damaged", "bad data or checksum; the lines before the damage were read",
+             "fetch the file again and run again");
         engine_leave(e, s);
         return;
     case READ_FOREIGN:
-        tell(e, s, "compression_unknown", s->r.foreign, "decompress the file, or compress it with gzip");
+        tell(e, s, "compression_unknown", s->r.foreign,
+             "decompress the file, or compress it with gzip");
         engine_leave(e, s);
         return;
     case READ_STRANGER:
@@ -149,7 +166,8 @@ static void after_reading(struct engine *e, struct stream *s)
         file_is_gone(e, s);
         return;
     case READ_FAILED:
-        tell(e, s, "file_unreadable", strerror(s->r.error), "mend the disk; reading is tried again");
+        tell(e, s, "file_unreadable", strerror(s->r.error),
+             "mend the disk; reading is tried again");
         waits(e, s);
         return;
     }
@@ -159,8 +177,11 @@ static void tell_bad_line(struct engine *e, struct stream *s)
 {
     struct bad_line *bad = &s->r.bad;
     if (bad->error && log_limit_pass(&s->source->complaint, engine_now_ms(e), 60000))
-        log_event(LOG_WARN, "line_unparsable", "source=%s path=\"%s\" offset=%llu column=%zu why=\"%s\" mend=\"is `format: %s` the log's? logferry explain tells more\" held_back=%llu",
-                  s->source->config->name.p, s->path, (unsigned long long)bad->at, bad->column + 1, bad->error, format_name(s->source->format),
+        log_event(LOG_WARN, "line_unparsable",
+                  "source=%s path=\"%s\" offset=%llu column=%zu why=\"%s\" mend=\"is `format: %s` "
+                  "the log's? logferry explain tells more\" held_back=%llu",
+                  s->source->config->name.p, s->path, (unsigned long long)bad->at, bad->column + 1,
+                  bad->error, format_name(s->source->format),
                   (unsigned long long)s->source->complaint.held);
     bad->error = NULL;
 }
@@ -178,7 +199,8 @@ static void settle_stream(struct engine *e, struct stream *s)
     after_reading(e, s);
 }
 
-/* ---- fills ------------------------------------------------------------------------------------ */
+/* ---- fills ------------------------------------------------------------------------------------
+ */
 
 static struct builder *take_builder(struct engine *e)
 {
@@ -268,7 +290,8 @@ static void on_filled(struct task *task)
     engine_go_on(e);
 }
 
-/* ---- who is next ------------------------------------------------------------------------------ */
+/* ---- who is next ------------------------------------------------------------------------------
+ */
 
 static void later(struct engine *e, double after)
 {
@@ -278,12 +301,13 @@ static void later(struct engine *e, double after)
     ev_timer_start(e->o.loop, &e->pace_timer);
 }
 
-/* May a batch be built now? A lone line leaves at once when a destination is idle; while requests are on their way, only
- * full batches are built, and what trickles in gathers in the logs. */
+/* May a batch be built now? A lone line leaves at once when a destination is idle; while requests
+ * are on their way, only full batches are built, and what trickles in gathers in the logs. */
 static bool may_fill(struct engine *e, bool backlog)
 {
     double now = ev_now(e->o.loop);
-    if (e->fills >= pool_size(e->pool) || uplink_room(e->uplink) <= e->fills || !uplink_sites(e->uplink))
+    if (e->fills >= pool_size(e->pool) || uplink_room(e->uplink) <= e->fills ||
+        !uplink_sites(e->uplink))
         return false;
     if (e->o.rate && now < e->rate_at) {
         later(e, e->rate_at - now);

@@ -10,10 +10,10 @@
 
 #define SAVE_EVERY_S 1.0
 #define SAVE_RETRY_S 5.0
-#define LOOK_EVERY_S 10.0   /* what no event told of is found in this time */
-#define LOOK_DELAY_S 0.01   /* several names change at once in a rotation */
-#define DOWN_PACE_S 1.0     /* while no destination answers, small batches form this often */
-#define CARRY_S 5.0         /* lines without a record are reported this late at most */
+#define LOOK_EVERY_S 10.0      /* what no event told of is found in this time */
+#define LOOK_DELAY_S 0.01      /* several names change at once in a rotation */
+#define DOWN_PACE_S 1.0        /* while no destination answers, small batches form this often */
+#define CARRY_S 5.0            /* lines without a record are reported this late at most */
 #define ROTATED_QUIET_MS 30000 /* a rotated file that got nothing for so long is finished */
 #define EXPIRE_MS (60ll * 86400000)
 #define MAX_BUILDERS POOL_MAX_WORKERS
@@ -56,13 +56,13 @@ struct engine {
     unsigned fills;
     unsigned unread; /* files whose end was not reached: damaged, unreadable */
     double paced_at; /* when a fill was last begun with every destination down */
-    double rate_at; /* the time at which the next line may be read under --rate */
+    double rate_at;  /* the time at which the next line may be read under --rate */
 
     struct watch *watch;
     unsigned looks; /* discoveries under way */
     bool look_again;
     int64_t looking_ms, looked_ms; /* when this discovery began, and the one before; wall clock */
-    bool looked; /* every source was looked at once */
+    bool looked;                   /* every source was looked at once */
     struct passed_file *passed;
     size_t n_passed, cap_passed;
 
@@ -85,7 +85,8 @@ void engine_go_on(struct engine *e);
 /* ---- engine_fill.c */
 void engine_fill_streams(struct engine *e);
 void engine_carry_due(struct engine *e);
-struct stream *engine_new_stream(struct engine *e, size_t source, const char *path, const char *host);
+struct stream *engine_new_stream(struct engine *e, size_t source, const char *path,
+                                 const char *host);
 void engine_drop_stream(struct engine *e, struct stream *s);
 void engine_wake(struct engine *e, struct stream *s);
 

@@ -10,21 +10,27 @@ static void log_source(const struct source *s)
     for (int i = 1; i < REASON_COUNT; i++) {
         skipped += c->skipped[i];
         if (c->skipped[i])
-            buf_printf(&text, " %s=%llu", reason_name((enum reason)i), (unsigned long long)c->skipped[i]);
+            buf_printf(&text, " %s=%llu", reason_name((enum reason)i),
+                       (unsigned long long)c->skipped[i]);
     }
-    log_event(LOG_INFO, "ledger", "source=%s lines=%llu records=%llu skipped=%llu%.*s", s->config->name.p, (unsigned long long)c->lines,
-              (unsigned long long)c->records, (unsigned long long)skipped, STR_ARGS(buf_str(&text)));
+    log_event(LOG_INFO, "ledger", "source=%s lines=%llu records=%llu skipped=%llu%.*s",
+              s->config->name.p, (unsigned long long)c->lines, (unsigned long long)c->records,
+              (unsigned long long)skipped, STR_ARGS(buf_str(&text)));
     buf_release(&text);
 }
 
 static void log_destination(const struct uplink_ledger *l)
 {
     log_event(LOG_INFO, "ledger",
-              "destination=%s records=%llu acknowledged=%llu stored=%llu duplicate=%llu excluded=%llu dead=%llu in_memory=%llu spooled=%llu parked=%llu "
+              "destination=%s records=%llu acknowledged=%llu stored=%llu duplicate=%llu "
+              "excluded=%llu dead=%llu in_memory=%llu spooled=%llu parked=%llu "
               "batches=%llu state=%s last_error=\"%s\"",
-              l->name, (unsigned long long)l->records, (unsigned long long)l->acknowledged, (unsigned long long)l->stored, (unsigned long long)l->duplicate,
-              (unsigned long long)l->excluded, (unsigned long long)l->dead, (unsigned long long)l->in_memory, (unsigned long long)l->spooled,
-              (unsigned long long)l->parked, (unsigned long long)l->batches, l->state, l->last_error);
+              l->name, (unsigned long long)l->records, (unsigned long long)l->acknowledged,
+              (unsigned long long)l->stored, (unsigned long long)l->duplicate,
+              (unsigned long long)l->excluded, (unsigned long long)l->dead,
+              (unsigned long long)l->in_memory, (unsigned long long)l->spooled,
+              (unsigned long long)l->parked, (unsigned long long)l->batches, l->state,
+              l->last_error);
 }
 
 static bool source_balances(const struct counts *c)
@@ -57,5 +63,6 @@ void engine_log_ledger(struct engine *e)
         uplink_read_ledger(e->uplink, i, &l);
         log_destination(&l);
     }
-    log_event(engine_balances(e) ? LOG_INFO : LOG_ERROR, "ledger", "balanced=%s", engine_balances(e) ? "yes" : "no");
+    log_event(engine_balances(e) ? LOG_INFO : LOG_ERROR, "ledger", "balanced=%s",
+              engine_balances(e) ? "yes" : "no");
 }

@@ -1,4 +1,5 @@
-/* fill.c - the worker's loop: open where we stopped, check that it is still that file, take lines; see stream.h. */
+/* fill.c - the worker's loop: open where we stopped, check that it is still that file, take lines;
+ * see stream.h. */
 #include "agent/stream.h"
 
 #include "agent/discover.h"
@@ -35,7 +36,8 @@ void reading_close(struct reading *r)
     r->fd = -1;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------
+ */
 
 static bool fail(struct reading *r, enum read_end end, int error)
 {
@@ -65,7 +67,8 @@ static bool open_file(struct stream *s)
 
 static bool seam_fits(const struct reading *r)
 {
-    return lines_position(r->lines) == r->seam_at && hash_64(lines_seam(r->lines), 0) == r->seam_hash;
+    return lines_position(r->lines) == r->seam_at &&
+           hash_64(lines_seam(r->lines), 0) == r->seam_hash;
 }
 
 /* Where reading must begin to arrive at r->at with what the format needs to know. */
@@ -109,7 +112,8 @@ static bool open_lines(struct stream *s)
     return true;
 }
 
-/* ---- lines ------------------------------------------------------------------------------------ */
+/* ---- lines ------------------------------------------------------------------------------------
+ */
 
 struct filling {
     struct fill *fill;
@@ -124,8 +128,12 @@ static void begin_span(struct filling *f, uint64_t from, struct span *span)
     const struct stream *s = f->stream;
     const char *slash = strrchr(s->path, '/'), *name = slash ? slash + 1 : s->path;
     size_t n = strlen(name);
-    *span = (struct span){.position = s->position, .stream = s->r.stream, .file_from = from, .file_to = from,
-                          .from = from - s->r.base, .to = from - s->r.base};
+    *span = (struct span){.position = s->position,
+                          .stream = s->r.stream,
+                          .file_from = from,
+                          .file_to = from,
+                          .from = from - s->r.base,
+                          .to = from - s->r.base};
     name += n >= sizeof(span->name) ? n - sizeof(span->name) + 1 : 0;
     memcpy(span->name, name, strlen(name) + 1);
 }
@@ -163,14 +171,16 @@ static void seal(struct fill *fill)
     fill->groups[fill->n_groups++] = g;
 }
 
-/* A record for a set of destinations that the builder has no place for any more: seal, and begin again with it. */
+/* A record for a set of destinations that the builder has no place for any more: seal, and begin
+ * again with it. */
 static void record_in_next(struct filling *f, struct digested *d)
 {
     struct span span;
     seal(f->fill);
     builder_begin(f->fill->builder, ++f->kit->serial);
     begin_span(f, f->stream->r.at, &span);
-    if (builder_stream(f->fill->builder, &span) || builder_record(f->fill->builder, &d->record, d->ua, d->to))
+    if (builder_stream(f->fill->builder, &span) ||
+        builder_record(f->fill->builder, &d->record, d->ua, d->to))
         abort();
     f->fill->bytes = FILL_MAX_BYTES;
 }
@@ -180,7 +190,9 @@ static void take_text(struct filling *f, struct str line)
     struct reading *r = &f->stream->r;
     struct digested d;
     uint32_t hash = hash_line(line);
-    while (line.n && line.p[0] == '\0') /* what copytruncate leaves before the first line of a writer that seeks */
+    while (line.n &&
+           line.p[0] ==
+               '\0') /* what copytruncate leaves before the first line of a writer that seeks */
         line = str_slice(line, 1, line.n);
     digest_line(&f->kit->digest, &f->stream->rules, f->fill->sites, f->parser, line, &d);
     if (d.verdict.kind == VERDICT_SKIP) {
@@ -215,7 +227,8 @@ static bool take_directive(struct filling *f, struct str line, uint64_t at, bool
 }
 
 /* Which stream of the file is this? False: the line has been dealt with. */
-static bool identify(struct filling *f, enum lines_result what, struct str line, uint64_t at, bool passed_over)
+static bool identify(struct filling *f, enum lines_result what, struct str line, uint64_t at,
+                     bool passed_over)
 {
     struct reading *r = &f->stream->r;
     if (what == LINES_TOO_LONG) {
@@ -234,7 +247,8 @@ static bool identify(struct filling *f, enum lines_result what, struct str line,
 }
 
 /* Takes one line. False: no room, the line stays. */
-static bool take(struct filling *f, enum lines_result what, struct str line, uint64_t at, uint64_t next)
+static bool take(struct filling *f, enum lines_result what, struct str line, uint64_t at,
+                 uint64_t next)
 {
     struct reading *r = &f->stream->r;
     bool passed_over = at < f->skip_to;
@@ -257,7 +271,8 @@ static bool take(struct filling *f, enum lines_result what, struct str line, uin
     return true;
 }
 
-/* ---- one stream ------------------------------------------------------------------------------- */
+/* ---- one stream -------------------------------------------------------------------------------
+ */
 
 static enum read_end end_of(const struct reading *r)
 {

@@ -1,4 +1,5 @@
-/* http_client.c - libcurl's socket and timer callbacks translated to libev watchers; see http_client.h. */
+/* http_client.c - libcurl's socket and timer callbacks translated to libev watchers; see
+ * http_client.h. */
 #include "agent/http_client.h"
 
 #include <curl/curl.h>
@@ -37,7 +38,8 @@ struct watched {
     ev_io io;
 };
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------
+ */
 
 static void release(struct http_transfer *t)
 {
@@ -95,7 +97,8 @@ static void collect(struct http_client *c)
     }
 }
 
-/* ---- libev ------------------------------------------------------------------------------------ */
+/* ---- libev ------------------------------------------------------------------------------------
+ */
 
 static void act(struct http_client *c, curl_socket_t fd, int events)
 {
@@ -107,7 +110,8 @@ static void act(struct http_client *c, curl_socket_t fd, int events)
 static void on_socket(struct ev_loop *loop, ev_io *io, int events)
 {
     struct watched *w = io->data;
-    act(w->client, io->fd, (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0));
+    act(w->client, io->fd,
+        (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
@@ -149,12 +153,14 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *context, vo
         curl_multi_assign(c->multi, fd, w);
     }
     ev_io_stop(c->loop, &w->io);
-    ev_io_set(&w->io, fd, (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
+    ev_io_set(&w->io, fd,
+              (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
     ev_io_start(c->loop, &w->io);
     return 0;
 }
 
-/* ---- requests --------------------------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------------------------------
+ */
 
 static size_t on_body(char *p, size_t size, size_t n, void *context)
 {

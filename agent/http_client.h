@@ -1,8 +1,9 @@
 /*
  * http_client.h - HTTP requests by libcurl on the libev loop. The only file that knows libcurl.
  *
- * TLS is verified, redirects are not followed, no proxy is used unless one is given, and an answer's body is capped.
- * A request ends with exactly one call of on_answer, or with http_cancel; never from inside http_start.
+ * TLS is verified, redirects are not followed, no proxy is used unless one is given, and an
+ * answer's body is capped. A request ends with exactly one call of on_answer, or with http_cancel;
+ * never from inside http_start.
  */
 #ifndef LOGFERRY_AGENT_HTTP_CLIENT_H
 #define LOGFERRY_AGENT_HTTP_CLIENT_H
@@ -24,11 +25,11 @@ struct http_answer {
 };
 
 struct http_request {
-    const char *base; /* "https://host", "http://127.0.0.1:8080", or "unix:/path" */
-    const char *path; /* "/api/…" */
-    const char *token; /* bearer; NULL: none */
-    const char *proxy, *ca_file; /* NULL: none, the system's */
-    struct str body; /* POST when set; must live until the answer. STR_NONE: GET */
+    const char *base;             /* "https://host", "http://127.0.0.1:8080", or "unix:/path" */
+    const char *path;             /* "/api/…" */
+    const char *token;            /* bearer; NULL: none */
+    const char *proxy, *ca_file;  /* NULL: none, the system's */
+    struct str body;              /* POST when set; must live until the answer. STR_NONE: GET */
     const char *content_encoding; /* NULL: none */
     void (*on_answer)(void *context, const struct http_answer *answer);
     void *context;

@@ -1,4 +1,5 @@
-/* lines.c - see lines.h. One buffer; consumed bytes move out of it only when it must be refilled. */
+/* lines.c - see lines.h. One buffer; consumed bytes move out of it only when it must be refilled.
+ */
 #include "agent/lines.h"
 
 #include <stdlib.h>
@@ -13,13 +14,13 @@ struct lines {
     size_t scanned; /* no newline before this */
     size_t start;   /* of the last line */
     enum container_kind kind;
-    bool skipping;  /* inside a line that was too long */
+    bool skipping; /* inside a line that was too long */
     uint64_t long_at;
     char buffer[BUFFER_BYTES];
 };
 
-/* Goes to a position, keeping the bytes just before it for the seam. A compressed stream has no other way there
- * than from its start. Ends short of `offset` when the file does. */
+/* Goes to a position, keeping the bytes just before it for the seam. A compressed stream has no
+ * other way there than from its start. Ends short of `offset` when the file does. */
 static void seek_to(struct lines *l, enum container_kind kind, uint64_t offset)
 {
     uint64_t left = offset;

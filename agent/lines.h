@@ -1,9 +1,10 @@
 /*
  * lines.h - a file's lines with their positions, whatever its container.
  *
- * A line is what stands before a '\n', which does not belong to it. Lines over LINE_MAX_BYTES are reported as too
- * long, once, and passed over. What follows the last '\n' is a half line: lines_next says so and does not move,
- * and lines_take_half hands it out when the file is known to be finished.
+ * A line is what stands before a '\n', which does not belong to it. Lines over LINE_MAX_BYTES are
+ * reported as too long, once, and passed over. What follows the last '\n' is a half line:
+ * lines_next says so and does not move, and lines_take_half hands it out when the file is known to
+ * be finished.
  */
 #ifndef LOGFERRY_AGENT_LINES_H
 #define LOGFERRY_AGENT_LINES_H
@@ -20,8 +21,8 @@ enum lines_result {
 
 struct lines;
 
-/* Reads from `offset` (of the decoded bytes) on; a file that ends before it leaves lines_position short of it.
- * Takes over nothing: fd is borrowed. NULL: out of memory. */
+/* Reads from `offset` (of the decoded bytes) on; a file that ends before it leaves lines_position
+ * short of it. Takes over nothing: fd is borrowed. NULL: out of memory. */
 struct lines *lines_new(int fd, enum container_kind kind, uint64_t offset);
 void lines_free(struct lines *l); /* accepts NULL */
 /* *line stays valid until the next call. */
@@ -31,11 +32,12 @@ uint64_t lines_position(const struct lines *l); /* where the next one begins */
 enum container_end lines_state(const struct lines *l);
 enum container_kind lines_kind(const struct lines *l);
 uint64_t lines_file_offset(const struct lines *l); /* in the file itself, for messages */
-/* After LINES_END: bytes behind the last newline. lines_take_half makes them a line (or LINES_TOO_LONG), or
- * returns LINES_END when there are none. */
+/* After LINES_END: bytes behind the last newline. lines_take_half makes them a line (or
+ * LINES_TOO_LONG), or returns LINES_END when there are none. */
 size_t lines_half_bytes(const struct lines *l);
 enum lines_result lines_take_half(struct lines *l, struct str *line);
-/* The LINES_SEAM_BYTES just before the current position (fewer only near the stream's start), for seam hashes. */
+/* The LINES_SEAM_BYTES just before the current position (fewer only near the stream's start), for
+ * seam hashes. */
 #define LINES_SEAM_BYTES 64u
 struct str lines_seam(const struct lines *l);
 

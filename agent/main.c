@@ -5,14 +5,19 @@
 #include <signal.h>
 
 static const struct command commands[] = {
-    {"report", "[--since T] [--format F] [--json] PATH…", "reads logs and shows AI agents, pages and what was skipped; needs no configuration and no server",
+    {"report", "[--since T] [--format F] [--json] PATH…",
+     "reads logs and shows AI agents, pages and what was skipped; needs no configuration and no "
+     "server",
      "vfhSUJ", command_report},
-    {"run", "[--config FILE]", "follows every source and delivers, until SIGTERM", "cdv", command_run},
-    {"backfill", "[--source NAME | --format F --host H] [--output WHERE] PATH…", "delivers history: files, directories, globs, or - for standard input",
-     "cdvsfhoSUjrn", command_backfill},
-    {"explain", "[--source NAME | --format F --host H] [--json | --summary] [FILE | -]", "says of each line what becomes of it, and which rule decided",
-     "cvsfhJy", command_explain},
-    {"check", "[--offline] [--print-defaults]", "validates the configuration; tries files, tokens and servers", "cdvOp", command_check},
+    {"run", "[--config FILE]", "follows every source and delivers, until SIGTERM", "cdv",
+     command_run},
+    {"backfill", "[--source NAME | --format F --host H] [--output WHERE] PATH…",
+     "delivers history: files, directories, globs, or - for standard input", "cdvsfhoSUjrn",
+     command_backfill},
+    {"explain", "[--source NAME | --format F --host H] [--json | --summary] [FILE | -]",
+     "says of each line what becomes of it, and which rule decided", "cvsfhJy", command_explain},
+    {"check", "[--offline] [--print-defaults]",
+     "validates the configuration; tries files, tokens and servers", "cdvOp", command_check},
 };
 
 int main(int argc, char **argv)

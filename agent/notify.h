@@ -1,4 +1,5 @@
-/* notify.h - what systemd is told (sd_notify's protocol: a datagram to $NOTIFY_SOCKET). Nothing without systemd. */
+/* notify.h - what systemd is told (sd_notify's protocol: a datagram to $NOTIFY_SOCKET). Nothing
+ * without systemd. */
 #ifndef LOGFERRY_AGENT_NOTIFY_H
 #define LOGFERRY_AGENT_NOTIFY_H
 

@@ -18,7 +18,8 @@ static int complain(const char *command, const char *what, struct str detail, in
     return code;
 }
 
-/* ---- preparation ------------------------------------------------------------------------------ */
+/* ---- preparation ------------------------------------------------------------------------------
+ */
 
 static int load_config(struct offline *o, const struct options *options, const char *command)
 {
@@ -33,7 +34,8 @@ static int load_config(struct offline *o, const struct options *options, const c
         if (str_eq(o->config->sources[i].name, str_of(options->source)))
             o->from = &o->config->sources[i];
     if (!code && options->source && !o->from)
-        code = complain(command, "the configuration has no source ", str_of(options->source), EXIT_USAGE);
+        code = complain(command, "the configuration has no source ", str_of(options->source),
+                        EXIT_USAGE);
     return code;
 }
 
@@ -75,7 +77,9 @@ int offline_init(struct offline *o, const struct options *options, const char *c
         o->rules = o->config->rules;
     o->digest_rules = (struct digest_rules){
         .judge = &o->rules,
-        .default_host = options->host ? str_of(options->host) : o->from ? o->from->default_host : STR_NONE,
+        .default_host = options->host ? str_of(options->host)
+                        : o->from     ? o->from->default_host
+                                      : STR_NONE,
         .scheme = o->from && str_is_set(o->from->scheme) ? o->from->scheme : STR("https"),
         .since_ms = options->since_ms,
         .until_ms = options->until_ms,
@@ -85,7 +89,9 @@ int offline_init(struct offline *o, const struct options *options, const char *c
     o->catalogue = code ? NULL : catalogue_new(o->config && o->config->ai_search_engines);
     if (!code && (!o->catalogue || digest_init(&o->digest, o->catalogue)))
         code = EXIT_INTERNAL;
-    struct str format = options->format ? str_of(options->format) : o->from ? o->from->format : STR_NONE;
+    struct str format = options->format ? str_of(options->format)
+                        : o->from       ? o->from->format
+                                        : STR_NONE;
     if (!code && str_is_set(format) && !str_eq(format, STR("auto")))
         code = take_format(o, format, command);
     return code;
@@ -102,7 +108,8 @@ void offline_release(struct offline *o)
     *o = (struct offline){0};
 }
 
-/* ---- the format, when nobody named it --------------------------------------------------------- */
+/* ---- the format, when nobody named it ---------------------------------------------------------
+ */
 
 static unsigned try_format(const char *name, const struct str *sample, size_t n)
 {
@@ -147,7 +154,8 @@ static int guess(struct offline *o, int fd, enum container_kind kind, const char
     buf_init(&text, GUESS_LINES * (size_t)LINE_MAX_BYTES);
     size_t at[GUESS_LINES + 1] = {0};
     enum lines_result what;
-    while (n < GUESS_LINES && ((what = lines_next(l, &line)) != LINES_END || (what = lines_take_half(l, &line)) != LINES_END)) {
+    while (n < GUESS_LINES && ((what = lines_next(l, &line)) != LINES_END ||
+                               (what = lines_take_half(l, &line)) != LINES_END)) {
         if (what != LINES_LINE || !line.n)
             continue;
         buf_put_str(&text, line);
@@ -161,16 +169,22 @@ static int guess(struct offline *o, int fd, enum container_kind kind, const char
     if (!n)
         return 0; /* an empty file tells nothing; the next may */
     if (!name) {
-        fprintf(stderr, "logferry: %s: its lines have none of the formats known here; name one with --format (`logferry help formats` lists them)\n", path);
+        fprintf(stderr,
+                "logferry: %s: its lines have none of the formats known here; name one with "
+                "--format (`logferry help formats` lists them)\n",
+                path);
         return EXIT_BAD_DATA;
     }
-    fprintf(stderr, "logferry: format %s (fits %u of the first %zu lines of %s)\n", name, fits, n, path);
+    fprintf(stderr, "logferry: format %s (fits %u of the first %zu lines of %s)\n", name, fits, n,
+            path);
     return take_format(o, str_of(name), "");
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
-static bool hand_out(struct offline *o, struct offline_line *line, enum lines_result what, offline_fn fn, void *context)
+static bool hand_out(struct offline *o, struct offline_line *line, enum lines_result what,
+                     offline_fn fn, void *context)
 {
     struct digested d = {0};
     line->digested = &d;
@@ -178,7 +192,8 @@ static bool hand_out(struct offline *o, struct offline_line *line, enum lines_re
         line->text = STR("");
         d.parsed = PARSE_BAD;
         d.error = "the line is longer than 256 KiB";
-        d.verdict = (struct verdict){.kind = VERDICT_SKIP, .reason = REASON_TOO_LONG, .rule = d.error};
+        d.verdict =
+            (struct verdict){.kind = VERDICT_SKIP, .reason = REASON_TOO_LONG, .rule = d.error};
         return fn(context, line);
     }
     struct str text = line->text;
@@ -192,13 +207,16 @@ static bool hand_out(struct offline *o, struct offline_line *line, enum lines_re
 
 static int tell_end(struct offline *o, const struct lines *l, const char *path)
 {
-    static const char *const text[] = {[CONTAINER_TRUNCATED] = "the file ends inside a gzip member; the complete lines before that were read",
-                                       [CONTAINER_CORRUPT] = "damaged gzip data; the lines before the damage were read",
-                                       [CONTAINER_IO_ERROR] = "reading failed"};
+    static const char *const text[] = {
+        [CONTAINER_TRUNCATED] =
+            "the file ends inside a gzip member; the complete lines before that were read",
+        [CONTAINER_CORRUPT] = "damaged gzip data; the lines before the damage were read",
+        [CONTAINER_IO_ERROR] = "reading failed"};
     enum container_end end = lines_state(l);
     if (end != CONTAINER_TRUNCATED && end != CONTAINER_CORRUPT && end != CONTAINER_IO_ERROR)
         return 0;
-    fprintf(stderr, "logferry: %s: %s (at byte %llu of the file)\n", path, text[end], (unsigned long long)lines_file_offset(l));
+    fprintf(stderr, "logferry: %s: %s (at byte %llu of the file)\n", path, text[end],
+            (unsigned long long)lines_file_offset(l));
     o->unread++;
     return 0;
 }
@@ -209,7 +227,8 @@ static bool is_complete(const struct lines *l)
     return end == CONTAINER_CLEAN || end == CONTAINER_GARBAGE;
 }
 
-static int read_fd(struct offline *o, int fd, enum container_kind kind, const char *path, offline_fn fn, void *context)
+static int read_fd(struct offline *o, int fd, enum container_kind kind, const char *path,
+                   offline_fn fn, void *context)
 {
     struct offline_line line = {.path = path};
     struct lines *l = lines_new(fd, kind, 0);
@@ -218,7 +237,8 @@ static int read_fd(struct offline *o, int fd, enum container_kind kind, const ch
     if (!l)
         return EXIT_INTERNAL;
     parser_reset(o->parser);
-    while (go_on && ((what = lines_next(l, &line.text)) != LINES_END || (is_complete(l) && (what = lines_take_half(l, &line.text)) != LINES_END))) {
+    while (go_on && ((what = lines_next(l, &line.text)) != LINES_END ||
+                     (is_complete(l) && (what = lines_take_half(l, &line.text)) != LINES_END))) {
         line.number++;
         line.at = lines_at(l);
         go_on = hand_out(o, &line, what, fn, context);
@@ -234,7 +254,9 @@ static int read_file(struct offline *o, const struct found_file *f, offline_fn f
     int code = 0;
     int fd = why ? -1 : open(f->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0) {
-        fprintf(stderr, "logferry: %s: %s%s\n", f->path, f->foreign ? "cannot be read, it is compressed with " : "", why ? why : strerror(errno));
+        fprintf(stderr, "logferry: %s: %s%s\n", f->path,
+                f->foreign ? "cannot be read, it is compressed with " : "",
+                why ? why : strerror(errno));
         o->unread++;
         return 0;
     }
@@ -249,7 +271,8 @@ static int read_file(struct offline *o, const struct found_file *f, offline_fn f
 static int read_stdin(struct offline *o, offline_fn fn, void *context)
 {
     if (!o->format)
-        return complain("", "the format of standard input cannot be guessed; name it with --format", STR(""), EXIT_USAGE);
+        return complain("", "the format of standard input cannot be guessed; name it with --format",
+                        STR(""), EXIT_USAGE);
     return read_fd(o, STDIN_FILENO, CONTAINER_PLAIN, "-", fn, context);
 }
 
@@ -266,7 +289,8 @@ int offline_read(struct offline *o, char *const *paths, size_t n, offline_fn fn,
         if (discover_path(paths[i], &found))
             code = EXIT_INTERNAL;
         if (!found.n) {
-            fprintf(stderr, "logferry: %s: %s\n", paths[i], errno ? strerror(errno) : "there is no file");
+            fprintf(stderr, "logferry: %s: %s\n", paths[i],
+                    errno ? strerror(errno) : "there is no file");
             o->unread++;
         }
         for (size_t k = 0; k < found.n && !code; k++)

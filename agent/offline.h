@@ -1,6 +1,6 @@
 /*
- * offline.h - reading logs line by line without engine, positions or server: for report, explain, and a backfill to
- * nowhere or to standard output.
+ * offline.h - reading logs line by line without engine, positions or server: for report, explain,
+ * and a backfill to nowhere or to standard output.
  */
 #ifndef LOGFERRY_AGENT_OFFLINE_H
 #define LOGFERRY_AGENT_OFFLINE_H
@@ -13,8 +13,8 @@ struct offline {
     struct agent_config *config;      /* NULL: none was asked for or there is none */
     const struct source_config *from; /* --source; NULL */
     struct catalogue *catalogue;
-    struct judge_rules rules;         /* the configuration's or the defaults */
-    struct format *format;            /* NULL until the first line, when it is guessed */
+    struct judge_rules rules; /* the configuration's or the defaults */
+    struct format *format;    /* NULL until the first line, when it is guessed */
     struct parser *parser;
     struct sites *sites;
     struct digest digest;
@@ -33,8 +33,8 @@ struct offline_line {
 /* What a line is worth is the caller's; false stops. */
 typedef bool (*offline_fn)(void *context, const struct offline_line *line);
 
-/* Prepares by the command line's --config, --source, --format, --host, --since, --until. Prints what is wrong and returns
- * an exit code, or 0. */
+/* Prepares by the command line's --config, --source, --format, --host, --since, --until. Prints
+ * what is wrong and returns an exit code, or 0. */
 int offline_init(struct offline *o, const struct options *options, const char *command);
 void offline_release(struct offline *o);
 /* All lines of all paths ("-" is standard input), half lines at the end included. An exit code. */

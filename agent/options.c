@@ -22,7 +22,8 @@ static const struct {
     {"format", "NAME", 'f', "the lines' format; `logferry help formats` lists them"},
     {"host", "HOST", 'h', "the site's host, for lines that name none"},
     {"output", "WHERE", 'o', "a destination's name or URL, stdout, or none"},
-    {"since", "TIME", 'S', "only lines from then on: 2026-11-01, 2026-11-01T12:00:00Z, or 30d for 30 days ago"},
+    {"since", "TIME", 'S',
+     "only lines from then on: 2026-11-01, 2026-11-01T12:00:00Z, or 30d for 30 days ago"},
     {"until", "TIME", 'U', "only lines before then"},
     {"jobs", "N", 'j', "worker threads"},
     {"rate", "N", 'r', "at most N lines a second"},
@@ -49,7 +50,8 @@ static void print_options(const char *letters)
 {
     for (size_t i = 0; i < N_OPTIONS; i++)
         if (strchr(letters, table[i].letter))
-            printf("  --%-15s %-6s %s\n", table[i].name, table[i].value ? table[i].value : "", table[i].about);
+            printf("  --%-15s %-6s %s\n", table[i].name, table[i].value ? table[i].value : "",
+                   table[i].about);
 }
 
 static int help(const struct command *commands, size_t n, const char *name)
@@ -146,7 +148,8 @@ static const struct command *find(const struct command *commands, size_t n, cons
 static void long_options(struct option *out)
 {
     for (size_t i = 0; i < N_OPTIONS; i++)
-        out[i] = (struct option){table[i].name, table[i].value ? required_argument : no_argument, NULL, table[i].letter};
+        out[i] = (struct option){table[i].name, table[i].value ? required_argument : no_argument,
+                                 NULL, table[i].letter};
     out[N_OPTIONS] = (struct option){"help", no_argument, NULL, '?' + 128};
     out[N_OPTIONS + 1] = (struct option){"version", no_argument, NULL, 'V'};
     out[N_OPTIONS + 2] = (struct option){0};
@@ -154,7 +157,8 @@ static void long_options(struct option *out)
 
 int options_run(const struct command *commands, size_t n, int argc, char **argv)
 {
-    struct options o = {.config = "/etc/logferry/logferry.yaml", .since_ms = INT64_MIN, .until_ms = INT64_MAX};
+    struct options o = {
+        .config = "/etc/logferry/logferry.yaml", .since_ms = INT64_MIN, .until_ms = INT64_MAX};
     struct option longs[N_OPTIONS + 3];
     char letters[N_OPTIONS + 1] = "";
     size_t n_letters = 0;
@@ -180,7 +184,10 @@ int options_run(const struct command *commands, size_t n, int argc, char **argv)
     }
     const char *name = optind < argc ? argv[optind] : NULL;
     if (want_help || !name || strcmp(name, "help") == 0)
-        return help(commands, n, want_help ? name : name && optind + 1 < argc ? argv[optind + 1] : NULL);
+        return help(commands, n,
+                    want_help                   ? name
+                    : name && optind + 1 < argc ? argv[optind + 1]
+                                                : NULL);
     const struct command *c = find(commands, n, name);
     if (!c)
         return usage(NULL, "unknown command `%s`", name);

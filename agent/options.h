@@ -7,14 +7,14 @@
 #include "parsers/base/bytes.h"
 
 struct options {
-    const char *config;    /* default /etc/logferry/logferry.yaml */
+    const char *config; /* default /etc/logferry/logferry.yaml */
     bool config_given;
     const char *state_dir; /* NULL: the configuration's */
     const char *source;    /* of the configuration */
     const char *format, *host;
-    const char *output; /* a destination's name or URL, "stdout", "none" */
+    const char *output;         /* a destination's name or URL, "stdout", "none" */
     int64_t since_ms, until_ms; /* INT64_MIN, INT64_MAX: not given */
-    uint64_t jobs, rate; /* 0: not given */
+    uint64_t jobs, rate;        /* 0: not given */
     bool dry_run, json, summary, offline, print_defaults, verbose;
     char **paths;
     size_t n_paths;
@@ -24,7 +24,7 @@ struct command {
     const char *name;
     const char *arguments; /* for the usage line */
     const char *about;
-    const char *takes;     /* the letters of its options, see options.c */
+    const char *takes;                   /* the letters of its options, see options.c */
     int (*run)(const struct options *o); /* returns an exit code */
 };
 

@@ -1,9 +1,11 @@
 /*
- * pool.h - worker threads for what reads, computes or waits for a disk; their results come back on the loop.
+ * pool.h - worker threads for what reads, computes or waits for a disk; their results come back on
+ * the loop.
  *
- * A task is embedded in the caller's struct. `run` is called on one worker, then `done` on the loop thread, exactly once
- * each and in this order; `done` may free the task or submit it again. Between submit and done the caller leaves the
- * struct alone. Tasks start in the order of submission, urgent ones first.
+ * A task is embedded in the caller's struct. `run` is called on one worker, then `done` on the loop
+ * thread, exactly once each and in this order; `done` may free the task or submit it again. Between
+ * submit and done the caller leaves the struct alone. Tasks start in the order of submission,
+ * urgent ones first.
  */
 #ifndef LOGFERRY_AGENT_POOL_H
 #define LOGFERRY_AGENT_POOL_H

@@ -34,7 +34,8 @@ static int grow(struct positions *p)
     return 0;
 }
 
-struct position *positions_add(struct positions *p, struct hash128 stream, uint64_t dev, uint64_t ino, const char *path)
+struct position *positions_add(struct positions *p, struct hash128 stream, uint64_t dev,
+                               uint64_t ino, const char *path)
 {
     struct position *e = calloc(1, sizeof(*e));
     if (!e)
@@ -66,7 +67,8 @@ static bool same_family(const char *a, const char *b)
     return strncmp(a, b, n) == 0;
 }
 
-struct position *positions_match(struct positions *p, struct hash128 stream, uint64_t dev, uint64_t ino, const char *path)
+struct position *positions_match(struct positions *p, struct hash128 stream, uint64_t dev,
+                                 uint64_t ino, const char *path)
 {
     struct position *best = NULL;
     int best_score = -1;

@@ -9,14 +9,16 @@
 
 static const char *const files[2] = {"positions.a", "positions.b"};
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
 static void put_entry(struct buf *out, const struct position *e)
 {
     buf_lit(out, "entry ");
     buf_printf(out, "%016" PRIx64 " ", e->key);
     buf_put_hex(out, e->stream.b, sizeof(e->stream.b));
-    buf_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 " %" PRIi64 " ", e->dev, e->ino, e->seam_at, e->seam_hash, e->seen_ms);
+    buf_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 " %" PRIi64 " ", e->dev,
+               e->ino, e->seam_at, e->seam_hash, e->seen_ms);
     intervals_write(&e->safe, out);
     buf_putc(out, ' ');
     json_put_string(out, str_of(e->path));
@@ -26,7 +28,9 @@ static void put_entry(struct buf *out, const struct position *e)
 int positions_encode(struct positions *p, int64_t now_ms, struct buf *out)
 {
     p->generation++;
-    buf_printf(out, "logferry-positions %d\ngeneration %" PRIu64 "\nsaved %" PRIi64 "\nspool-next %" PRIu64 "\n",
+    buf_printf(out,
+               "logferry-positions %d\ngeneration %" PRIu64 "\nsaved %" PRIi64
+               "\nspool-next %" PRIu64 "\n",
                POSITIONS_VERSION, p->generation, now_ms, p->spool_next);
     for (size_t i = 0; i < p->n_spooled; i++) {
         if (!p->spooled[i].done.n)
@@ -46,12 +50,14 @@ int positions_encode(struct positions *p, int64_t now_ms, struct buf *out)
 
 int positions_store(int dir_fd, uint64_t generation, struct str text)
 {
-    static const struct write_points points = {"positions.before_write", "positions.write", "positions.after_write",
-                                               "positions.after_fsync", "positions.after_rename"};
+    static const struct write_points points = {"positions.before_write", "positions.write",
+                                               "positions.after_write", "positions.after_fsync",
+                                               "positions.after_rename"};
     return state_write_file(dir_fd, files[generation % 2], text, STR_NONE, &points);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
 static bool next_u64(struct str *s, uint64_t *out)
 {
@@ -78,8 +84,9 @@ static int read_entry(struct positions *p, struct str line, struct buf *scratch)
 {
     struct hash128 stream;
     uint64_t key, dev, ino, seam_at, seam_hash, seen;
-    if (!str_to_hex64(str_cut(&line, ' '), &key) || !hash128_parse(str_cut(&line, ' '), &stream) || !next_u64(&line, &dev) ||
-        !next_u64(&line, &ino) || !next_u64(&line, &seam_at) || !str_to_hex64(str_cut(&line, ' '), &seam_hash) || !next_u64(&line, &seen))
+    if (!str_to_hex64(str_cut(&line, ' '), &key) || !hash128_parse(str_cut(&line, ' '), &stream) ||
+        !next_u64(&line, &dev) || !next_u64(&line, &ino) || !next_u64(&line, &seam_at) ||
+        !str_to_hex64(str_cut(&line, ' '), &seam_hash) || !next_u64(&line, &seen))
         return -1;
     struct str safe = str_cut(&line, ' ');
     const char *path = unquote(line, scratch);
@@ -129,7 +136,8 @@ static bool check_crc(struct str *text)
     if (text->n < n)
         return false;
     struct str tail = str_slice(*text, text->n - n, text->n);
-    if (!str_starts(tail, STR("crc ")) || tail.p[n - 1] != '\n' || !str_to_hex64(str_slice(tail, 4, n - 1), &crc))
+    if (!str_starts(tail, STR("crc ")) || tail.p[n - 1] != '\n' ||
+        !str_to_hex64(str_slice(tail, 4, n - 1), &crc))
         return false;
     *text = str_slice(*text, 0, text->n - n);
     return hash_crc32(0, *text) == crc;
@@ -145,7 +153,8 @@ static enum read_result read_text(struct positions *p, struct str text)
     if (!check_crc(&text))
         return READ_DAMAGED;
     struct str first = str_cut(&text, '\n');
-    if (!str_eq(str_cut(&first, ' '), STR("logferry-positions")) || !str_to_u64(first, UINT32_MAX, &version))
+    if (!str_eq(str_cut(&first, ' '), STR("logferry-positions")) ||
+        !str_to_u64(first, UINT32_MAX, &version))
         return READ_DAMAGED;
     if (version != POSITIONS_VERSION)
         return READ_NEWER;
@@ -156,7 +165,8 @@ static enum read_result read_text(struct positions *p, struct str text)
     return rc ? READ_DAMAGED : READ_OK;
 }
 
-static enum read_result read_one(struct positions *p, int dir_fd, const char *name, const char **error)
+static enum read_result read_one(struct positions *p, int dir_fd, const char *name,
+                                 const char **error)
 {
     struct buf text;
     enum read_result result = READ_DAMAGED;
@@ -184,7 +194,8 @@ int positions_load(struct positions *p, int dir_fd, const char *dir, struct buf 
     for (int i = 0; i < 2; i++)
         result[i] = read_one(&generation[i], dir_fd, files[i], &error[i]);
     int best = result[0] == READ_OK ? 0 : 1;
-    if (result[0] == READ_OK && result[1] == READ_OK && generation[1].generation > generation[0].generation)
+    if (result[0] == READ_OK && result[1] == READ_OK &&
+        generation[1].generation > generation[0].generation)
         best = 1;
     if (result[best] == READ_OK) {
         *p = generation[best];
@@ -196,7 +207,9 @@ int positions_load(struct positions *p, int dir_fd, const char *dir, struct buf 
     if (result[0] == READ_NONE && result[1] == READ_NONE)
         return 0;
     int bad = result[0] == READ_NONE ? 1 : 0;
-    buf_printf(why, "%s/%s %s, and there is no other generation; move both away to read all sources again (the server drops what it has)",
+    buf_printf(why,
+               "%s/%s %s, and there is no other generation; move both away to read all sources "
+               "again (the server drops what it has)",
                dir, files[bad], error[bad]);
     return -1;
 }

@@ -1,4 +1,5 @@
-/* sites.c - a sorted array; a host is looked up once a line, and most lines repeat the host before. */
+/* sites.c - a sorted array; a host is looked up once a line, and most lines repeat the host before.
+ */
 #include "agent/sites.h"
 
 #include "parsers/base/json.h"
@@ -96,8 +97,9 @@ int sites_add(struct sites *s, struct str host, struct str site, unsigned to)
     if (site.n)
         memcpy(text + host.n, site.p, site.n);
     memmove(s->v + i + 1, s->v + i, (s->n - i) * sizeof(*s->v));
-    s->v[i] = (struct site_route){
-        .host = {text, host.n}, .site = site.n ? (struct str){text + host.n, site.n} : STR_NONE, .to = to};
+    s->v[i] = (struct site_route){.host = {text, host.n},
+                                  .site = site.n ? (struct str){text + host.n, site.n} : STR_NONE,
+                                  .to = to};
     s->n++;
     return 0;
 }

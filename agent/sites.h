@@ -1,6 +1,7 @@
 /*
- * sites.h - which host belongs to which site, and where its records go. An immutable, refcounted snapshot:
- * the loop makes a new one when the configuration or a token's sites change; workers read.
+ * sites.h - which host belongs to which site, and where its records go. An immutable, refcounted
+ * snapshot: the loop makes a new one when the configuration or a token's sites change; workers
+ * read.
  */
 #ifndef LOGFERRY_AGENT_SITES_H
 #define LOGFERRY_AGENT_SITES_H
@@ -22,10 +23,11 @@ void sites_unref(struct sites *s); /* accepts NULL */
 /* Only before the snapshot is shared. A host that is there gets `to` added. -1: out of memory. */
 int sites_add(struct sites *s, struct str host, struct str site, unsigned to);
 size_t sites_count(const struct sites *s);
-/* NULL when unknown. A host that is not known as it stands is looked up without one leading "www.". */
+/* NULL when unknown. A host that is not known as it stands is looked up without one leading "www.".
+ */
 const struct site_route *sites_find(const struct sites *s, struct str host);
-/* Adds the domains and aliases of an answer of GET /api/sites whose role may write (no role told: it may).
- * Returns how many sites were writable, or -1 with a static sentence in *why. */
+/* Adds the domains and aliases of an answer of GET /api/sites whose role may write (no role told:
+ * it may). Returns how many sites were writable, or -1 with a static sentence in *why. */
 int sites_add_answer(struct sites *s, struct str json, unsigned to, const char **why);
 
 #endif

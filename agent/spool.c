@@ -34,7 +34,8 @@ void spool_meta_release(struct spool_meta *m)
     *m = (struct spool_meta){0};
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
 void spool_put_destination(struct buf *meta, struct str name)
 {
@@ -56,7 +57,8 @@ void spool_put_spans(struct buf *meta, const struct span *spans, size_t n)
         const struct position *p = spans[i].position;
         buf_printf(meta, "span %016" PRIx64 " ", p->key);
         buf_put_hex(meta, p->stream.b, sizeof(p->stream.b));
-        buf_printf(meta, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ", p->dev, p->ino, spans[i].file_from, spans[i].file_to);
+        buf_printf(meta, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ", p->dev, p->ino,
+                   spans[i].file_from, spans[i].file_to);
         json_put_string(meta, str_of(p->path));
         buf_putc(meta, '\n');
     }
@@ -64,19 +66,24 @@ void spool_put_spans(struct buf *meta, const struct span *spans, size_t n)
 
 int spool_write(int shelf_fd, uint64_t seq, const struct batch *b, struct str meta, uint64_t *bytes)
 {
-    static const struct write_points points = {"spool.before_write", "spool.write", "spool.after_write", "spool.after_fsync",
+    static const struct write_points points = {"spool.before_write", "spool.write",
+                                               "spool.after_write", "spool.after_fsync",
                                                "spool.after_rename"};
     struct buf head, text;
     char name[NAME_BYTES];
     file_name(seq, name);
     buf_init(&text, META_MAX);
     buf_init(&head, META_MAX + 128);
-    buf_printf(&text, "id %s\nencoding %s\nrecords %u\n", b->id, b->encoding == BATCH_ZSTD ? "zstd" : "plain", b->n_records);
+    buf_printf(&text, "id %s\nencoding %s\nrecords %u\n", b->id,
+               b->encoding == BATCH_ZSTD ? "zstd" : "plain", b->n_records);
     buf_put_str(&text, meta);
     uint32_t crc = hash_crc32(hash_crc32(0, buf_str(&text)), buf_str(&b->body));
-    buf_printf(&head, "logferry-batch %d %08" PRIx32 " %zu %zu\n", SPOOL_VERSION, crc, text.n, b->body.n);
+    buf_printf(&head, "logferry-batch %d %08" PRIx32 " %zu %zu\n", SPOOL_VERSION, crc, text.n,
+               b->body.n);
     buf_put_str(&head, buf_str(&text));
-    int rc = head.failed || text.failed ? ENOMEM : state_write_file(shelf_fd, name, buf_str(&head), buf_str(&b->body), &points);
+    int rc = head.failed || text.failed
+                 ? ENOMEM
+                 : state_write_file(shelf_fd, name, buf_str(&head), buf_str(&b->body), &points);
     *bytes = head.n + b->body.n;
     buf_release(&text);
     buf_release(&head);
@@ -101,16 +108,19 @@ int spool_set_aside(int shelf_fd, uint64_t seq)
     return renameat(shelf_fd, name, shelf_fd, bad) ? errno : 0;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
-/* Appends the JSON string's text and a NUL to m->text, which has room for all: its cap is the file's size. */
+/* Appends the JSON string's text and a NUL to m->text, which has room for all: its cap is the
+ * file's size. */
 static bool unquote(struct spool_meta *m, struct str quoted, struct str *out)
 {
     struct json_reader r;
     struct buf escapes;
     buf_init(&escapes, quoted.n + 64);
     json_reader_init(&r, quoted, &escapes);
-    bool good = json_next(&r) == JSON_STRING && !memchr(r.text.p, '\0', r.text.n) && m->text.n + r.text.n + 1 <= m->text.cap;
+    bool good = json_next(&r) == JSON_STRING && !memchr(r.text.p, '\0', r.text.n) &&
+                m->text.n + r.text.n + 1 <= m->text.cap;
     if (good) {
         size_t at = m->text.n;
         buf_put_str(&m->text, r.text);
@@ -129,10 +139,13 @@ static bool read_span(struct spool_meta *m, struct str line)
     if (!v)
         return false;
     m->spans = v;
-    if (!str_to_hex64(str_cut(&line, ' '), &s.key) || !hash128_parse(str_cut(&line, ' '), &s.stream) ||
-        !str_to_u64(str_cut(&line, ' '), UINT64_MAX, &s.dev) || !str_to_u64(str_cut(&line, ' '), UINT64_MAX, &s.ino) ||
-        !str_to_u64(str_cut(&line, ' '), UINT64_MAX - 1, &s.from) || !str_to_u64(str_cut(&line, ' '), UINT64_MAX - 1, &s.to) ||
-        s.from > s.to || !unquote(m, line, &path))
+    if (!str_to_hex64(str_cut(&line, ' '), &s.key) ||
+        !hash128_parse(str_cut(&line, ' '), &s.stream) ||
+        !str_to_u64(str_cut(&line, ' '), UINT64_MAX, &s.dev) ||
+        !str_to_u64(str_cut(&line, ' '), UINT64_MAX, &s.ino) ||
+        !str_to_u64(str_cut(&line, ' '), UINT64_MAX - 1, &s.from) ||
+        !str_to_u64(str_cut(&line, ' '), UINT64_MAX - 1, &s.to) || s.from > s.to ||
+        !unquote(m, line, &path))
         return false;
     s.path = path.p;
     m->spans[m->n_spans++] = s;
@@ -170,11 +183,13 @@ static const char *check_head(struct str *rest, uint64_t *n_meta)
 {
     uint64_t version, crc, n_body;
     struct str head = str_cut(rest, '\n');
-    if (!str_eq(str_cut(&head, ' '), STR("logferry-batch")) || !str_to_u64(str_cut(&head, ' '), UINT32_MAX, &version))
+    if (!str_eq(str_cut(&head, ' '), STR("logferry-batch")) ||
+        !str_to_u64(str_cut(&head, ' '), UINT32_MAX, &version))
         return "it is no batch file";
     if (version != SPOOL_VERSION)
         return "it was written by a newer logferry";
-    if (!str_to_hex64(str_cut(&head, ' '), &crc) || !str_to_u64(str_cut(&head, ' '), META_MAX, n_meta) ||
+    if (!str_to_hex64(str_cut(&head, ' '), &crc) ||
+        !str_to_u64(str_cut(&head, ' '), META_MAX, n_meta) ||
         !str_to_u64(str_cut(&head, ' '), FILE_MAX, &n_body) || rest->n != *n_meta + n_body)
         return "it is cut short";
     return hash_crc32(0, *rest) == crc ? NULL : "its checksum does not fit";
@@ -232,7 +247,8 @@ static int add_item(struct spool_item **items, size_t *n, int shelf_fd, const ch
     uint64_t seq;
     struct stat st;
     struct str s = str_of(name);
-    if (s.n != 16 + sizeof(".batch") - 1 || !str_ends(s, STR(".batch")) || !str_to_hex64(str_slice(s, 0, 16), &seq) ||
+    if (s.n != 16 + sizeof(".batch") - 1 || !str_ends(s, STR(".batch")) ||
+        !str_to_hex64(str_slice(s, 0, 16), &seq) ||
         fstatat(shelf_fd, name, &st, AT_SYMLINK_NOFOLLOW))
         return 0;
     struct spool_item *v = realloc(*items, (*n + 1) * sizeof(*v));

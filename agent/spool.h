@@ -1,5 +1,6 @@
 /*
- * spool.h - batches on disk: waiting for a destination (spool/), for a site (parked/), or for a person (dead/).
+ * spool.h - batches on disk: waiting for a destination (spool/), for a site (parked/), or for a
+ * person (dead/).
  *
  * A file is text and body behind it; version 1:
  *     logferry-batch 1 <crc32 of all that follows> <bytes of meta> <bytes of body>\n
@@ -31,7 +32,7 @@ struct spool_meta {
         struct hash128 stream;
         uint64_t dev, ino, from, to;
         const char *path;
-    } *spans;
+    } * spans;
     size_t n_spans;
     struct buf text;
 };
@@ -44,7 +45,8 @@ void spool_put_reason(struct buf *meta, struct str reason);
 void spool_put_spans(struct buf *meta, const struct span *spans, size_t n);
 
 /* Writes file number `seq`. 0 or an errno; *bytes: its size. */
-int spool_write(int shelf_fd, uint64_t seq, const struct batch *b, struct str meta, uint64_t *bytes);
+int spool_write(int shelf_fd, uint64_t seq, const struct batch *b, struct str meta,
+                uint64_t *bytes);
 /* Reads one back. NULL, with a static sentence in *error. `meta` may be NULL. */
 struct batch *spool_read(int shelf_fd, uint64_t seq, struct spool_meta *meta, const char **error);
 int spool_remove(int shelf_fd, uint64_t seq); /* 0 or an errno */

@@ -1,7 +1,8 @@
 /*
  * stream.h - one file that is being read, and the worker's part of reading it.
  *
- * A stream belongs to the loop, but for the time of a fill: then its `reading` part, and nothing else, is the worker's.
+ * A stream belongs to the loop, but for the time of a fill: then its `reading` part, and nothing
+ * else, is the worker's.
  */
 #ifndef LOGFERRY_AGENT_STREAM_H
 #define LOGFERRY_AGENT_STREAM_H
@@ -27,7 +28,7 @@ struct source {
     struct format *format;
     struct digest_rules rules;
     bool directives;
-    bool fresh; /* no file of it was ever read: `start` decides where reading begins */
+    bool fresh;           /* no file of it was ever read: `start` decides where reading begins */
     struct counts counts; /* loop */
     struct log_limit complaint, unreadable, unwatched, empty;
 };
@@ -39,7 +40,8 @@ enum read_end {
     READ_TRUNCATED, /* gzip that ends inside a member: again when it grows */
     READ_CORRUPT,   /* gzip that is damaged: what stood before was read */
     READ_FOREIGN,   /* a compression that we do not read */
-    READ_STRANGER,  /* not the file of the position entry: shorter, or another text before the position */
+    READ_STRANGER,  /* not the file of the position entry: shorter, or another text before the
+                       position */
     READ_GONE,      /* cannot be opened: errno in `error` */
     READ_FAILED,    /* a read failed: errno in `error` */
 };
@@ -53,13 +55,13 @@ struct bad_line {
 /* The worker's part. */
 struct reading {
     int fd;
-    struct lines *lines;   /* kept while there is more to read; NULL between */
-    struct parser *parser; /* its own for formats with directives; NULL: the worker's */
-    uint64_t at;           /* the file's position: the next line to take */
+    struct lines *lines;         /* kept while there is more to read; NULL between */
+    struct parser *parser;       /* its own for formats with directives; NULL: the worker's */
+    uint64_t at;                 /* the file's position: the next line to take */
     uint64_t seam_at, seam_hash; /* checked at the next opening; seam_at 0: nothing to check */
-    struct intervals safe; /* at opening: lines in here are passed over */
-    bool finish;           /* take the half line at the end */
-    bool sequential;       /* standard input: cannot be opened again */
+    struct intervals safe;       /* at opening: lines in here are passed over */
+    bool finish;                 /* take the half line at the end */
+    bool sequential;             /* standard input: cannot be opened again */
     /* Streams in the file: where the present one began, and its id once its first line is known. */
     uint64_t base;
     bool known;
@@ -71,7 +73,7 @@ struct reading {
     int error;
     const char *foreign;
     uint64_t file_offset; /* of the damage, in the file */
-    size_t half; /* bytes of a half line left behind */
+    size_t half;          /* bytes of a half line left behind */
     struct counts counts;
     struct bad_line bad;
 };
@@ -86,11 +88,11 @@ struct stream {
     struct digest_rules rules; /* the source's, with the host of this file */
     struct reading r;
     enum stream_state { STREAM_IDLE, STREAM_READY, STREAM_BUSY, STREAM_DONE } state;
-    bool again;   /* it changed while it was busy */
-    bool backlog; /* the last fill left lines */
-    bool live;    /* has its live name; else it was rotated, or is history */
-    bool seen;    /* by the present discovery */
-    uint64_t size; /* of the file, when it was last seen */
+    bool again;             /* it changed while it was busy */
+    bool backlog;           /* the last fill left lines */
+    bool live;              /* has its live name; else it was rotated, or is history */
+    bool seen;              /* by the present discovery */
+    uint64_t size;          /* of the file, when it was last seen */
     int64_t quiet_since_ms; /* monotonic: nothing new since */
     bool told_half, told_error;
 };
@@ -115,7 +117,7 @@ struct fill {
     struct builder *builder;
     struct stream *streams[FILL_MAX_STREAMS];
     size_t n_streams;
-    bool seal;  /* seal even what holds no record */
+    bool seal; /* seal even what holds no record */
     uint64_t bytes;
     struct group *groups[2];
     size_t n_groups;

@@ -19,7 +19,8 @@ static int compare(const void *a, const void *b)
 static struct tally_entry *slot(struct tally_entry *v, size_t cap, struct str key, uint64_t hash)
 {
     size_t i = hash & (cap - 1);
-    while (v[i].key && !(v[i].hash == hash && v[i].n == key.n && memcmp(v[i].key, key.p, key.n) == 0))
+    while (v[i].key &&
+           !(v[i].hash == hash && v[i].n == key.n && memcmp(v[i].key, key.p, key.n) == 0))
         i = (i + 1) & (cap - 1);
     return &v[i];
 }

@@ -1,5 +1,6 @@
 /*
- * tally.h - counts by text, for reports: an open hash table that keeps its keys. Texts beyond the cap share one entry.
+ * tally.h - counts by text, for reports: an open hash table that keeps its keys. Texts beyond the
+ * cap share one entry.
  */
 #ifndef LOGFERRY_AGENT_TALLY_H
 #define LOGFERRY_AGENT_TALLY_H
@@ -16,8 +17,8 @@ struct tally_entry {
 
 struct tally {
     struct tally_entry *v;
-    size_t n, cap;      /* used, slots (a power of two) */
-    uint64_t others;    /* counted without an entry: over the cap, or out of memory */
+    size_t n, cap;   /* used, slots (a power of two) */
+    uint64_t others; /* counted without an entry: over the cap, or out of memory */
 };
 
 void tally_add(struct tally *t, struct str key);

@@ -1,10 +1,12 @@
-/* terminal.h - text for people: log bytes made safe, numbers grouped, colour only where it is wanted. */
+/* terminal.h - text for people: log bytes made safe, numbers grouped, colour only where it is
+ * wanted. */
 #ifndef LOGFERRY_AGENT_TERMINAL_H
 #define LOGFERRY_AGENT_TERMINAL_H
 
 #include "parsers/base/bytes.h"
 
-/* Appends s with controls, and bytes that are no valid UTF-8, as \xHH; at most `columns` characters ('…' when cut). */
+/* Appends s with controls, and bytes that are no valid UTF-8, as \xHH; at most `columns` characters
+ * ('…' when cut). */
 void terminal_put_safe(struct buf *b, struct str s, size_t columns);
 /* 1,234,567 right-aligned in `width`. */
 void terminal_put_number(struct buf *b, uint64_t n, int width);

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- parcels ---------------------------------------------------------------------------------- */
+/* ---- parcels ----------------------------------------------------------------------------------
+ */
 
 struct parcel *parcel_new(struct uplink *u)
 {
@@ -92,7 +93,8 @@ void parcel_settle(struct parcel *p, struct destination *d)
         parcel_finish(p);
 }
 
-/* ---- queues ----------------------------------------------------------------------------------- */
+/* ---- queues -----------------------------------------------------------------------------------
+ */
 
 static void put_first(struct destination *d, struct errand *e)
 {
@@ -167,7 +169,8 @@ static void landed(struct errand *e)
 
 void destination_pump(struct destination *d)
 {
-    while (d->state == DESTINATION_READY && d->n_flying < MAX_FLYING && d->first && !d->uplink->stopping) {
+    while (d->state == DESTINATION_READY && d->n_flying < MAX_FLYING && d->first &&
+           !d->uplink->stopping) {
         struct parcel *p = d->first->parcel;
         if (!p->batch) {
             if (!p->reading)
@@ -183,9 +186,11 @@ void destination_pump(struct destination *d)
     }
 }
 
-/* ---- answers ---------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------
+ */
 
-void errand_failed(struct errand *e, enum answer_action action, const struct http_answer *a, const char *why)
+void errand_failed(struct errand *e, enum answer_action action, const struct http_answer *a,
+                   const char *why)
 {
     struct destination *d = e->destination;
     put_first(d, e);
@@ -262,7 +267,8 @@ static void on_batch_answer(void *context, const struct http_answer *a)
     u->o.on_change(u->o.context);
 }
 
-/* ---- the uplink ------------------------------------------------------------------------------- */
+/* ---- the uplink -------------------------------------------------------------------------------
+ */
 
 void uplink_submit(struct uplink *u, struct group *g)
 {
@@ -297,7 +303,8 @@ void uplink_submit(struct uplink *u, struct group *g)
 
 size_t uplink_room(const struct uplink *u)
 {
-    return u->groups_in_memory < MAX_GROUPS_IN_MEMORY ? MAX_GROUPS_IN_MEMORY - u->groups_in_memory : 0;
+    return u->groups_in_memory < MAX_GROUPS_IN_MEMORY ? MAX_GROUPS_IN_MEMORY - u->groups_in_memory
+                                                      : 0;
 }
 
 bool uplink_is_idle(const struct uplink *u)
@@ -399,7 +406,8 @@ struct uplink *uplink_new(const struct uplink_options *options, struct buf *why)
     if (!u->http)
         goto fail;
     for (; u->n_destinations < options->config->n_destinations; u->n_destinations++)
-        if (destination_init(&u->destinations[u->n_destinations], u, (unsigned)u->n_destinations, why))
+        if (destination_init(&u->destinations[u->n_destinations], u, (unsigned)u->n_destinations,
+                             why))
             goto fail;
     if (uplink_load_shelves(u, why))
         goto fail;

@@ -1,9 +1,10 @@
 /*
  * uplink.h - destinations: what leaves this machine, and what becomes of it when it cannot.
  *
- * The loop thread owns everything here. Groups come in sealed; each batch goes to every destination of its set. While a
- * destination does not answer, its batches go to the spool (where there is one), so that nobody waits for it and the lines
- * are safe. A batch whose site is closed to the token is parked, a record that is refused for itself becomes a dead letter.
+ * The loop thread owns everything here. Groups come in sealed; each batch goes to every destination
+ * of its set. While a destination does not answer, its batches go to the spool (where there is
+ * one), so that nobody waits for it and the lines are safe. A batch whose site is closed to the
+ * token is parked, a record that is refused for itself becomes a dead letter.
  */
 #ifndef LOGFERRY_AGENT_UPLINK_H
 #define LOGFERRY_AGENT_UPLINK_H
@@ -21,9 +22,11 @@ struct uplink_options {
     const struct agent_config *config;
     struct positions *positions;
     int state_fd; /* parked/ and dead/ are made below it, and spool/ */
-    bool spool;   /* false (backfill): an unreachable server just makes us wait, the logs stay where they are */
+    bool spool;   /* false (backfill): an unreachable server just makes us wait, the logs stay where
+                     they are */
     void *context;
-    /* Every batch of the group is acknowledged everywhere, or on disk. The callee frees the group. */
+    /* Every batch of the group is acknowledged everywhere, or on disk. The callee frees the group.
+     */
     void (*on_safe)(void *context, struct group *group);
     /* A slot came free, a destination changed its state, or sites became known. */
     void (*on_change)(void *context);
@@ -31,9 +34,11 @@ struct uplink_options {
     void (*on_dirty)(void *context);
 };
 
-/* Opens the shelves and reads what waits there: its intervals are added to the positions. NULL with a sentence. */
+/* Opens the shelves and reads what waits there: its intervals are added to the positions. NULL with
+ * a sentence. */
 struct uplink *uplink_new(const struct uplink_options *options, struct buf *why);
-/* Cancels transfers; no callback any more. What is not on disk will be read again from the logs. Accepts NULL. */
+/* Cancels transfers; no callback any more. What is not on disk will be read again from the logs.
+ * Accepts NULL. */
 void uplink_free(struct uplink *u);
 
 /* Takes the group's batches over; the group itself comes back by on_safe. */

@@ -33,7 +33,8 @@ struct disk_task {
     bool was_parked;
 };
 
-static struct disk_task *task_new(struct uplink *u, struct parcel *p, void (*run)(struct task *, unsigned), void (*done)(struct task *))
+static struct disk_task *task_new(struct uplink *u, struct parcel *p,
+                                  void (*run)(struct task *, unsigned), void (*done)(struct task *))
 {
     struct disk_task *t = calloc(1, sizeof(*t));
     if (!t)
@@ -60,18 +61,22 @@ static int64_t now_ms(const struct uplink *u)
     return (int64_t)(ev_now(u->o.loop) * 1000);
 }
 
-/* ---- to the spool ----------------------------------------------------------------------------- */
+/* ---- to the spool -----------------------------------------------------------------------------
+ */
 
 static void run_spill(struct task *task, unsigned worker)
 {
     struct disk_task *t = (struct disk_task *)task;
-    t->rc = spool_write(t->uplink->shelf_fd[SHELF_SPOOL], t->seq, t->parcel->batch, buf_str(&t->meta), &t->bytes);
+    t->rc = spool_write(t->uplink->shelf_fd[SHELF_SPOOL], t->seq, t->parcel->batch,
+                        buf_str(&t->meta), &t->bytes);
 }
 
 static void disk_failed(struct uplink *u, enum shelf shelf, int rc)
 {
     if (log_limit_pass(&u->disk_complaint, now_ms(u), 60000))
-        log_event(LOG_ERROR, "disk_unwell", "what=%s why=\"%s\" mend=\"free space or mend the disk below %s; reading waits, nothing is lost\"",
+        log_event(LOG_ERROR, "disk_unwell",
+                  "what=%s why=\"%s\" mend=\"free space or mend the disk below %s; reading waits, "
+                  "nothing is lost\"",
                   shelf_name(shelf), strerror(rc), u->o.config->state_dir.p);
     if (ev_is_active(&u->disk_timer))
         return;
@@ -85,7 +90,8 @@ static void note_done(struct parcel *p, unsigned told)
     struct uplink *u = p->uplink;
     for (size_t i = 0; i < u->n_destinations; i++) {
         struct destination *d = &u->destinations[i];
-        struct intervals *done = told & ~p->pending & d->bit ? positions_spooled(u->o.positions, d->config->name) : NULL;
+        struct intervals *done =
+            told & ~p->pending & d->bit ? positions_spooled(u->o.positions, d->config->name) : NULL;
         if (done)
             intervals_add(done, p->seq, p->seq + 1);
     }
@@ -124,8 +130,11 @@ static bool has_room(struct uplink *u, uint64_t bytes)
     if (u->shelf_bytes[SHELF_SPOOL] + bytes <= u->o.config->limits.spool_bytes)
         return true;
     if (log_limit_pass(&u->full_complaint, now_ms(u), 60000))
-        log_event(LOG_WARN, "spool_full", "bytes=%llu why=\"limits.spool is reached\" mend=\"raise limits.spool or bring the destination back; "
-                  "reading waits, nothing is lost while the logs stay\"", (unsigned long long)u->shelf_bytes[SHELF_SPOOL]);
+        log_event(LOG_WARN, "spool_full",
+                  "bytes=%llu why=\"limits.spool is reached\" mend=\"raise limits.spool or bring "
+                  "the destination back; "
+                  "reading waits, nothing is lost while the logs stay\"",
+                  (unsigned long long)u->shelf_bytes[SHELF_SPOOL]);
     return false;
 }
 
@@ -133,7 +142,8 @@ void uplink_spill(struct uplink *u, struct parcel *p)
 {
     if (p->parent)
         p = p->parent;
-    if (!u->o.spool || p->on_disk || p->writing || !p->batch || u->stopping || ev_is_active(&u->disk_timer))
+    if (!u->o.spool || p->on_disk || p->writing || !p->batch || u->stopping ||
+        ev_is_active(&u->disk_timer))
         return;
     if (!has_room(u, p->batch->body.n))
         return;
@@ -164,7 +174,8 @@ void uplink_spill_all(struct uplink *u)
             uplink_spill(u, p);
 }
 
-/* ---- back from disk --------------------------------------------------------------------------- */
+/* ---- back from disk ---------------------------------------------------------------------------
+ */
 
 static bool select_all(void *context, size_t line)
 {
@@ -213,7 +224,9 @@ static void drop_errands(struct parcel *p, struct destination *d)
 static void lost_file(struct parcel *p, const char *error)
 {
     struct uplink *u = p->uplink;
-    log_event(LOG_ERROR, "spool_file_damaged", "shelf=%s file=%016llx.bad records=%u why=\"%s\" mend=\"backfill the logs of that time; the server keeps what it has\"",
+    log_event(LOG_ERROR, "spool_file_damaged",
+              "shelf=%s file=%016llx.bad records=%u why=\"%s\" mend=\"backfill the logs of that "
+              "time; the server keeps what it has\"",
               shelf_name(p->shelf), (unsigned long long)p->seq, p->n_records, error);
     u->shelf_bytes[p->shelf] -= p->bytes_on_disk;
     p->on_disk = false;
@@ -276,7 +289,8 @@ void uplink_discard(struct parcel *p)
     pool_submit(p->uplink->o.pool, &t->task, false);
 }
 
-/* ---- what an answer left to do ---------------------------------------------------------------- */
+/* ---- what an answer left to do ----------------------------------------------------------------
+ */
 
 /* Is this line of the body rejected, and for that kind of action? */
 struct chosen {
@@ -291,7 +305,8 @@ static bool select_rejected(void *context, size_t line)
     const struct batch_outcome *o = c->outcome;
     while (c->next < o->n_rejected && o->rejected[c->next].line < line)
         c->next++;
-    return c->next < o->n_rejected && o->rejected[c->next].line == line && answer_record(o->rejected[c->next].status) == c->action;
+    return c->next < o->n_rejected && o->rejected[c->next].line == line &&
+           answer_record(o->rejected[c->next].status) == c->action;
 }
 
 struct half {
@@ -313,7 +328,8 @@ static void bury(struct disk_task *t, const struct batch *b)
     buf_init(&meta, META_MAX);
     buf_put_str(&meta, buf_str(&t->meta));
     spool_put_reason(&meta, t->reason);
-    t->rc = spool_write(t->uplink->shelf_fd[SHELF_DEAD], t->dead_seq, b, buf_str(&meta), &t->dead_bytes);
+    t->rc = spool_write(t->uplink->shelf_fd[SHELF_DEAD], t->dead_seq, b, buf_str(&meta),
+                        &t->dead_bytes);
     buf_release(&meta);
 }
 
@@ -324,7 +340,8 @@ static void run_rejected(struct disk_task *t)
     struct batch *part = batch_select(b, select_rejected, &parked, STR("parked"), false, &t->error);
     t->n_parked = part ? part->n_records : 0;
     if (part && !(t->was_parked && part->n_records == b->n_records)) {
-        t->rc = spool_write(t->uplink->shelf_fd[SHELF_PARKED], t->seq, part, buf_str(&t->meta), &t->parked_bytes);
+        t->rc = spool_write(t->uplink->shelf_fd[SHELF_PARKED], t->seq, part, buf_str(&t->meta),
+                            &t->parked_bytes);
         fault_point("park.after_write");
     }
     batch_free(part);
@@ -343,7 +360,8 @@ static void run_split(struct disk_task *t)
     const struct batch *b = t->parcel->batch;
     for (int i = 0; i < 2 && !t->error; i++) {
         struct half h = {.middle = 1 + b->n_records / 2, .second = i};
-        t->halves[i] = batch_select(b, select_half, &h, i ? STR("second") : STR("first"), i == 0, &t->error);
+        t->halves[i] =
+            batch_select(b, select_half, &h, i ? STR("second") : STR("first"), i == 0, &t->error);
     }
 }
 
@@ -399,10 +417,13 @@ static void add_halves(struct disk_task *t, struct destination *d)
 static void tell_rejected(const struct disk_task *t, struct destination *d)
 {
     if (t->n_parked && log_limit_pass(&d->parked_complaint, now_ms(t->uplink), 60000))
-        log_event(LOG_WARN, "site_parked", "destination=%s records=%u why=\"%s\" mend=\"give the token's client the site: logferry-server client grant\"",
+        log_event(LOG_WARN, "site_parked",
+                  "destination=%s records=%u why=\"%s\" mend=\"give the token's client the site: "
+                  "logferry-server client grant\"",
                   d->config->name.p, t->n_parked, t->outcome.first_error);
     if (t->n_dead && log_limit_pass(&d->dead_complaint, now_ms(t->uplink), 60000))
-        log_event(LOG_WARN, "dead_letter", "destination=%s records=%u why=\"%.*s\" kept=%s", d->config->name.p, t->n_dead, STR_ARGS(t->reason),
+        log_event(LOG_WARN, "dead_letter", "destination=%s records=%u why=\"%.*s\" kept=%s",
+                  d->config->name.p, t->n_dead, STR_ARGS(t->reason),
                   t->keep_dead ? "dead/" : "no, limits.dead is reached");
 }
 
@@ -450,7 +471,8 @@ static void on_aftermath(struct task *task)
     u->o.on_change(u->o.context);
 }
 
-void uplink_aftermath(struct errand *e, enum aftermath_kind kind, struct batch_outcome *outcome, const char *reason)
+void uplink_aftermath(struct errand *e, enum aftermath_kind kind, struct batch_outcome *outcome,
+                      const char *reason)
 {
     struct destination *d = e->destination;
     struct uplink *u = d->uplink;

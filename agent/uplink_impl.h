@@ -9,25 +9,26 @@
 
 #include <ev.h>
 
-#define MAX_FLYING 2u            /* requests at once for each destination */
-#define MAX_GROUPS_IN_MEMORY 6u  /* sealed and not yet safe */
+#define MAX_FLYING 2u           /* requests at once for each destination */
+#define MAX_GROUPS_IN_MEMORY 6u /* sealed and not yet safe */
 
 /* One batch on its way, wherever its bytes are. */
 struct parcel {
     struct uplink *uplink;
     struct parcel *next, **link; /* of all parcels */
     struct batch *batch;         /* NULL while its bytes are only on disk */
-    struct group *group;         /* that waits for it to be safe; NULL: none does, or it is already */
-    struct parcel *parent;       /* of which this is a half, for the one destination in `pending` */
+    struct group *group;   /* that waits for it to be safe; NULL: none does, or it is already */
+    struct parcel *parent; /* of which this is a half, for the one destination in `pending` */
     unsigned halves[CONFIG_MAX_DESTINATIONS]; /* out at that destination in our place */
-    unsigned pending;            /* destinations that have not got it */
-    unsigned users;              /* transfers and tasks that need `batch` */
+    unsigned pending;                         /* destinations that have not got it */
+    unsigned users;                           /* transfers and tasks that need `batch` */
     uint32_t n_records;
     enum shelf shelf;
     bool on_disk, writing, reading, carries_spans;
     bool queued; /* of a parked one: it is being tried */
     uint64_t seq, bytes_on_disk;
-    uint64_t covered_by; /* the generation that must be durable before the file goes; 0: not done yet */
+    uint64_t
+        covered_by; /* the generation that must be durable before the file goes; 0: not done yet */
 };
 
 /* A parcel in a destination's queue. */
@@ -49,10 +50,10 @@ struct destination {
     const struct destination_config *config;
     unsigned index, bit;
     enum destination_state state;
-    ev_timer timer;       /* end of the back-off, next question while paused */
-    ev_timer sites_timer; /* next GET /api/sites */
-    struct http_transfer *asking; /* GET /api/sites */
-    struct errand *first, **last; /* queue */
+    ev_timer timer;                    /* end of the back-off, next question while paused */
+    ev_timer sites_timer;              /* next GET /api/sites */
+    struct http_transfer *asking;      /* GET /api/sites */
+    struct errand *first, **last;      /* queue */
     struct errand *flying[MAX_FLYING]; /* under way; NULL: a free place */
     unsigned n_flying;
     unsigned failures; /* in a row */
@@ -76,7 +77,7 @@ struct uplink {
     int shelf_fd[SHELF_COUNT];
     uint64_t shelf_bytes[SHELF_COUNT];
     size_t groups_in_memory;
-    size_t tasks; /* of ours in the pool */
+    size_t tasks;        /* of ours in the pool */
     ev_timer disk_timer; /* try the spool again after a disk error */
     struct log_limit disk_complaint, full_complaint;
     struct sites *sites;
@@ -95,24 +96,27 @@ void parcel_finish(struct parcel *p);
 void parcel_make_safe(struct parcel *p);
 /* Frees the bytes of a parcel that is on disk and that nobody is using. */
 void parcel_trim(struct parcel *p);
-void errand_failed(struct errand *e, enum answer_action action, const struct http_answer *a, const char *why);
+void errand_failed(struct errand *e, enum answer_action action, const struct http_answer *a,
+                   const char *why);
 
 /* ---- uplink_disk.c: what workers do for parcels */
 int uplink_load_shelves(struct uplink *u, struct buf *why);
 void uplink_spill(struct uplink *u, struct parcel *p);
 void uplink_spill_all(struct uplink *u);
-void uplink_fetch(struct parcel *p); /* reads the bytes back, then pumps */
+void uplink_fetch(struct parcel *p);   /* reads the bytes back, then pumps */
 void uplink_discard(struct parcel *p); /* removes the file, then frees the parcel */
 /* Parks, buries or halves what the answer says; takes the outcome over, and ends the errand. */
 enum aftermath_kind { AFTERMATH_REJECTED, AFTERMATH_SPLIT, AFTERMATH_BURY };
-void uplink_aftermath(struct errand *e, enum aftermath_kind kind, struct batch_outcome *outcome, const char *reason);
+void uplink_aftermath(struct errand *e, enum aftermath_kind kind, struct batch_outcome *outcome,
+                      const char *reason);
 
 /* ---- destination.c: states, tokens, sites */
 int destination_init(struct destination *d, struct uplink *u, unsigned index, struct buf *why);
 void destination_release(struct destination *d);
 void destination_start(struct destination *d);
 void destination_set_state(struct destination *d, enum destination_state state, int64_t wait_ms);
-void destination_complain(struct destination *d, const char *event, const struct http_answer *a, const char *why);
+void destination_complain(struct destination *d, const char *event, const struct http_answer *a,
+                          const char *why);
 void destination_ask_sites(struct destination *d);
 void destination_unpark(struct destination *d);
 void destination_read_token(struct destination *d);

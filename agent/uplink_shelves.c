@@ -33,24 +33,29 @@ static struct destination *by_name(struct uplink *u, struct str name)
 }
 
 /* The destinations that still want this file. */
-static unsigned wanted_by(struct uplink *u, const struct spool_meta *m, enum shelf shelf, uint64_t seq)
+static unsigned wanted_by(struct uplink *u, const struct spool_meta *m, enum shelf shelf,
+                          uint64_t seq)
 {
     unsigned pending = 0;
     for (size_t i = 0; i < m->n_to; i++) {
         struct destination *d = by_name(u, m->to[i]);
         if (!d) {
-            log_event(LOG_WARN, "spool_for_unknown_destination", "shelf=%s file=%016llx.batch destination=%.*s mend=\"configure it again, or delete the file\"",
+            log_event(LOG_WARN, "spool_for_unknown_destination",
+                      "shelf=%s file=%016llx.batch destination=%.*s mend=\"configure it again, or "
+                      "delete the file\"",
                       shelf_name(shelf), (unsigned long long)seq, STR_ARGS(m->to[i]));
             continue;
         }
-        struct intervals *done = shelf == SHELF_SPOOL ? positions_spooled(u->o.positions, m->to[i]) : NULL;
+        struct intervals *done =
+            shelf == SHELF_SPOOL ? positions_spooled(u->o.positions, m->to[i]) : NULL;
         if (!done || !intervals_contain(done, seq))
             pending |= d->bit;
     }
     return pending;
 }
 
-static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_item *item, const struct spool_meta *m, uint32_t n_records)
+static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_item *item,
+                      const struct spool_meta *m, uint32_t n_records)
 {
     unsigned pending = wanted_by(u, m, shelf, item->seq);
     bool orphan = !pending && m->n_to && !by_name(u, m->to[0]);
@@ -92,7 +97,9 @@ static int load_item(struct uplink *u, enum shelf shelf, const struct spool_item
     if (!b) {
         u->shelf_bytes[shelf] -= item->bytes;
         spool_set_aside(u->shelf_fd[shelf], item->seq);
-        log_event(LOG_ERROR, "spool_file_damaged", "shelf=%s file=%016llx.bad why=\"%s\" mend=\"its lines are read again while the log has them\"",
+        log_event(LOG_ERROR, "spool_file_damaged",
+                  "shelf=%s file=%016llx.bad why=\"%s\" mend=\"its lines are read again while the "
+                  "log has them\"",
                   shelf_name(shelf), (unsigned long long)item->seq, error);
         return 0;
     }
@@ -112,14 +119,16 @@ int uplink_load_shelves(struct uplink *u, struct buf *why)
         int rc = 0;
         u->shelf_fd[shelf] = state_dir_sub(u->o.state_fd, shelf_name(shelf));
         if (u->shelf_fd[shelf] < 0 || spool_list(u->shelf_fd[shelf], &items, &n)) {
-            buf_printf(why, "%s/%s: %s; give the agent's user this directory", u->o.config->state_dir.p, shelf_name(shelf), strerror(errno));
+            buf_printf(why, "%s/%s: %s; give the agent's user this directory",
+                       u->o.config->state_dir.p, shelf_name(shelf), strerror(errno));
             return -1;
         }
         for (size_t i = 0; i < n && !rc; i++)
             rc = load_item(u, shelf, &items[i]);
         free(items);
         if (rc) {
-            buf_printf(why, "out of memory while reading %s/%s", u->o.config->state_dir.p, shelf_name(shelf));
+            buf_printf(why, "out of memory while reading %s/%s", u->o.config->state_dir.p,
+                       shelf_name(shelf));
             return -1;
         }
     }

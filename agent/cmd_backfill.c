@@ -184,7 +184,8 @@ static int add_files(struct backfill *b)
             return EXIT_INTERNAL;
     }
     for (size_t i = 0; i < b->options->n_paths; i++) {
-        struct found_file pipe = {.path = "-", .live = true};
+        char name[] = "-";
+        struct found_file pipe = {.path = name, .live = true};
         if (strcmp(b->options->paths[i], "-") == 0 && engine_add(b->engine, &pipe, dup(STDIN_FILENO)))
             return EXIT_INTERNAL;
     }

@@ -262,7 +262,8 @@ static bool on_line(void *context, const struct offline_line *line)
 
 int command_explain(const struct options *options)
 {
-    static char *standard_input[] = {"-"};
+    char dash[] = "-";
+    char *standard_input[] = {dash};
     struct offline o;
     struct explain e = {.options = options};
     int code = offline_init(&o, options, "explain");

@@ -127,8 +127,8 @@ void engine_go_on(struct engine *e)
         return;
     if (!e->stopping)
         engine_fill_streams(e);
-    bool ended = e->stopping || (!e->o.follow && all_read(e) && !e->carry);
-    if (ended && !e->fills && !e->looks && uplink_is_settled(e->uplink))
+    bool ended = e->stopping || (!e->o.follow && all_read(e));
+    if (ended && !e->carry && !e->fills && !e->looks && uplink_is_settled(e->uplink))
         finish(e);
 }
 
@@ -167,6 +167,7 @@ void engine_stop(struct engine *e, double seconds)
     e->stopping = true;
     ev_timer_stop(e->o.loop, &e->look_timer);
     start_timer(e, &e->stop_timer, seconds);
+    engine_carry_due(e);
     engine_go_on(e);
 }
 

@@ -152,7 +152,7 @@ static int check_file(int fd, size_t max, size_t *size)
 
 int state_read_file(int dir_fd, const char *name, struct buf *out)
 {
-    size_t size, got = 0;
+    size_t size = 0, got = 0;
     int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return errno;

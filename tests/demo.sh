@@ -120,7 +120,6 @@ destinations:
   main: {url: '$url', token_file: $dir/token}
 sources:
   web: {files: $log, format: nginx_combined, default_host: $site}
-  cdn: {files: '$dir/cdn/*.gz', format: cloudfront, optional: true}
 CONF
 # Not by a function: in the background that would be a shell with the program below it.
 STATE_DIRECTORY=$dir/state "$bin/logferry" --config "$dir/logferry.yaml" run 2>"$dir/agent.err" &
@@ -223,12 +222,12 @@ wait_until 20 "the $pageviews pageviews and $ai_fetches AI fetches of the follow
 kill -TERM "$agent_pid"
 wait "$agent_pid" || fail "logferry run ended with $? after SIGTERM"
 agent_pid=''
-run_ledger=$(grep 'event=ledger' "$dir/agent.err" | tail -n 1)
+run_ledger=$(grep 'event=ledger source=web' "$dir/agent.err" | tail -n 1)
 echo "run:      $run_ledger"
-agent backfill --source cdn "$dir/cdn" >"$dir/backfill.out" 2>"$dir/backfill.err" || fail "the backfill ended with $?"
-backfill_ledger=$(cat "$dir/backfill.out" "$dir/backfill.err" | grep 'event=ledger' | tail -n 1)
+agent backfill --format cloudfront "$dir/cdn" >"$dir/backfill.out" 2>"$dir/backfill.err" || fail "the backfill ended with $?"
+backfill_ledger=$(cat "$dir/backfill.out" "$dir/backfill.err" | grep 'event=ledger source=' | tail -n 1)
 echo "backfill: $backfill_ledger"
-agent backfill --source cdn "$dir/cdn" >"$dir/again.out" 2>"$dir/again.err" || fail "the second backfill ended with $?"
+agent backfill --format cloudfront "$dir/cdn" >"$dir/again.out" 2>"$dir/again.err" || fail "the second backfill ended with $?"
 
 # ---- the figures ------------------------------------------------------------------------------
 say "the server's report and ledger"

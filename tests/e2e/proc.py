@@ -144,7 +144,8 @@ def sanitizer_findings():
             text = f.read().decode("utf-8", "replace")
         at = min((text.find(s) for s in SANITIZER if s in text), default=-1)
         if at >= 0:
-            found.append(f"{path}:\n" + text[max(0, at - 200):at + 3000])
+            report = text[max(0, at - 200):at + 3000].partition("Shadow bytes")[0]
+            found.append(f"{path}:\n{report}")
     return found
 
 

@@ -59,7 +59,9 @@ def test_spool_filling(world):
     server = world.server().start()
     log = lines.Log(world.path("access.log"))
     log.write(100)
-    agent = world.agent(server)
+    agent = world.agent(server).start()  # so that it knows the token's sites
+    wait_stored(server, log.written)
+    agent.stop()
     server.stop()
     agent_points(world, SPOOL_POINTS[:4], PASSES[:2], server, log, agent)
     server.start()
@@ -71,7 +73,9 @@ def test_spool_draining(world):
     server = world.server().start()
     log = lines.Log(world.path("access.log"))
     log.write(100)
-    agent = world.agent(server)
+    agent = world.agent(server).start()
+    wait_stored(server, log.written)
+    agent.stop()
     for point in SPOOL_POINTS[4:]:
         for nth in PASSES[:2]:
             server.stop()

@@ -14,6 +14,8 @@ def test_tail_through_rotations(world):
     agent = world.agent(server, files=web.log).start()
     for n in range(1500):
         web.get(n)
+        if n == 50:  # from now on the file is followed
+            wait_stored(server, web.asked)
         if n in (300, 700, 701, 1200):
             web.rotate()
     wait_stored(server, web.asked)
@@ -52,6 +54,8 @@ def test_killed_during_rotation(world):
     agent = world.agent(server, files=web.log).start()
     for n in range(1000):
         web.get(n)
+        if n == 50:
+            wait_stored(server, web.asked)
         if n % 200 == 100:
             agent.kill()
         if n % 200 == 120:
@@ -59,6 +63,22 @@ def test_killed_during_rotation(world):
         if n % 200 == 140:
             agent.start()
     wait_stored(server, web.asked)
+
+
+def test_killed_in_its_first_second(world):
+    """A new agent dies before its positions were ever due, and the log is rotated before it is back."""
+    server, web = world.server().start(), Nginx(world)
+    agent = world.agent(server, files=web.log).start()
+    web.get(0)
+    wait_stored(server, web.asked)
+    agent.kill()
+    for n in range(1, 100):
+        web.get(n)
+    web.rotate()
+    agent.start()
+    for n in range(100, 150):
+        web.get(n)
+    wait_stored(server, web.asked, 20)
 
 
 def test_compressed_twin_adds_nothing(world):

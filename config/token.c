@@ -62,6 +62,13 @@ static bool refuse_errno(struct buf *why, const char *path, const char *what, in
 {
     char text[128];
 
+    if (number == ENOENT) {
+        buf_printf(why,
+                   "%s does not exist; run `install -m 0640 -g logferry /dev/stdin %s` and paste "
+                   "what `logferry-server client create` printed",
+                   path, path);
+        return false;
+    }
     buf_printf(why, "%s %s: %s; run `chgrp logferry %s && chmod 0640 %s`", path, what,
                strerror_r(number, text, sizeof(text)), path, path);
     return false;

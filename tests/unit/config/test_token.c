@@ -114,9 +114,9 @@ static void refuses_other_things(void **state)
     path_of(path, "missing");
     assert_false(token_file_read(path, &token, &why));
     snprintf(expected, sizeof(expected),
-             "%s cannot be opened: No such file or directory; run `chgrp logferry %s && chmod 0640 "
-             "%s`",
-             path, path, path);
+             "%s does not exist; run `install -m 0640 -g logferry /dev/stdin %s` and paste what "
+             "`logferry-server client create` printed",
+             path, path);
     assert_string_equal(buf_cstr(&why), expected);
 
     buf_reset(&why);

@@ -68,7 +68,7 @@ bool intervals_contain(const struct intervals *s, uint64_t point)
 
 uint64_t intervals_gap(const struct intervals *s, uint64_t from)
 {
-    size_t i = lower(s, from + 1);
+    size_t i = from < UINT64_MAX ? lower(s, from + 1) : s->n; /* no set holds the last point */
     return i < s->n && s->v[i].from <= from ? s->v[i].to : from;
 }
 

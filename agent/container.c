@@ -17,6 +17,7 @@ struct container {
     bool in_member;
     bool seen_member;
     z_stream z;
+    gz_header header; /* of the member at hand; `done` is 1 when it is complete */
     unsigned char *input;
 };
 
@@ -149,7 +150,7 @@ static bool next_member(struct container *c)
         return false;
     }
     c->in_member = true;
-    return true;
+    return inflateGetHeader(&c->z, &c->header) == Z_OK;
 }
 
 static size_t read_gzip(struct container *c, char *to, size_t n)
@@ -168,7 +169,7 @@ static size_t read_gzip(struct container *c, char *to, size_t n)
                 return fail(c, CONTAINER_CORRUPT);
         } else if (rc != Z_OK && rc != Z_BUF_ERROR) {
             size_t got = room - c->z.avail_out;
-            c->end = c->seen_member && c->z.total_out == 0 ? CONTAINER_GARBAGE : CONTAINER_CORRUPT;
+            c->end = c->seen_member && c->header.done < 1 ? CONTAINER_GARBAGE : CONTAINER_CORRUPT;
             return got;
         }
     }

@@ -149,17 +149,47 @@ static bool learn(struct destination *d, struct str body, const char **why)
     return true;
 }
 
-static void write_cache(struct destination *d, struct str body)
+/* All hosts ever learnt, so that a site which is closed to the token is still known after a
+ * restart: its lines are parked then, and not skipped. */
+struct cache_task {
+    struct task task;
+    struct uplink *uplink;
+    char name[128];
+    struct buf text;
+};
+
+static void run_write_cache(struct task *task, unsigned worker)
 {
     static const struct write_points points = {"sites.before_write", "sites.write",
                                                "sites.after_write", "sites.after_fsync",
                                                "sites.after_rename"};
-    char name[128];
-    snprintf(name, sizeof(name), "sites.%s.json", d->config->name.p);
-    int rc = state_write_file(d->uplink->o.state_fd, name, body, STR_NONE, &points);
+    struct cache_task *t = (struct cache_task *)task;
+    int rc = state_write_file(t->uplink->o.state_fd, t->name, buf_str(&t->text), STR_NONE, &points);
     if (rc) /* a convenience for a start without the server */
-        log_event(LOG_DEBUG, "sites_not_cached", "destination=%s why=\"%s\"", d->config->name.p,
-                  strerror(rc));
+        log_event(LOG_DEBUG, "sites_not_cached", "file=%s why=\"%s\"", t->name, strerror(rc));
+}
+
+static void on_cache_written(struct task *task)
+{
+    struct cache_task *t = (struct cache_task *)task;
+    t->uplink->tasks--;
+    buf_release(&t->text);
+    free(t);
+}
+
+static void write_cache(struct destination *d)
+{
+    struct uplink *u = d->uplink;
+    struct cache_task *t = u->sites ? calloc(1, sizeof(*t)) : NULL;
+    if (!t)
+        return;
+    t->task = (struct task){.run = run_write_cache, .done = on_cache_written};
+    t->uplink = u;
+    snprintf(t->name, sizeof(t->name), "sites.%s.json", d->config->name.p);
+    buf_init(&t->text, HTTP_ANSWER_MAX);
+    sites_write_answer(u->sites, d->bit, &t->text);
+    u->tasks++;
+    pool_submit(u->o.pool, &t->task, false);
 }
 
 static void read_cache(struct destination *d)
@@ -191,7 +221,7 @@ static void sites_arrived(struct destination *d, struct str body)
     d->sites_hash = hash;
     if (changed && !d->uplink->o.config->n_sites) {
         if (learn(d, body, &why))
-            write_cache(d, body);
+            write_cache(d);
         else
             destination_complain(d, "destination_unwell", NULL, why);
     }

@@ -124,6 +124,21 @@ const struct site_route *sites_find(const struct sites *s, struct str host)
     return found ? &s->v[i] : NULL;
 }
 
+void sites_write_answer(const struct sites *s, unsigned to, struct buf *out)
+{
+    bool first = true;
+    buf_putc(out, '[');
+    for (size_t i = 0; i < s->n; i++) {
+        if (!(s->v[i].to & to))
+            continue;
+        buf_put_str(out, first ? STR("{\"domain\":") : STR(",{\"domain\":"));
+        json_put_string(out, s->v[i].host);
+        buf_putc(out, '}');
+        first = false;
+    }
+    buf_lit(out, "]\n");
+}
+
 /* ---- the answer of GET /api/sites --------------------------------------------------------- */
 
 struct answer {

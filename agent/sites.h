@@ -29,5 +29,7 @@ const struct site_route *sites_find(const struct sites *s, struct str host);
 /* Adds the domains and aliases of an answer of GET /api/sites whose role may write (no role told:
  * it may). Returns how many sites were writable, or -1 with a static sentence in *why. */
 int sites_add_answer(struct sites *s, struct str json, unsigned to, const char **why);
+/* What sites_add_answer reads: every host that goes to these destinations. */
+void sites_write_answer(const struct sites *s, unsigned to, struct buf *out);
 
 #endif

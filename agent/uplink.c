@@ -204,14 +204,27 @@ void errand_failed(struct errand *e, enum answer_action action, const struct htt
     uplink_spill_all(d->uplink);
 }
 
+static bool shelf_is_full(const struct uplink *u, enum shelf shelf)
+{
+    return u->shelf_bytes[shelf] >= u->o.config->limits.spool_bytes;
+}
+
 static void accepted(struct errand *e, struct batch_outcome *outcome)
 {
     struct destination *d = e->destination;
+    struct uplink *u = d->uplink;
     struct parcel *p = e->parcel;
     fault_point("uplink.after_answer");
     d->failures = 0;
     d->last_error[0] = '\0';
     d->ledger.batches++;
+    if (outcome->n_rejected && p->shelf != SHELF_PARKED && shelf_is_full(u, SHELF_PARKED)) {
+        batch_outcome_release(outcome);
+        errand_failed(e, ANSWER_RETRY, NULL,
+                      "what was parked for closed sites has reached limits.spool: give the token "
+                      "its sites back");
+        return;
+    }
     if (outcome->n_rejected) {
         uplink_aftermath(e, AFTERMATH_REJECTED, outcome, NULL);
         return;

@@ -19,6 +19,7 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+SHOWN = 60   # lines of what a failed test printed
 LIMIT = 120  # seconds a test may take, times E2E_SCALE; a function's `limit` attribute overrides it
 
 
@@ -98,7 +99,7 @@ def report(test, passed, text):
     seconds = time.monotonic() - test.began
     print(f"{'ok  ' if passed else 'FAIL'} {test.name} ({seconds:.1f} s)")
     if not passed:
-        print("     | " + text.strip().replace("\n", "\n     | "))
+        print("     | " + "\n     | ".join(text.strip().splitlines()[-SHOWN:]))
         print(f"     | kept: {test.directory}")
     elif text.strip():
         print("     " + text.strip().splitlines()[-1])

@@ -109,6 +109,13 @@ class Handler(BaseHTTPRequestHandler):
                    "excluded": 0, "rejected": rejected})
 
 
+class Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A client that was killed is no news."""
+
+
 class Sink:
     """Listens on a port of the kernel's choice. `mood` is an HTTP status, or one of garbage,
     wrong_id, reset, reset_after, silent; None answers as the server does."""
@@ -128,8 +135,7 @@ class Sink:
         self.listen(port)
 
     def listen(self, port):
-        self.http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.http.daemon_threads = True
+        self.http = Listener(("127.0.0.1", port), Handler)
         self.http.sink = self
         self.port = self.http.server_address[1]
         self.thread = threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True)

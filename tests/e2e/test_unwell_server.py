@@ -191,7 +191,7 @@ def test_full_disk_of_the_server(world):
     """The store finds no room (503): nothing is lost, and it mends itself."""
     server = world.server().start()
     server.stop()
-    server.start(fault="fail:store.commit:1-3:ENOSPC")
+    server.start(fault="fail:store.commit:1-1:ENOSPC")
     log = lines.Log(world.path("access.log"))
     log.write(500)
     agent = world.agent(server).start()

@@ -12,10 +12,14 @@ struct lines {
     size_t head;    /* next unread byte */
     size_t tail;    /* end of the bytes in the buffer */
     size_t scanned; /* no newline before this */
-    size_t start;   /* of the last line */
+    uint64_t last;  /* where the last line began */
     enum container_kind kind;
-    bool skipping; /* inside a line that was too long */
+    /* Inside a line that is too long: it began at long_at, behind long_seam, and its bytes before
+     * head are gone. Until its end is found it is a half line like any other. */
+    bool skipping;
     uint64_t long_at;
+    size_t long_seam_bytes;
+    char long_seam[LINES_SEAM_BYTES];
     char buffer[BUFFER_BYTES];
 };
 
@@ -41,7 +45,8 @@ static void seek_to(struct lines *l, enum container_kind kind, uint64_t offset)
         l->tail += got;
         left -= got;
     }
-    l->head = l->scanned = l->start = l->tail;
+    l->head = l->scanned = l->tail;
+    l->last = l->base + l->head;
 }
 
 struct lines *lines_new(int fd, enum container_kind kind, uint64_t offset)
@@ -70,12 +75,12 @@ void lines_free(struct lines *l)
 
 uint64_t lines_at(const struct lines *l)
 {
-    return l->long_at ? l->long_at - 1 : l->base + l->start;
+    return l->last;
 }
 
 uint64_t lines_position(const struct lines *l)
 {
-    return l->base + l->head;
+    return l->skipping ? l->long_at : l->base + l->head;
 }
 
 enum container_end lines_state(const struct lines *l)
@@ -95,11 +100,13 @@ uint64_t lines_file_offset(const struct lines *l)
 
 size_t lines_half_bytes(const struct lines *l)
 {
-    return l->tail - l->head;
+    return l->base + l->tail - lines_position(l);
 }
 
 struct str lines_seam(const struct lines *l)
 {
+    if (l->skipping)
+        return (struct str){l->long_seam, l->long_seam_bytes};
     size_t n = l->head < LINES_SEAM_BYTES ? l->head : LINES_SEAM_BYTES;
     return (struct str){l->buffer + l->head - n, n};
 }
@@ -123,37 +130,39 @@ static bool refill(struct lines *l)
 
 static enum lines_result emit(struct lines *l, size_t end, size_t next, struct str *line)
 {
-    l->start = l->head;
+    size_t start = l->head;
+    l->last = lines_position(l);
     l->head = l->scanned = next;
     if (l->skipping) {
         l->skipping = false;
         return LINES_TOO_LONG;
     }
-    l->long_at = 0;
-    *line = (struct str){l->buffer + l->start, end - l->start};
+    *line = (struct str){l->buffer + start, end - start};
     return LINES_LINE;
 }
 
 /* Gives up the bytes at hand of a line that will not fit. */
 static void pass_over(struct lines *l)
 {
-    if (!l->skipping)
-        l->long_at = l->base + l->head + 1;
+    if (!l->skipping) {
+        struct str seam = lines_seam(l);
+        memcpy(l->long_seam, seam.p, seam.n);
+        l->long_seam_bytes = seam.n;
+        l->long_at = lines_position(l);
+    }
     l->skipping = true;
     l->head = l->scanned = l->tail;
 }
 
 enum lines_result lines_next(struct lines *l, struct str *line)
 {
-    if (!l->skipping)
-        l->long_at = 0;
     for (;;) {
         const char *from = l->buffer + l->scanned;
         const char *nl = memchr(from, '\n', l->tail - l->scanned);
         if (nl) {
             size_t end = (size_t)(nl - l->buffer);
-            if (!l->skipping && end - l->head > LINE_MAX_BYTES)
-                pass_over(l), l->head = l->scanned = end;
+            if (end - l->head > LINE_MAX_BYTES)
+                pass_over(l);
             return emit(l, end, end + 1, line);
         }
         l->scanned = l->tail;
@@ -166,7 +175,7 @@ enum lines_result lines_next(struct lines *l, struct str *line)
 
 enum lines_result lines_take_half(struct lines *l, struct str *line)
 {
-    if (l->head == l->tail && !l->skipping)
+    if (!lines_half_bytes(l))
         return LINES_END;
     return emit(l, l->tail, l->tail, line);
 }

@@ -306,6 +306,7 @@ static bool take_record(struct batch_task *t, struct walk *w, struct str line)
     if (!place(t, w, r))
         return false;
     row->stream = w->stream;
+    row->browser = NULL;
     const struct api_refusal *why = NULL;
     enum fate fate =
         r->kind == RECORD_PAGEVIEW ? judge_page(t, row, &why) : judge_fetch(t, w, row, &why);

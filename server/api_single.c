@@ -14,6 +14,7 @@
 struct single {
     struct store_job job;
     struct store_row row;
+    struct store_browser browser;
     struct store_event event;
     struct http_request *req;
     struct buf scratch; /* unescaped strings */
@@ -101,7 +102,7 @@ static struct str given(struct str s)
 
 struct page_body {
     struct str url, timestamp, visitor_ip, user_agent, referrer, language, name, properties;
-    int64_t width; /* four fields of the browser: their types are checked, logs do not have them */
+    int64_t viewport_width, viewport_height, screen_width, screen_height;
     bool dnt;
     struct api_uuid session_id, page_id;
 };
@@ -120,10 +121,10 @@ static const struct api_field pageview_fields[] = {
     FIELD("session_id", API_UUID, session_id),
     FIELD("page_id", API_UUID, page_id),
     FIELD("language", API_TEXT, language),
-    FIELD("viewport_width", API_INTEGER, width),
-    FIELD("viewport_height", API_INTEGER, width),
-    FIELD("screen_width", API_INTEGER, width),
-    FIELD("screen_height", API_INTEGER, width),
+    FIELD("viewport_width", API_INTEGER, viewport_width),
+    FIELD("viewport_height", API_INTEGER, viewport_height),
+    FIELD("screen_width", API_INTEGER, screen_width),
+    FIELD("screen_height", API_INTEGER, screen_height),
 };
 static const struct api_field event_fields[] = {
     FIELD("url", API_TEXT, url),
@@ -157,6 +158,21 @@ static bool read_page(struct single *s, bool event, struct page_body *body)
                          &s->objects);
 }
 
+static void fill_browser(struct single *s, const struct page_body *body)
+{
+    struct store_browser *b = &s->browser;
+    *b = (struct store_browser){.viewport_width = body->viewport_width,
+                                .viewport_height = body->viewport_height,
+                                .screen_width = body->screen_width,
+                                .screen_height = body->screen_height,
+                                .language = given(body->language),
+                                .has_page_id = body->page_id.set};
+    memcpy(b->page_id, body->page_id.bytes, sizeof(b->page_id));
+    bool any = b->viewport_width || b->viewport_height || b->screen_width || b->screen_height ||
+               str_is_set(b->language) || b->has_page_id;
+    s->row.browser = any ? b : NULL;
+}
+
 static void fill_page(struct single *s, const struct page_body *body, const struct page_check *p)
 {
     struct record *r = &s->row.record;
@@ -178,6 +194,7 @@ static void fill_page(struct single *s, const struct page_body *body, const stru
     r->url = p->clean_url;
     r->referrer = given(body->referrer);
     r->response_ms = r->bytes_served = HIT_NO_NUMBER;
+    fill_browser(s, body);
 }
 
 static void take_page(struct api *a, struct api_caller *caller, struct single *s, bool event)

@@ -56,16 +56,24 @@ enum store_result {
 
 #define STORE_NO_STREAM UINT32_MAX
 
+/* What only a browser can tell of a pageview. Widths and heights of 0: not given. */
+struct store_browser {
+    int64_t viewport_width, viewport_height, screen_width, screen_height;
+    struct str language; /* may be STR_NONE */
+    bool has_page_id;
+    unsigned char page_id[16];
+};
+
 /* The slices of `record` are borrowed. For both kinds record.user_agent (an index into
  * job.user_agents) or record.user_agent_text is used; an AI fetch is classified here. The front has
  * checked: site exists and may be written, time, address, user agent, and url by url_split (url.h).
  * session_id STR_NONE: visitors are told apart by day, address and user agent, and the address is
- * then dropped. hostname and path of an AI fetch are stored as they are (host in lower case, no
- * port). */
+ * then dropped. hostname and path of an AI fetch are stored byte for byte. */
 struct store_row {
     int64_t site;
     uint32_t stream; /* index into job.streams, or STORE_NO_STREAM */
     struct record record;
+    const struct store_browser *browser; /* a pageview's; NULL when nothing of it is known */
 };
 
 struct store_event {

@@ -70,6 +70,10 @@ static int retire_lane(struct engine *e, bool *more)
                      "DELETE FROM odd WHERE record IN (SELECT id FROM records WHERE id >= ?1"
                      " AND id < ?2 AND at < ?3)",
                      "iii", from, to, cutoff_ms) ||
+        sql_run_text(e,
+                     "DELETE FROM page_extras WHERE record IN (SELECT id FROM records"
+                     " WHERE id >= ?1 AND id < ?2 AND at < ?3)",
+                     "iii", from, to, cutoff_ms) ||
         sql_run_text(e, "DELETE FROM records WHERE id >= ?1 AND id < ?2 AND at < ?3", "iii", from,
                      to, cutoff_ms) ||
         sql_run_text(e, "UPDATE lanes SET first_at = ?2 WHERE id = ?1", "ii", lane, cutoff_ms))

@@ -4,6 +4,7 @@
 #include "server/store_sqlite_impl.h"
 
 #include "server/url.h"
+#include "server/uuid.h"
 
 static const struct str utm_names[] = {
     {"utm_source", 10}, {"utm_medium", 10},  {"utm_campaign", 12},
@@ -42,21 +43,23 @@ static int64_t classify(struct engine *e, const struct store_job *job, const str
     return id;
 }
 
-static int64_t host_label(struct engine *e, struct str host, bool drop_www)
+/* A page's host is told as its site's: in lower case, without port and "www.". */
+static int64_t page_host(struct engine *e, struct str host)
 {
     char text[URL_HOST_MAX];
     struct str name = {text, 0};
     if (!host_normalise(host, text, &name.n))
         return 0;
-    if (drop_www && str_starts(name, STR("www.")))
+    if (str_starts(name, STR("www.")))
         name = str_slice(name, 4, name.n);
     return label_id(e, name);
 }
 
-/* Path and query as one text: a slice of the URL, unless the path is empty. */
+/* Path and query as one text: a slice of the URL, unless the path is empty. A '?' with nothing
+ * behind it is no query. */
 static struct str target(struct engine *e, const struct url *url)
 {
-    if (!str_is_set(url->query))
+    if (url->query.n == 0)
         return url->path;
     if (url->path.p + url->path.n + 1 == url->query.p)
         return (struct str){url->path.p, url->path.n + 1 + url->query.n};
@@ -89,6 +92,58 @@ static int step(struct engine *e, sqlite3_stmt *put)
     return -1;
 }
 
+static void bind_number(sqlite3_stmt *put, int at, int64_t number, bool set)
+{
+    if (set)
+        sqlite3_bind_int64(put, at, number);
+    else
+        sqlite3_bind_null(put, at);
+}
+
+static void bind_uuid(sqlite3_stmt *put, int at, const unsigned char uuid[16], bool set)
+{
+    if (set)
+        sqlite3_bind_blob(put, at, uuid, 16, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(put, at);
+}
+
+static bool find_qr_code(struct str query, unsigned char uuid[16])
+{
+    struct buf text;
+    struct str value = STR_NONE;
+    if (query.n == 0 || str_find(query, STR("hk_qr="), 0) < 0)
+        return false;
+    buf_init(&text, query.n + 1);
+    bool found = query_value(query, STR("hk_qr"), &text, &value) && uuid_parse(value, uuid);
+    buf_release(&text);
+    return found;
+}
+
+/* A row of its own for what logs do not have: records stay short. */
+static int put_extras(struct engine *e, const struct store_browser *browser, struct str query,
+                      int64_t id)
+{
+    static const struct store_browser nothing = {.language = {NULL, 0}};
+    const struct store_browser *b = browser ? browser : &nothing;
+    unsigned char qr_code[16];
+    bool has_qr_code = find_qr_code(query, qr_code);
+    if (!browser && !has_qr_code)
+        return 0;
+    sqlite3_stmt *put = sql_get(e, SQL_PUT_PAGE_EXTRAS);
+    if (!put)
+        return -1;
+    sqlite3_bind_int64(put, 1, id);
+    bind_number(put, 2, b->viewport_width, b->viewport_width != 0);
+    bind_number(put, 3, b->viewport_height, b->viewport_height != 0);
+    bind_number(put, 4, b->screen_width, b->screen_width != 0);
+    bind_number(put, 5, b->screen_height, b->screen_height != 0);
+    bind_str(put, 6, b->language);
+    bind_uuid(put, 7, b->page_id, b->has_page_id);
+    bind_uuid(put, 8, qr_code, has_qr_code);
+    return step(e, put) == 1 ? 0 : -1;
+}
+
 /* The three return 1 when the row was put, 0 when the id is taken, -1 on failure. */
 static int put_pageview(struct engine *e, const struct store_job *job, const struct store_row *row,
                         int64_t id)
@@ -99,7 +154,7 @@ static int put_pageview(struct engine *e, const struct store_job *job, const str
     int64_t visitor = 0;
     if (!put || !url_split(r->url, &url) || visitor_id(e, row, agent_text(job, r), &visitor))
         return -1;
-    int64_t host = host_label(e, url.host, true), ua = ua_label(e, job, r);
+    int64_t host = page_host(e, url.host), ua = ua_label(e, job, r);
     if (host < 0 || ua < 0)
         return -1;
     struct buf campaign;
@@ -115,15 +170,9 @@ static int put_pageview(struct engine *e, const struct store_job *job, const str
     bind_campaign(put, url.query, &campaign);
     int changed = step(e, put);
     buf_release(&campaign);
+    if (changed == 1 && put_extras(e, row->browser, url.query, id))
+        return -1;
     return changed;
-}
-
-static void bind_number(sqlite3_stmt *put, int at, int64_t number, bool set)
-{
-    if (set)
-        sqlite3_bind_int64(put, at, number);
-    else
-        sqlite3_bind_null(put, at);
 }
 
 static int put_ai_fetch(struct engine *e, const struct store_job *job, const struct store_row *row,
@@ -131,7 +180,7 @@ static int put_ai_fetch(struct engine *e, const struct store_job *job, const str
 {
     const struct record *r = &row->record;
     sqlite3_stmt *put = sql_get(e, SQL_PUT_AI_FETCH);
-    int64_t host = str_is_set(r->hostname) ? host_label(e, r->hostname, false) : 0;
+    int64_t host = str_is_set(r->hostname) ? label_id(e, r->hostname) : 0;
     int64_t ua = ua_label(e, job, r), agent = classify(e, job, r);
     int64_t type = str_is_set(r->content_type) ? label_id(e, r->content_type) : 0;
     if (!put || host < 0 || ua < 0 || agent < 0 || type < 0)

@@ -66,7 +66,15 @@ static const char step_1[] =
     "CREATE TABLE day_keys(day INTEGER PRIMARY KEY, key BLOB NOT NULL, used INTEGER NOT NULL)"
     "  STRICT;";
 
-static const char *const steps[] = {step_1};
+static const char step_2[] =
+    /* What few pageviews have: of the browser, and the page's campaign by QR code. */
+    "CREATE TABLE page_extras(record INTEGER PRIMARY KEY, viewport_width INTEGER,"
+    "  viewport_height INTEGER, screen_width INTEGER, screen_height INTEGER, language TEXT,"
+    "  page_id BLOB, qr_code_id BLOB) STRICT;"
+    /* Parts of split batches report no lines; version 1 took them for intervals. */
+    "DELETE FROM intervals WHERE lines = 0;";
+
+static const char *const steps[] = {step_1, step_2};
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)

@@ -60,18 +60,23 @@ bool host_normalise(struct str host, char out[URL_HOST_MAX], size_t *n)
     return true;
 }
 
-static void put_decoded(struct buf *out, struct str s)
+/* False when an escape is not whole. */
+static bool put_decoded(struct buf *out, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i] == '+' ? ' ' : s.p[i];
-        if (c == '%' && s.n - i >= 3 && hex_value(s.p[i + 1]) >= 0 && hex_value(s.p[i + 2]) >= 0) {
+        if (c == '%') {
+            if (s.n - i < 3 || hex_value(s.p[i + 1]) < 0 || hex_value(s.p[i + 2]) < 0)
+                return false;
             c = (char)(hex_value(s.p[i + 1]) << 4 | hex_value(s.p[i + 2]));
             i += 2;
         }
         buf_putc(out, c);
     }
+    return true;
 }
 
+/* Go's url.ParseQuery: a pair with a ';' or a broken escape counts as not there. */
 bool query_value(struct str query, struct str name, struct buf *out, struct str *value)
 {
     for (size_t from = 0; from < query.n;) {
@@ -79,10 +84,12 @@ bool query_value(struct str query, struct str name, struct buf *out, struct str 
         size_t to = amp < 0 ? query.n : (size_t)amp;
         struct str pair = str_slice(query, from, to);
         from = to + 1;
-        if (!str_starts(pair, name) || pair.n == name.n || pair.p[name.n] != '=')
+        bool named = str_starts(pair, name) && (pair.n == name.n || pair.p[name.n] == '=');
+        if (!named || str_chr(pair, ';', 0) >= 0)
             continue;
-        size_t start = out->n;
-        put_decoded(out, str_slice(pair, name.n + 1, pair.n));
+        size_t start = out->n, at = pair.n == name.n ? pair.n : name.n + 1;
+        if (!put_decoded(out, str_slice(pair, at, pair.n)))
+            continue;
         if (out->failed)
             return false;
         struct str text = str_trim(str_slice(buf_str(out), start, out->n));

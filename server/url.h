@@ -22,8 +22,9 @@ bool url_split(struct str text, struct url *out);
  * not NUL-terminated. */
 bool host_normalise(struct str host, char out[URL_HOST_MAX], size_t *n);
 
-/* The first value of parameter `name`, percent- and plus-decoded and trimmed, appended to `out`;
- * then *value borrows it there. False when absent or empty. */
+/* The first value of parameter `name`, percent- and plus-decoded and trimmed, appended to `out`
+ * (the query's length holds what any number of names append); then *value borrows it there. False
+ * when absent or empty. */
 bool query_value(struct str query, struct str name, struct buf *out, struct str *value);
 
 #endif

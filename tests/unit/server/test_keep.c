@@ -71,6 +71,7 @@ static int teardown(void **state)
 /* Six pageviews of one stream on each site, one a day from `first_ms` on. */
 static void put_batch(struct kept *k, unsigned char id, int64_t first_ms)
 {
+    static const struct store_browser browser = {.viewport_width = 1280};
     struct store_row rows[12] = {0};
     struct batch_stream stream = {.to = 1000};
     struct store_job job = {.kind = STORE_BATCH,
@@ -84,6 +85,7 @@ static void put_batch(struct kept *k, unsigned char id, int64_t first_ms)
     memset(stream.id.b, id, sizeof(stream.id.b));
     for (int i = 0; i < 12; i++) {
         rows[i].site = i < 6 ? k->short_site : k->long_site;
+        rows[i].browser = &browser;
         rows[i].record = (struct record){.at = (uint64_t)i * 10,
                                          .user_agent = -1,
                                          .user_agent_text = STR("u"),
@@ -155,6 +157,7 @@ static void test_retention(void **state)
                      4);
     assert_int_equal(number(k, "SELECT count(*) FROM lanes"), 3);
     assert_int_equal(number(k, "SELECT count(*) FROM records"), 16);
+    assert_int_equal(number(k, "SELECT count(*) FROM page_extras"), 16);
     assert_false(engine_housekeep(k->engine, today));
 }
 

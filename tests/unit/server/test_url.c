@@ -60,8 +60,8 @@ static void test_query(void **state)
         {"utm_term=a", "a"},     {"x=1&utm_term=a+b%20c%C3%A9&utm_term=z", "a b c\xc3\xa9"},
         {"utm_term=%20+", NULL}, {"utm_term", NULL},
         {"utm_term=", NULL},     {"utm_terms=a", NULL},
-        {"xutm_term=a", NULL},   {"utm_term=100%", "100%"},
-        {"utm_term=%4", "%4"},   {"utm_term=%zz", "%zz"},
+        {"xutm_term=a", NULL},   {"utm_term=100%", NULL},
+        {"utm_term=%4", NULL},   {"utm_term=%zz", NULL},
         {"&&utm_term=q&", "q"},  {"", NULL},
     };
     (void)state;

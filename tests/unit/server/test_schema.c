@@ -1,0 +1,90 @@
+/*
+ * test_schema.c - a store of an older version becomes one of this, with all that was in it.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/unit/server/schema_1.h"
+#include "tests/unit/server/store_batch.h"
+
+#include "server/store_read.h"
+
+/* A team with a site, and one record at position 100 of the stream that batch_init names first. */
+static const char rows_1[] =
+    "INSERT INTO teams VALUES(1, x'000102030405060708090a0b0c0d0e0f', 'main', 1);"
+    "INSERT INTO sites VALUES(1, x'100102030405060708090a0b0c0d0e0f', 1, 'example.com', 0, 1);"
+    "INSERT INTO site_hosts VALUES('example.com', 1);"
+    "INSERT INTO streams VALUES(1, x'11111111111111111111111111111111');"
+    "INSERT INTO lanes VALUES(1, 1, 1, 0, 5, 5);"
+    "INSERT INTO records(id, hash, kind, at, path, visitor) VALUES(16777216 + 100, 7, 0, 5, '/', "
+    "1);"
+    "INSERT INTO nodes VALUES(1, 1, 'web-1');"
+    "INSERT INTO intervals VALUES(1, 1, 1, 0, 200, 3, 1, '{\"asset\":2}', 'access.log', NULL, 5);"
+    "INSERT INTO intervals VALUES(1, 1, 1, 50, 80, 0, 1, '{}', 'access.log', NULL, 6);";
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    char path[128];
+    sqlite3 *db = NULL;
+    f->team = f->site = 1;
+    snprintf(f->dir, sizeof(f->dir), "/tmp/logferry-schema-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    snprintf(path, sizeof(path), "%s/logferry.db", f->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, schema_1, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, rows_1, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    *state = f;
+    return 0;
+}
+
+static void test_from_1(void **state)
+{
+    struct fixture *f = *state;
+    struct batch b;
+    f->store = fixture_open(f->dir, false);
+    assert_non_null(f->store);
+    assert_int_equal(number(f, "SELECT user_version FROM pragma_user_version"), 2);
+    batch_init(&b, f, 1);
+    add_row(&b, f->site, 0, 100, 7);
+    add_row(&b, f->site, 0, 101, 7);
+    struct outcome o = fixture_run(f->store, &b.job);
+    assert_int_equal(o.result, STORE_OK);
+    assert_int_equal(o.duplicate, 1);
+    assert_int_equal(o.stored, 1);
+    expect_text(f, "SELECT path FROM records WHERE hash = 7 AND at = 5", "/");
+    assert_int_equal(number(f, "SELECT count(*) FROM page_extras"), 0);
+}
+
+/* A part of a split batch reports no lines: version 1 made an interval of it. */
+static void test_parts_of_1_are_no_intervals(void **state)
+{
+    struct fixture *f = *state;
+    f->store = fixture_open(f->dir, false);
+    assert_int_equal(number(f, "SELECT count(*) FROM intervals"), 1);
+    assert_int_equal(number(f, "SELECT lines FROM intervals"), 3);
+}
+
+static void test_a_reader_migrates_nothing(void **state)
+{
+    struct fixture *f = *state;
+    enum store_failure failure;
+    struct buf error;
+    buf_init(&error, 1000);
+    assert_null(store_reader_open(f->dir, &error, &failure));
+    assert_non_null(strstr(buf_cstr(&error), "older schema version 1"));
+    assert_int_equal(number(f, "SELECT user_version FROM pragma_user_version"), 1);
+    buf_release(&error);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_from_1),
+        T(test_parts_of_1_are_no_intervals),
+        T(test_a_reader_migrates_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

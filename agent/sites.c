@@ -71,29 +71,37 @@ static size_t place(const struct sites *s, struct str host, bool *found)
     return lo;
 }
 
+static int grow(struct sites *s)
+{
+    if (s->n < s->cap)
+        return 0;
+    size_t cap = s->cap ? s->cap * 2 : 16;
+    struct site_route *v = realloc(s->v, cap * sizeof(*v));
+    if (!v)
+        return -1;
+    s->v = v;
+    s->cap = cap;
+    return 0;
+}
+
 int sites_add(struct sites *s, struct str host, struct str site, unsigned to)
 {
+    char lower[MAX_HOST];
     bool found;
-    if (host.n == 0 || host.n > MAX_HOST || s->n >= MAX_SITES)
+    if (host.n == 0 || host.n > MAX_HOST)
         return 0;
+    for (size_t k = 0; k < host.n; k++)
+        lower[k] = ascii_lower(host.p[k]);
+    host.p = lower;
     size_t i = place(s, host, &found);
-    if (found) {
+    if (found)
         s->v[i].to |= to;
+    if (found || s->n >= MAX_SITES)
         return 0;
-    }
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 16;
-        struct site_route *v = realloc(s->v, cap * sizeof(*v));
-        if (!v)
-            return -1;
-        s->v = v;
-        s->cap = cap;
-    }
-    char *text = malloc(host.n + site.n + 1); /* one block for both */
+    char *text = grow(s) ? NULL : malloc(host.n + site.n + 1); /* one block for both */
     if (!text)
         return -1;
-    for (size_t k = 0; k < host.n; k++)
-        text[k] = ascii_lower(host.p[k]);
+    memcpy(text, host.p, host.n);
     if (site.n)
         memcpy(text + host.n, site.p, site.n);
     memmove(s->v + i + 1, s->v + i, (s->n - i) * sizeof(*s->v));
@@ -144,8 +152,8 @@ void sites_write_answer(const struct sites *s, unsigned to, struct buf *out)
 struct answer {
     struct sites *sites;
     unsigned to;
-    struct str names[64]; /* domain and aliases of the site at hand */
-    size_t n_names;
+    struct str *names; /* domain and aliases of the site at hand */
+    size_t n_names, cap_names;
     bool may_write;
 };
 
@@ -154,10 +162,18 @@ static bool writes(struct str role)
     return str_eq(role, STR("owner")) || str_eq(role, STR("admin")) || str_eq(role, STR("ingest"));
 }
 
-static void take_name(struct answer *a, struct str name)
+static bool take_name(struct answer *a, struct str name)
 {
-    if (a->n_names < sizeof(a->names) / sizeof(a->names[0]))
-        a->names[a->n_names++] = name;
+    if (a->n_names == a->cap_names) {
+        size_t cap = a->cap_names ? a->cap_names * 2 : 16;
+        struct str *v = realloc(a->names, cap * sizeof(*v));
+        if (!v)
+            return false;
+        a->names = v;
+        a->cap_names = cap;
+    }
+    a->names[a->n_names++] = name;
+    return true;
 }
 
 static bool read_aliases(struct json_reader *r, struct answer *a, enum json_event e)
@@ -165,7 +181,8 @@ static bool read_aliases(struct json_reader *r, struct answer *a, enum json_even
     if (e != JSON_ARRAY)
         return json_skip_value(r, e);
     while ((e = json_next(r)) == JSON_STRING)
-        take_name(a, r->text);
+        if (!take_name(a, r->text))
+            return false;
     return e == JSON_ARRAY_END;
 }
 
@@ -177,14 +194,16 @@ static bool read_site(struct json_reader *r, struct answer *a)
     while ((e = json_next(r)) == JSON_KEY) {
         struct str key = r->text;
         e = json_next(r);
+        bool good = true;
         if (str_eq(key, STR("domain")) && e == JSON_STRING)
-            take_name(a, r->text);
+            good = take_name(a, r->text);
         else if (str_eq(key, STR("role")) && e == JSON_STRING)
             a->may_write = writes(r->text);
-        else if (str_eq(key, STR("aliases"))) {
-            if (!read_aliases(r, a, e))
-                return false;
-        } else if (!json_skip_value(r, e))
+        else if (str_eq(key, STR("aliases")))
+            good = read_aliases(r, a, e);
+        else
+            good = json_skip_value(r, e);
+        if (!good)
             return false;
     }
     return e == JSON_OBJECT_END;
@@ -195,26 +214,25 @@ int sites_add_answer(struct sites *s, struct str json, unsigned to, const char *
     struct buf scratch;
     struct json_reader r;
     struct answer a = {.sites = s, .to = to};
-    int count = 0;
+    int count = -1, writable = 0;
     enum json_event e;
     *why = "the answer of GET /api/sites is not a JSON array of sites";
     buf_init(&scratch, json.n + 64);
     json_reader_init(&r, json, &scratch);
     if (json_next(&r) != JSON_ARRAY)
-        goto bad;
+        goto out;
     while ((e = json_next(&r)) == JSON_OBJECT) {
         if (!read_site(&r, &a))
-            goto bad;
+            goto out;
         for (size_t i = 0; a.may_write && i < a.n_names; i++)
             if (sites_add(s, a.names[i], STR_NONE, to))
-                goto bad;
-        count += a.may_write;
+                goto out;
+        writable += a.may_write;
     }
-    if (e != JSON_ARRAY_END || json_next(&r) != JSON_END)
-        goto bad;
+    if (e == JSON_ARRAY_END && json_next(&r) == JSON_END)
+        count = writable;
+out:
+    free(a.names);
     buf_release(&scratch);
     return count;
-bad:
-    buf_release(&scratch);
-    return -1;
 }

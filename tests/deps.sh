@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|demo|test|dev - installs the Debian packages that a make target needs, and only those
+# deps.sh build|demo|test|dev|bench - installs the Debian packages that a make target needs, and only those
 # that are missing. Says what it is about to do; does nothing, and needs no network and no root, when
 # everything is there. Starts and enables no system service: nginx and logrotate are wanted as
 # programs, run later by the tests from directories of their own.
@@ -29,13 +29,17 @@ libjansson-dev
 python3 python3
 zstd zstd
 util-linux flock
+openssl openssl
 systemd systemd-analyze'
 dev_needs='clang-14 clang-14
 clang-format-14 clang-format-14
 cppcheck cppcheck'
+# What others would use for a part of the work; measured beside ours in the same run. (Not rsyslog and
+# syslog-ng: each would take the place of the machine's own; the benchmark unpacks them instead.)
+bench_needs='goaccess goaccess'
 
 usage() {
-    echo "usage: deps.sh build|demo|test|dev" >&2
+    echo "usage: deps.sh build|demo|test|dev|bench" >&2
     exit 64
 }
 
@@ -46,6 +50,7 @@ needs_of() {
     demo) printf '%s\n' "$demo_needs" ;;
     test) printf '%s\n' "$demo_needs" "$test_needs" ;;
     dev) printf '%s\n' "$demo_needs" "$test_needs" "$dev_needs" ;;
+    bench) printf '%s\n' "$demo_needs" "$test_needs" "$bench_needs" ;;
     *) usage ;;
     esac
 }

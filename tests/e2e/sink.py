@@ -101,6 +101,7 @@ class Handler(BaseHTTPRequestHandler):
             sink.broken.append(body[:200])
             self.answer(400, b"Bad request body\n")
             return
+        sink.encodings.add(self.headers.get("Content-Encoding"))
         rejected = sink.take(header, records)
         if mood == "reset_after":  # acknowledged in the sink's eyes, never heard of by the agent
             self.reset()
@@ -131,6 +132,7 @@ class Sink:
         self.records = []   # (moment, batch id, record)
         self.headers = []   # (moment, header)
         self.requests = []  # (moment, method, path)
+        self.encodings = set()
         self.broken = []    # bodies that were no batch
         self.listen(port)
 

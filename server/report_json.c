@@ -114,11 +114,13 @@ static void put_numbers(struct buf *out, const struct read_node *node)
     buf_printf(out,
                "\"lines\":%lld,\"records\":%lld,\"skipped\":%lld,\"balanced\":%s,"
                "\"batches\":%lld,\"stored\":%lld,\"duplicate\":%lld,\"excluded\":%lld,"
-               "\"rejected\":%lld,\"reasons\":{",
+               "\"rejected\":%lld,\"overlapping_intervals\":%lld,\"overlapping_bytes\":%lld,"
+               "\"reasons\":{",
                (long long)node->lines, (long long)node->records, (long long)skipped,
                node->lines == node->records + skipped ? "true" : "false", (long long)node->batches,
                (long long)node->stored, (long long)node->duplicate, (long long)node->excluded,
-               (long long)node->rejected);
+               (long long)node->rejected, (long long)node->overlapping,
+               (long long)node->overlapping_bytes);
     const char *comma = "";
     for (int i = REASON_NONE + 1; i < REASON_COUNT; i++) {
         if (node->skipped[i] == 0)
@@ -139,6 +141,8 @@ static void add_node(void *arg, const struct read_node *node)
     l->sum.lines += node->lines;
     l->sum.records += node->records;
     l->sum.other_skipped += node->other_skipped;
+    l->sum.overlapping += node->overlapping;
+    l->sum.overlapping_bytes += node->overlapping_bytes;
     l->sum.batches += node->batches;
     l->sum.stored += node->stored;
     l->sum.duplicate += node->duplicate;

@@ -189,6 +189,18 @@ static void put_number(struct buf *out, const char *name, int64_t number)
     buf_printf(out, "    %-14s %12lld\n", name, (long long)number);
 }
 
+/* Which of the two says what became of the shared lines cannot be told: so it says what is sure. */
+static void put_overlap(struct buf *out, const struct read_node *node)
+{
+    if (node->overlapping)
+        buf_printf(out,
+                   "  %lld interval%s: lines, records and skipped are counted at most; %lld bytes "
+                   "of log may count twice\n",
+                   (long long)node->overlapping,
+                   node->overlapping == 1 ? " overlaps another" : "s overlap others",
+                   (long long)node->overlapping_bytes);
+}
+
 static void put_node(void *arg, const struct read_node *node)
 {
     struct buf *out = arg;
@@ -208,6 +220,7 @@ static void put_node(void *arg, const struct read_node *node)
     else
         buf_printf(out, "  not accounted for %11lld\n",
                    (long long)(node->lines - node->records - skipped));
+    put_overlap(out, node);
     buf_printf(out, "  batches        %14lld\n", (long long)node->batches);
     put_number(out, "stored", node->stored);
     put_number(out, "duplicate", node->duplicate);

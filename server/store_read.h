@@ -44,14 +44,18 @@ struct read_agent {
 int store_reader_agents(struct store_reader *r,
                         void (*on_agent)(void *arg, const struct read_agent *agent), void *arg);
 
-/* What one node has said about its lines (a later report of an interval replaced the earlier), and
- * what the batches it sent came to. With a site, the lines are those of streams that hold records
- * of it; the batches are all of the node's. */
+/* What one node has said about its lines, and what the batches it sent came to. Every byte of a
+ * stream counts once: a later report has replaced those that it, or it and its neighbours, cover.
+ * What was cut otherwise (a crash of the agent) can overlap a little: such lines count twice, and
+ * `overlapping` says that the numbers of lines are upper bounds. With a site, the lines are those
+ * of streams that hold records of it; the batches are all of the node's. */
 struct read_node {
     struct str team, name;
     int64_t lines, records;             /* by its intervals */
     int64_t skipped[REASON_COUNT];      /* by its intervals */
     int64_t other_skipped;              /* reasons that this version does not know */
+    int64_t overlapping;                /* intervals that begin within another one */
+    int64_t overlapping_bytes;          /* of the streams, counted more than once */
     int64_t batches, stored, duplicate; /* by its batches */
     int64_t excluded, rejected;         /* by its batches */
 };

@@ -66,6 +66,20 @@ static const char *const sql_texts[SQL_COUNT] = {
     [SQL_PUT_INTERVAL] = "INSERT OR REPLACE INTO intervals(team, node, stream, \"from\", \"to\","
                          " lines, records, skipped, name, job, received)"
                          " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [SQL_DROP_INTERVAL] = "DELETE FROM intervals WHERE team = ?1 AND node = ?2 AND stream = ?3"
+                          " AND \"from\" = ?4 AND \"to\" = ?5",
+    [SQL_DROP_WITHIN] =
+        "DELETE FROM intervals WHERE team = ?1 AND node = ?2 AND stream = ?3 AND \"from\" >= ?4"
+        " AND \"from\" < ?5 AND \"to\" <= ?5",
+    [SQL_GET_NEAR] = "SELECT \"from\", \"to\" FROM intervals WHERE team = ?1 AND node = ?2"
+                     " AND stream = ?3 AND \"from\" < ?4 ORDER BY \"from\" DESC LIMIT ?5",
+    [SQL_GET_REACH] =
+        "SELECT max(\"to\") FROM (SELECT \"to\" FROM intervals WHERE team = ?1 AND node = ?2"
+        " AND stream = ?3 AND \"from\" <= ?4 AND NOT (\"from\" = ?5 AND \"to\" = ?6)"
+        " ORDER BY \"from\" DESC LIMIT 8)",
+    [SQL_ADD_PART] = "UPDATE intervals SET records = records + ?6 WHERE team = ?1 AND node = ?2"
+                     " AND stream = ?3 AND \"from\" = ?4 AND \"to\" = ?5 AND records + ?6"
+                     " + (SELECT coalesce(sum(value), 0) FROM json_each(skipped)) <= lines",
     [SQL_ADD_TALLY] = "INSERT INTO tallies(node, day, batches, stored, duplicate, excluded,"
                       " rejected) VALUES(?1, ?2, 1, ?3, ?4, ?5, ?6)"
                       " ON CONFLICT(node, day) DO UPDATE SET batches = batches + 1,"

@@ -41,33 +41,12 @@ static int put_rows(struct engine *e, struct store_job *job)
     return lanes_flush(e);
 }
 
-static void skipped_json(struct buf *out, const struct batch_stream *stream)
-{
-    const char *comma = "";
-    buf_reset(out);
-    buf_putc(out, '{');
-    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++) {
-        if (stream->skipped[i] == 0)
-            continue;
-        buf_printf(out, "%s\"%s\":%u", comma, reason_name((enum reason)i), stream->skipped[i]);
-        comma = ",";
-    }
-    buf_putc(out, '}');
-}
-
-/* A later report of the same interval replaces the earlier one. */
 static int put_intervals(struct engine *e, const struct store_job *job, int64_t node)
 {
-    for (size_t i = 0; i < job->n_streams; i++) {
-        const struct batch_stream *s = &job->streams[i];
-        skipped_json(&e->scratch, s);
-        if (e->scratch.failed ||
-            sql_run(e, SQL_PUT_INTERVAL, "iiiiiiisssi", job->team, node, e->stream_ids[i],
-                    (int64_t)s->from, (int64_t)s->to, (int64_t)s->lines, (int64_t)s->records,
-                    buf_str(&e->scratch), s->name, job->job, e->now_ms))
-            return -1;
-    }
-    return 0;
+    int status = 0;
+    for (size_t i = 0; i < job->n_streams && status == 0; i++)
+        status = interval_put(e, job, i, node);
+    return status;
 }
 
 static int put_answer(struct engine *e, struct store_job *job, int64_t node)

@@ -14,6 +14,7 @@
 
 #include "parsers/base/log.h"
 #include "server/store_engine.h"
+#include "server/store_read.h"
 
 #define STORE_FILE "logferry.db"
 
@@ -63,6 +64,11 @@ enum sql {
     SQL_GET_BATCH,
     SQL_PUT_BATCH,
     SQL_PUT_INTERVAL,
+    SQL_DROP_WITHIN,
+    SQL_DROP_INTERVAL,
+    SQL_GET_NEAR,
+    SQL_GET_REACH,
+    SQL_ADD_PART,
     SQL_ADD_TALLY,
     SQL_COUNT,
 };
@@ -178,8 +184,19 @@ enum put_result { PUT_STORED, PUT_DUPLICATE, PUT_FAILED };
 enum put_result row_put(struct engine *e, const struct store_job *job, const struct store_row *row);
 int event_put(struct engine *e, const struct store_event *event);
 
+/* store_sqlite_intervals.c: what the job says of its stream's lines; -1 on failure. */
+int interval_put(struct engine *e, const struct store_job *job, size_t stream, int64_t node);
+
 /* store_sqlite_batch.c */
 int batch_put(struct engine *e, struct store_job *job); /* sets result; -1: the job failed */
+
+/* store_sqlite_read.c: a connection that only reads. Several statements see one moment between
+ * begin and end; end returns the status it is given. */
+struct store_reader {
+    sqlite3 *db;
+};
+int reader_begin(struct store_reader *r);
+int reader_end(struct store_reader *r, int status);
 
 /* store_sqlite_admin.c: the snapshot, from any connection. */
 struct rights *rights_read(sqlite3 *db);

@@ -8,12 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "server/store_read.h"
-
-struct store_reader {
-    sqlite3 *db;
-};
-
 static int set_up(sqlite3 *db)
 {
     int now = 0;
@@ -77,13 +71,12 @@ void store_reader_close(struct store_reader *r)
     free(r);
 }
 
-/* Snapshots of several statements need one transaction. */
-static int begin(struct store_reader *r)
+int reader_begin(struct store_reader *r)
 {
     return sqlite3_exec(r->db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
 }
 
-static int end(struct store_reader *r, int status)
+int reader_end(struct store_reader *r, int status)
 {
     sqlite3_exec(r->db, "COMMIT", NULL, NULL, NULL);
     return status;
@@ -91,10 +84,10 @@ static int end(struct store_reader *r, int status)
 
 struct rights *store_reader_rights(struct store_reader *r)
 {
-    if (begin(r))
+    if (reader_begin(r))
         return NULL;
     struct rights *rights = rights_read(r->db);
-    end(r, 0);
+    reader_end(r, 0);
     return rights;
 }
 
@@ -145,76 +138,4 @@ int store_reader_agents(struct store_reader *r,
     }
     sqlite3_finalize(row);
     return code == SQLITE_DONE ? 0 : -1;
-}
-
-/* ---- nodes -------------------------------------------------------------------------------- */
-
-static const char node_text[] =
-    "SELECT n.id, t.name, n.name,"
-    " (SELECT coalesce(sum(lines), 0) FROM intervals i WHERE i.team = n.team AND i.node = n.id"
-    "   AND (?1 = 0 OR i.stream IN (SELECT stream FROM lanes WHERE site = ?1))),"
-    " (SELECT coalesce(sum(records), 0) FROM intervals i WHERE i.team = n.team AND i.node = n.id"
-    "   AND (?1 = 0 OR i.stream IN (SELECT stream FROM lanes WHERE site = ?1))),"
-    " (SELECT coalesce(sum(batches), 0) FROM tallies y WHERE y.node = n.id),"
-    " (SELECT coalesce(sum(stored), 0) FROM tallies y WHERE y.node = n.id),"
-    " (SELECT coalesce(sum(duplicate), 0) FROM tallies y WHERE y.node = n.id),"
-    " (SELECT coalesce(sum(excluded), 0) FROM tallies y WHERE y.node = n.id),"
-    " (SELECT coalesce(sum(rejected), 0) FROM tallies y WHERE y.node = n.id)"
-    " FROM nodes n JOIN teams t ON t.id = n.team ORDER BY t.name, n.name";
-
-static const char skipped_text[] =
-    "SELECT j.key, sum(j.value) FROM intervals i, json_each(i.skipped) j"
-    " WHERE i.team = (SELECT team FROM nodes WHERE id = ?2) AND i.node = ?2"
-    " AND (?1 = 0 OR i.stream IN (SELECT stream FROM lanes WHERE site = ?1)) GROUP BY j.key";
-
-static void add_skipped(struct read_node *node, struct str reason, int64_t n)
-{
-    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++) {
-        if (str_eq(reason, str_of(reason_name((enum reason)i)))) {
-            node->skipped[i] += n;
-            return;
-        }
-    }
-    node->other_skipped += n;
-}
-
-static int read_skipped(sqlite3_stmt *row, struct read_node *node, int64_t site, int64_t id)
-{
-    int code;
-    sqlite3_bind_int64(row, 1, site);
-    sqlite3_bind_int64(row, 2, id);
-    while ((code = sqlite3_step(row)) == SQLITE_ROW)
-        add_skipped(node, column_str(row, 0), sqlite3_column_int64(row, 1));
-    sqlite3_reset(row);
-    return code == SQLITE_DONE ? 0 : -1;
-}
-
-int store_reader_nodes(struct store_reader *r, int64_t site,
-                       void (*on_node)(void *arg, const struct read_node *node), void *arg)
-{
-    sqlite3_stmt *row = NULL, *skipped = NULL;
-    int status = begin(r);
-    if (status == 0 && (sqlite3_prepare_v2(r->db, node_text, -1, &row, NULL) != SQLITE_OK ||
-                        sqlite3_prepare_v2(r->db, skipped_text, -1, &skipped, NULL) != SQLITE_OK))
-        status = end(r, -1);
-    int code = SQLITE_DONE;
-    if (status == 0)
-        sqlite3_bind_int64(row, 1, site);
-    while (status == 0 && (code = sqlite3_step(row)) == SQLITE_ROW) {
-        struct read_node node = {.team = column_str(row, 1),
-                                 .name = column_str(row, 2),
-                                 .lines = sqlite3_column_int64(row, 3),
-                                 .records = sqlite3_column_int64(row, 4),
-                                 .batches = sqlite3_column_int64(row, 5),
-                                 .stored = sqlite3_column_int64(row, 6),
-                                 .duplicate = sqlite3_column_int64(row, 7),
-                                 .excluded = sqlite3_column_int64(row, 8),
-                                 .rejected = sqlite3_column_int64(row, 9)};
-        status = read_skipped(skipped, &node, site, sqlite3_column_int64(row, 0));
-        if (status == 0)
-            on_node(arg, &node);
-    }
-    sqlite3_finalize(row);
-    sqlite3_finalize(skipped);
-    return end(r, code == SQLITE_DONE ? status : -1);
 }

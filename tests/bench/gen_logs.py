@@ -3,8 +3,9 @@
 
   gen_logs.py DIR [--nginx LINES] [--cloudfront LINES] [--files N] [--seed N]
 
-Writes DIR/nginx.log ("combined"), DIR/cf/*.gz (CloudFront standard logs) and DIR/stats.json. The mix is
-that of a busy site: five lines of six are browsers', half of those assets; a tenth are crawlers', a
+Writes DIR/nginx.log ("combined"), DIR/pages.log (the same, but every line a page that is kept),
+DIR/cf/*.gz (CloudFront standard logs), DIR/cf-pages/*.gz and DIR/stats.json. The mix is that of a busy
+site: five lines of six are browsers', half of those assets; a tenth are crawlers', a
 twentieth AI agents'; some lines are what scanners leave.
 """
 import argparse
@@ -40,10 +41,11 @@ BLOCK = 20000
 
 
 class Mix:
-    """Pools of everything, and blocks of random picks from them."""
+    """Pools of everything, and blocks of random picks from them; `pages`: only what is kept."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, pages=False):
         r = self.random = random.Random(seed)
+        self.only_pages = pages
         browsers = [
             f"Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.{build}.0{mobile} Safari/537.36"
             for v in range(108, 130) for build in (0, 6000 + v)
@@ -80,6 +82,8 @@ class Mix:
         others = zip(r.choices(self.addresses, k=n), r.choices(self.referrers, k=n), r.choices(self.queries, k=n))
         for agent, page, asset, (address, referrer, query) in zip(agents, pages, assets, others):
             x, y, z = r.random(), r.random(), r.random()
+            if self.only_pages:
+                agent, x, z = agent if agent < self.first_bot or agent >= self.first_ai else 0, 1.0, z * .9
             browser = agent < self.first_bot
             path = asset if browser and x < .55 else page
             if not browser and x < .06:
@@ -164,12 +168,14 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     a = parser.parse_args()
     os.makedirs(a.directory, exist_ok=True)
-    mix, written = Mix(a.seed), 0
-    with open(os.path.join(a.directory, "nginx.log"), "w", encoding="ascii", buffering=1 << 20) as f:
-        for line in nginx_lines(mix, a.nginx):
-            written += f.write(line)
-    stats = {"nginx": {"lines": a.nginx, "bytes": written},
-             "cloudfront": write_cloudfront(os.path.join(a.directory, "cf"), mix, a.cloudfront, a.files)}
+    stats = {}
+    for name, log, cdn, pages in (("usual", "nginx.log", "cf", False), ("pages", "pages.log", "cf-pages", True)):
+        mix, written = Mix(a.seed, pages), 0
+        with open(os.path.join(a.directory, log), "w", encoding="ascii", buffering=1 << 20) as f:
+            for line in nginx_lines(mix, a.nginx):
+                written += f.write(line)
+        stats[name] = {"nginx": {"lines": a.nginx, "bytes": written},
+                       "cloudfront": write_cloudfront(os.path.join(a.directory, cdn), mix, a.cloudfront, a.files)}
     with open(os.path.join(a.directory, "stats.json"), "w", encoding="ascii") as f:
         json.dump(stats, f)
     print(json.dumps(stats))

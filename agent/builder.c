@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #define MAX_SPANS 1024u /* of one builder; the wire allows BATCH_MAX_STREAMS */
+/* Of listed user agents. In JSON, a byte can become six: with the records, always one body. */
+#define MAX_AGENT_BYTES (BATCH_MAX_DECODED / 12)
 
 /* The records that go to one set of destinations. */
 struct part {
@@ -36,7 +38,7 @@ struct builder *builder_new(const struct builder_labels *labels)
     b->labels = *labels;
     for (size_t i = 0; i < GROUP_MAX_BATCHES; i++) {
         buf_init(&b->parts[i].records, BATCH_MAX_DECODED / 2);
-        buf_init(&b->parts[i].agents, BATCH_MAX_DECODED / 4);
+        buf_init(&b->parts[i].agents, MAX_AGENT_BYTES);
     }
     return b;
 }
@@ -71,6 +73,8 @@ uint64_t builder_records(const struct builder *b)
 
 bool builder_is_full(const struct builder *b)
 {
+    if (b->n_spans == MAX_SPANS)
+        return true;
     for (size_t i = 0; i < b->n_parts; i++)
         if (b->parts[i].records.n >= BATCH_TARGET_BYTES ||
             b->parts[i].n_records >= BATCH_MAX_RECORDS)
@@ -145,9 +149,13 @@ static int list_agent(struct part *p, struct str text)
         p->refs = v;
         p->cap_agents = cap;
     }
+    char *to = text.n <= p->agents.max - p->agents.n ? buf_reserve(&p->agents, text.n) : NULL;
+    if (!to)
+        return -1;
+    memcpy(to, text.p, text.n);
     p->refs[p->n_agents++] = (struct agent_ref){(uint32_t)p->agents.n, (uint32_t)text.n};
-    buf_put_str(&p->agents, text);
-    return p->agents.failed ? -1 : 0;
+    p->agents.n += text.n;
+    return 0;
 }
 
 /* The user agent's number in the part's list; -1 where it is to stand in the record itself. */

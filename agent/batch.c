@@ -134,6 +134,9 @@ struct selection {
     struct batch_header header;
     struct buf records;
     uint32_t n_records;
+    bool *wanted;    /* user agents of the selected records */
+    bool want_all;   /* a record could not be read */
+    struct buf line; /* scratch */
 };
 
 static struct str next_line(struct str body, size_t *at)
@@ -143,6 +146,24 @@ static struct str next_line(struct str body, size_t *at)
     struct str line = str_slice(body, *at, end);
     *at = nl < 0 ? body.n : end + 1;
     return line;
+}
+
+static void note_agent(struct selection *s, struct str line)
+{
+    struct record r;
+    const char *why;
+    if (!record_read(line, &r, &s->line, &why))
+        s->want_all = true;
+    else if (r.user_agent >= 0 && (uint64_t)r.user_agent < s->header.n_user_agents)
+        s->wanted[r.user_agent] = true;
+}
+
+/* Those of the others are emptied, so that the indices stay and a half is about half as large. */
+static void drop_agents(struct selection *s)
+{
+    for (size_t i = 0; i < s->header.n_user_agents && !s->want_all; i++)
+        if (!s->wanted[i])
+            s->header.user_agents[i] = STR("");
 }
 
 /* Copies the selected lines; streams follow each other as the records do, each with its count. */
@@ -161,6 +182,7 @@ static void copy_records(struct selection *s, struct str body, size_t at, batch_
         left -= left > 0;
         if (!select(context, line))
             continue;
+        note_agent(s, text);
         buf_put_str(&s->records, text);
         buf_putc(&s->records, '\n');
         s->n_records++;
@@ -180,6 +202,7 @@ static void tidy_streams(struct batch_header *h, bool accounts)
         struct batch_stream *s = &h->streams[i];
         if (!accounts) {
             s->lines = 0;
+            s->skipped_other = 0;
             memset(s->skipped, 0, sizeof(s->skipped));
         }
         if (s->records || s->lines)
@@ -198,12 +221,14 @@ struct batch *batch_select(const struct batch *b, batch_select_fn select, void *
     size_t at = 0;
     buf_init(&scratch, BATCH_MAX_DECODED);
     buf_init(&s.records, BATCH_MAX_DECODED);
+    buf_init(&s.line, BATCH_MAX_DECODED);
     s.header.streams = calloc(BATCH_MAX_STREAMS, sizeof(*s.header.streams));
     s.header.user_agents = calloc(BATCH_MAX_USER_AGENTS, sizeof(*s.header.user_agents));
+    s.wanted = calloc(BATCH_MAX_USER_AGENTS, sizeof(*s.wanted));
     if (batch_decode(b, &body, error))
         goto out;
     *error = "out of memory";
-    if (!s.header.streams || !s.header.user_agents)
+    if (!s.header.streams || !s.header.user_agents || !s.wanted)
         goto out;
     if (!batch_header_read(next_line(buf_str(&body), &at), &s.header, &scratch, error))
         goto out;
@@ -214,6 +239,7 @@ struct batch *batch_select(const struct batch *b, batch_select_fn select, void *
     derive_id(b->id, salt, id);
     s.header.batch = str_of(id);
     tidy_streams(&s.header, accounts);
+    drop_agents(&s);
     part = s.records.failed ? NULL
                             : batch_compose(&s.header, buf_str(&s.records), s.n_records,
                                             b->encoding == BATCH_ZSTD);
@@ -224,6 +250,8 @@ struct batch *batch_select(const struct batch *b, batch_select_fn select, void *
 out:
     free(s.header.streams);
     free(s.header.user_agents);
+    free(s.wanted);
+    buf_release(&s.line);
     buf_release(&s.records);
     buf_release(&scratch);
     buf_release(&body);

@@ -85,6 +85,7 @@ void builder_advance(struct builder *b, uint64_t file_to, uint64_t to);
 /* The hash of what stands before `file_at`, where the last span ends. */
 void builder_note_seam(struct builder *b, const struct position *position, uint64_t file_at,
                        uint64_t hash);
+/* Seal it, even when it holds no record. */
 bool builder_is_full(const struct builder *b);
 uint64_t builder_lines(const struct builder *b);
 uint64_t builder_records(const struct builder *b);
@@ -100,8 +101,8 @@ typedef bool (*batch_select_fn)(void *context, size_t line);
 /*
  * A new batch with the records that are selected, its id derived from b's and `salt`, so that the
  * same selection of the same batch has the same id after a crash. Its streams report no lines (the
- * parent did), unless `accounts`. NULL: none selected (*error NULL), or a static sentence in
- * *error.
+ * parent did), unless `accounts`; listed user agents that none of its records has are empty. NULL:
+ * none selected (*error NULL), or a static sentence in *error.
  */
 struct batch *batch_select(const struct batch *b, batch_select_fn select, void *context,
                            struct str salt, bool accounts, const char **error);

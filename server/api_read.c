@@ -77,6 +77,8 @@ void api_readyz(void *ctx, struct http_request *req)
     store_stats(a->store, &stats);
     if (stats.full)
         http_error(req, 503, "no room on the disk");
+    else if (stats.failing)
+        http_error(req, 503, "the store cannot be written");
     else
         http_respond(req, 200, "text/plain; charset=utf-8", NULL, STR("ok"));
 }

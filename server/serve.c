@@ -105,7 +105,9 @@ static void put_status(struct server *s)
              "STATUS=%llu records stored, %llu duplicates, %zu connections, %zu jobs waiting%s",
              (unsigned long long)stats.stored, (unsigned long long)stats.duplicate,
              http_server_connections(s->http), stats.queued_jobs,
-             stats.full ? "; NO ROOM on the store's disk" : "");
+             stats.full      ? "; NO ROOM on the store's disk"
+             : stats.failing ? "; the store CANNOT BE WRITTEN"
+                             : "");
     notify_send(text);
 }
 

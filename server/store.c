@@ -23,6 +23,7 @@
 #define GROUP_ROWS 40000 /* bounds how long one transaction keeps the next from starting */
 #define GROUP_JOBS 4096
 #define JOB_BYTES 512 /* what a job costs beyond what its owner counts */
+#define PROBE_MS 2000
 #define HOUSEKEEP_MS (3600 * 1000)
 #define HOUSEKEEP_MORE_MS 1000
 #define HOUSEKEEP_FIRST_MS (60 * 1000) /* after the start, and never in a short command */
@@ -46,6 +47,7 @@ struct store {
     pthread_t writer; /* everything below is the writer's */
     struct engine *engine;
     int64_t housekeep_at_ms;
+    int64_t probe_at_ms; /* while the store cannot be written */
     int lock_fd;
 };
 
@@ -132,10 +134,31 @@ static void count_job(struct store_stats *stats, const struct store_job *job)
         job->kind != STORE_CALL && (job->result == STORE_FULL || job->result == STORE_FAILED);
 }
 
+/* Did its transaction write something? Only then has its success shown that the store can be
+ * written. */
+static bool wrote(const struct job_list *group)
+{
+    for (const struct store_job *job = group->first; job; job = job->next)
+        if (job->kind != STORE_CALL && job->result == STORE_OK)
+            return true;
+    return false;
+}
+
+/* Called with the mutex held. */
+static void note_health(struct store *s, enum engine_status status)
+{
+    if (status == ENGINE_OK && (s->stats.full || s->stats.failing))
+        log_event(LOG_INFO, "store_writable", "after=%s", s->stats.full ? "no_room" : "failure");
+    s->stats.full = status == ENGINE_FULL;
+    s->stats.failing = status == ENGINE_FAILED;
+    s->probe_at_ms = clock_ms(CLOCK_MONOTONIC) + PROBE_MS;
+}
+
 static void give_results(struct store *s, struct job_list *group, enum engine_status status)
 {
     pthread_mutex_lock(&s->mutex);
-    s->stats.full = status == ENGINE_FULL;
+    if (status != ENGINE_OK || wrote(group))
+        note_health(s, status);
     for (struct store_job *job = group->first, *next; job; job = next) {
         next = job->next;
         count_job(&s->stats, job);
@@ -155,6 +178,19 @@ static void housekeep(struct store *s)
         return;
     bool more = engine_housekeep(s->engine, clock_ms(CLOCK_REALTIME));
     s->housekeep_at_ms = now_ms + (more ? HOUSEKEEP_MORE_MS : HOUSEKEEP_MS);
+}
+
+/* A balancer sends nothing to a server that is not ready: then no job would ever show that the
+ * store can be written again. */
+static void probe(struct store *s)
+{
+    if ((!s->stats.full && !s->stats.failing) || clock_ms(CLOCK_MONOTONIC) < s->probe_at_ms)
+        return;
+    enum engine_status status = engine_probe(s->engine, clock_ms(CLOCK_REALTIME));
+    engine_settle(s->engine);
+    pthread_mutex_lock(&s->mutex);
+    note_health(s, status);
+    pthread_mutex_unlock(&s->mutex);
 }
 
 /* Waits for work with the mutex held; returns after at most a second, so that `progress` grows. */
@@ -177,6 +213,7 @@ static void *writer_main(void *arg)
         if (!s->queue.first) {
             wait_for_work(s);
             pthread_mutex_unlock(&s->mutex);
+            probe(s);
             housekeep(s);
             pthread_mutex_lock(&s->mutex);
             continue;

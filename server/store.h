@@ -151,7 +151,10 @@ struct store_stats {
     size_t queued_jobs, queued_bytes;                              /* waiting or in work */
     uint64_t progress; /* grows whenever the writer passes its loop or sits idle */
     bool idle;         /* the writer waits for work */
-    bool full;         /* the last commit found no room */
+    /* The last write failed; nothing can be stored until one succeeds. While nobody sends, the
+     * store tries by itself every few seconds. */
+    bool full;    /* no room on the disk */
+    bool failing; /* another failure of the engine: the log says which */
 };
 void store_stats(struct store *s, struct store_stats *out);
 

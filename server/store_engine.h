@@ -27,6 +27,9 @@ enum engine_status engine_run(struct engine *e, struct store_job *job);
 enum engine_status engine_commit(struct engine *e);
 void engine_rollback(struct engine *e);
 
+/* Writes something of the size of a batch, durably, and removes it: is there room again? */
+enum engine_status engine_probe(struct engine *e, int64_t now_ms);
+
 /* What can wait until the answers are out: moving the write-ahead log into the data base. */
 void engine_settle(struct engine *e);
 /* Hourly, in a transaction of its own: old batch ids, unused day keys, records over their

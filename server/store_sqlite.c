@@ -325,6 +325,26 @@ void engine_rollback(struct engine *e)
         sql_run(e, SQL_ROLLBACK, "");
 }
 
+static enum engine_status run_alone(struct engine *e, const char *text, int64_t now_ms)
+{
+    enum engine_status status = engine_begin(e, now_ms);
+    if (status == ENGINE_OK && sql_run_text(e, text, ""))
+        status = failed(e);
+    if (status == ENGINE_OK)
+        status = engine_commit(e);
+    if (status != ENGINE_OK)
+        engine_rollback(e);
+    return status;
+}
+
+/* In two transactions: pages that are freed in the one that filled them are never written. */
+enum engine_status engine_probe(struct engine *e, int64_t now_ms)
+{
+    enum engine_status status =
+        run_alone(e, "INSERT OR REPLACE INTO probe VALUES(1, zeroblob(1048576))", now_ms);
+    return status == ENGINE_OK ? run_alone(e, "DELETE FROM probe", now_ms) : status;
+}
+
 static int on_wal(void *engine, sqlite3 *db, const char *name, int pages)
 {
     (void)db;

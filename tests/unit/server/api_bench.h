@@ -35,7 +35,7 @@ struct store {
     struct store_job *jobs; /* submitted, to be answered in the loop's next turn */
     struct buf noted;       /* all that was submitted, a line each */
     enum store_result next_result;
-    bool busy, full;
+    bool busy, full, failing;
 };
 
 static inline void note_str(struct buf *to, const char *name, struct str s)
@@ -127,7 +127,7 @@ struct rights *store_rights(struct store *s)
 
 void store_stats(struct store *s, struct store_stats *out)
 {
-    *out = (struct store_stats){.full = s->full};
+    *out = (struct store_stats){.full = s->full, .failing = s->failing};
 }
 
 /* ---- rights ------------------------------------------------------------------------------------

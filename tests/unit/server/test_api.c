@@ -527,10 +527,19 @@ static void probes_of_health(void **state)
         assert_string_equal(probe_body(&p), "ok");
         probe_close(&p);
     }
-    b->store.full = true;
-    bench_ask(b, &p, "GET /readyz", "", STR_NONE);
-    assert_int_equal(probe_status(&p), 503);
-    probe_close(&p);
+    static const struct {
+        bool full, failing;
+        const char *body;
+    } ills[] = {{true, false, "no room on the disk\n"},
+                {false, true, "the store cannot be written\n"}};
+    for (size_t i = 0; i < 2; i++) {
+        b->store.full = ills[i].full;
+        b->store.failing = ills[i].failing;
+        bench_ask(b, &p, "GET /readyz", "", STR_NONE);
+        assert_int_equal(probe_status(&p), 503);
+        assert_string_equal(probe_body(&p), ills[i].body);
+        probe_close(&p);
+    }
     bench_ask(b, &p, "HEAD /healthz", "", STR_NONE);
     assert_int_equal(probe_status(&p), 200);
     assert_int_equal(probe_count(&p, "Content-Length: 2\r\n"), 1);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/wait.h>
+#include <time.h>
 
 /* ---- duplicates --------------------------------------------------------------------------- */
 
@@ -256,6 +257,16 @@ static void test_event(void **state)
     expect_text(f, "SELECT name || properties FROM events", "signup{\"plan\":\"x\"}");
 }
 
+static void change_file(const struct fixture *f, const char *change)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof(path), "%s/logferry.db", f->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, change, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
 /* ---- durability --------------------------------------------------------------------------- */
 
 #ifdef LOGFERRY_FAULTS
@@ -303,12 +314,45 @@ static int child_meets_full_disk(struct fixture *f)
     return 0;
 }
 
+static struct store_stats stats_of(const struct fixture *f)
+{
+    struct store_stats stats;
+    store_stats(f->store, &stats);
+    return stats;
+}
+
+/* Nobody sends any more (a balancer saw that we were not ready): the store must find out by itself
+ * that it can be written again. */
+static int child_waits_for_room(struct fixture *f)
+{
+    struct batch b;
+    one_row(&b, f);
+    if (stats_of(f).full || stats_of(f).failing)
+        return 2;
+    enum store_result result = fixture_run(f->store, &b.job).result;
+    struct store_stats stats = stats_of(f);
+    if (result != STORE_FULL && result != STORE_FAILED)
+        return 3;
+    if (stats.full != (result == STORE_FULL) || stats.failing != (result == STORE_FAILED))
+        return 4;
+    const struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
+    for (int i = 0; i < 1000; i++) {
+        stats = stats_of(f);
+        if (!stats.full && !stats.failing)
+            return fixture_run(f->store, &b.job).result == STORE_OK ? 0 : 5;
+        nanosleep(&nap, NULL);
+    }
+    return 6;
+}
+
 static int child_main(const char *role, const char *dir)
 {
     struct fixture f = {.store = fixture_open(dir, false), .team = 1, .site = 1};
     if (!f.store)
         return 1;
-    int code = strcmp(role, "send") == 0 ? child_sends_one(&f) : child_meets_full_disk(&f);
+    int code = strcmp(role, "send") == 0   ? child_sends_one(&f)
+               : strcmp(role, "wait") == 0 ? child_waits_for_room(&f)
+                                           : child_meets_full_disk(&f);
     store_close(f.store);
     return code;
 }
@@ -337,6 +381,22 @@ static void test_full_disk(void **state)
     struct fixture *f = *state;
     assert_int_equal(run_child(f, "full", "fail:store.commit:1-2:ENOSPC"), 0);
     assert_int_equal(number(f, "SELECT count(*) FROM records"), 1);
+}
+
+static void test_full_disk_ends_without_a_job(void **state)
+{
+    static const char *const faults[] = {"fail:store.commit:1-2:ENOSPC",
+                                         "fail:store.commit:1-1:EIO"};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(run_child(f, "wait", faults[i]), 0);
+        assert_int_equal(number(f, "SELECT count(*) FROM records"), 1);
+        assert_int_equal(number(f, "SELECT count(*) FROM probe"), 0);
+        store_close(f->store);
+        f->store = NULL;
+        change_file(f, "DELETE FROM records; DELETE FROM batches");
+        f->store = fixture_open(f->dir, false);
+    }
 }
 #endif
 
@@ -384,25 +444,15 @@ static void expect_no_open(const char *dir, enum store_failure expected, const c
     buf_release(&error);
 }
 
-static void set_version(const struct fixture *f, const char *pragma)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof(path), "%s/logferry.db", f->dir);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, pragma, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
 static void test_opening(void **state)
 {
     struct fixture *f = *state;
     expect_no_open(f->dir, STORE_LOCKED, "in use");
     expect_no_open("/tmp/logferry-no-such-store", STORE_MISSING, "init");
     store_close(f->store);
-    set_version(f, "PRAGMA user_version = 99");
+    change_file(f, "PRAGMA user_version = 99");
     expect_no_open(f->dir, STORE_TOO_NEW, "99");
-    set_version(f, "PRAGMA user_version = 2");
+    change_file(f, "PRAGMA user_version = 2");
     f->store = fixture_open(f->dir, false);
     assert_non_null(f->store);
 }
@@ -464,6 +514,7 @@ int main(int argc, char **argv)
 #ifdef LOGFERRY_FAULTS
         T(test_crash_points),
         T(test_full_disk),
+        T(test_full_disk_ends_without_a_job),
 #endif
         T(test_busy),
         T(test_opening),

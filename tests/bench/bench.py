@@ -32,13 +32,30 @@ class Figure:
         self.seconds, self.cpu, self.resident, self.code = seconds, cpu, resident_kib / 1024, code
 
 
-def measure(argv, stdout=subprocess.DEVNULL, env=None, stderr=subprocess.DEVNULL):
+def measure(argv, env=None):
+    """Runs a command to its end. The peak of memory is read while it runs: what wait4 says would be
+    Python's own, which the child was before it became the command."""
     began = time.monotonic()
-    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-                             env=dict(os.environ, **(env or {})))
-    _, status, usage = os.wait4(child.pid, 0)
+    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, env=dict(os.environ, **(env or {})))
+    peak = 0
+    while True:
+        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+        if pid:
+            break
+        peak = max(peak, peak_of(child.pid))
+        time.sleep(0.005)
     child.returncode = os.waitstatus_to_exitcode(status)
-    return Figure(time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, child.returncode)
+    return Figure(time.monotonic() - began, usage.ru_utime + usage.ru_stime, peak, child.returncode)
+
+
+def peak_of(pid):
+    """KiB, of the running process; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            return next((int(line.split()[1]) for line in f if line.startswith("VmHWM")), 0)
+    except OSError:
+        return 0
 
 
 def usage_of(pid):

@@ -68,7 +68,7 @@ class Mix:
         self.queries = [f"utm_source=newsletter&utm_medium=email&utm_campaign={r.choice(WORDS)}-{r.randrange(999)}"
                         for _ in range(300)] + [f"page={n}" for n in range(2, 60)]
         self.addresses = [f"{r.randrange(1, 224)}.{r.randrange(256)}.{r.randrange(256)}.{r.randrange(1, 255)}"
-                          if n % 8 else f"2a02:{r.randrange(65536):x}::{r.getrandbits(32):x}" for n in range(40000)]
+                          if n % 8 else f"2a02:{r.getrandbits(16):x}::{r.getrandbits(16):x}:{r.getrandbits(16):x}" for n in range(40000)]
         self.referrers = ["-"] * 1200 + ["https://www.google.com/"] * 400 + [f"https://{HOST}{p}" for p in self.pages[:2500]]
         self.page_weights = summed([1 / (i + 3) ** .8 for i in range(len(self.pages))])
         self.asset_weights = summed([1 / (i + 3) ** .7 for i in range(len(self.assets))])

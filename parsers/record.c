@@ -103,15 +103,22 @@ static void put_encoded(struct buf *out, struct str s)
     }
 }
 
+/* What a host name in lower case, with a port or without, is made of. */
+static const bool host_keeps[256] = {
+    ['-'] = true, ['.'] = true, ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true,
+    ['4'] = true, ['5'] = true, ['6'] = true, ['7'] = true, ['8'] = true, ['9'] = true,
+    [':'] = true, ['['] = true, [']'] = true, ['_'] = true, ['a'] = true, ['b'] = true,
+    ['c'] = true, ['d'] = true, ['e'] = true, ['f'] = true, ['g'] = true, ['h'] = true,
+    ['i'] = true, ['j'] = true, ['k'] = true, ['l'] = true, ['m'] = true, ['n'] = true,
+    ['o'] = true, ['p'] = true, ['q'] = true, ['r'] = true, ['s'] = true, ['t'] = true,
+    ['u'] = true, ['v'] = true, ['w'] = true, ['x'] = true, ['y'] = true, ['z'] = true,
+};
+
 static bool host_is_clean(struct str host)
 {
-    for (size_t i = 0; i < host.n; i++) {
-        char c = host.p[i];
-        bool upper = c >= 'A' && c <= 'Z';
-        if (upper || !(ascii_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' ||
-                       c == ']'))
+    for (size_t i = 0; i < host.n; i++)
+        if (!host_keeps[(unsigned char)host.p[i]])
             return false;
-    }
     return host.n > 0;
 }
 

@@ -9,12 +9,6 @@
 
 #define BUF_FIRST_BYTES 256u
 
-/* memcmp is undefined on NULL even for no bytes, and STR_NONE is NULL. */
-static bool same_bytes(const char *a, const char *b, size_t n)
-{
-    return n == 0 || memcmp(a, b, n) == 0;
-}
-
 static bool same_nocase(const char *a, const char *b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -24,19 +18,9 @@ static bool same_nocase(const char *a, const char *b, size_t n)
     return true;
 }
 
-bool str_eq(struct str a, struct str b)
-{
-    return a.n == b.n && same_bytes(a.p, b.p, a.n);
-}
-
 bool str_eq_nocase(struct str a, struct str b)
 {
     return a.n == b.n && same_nocase(a.p, b.p, a.n);
-}
-
-bool str_starts(struct str s, struct str prefix)
-{
-    return s.n >= prefix.n && same_bytes(s.p, prefix.p, prefix.n);
 }
 
 bool str_starts_nocase(struct str s, struct str prefix)
@@ -57,14 +41,6 @@ ptrdiff_t str_find(struct str s, struct str needle, size_t from)
     if (needle.n == 0)
         return (ptrdiff_t)from;
     const char *hit = memmem(s.p + from, s.n - from, needle.p, needle.n);
-    return hit ? hit - s.p : -1;
-}
-
-ptrdiff_t str_chr(struct str s, char c, size_t from)
-{
-    if (from >= s.n)
-        return -1;
-    const char *hit = memchr(s.p + from, c, s.n - from);
     return hit ? hit - s.p : -1;
 }
 
@@ -145,15 +121,12 @@ void buf_release(struct buf *b)
     *b = (struct buf){.max = b->max};
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_grow(struct buf *b, size_t n)
 {
     if (b->failed || n > b->max - b->n) {
         b->failed = true;
         return NULL;
     }
-    if (b->p && n <= b->cap - b->n)
-        return b->p + b->n;
-
     size_t cap = b->cap > b->max / 2 ? b->max : b->cap * 2;
     if (cap < BUF_FIRST_BYTES)
         cap = b->max < BUF_FIRST_BYTES ? b->max : BUF_FIRST_BYTES;
@@ -167,16 +140,6 @@ char *buf_reserve(struct buf *b, size_t n)
     b->p = p;
     b->cap = cap;
     return p + b->n;
-}
-
-void buf_put_growing(struct buf *b, const void *p, size_t n)
-{
-    char *to = buf_reserve(b, n);
-
-    if (!to)
-        return;
-    memcpy(to, p, n);
-    b->n += n;
 }
 
 /* The digits of v, ending before `end`; returns where they begin. */

@@ -39,18 +39,31 @@ static inline struct str str_slice(struct str s, size_t from, size_t to)
     return (struct str){s.p + from, to - from};
 }
 
-bool str_eq(struct str a, struct str b);
+/* Those that run several times a line are inlined: for a constant they are then a comparison or
+ * two. memcmp is undefined on NULL even for no bytes, and STR_NONE is NULL. */
+static inline bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+static inline bool str_starts(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
 bool str_eq_nocase(struct str a, struct str b); /* ASCII */
-bool str_starts(struct str s, struct str prefix);
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 /* Index of the first `needle` in s at or after `from`, or -1. */
 ptrdiff_t str_find(struct str s, struct str needle, size_t from);
-ptrdiff_t str_chr(struct str s, char c, size_t from);
+static inline ptrdiff_t str_chr(struct str s, char c, size_t from)
+{
+    const char *hit = from < s.n ? memchr(s.p + from, c, s.n - from) : NULL;
+    return hit ? hit - s.p : -1;
+}
 ptrdiff_t str_rchr(struct str s, char c);
 /* Without ASCII blanks (space, tab, CR, LF) at either end. */
 struct str str_trim(struct str s);
-/* Cuts the part before the first `until` off *rest (all of it when there is none) and returns it. */
+/* Cuts the part before the first `until` off *rest (all of it when there is none) and returns it.
+ */
 struct str str_cut(struct str *rest, char until);
 /* Decimal, digits only, no sign, no blanks; false when empty, malformed or over `max`. */
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
@@ -93,18 +106,18 @@ static inline struct str buf_str(const struct buf *b)
 {
     return (struct str){b->p ? b->p : "", b->n};
 }
+char *buf_grow(struct buf *b, size_t n); /* buf_reserve's other half */
 /* Room for n more bytes at p + n, or NULL (and failed). The caller adds what it wrote to b->n. */
-char *buf_reserve(struct buf *b, size_t n);
-void buf_put_growing(struct buf *b, const void *p, size_t n); /* buf_put's other half */
+static inline char *buf_reserve(struct buf *b, size_t n)
+{
+    return b->p && !b->failed && n <= b->cap - b->n ? b->p + b->n : buf_grow(b, n);
+}
 static inline void buf_put(struct buf *b, const void *p, size_t n)
 {
-    if (n == 0)
+    char *to = n ? buf_reserve(b, n) : NULL;
+    if (!to)
         return;
-    if (b->failed || n > b->cap - b->n) {
-        buf_put_growing(b, p, n);
-        return;
-    }
-    memcpy(b->p + b->n, p, n);
+    memcpy(to, p, n);
     b->n += n;
 }
 static inline void buf_put_str(struct buf *b, struct str s)

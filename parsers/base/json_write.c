@@ -82,9 +82,16 @@ void json_put_escaped(struct buf *out, struct str s)
 void json_put_string(struct buf *out, struct str s)
 {
     size_t start = out->n;
+    char *to;
 
     if (!str_is_set(s)) {
         buf_lit(out, "null");
+        return;
+    }
+    to = s.n < SIZE_MAX - 2 ? buf_reserve(out, s.n + 2) : NULL;
+    if (to && json_text_run(to + 1, s.p, s.n) == s.n) { /* nothing to escape */
+        to[0] = to[s.n + 1] = '"';
+        out->n += s.n + 2;
         return;
     }
     buf_putc(out, '"');

@@ -17,10 +17,10 @@ struct daemon_state {
     struct ev_loop *loop;
     const struct options *options;
     struct agent_config *config;
+    struct agent_config *fresh; /* of a reload: takes over when the engine has stopped */
     struct engine *engine;
     ev_signal term, interrupt, reload, ledger;
     ev_timer watchdog;
-    bool reloading;
 };
 
 static void on_finished(void *context)
@@ -43,26 +43,36 @@ static void on_ledger(struct ev_loop *loop, ev_signal *signal, int events)
     engine_log_ledger(d->engine);
 }
 
+/* A configuration that run can work with; else NULL and what is wrong. */
+static struct agent_config *load(const char *path, struct buf *error)
+{
+    struct agent_config *c = agent_config_load(path, error);
+    if (c && !c->n_sources) {
+        buf_printf(error, "%s: there is no source; add one, docs/configuration.md shows how", path);
+        agent_config_free(c);
+        return NULL;
+    }
+    return c;
+}
+
 /* A new configuration begins with a new engine, from the positions that the old one leaves. A bad
  * file changes nothing. */
 static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
 {
     struct daemon_state *d = signal->data;
     struct buf error;
-    if (d->reloading)
+    if (d->fresh)
         return;
     buf_init(&error, 64u << 10);
-    struct agent_config *fresh = agent_config_load(d->options->config, &error);
-    if (!fresh) {
+    d->fresh = load(d->options->config, &error);
+    if (d->fresh) {
+        notify_systemd("RELOADING=1");
+        engine_stop(d->engine, DRAIN_S);
+    } else {
         log_event(
             LOG_ERROR, "reload_refused",
             "why=\"%.*s\" mend=\"correct the file and reload again; the old configuration stays\"",
             STR_ARGS(str_trim(buf_str(&error))));
-    } else {
-        agent_config_free(fresh); /* it is read again when the old engine has stopped */
-        d->reloading = true;
-        notify_systemd("RELOADING=1");
-        engine_stop(d->engine, DRAIN_S);
     }
     buf_release(&error);
 }
@@ -129,38 +139,48 @@ static int live(struct daemon_state *d, int state_fd, const char *state_path)
     return EXIT_OK;
 }
 
+/* Engine after engine, as long as reloads bring a new configuration. */
+static int live_on(struct daemon_state *d, int state_fd, const char *state_path)
+{
+    int code;
+    d->loop = ev_default_loop(EVFLAG_AUTO);
+    watch_all(d);
+    for (;;) {
+        code = live(d, state_fd, state_path);
+        if (!d->fresh || code)
+            break;
+        agent_config_free(d->config);
+        d->config = d->fresh;
+        d->fresh = NULL;
+    }
+    ev_loop_destroy(d->loop);
+    return code;
+}
+
 int command_run(const struct options *o)
 {
     struct daemon_state d = {.options = o};
-    struct buf why;
+    struct buf why, state;
     int state_fd = -1, lock_fd = -1, code = EXIT_BAD_CONFIG;
     buf_init(&why, 64u << 10);
-    d.config = agent_config_load(o->config, &why);
-    if (d.config && (!d.config->n_sources || !d.config->n_destinations))
-        buf_printf(&why, "%s: there is no %s; add one, docs/configuration.md shows how\n",
-                   o->config, d.config->n_sources ? "destination" : "source");
-    const char *state = o->state_dir ? o->state_dir : d.config ? d.config->state_dir.p : NULL;
-    if (why.n || state_dir_open(state, &state_fd, &lock_fd, &why, &code)) {
-        fprintf(stderr, "logferry: %.*s\n", STR_ARGS(str_trim(buf_str(&why))));
-        goto out;
+    buf_init(&state, 4096);
+    d.config = load(o->config, &why);
+    if (d.config) { /* a copy: a reload ends the configuration, but moves the state nowhere */
+        buf_put_str(&state, o->state_dir ? str_of(o->state_dir) : d.config->state_dir);
+        code = EXIT_INTERNAL;
     }
-    d.loop = ev_default_loop(EVFLAG_AUTO);
-    watch_all(&d);
-    do {
-        if (d.reloading) {
-            agent_config_free(d.config);
-            d.config = agent_config_load(o->config, &why);
-            d.reloading = false;
-        }
-        code = d.config ? live(&d, state_fd, state) : EXIT_BAD_CONFIG;
-    } while (d.reloading);
-    ev_loop_destroy(d.loop);
-out:
+    const char *path = buf_cstr(&state);
+    if (d.config && path && !state_dir_open(path, &state_fd, &lock_fd, &why, &code))
+        code = live_on(&d, state_fd, path);
+    if (why.n)
+        fprintf(stderr, "logferry: %.*s\n", STR_ARGS(str_trim(buf_str(&why))));
     if (state_fd >= 0)
         close(state_fd);
     if (lock_fd >= 0)
         close(lock_fd);
     agent_config_free(d.config);
+    agent_config_free(d.fresh);
+    buf_release(&state);
     buf_release(&why);
     return code;
 }

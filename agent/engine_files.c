@@ -274,6 +274,11 @@ static void on_looked(struct task *task)
         abort(); /* out of memory for a list of files */
     watch_all(e, l);
     tell_empty(e, l);
+    if (l->found.capped && log_limit_pass(&e->sources[l->source].capped, engine_now_ms(e), 3600000))
+        log_event(LOG_WARN, "too_many_files",
+                  "source=%s why=\"more than %u files match; the others are not read\" "
+                  "mend=\"divide the source\"",
+                  e->sources[l->source].config->name.p, DISCOVER_MAX_FILES);
     for (size_t i = 0; i < l->found.n; i++)
         take_in(e, l->source, &l->found.files[i]);
     retire(e, l->source);

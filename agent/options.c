@@ -4,6 +4,7 @@
 #include "config/exit_codes.h"
 #include "parsers/base/log.h"
 #include "parsers/base/time.h"
+#include "parsers/format.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -54,8 +55,18 @@ static void print_options(const char *letters)
                    table[i].about);
 }
 
+static int help_formats(void)
+{
+    const char *name, *about;
+    for (size_t i = 0; (name = format_list(i, &about)); i++)
+        printf("%-16s %s\n", name, about);
+    return EXIT_OK;
+}
+
 static int help(const struct command *commands, size_t n, const char *name)
 {
+    if (name && strcmp(name, "formats") == 0)
+        return help_formats();
     for (size_t i = 0; name && i < n; i++)
         if (strcmp(commands[i].name, name) == 0) {
             printf("usage: logferry %s %s\n%s\n\n", name, commands[i].arguments, commands[i].about);
@@ -65,7 +76,8 @@ static int help(const struct command *commands, size_t n, const char *name)
     puts("logferry " LOGFERRY_VERSION ": access logs to pageviews and AI fetches\n");
     for (size_t i = 0; i < n; i++)
         printf("  %-9s %s\n", commands[i].name, commands[i].about);
-    puts("\n`logferry help COMMAND` shows a command's options.");
+    puts("\n`logferry help COMMAND` shows a command's options, `logferry help formats` the "
+         "formats.");
     return EXIT_OK;
 }
 

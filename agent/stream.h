@@ -30,7 +30,7 @@ struct source {
     bool directives;
     bool fresh;           /* no file of it was ever read: `start` decides where reading begins */
     struct counts counts; /* loop */
-    struct log_limit complaint, unreadable, unwatched, empty;
+    struct log_limit complaint, unreadable, unwatched, empty, capped;
 };
 
 enum read_end {

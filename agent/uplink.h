@@ -59,7 +59,7 @@ void uplink_saved(struct uplink *u, uint64_t generation);
 void uplink_retry_now(struct uplink *u);
 
 /* The books of one destination, in records. They balance:
- * records = acknowledged + refused + dead + in_memory + spooled + parked. */
+ * records = acknowledged + dead + in_memory + spooled + parked. */
 struct uplink_ledger {
     const char *name;
     uint64_t records; /* came in, or were found on disk at start */

@@ -57,7 +57,7 @@ struct agent_config {
     struct judge_rules rules;
     bool ai_search_engines;
     struct {
-        uint64_t spool_bytes, dead_bytes, max_age_ms;
+        uint64_t spool_bytes, dead_bytes;
         enum when_full when_full;
     } limits;
     struct str state_dir;       /* default $STATE_DIRECTORY, else /var/lib/logferry */

@@ -280,15 +280,15 @@ bool field_u32(struct config_errors *e, const struct yaml_item *map, const char 
     return true;
 }
 
-static bool field_measure(struct config_errors *e, const struct yaml_item *item,
-                          bool (*parse)(struct str, uint64_t *), struct field_range range,
-                          uint64_t *out)
+bool field_size(struct config_errors *e, const struct yaml_item *map, const char *key,
+                struct field_range range, uint64_t *bytes)
 {
+    const struct yaml_item *item = field_scalar(e, map, key, range.hint);
     uint64_t value;
 
     if (!item)
         return false;
-    if (!parse(item->text, &value)) {
+    if (!value_size(item->text, &value)) {
         field_bad_value(e, item, "is not understood", range.hint);
         return false;
     }
@@ -296,18 +296,6 @@ static bool field_measure(struct config_errors *e, const struct yaml_item *item,
         field_bad_value(e, item, value < range.min ? "is too small" : "is too large", range.hint);
         return false;
     }
-    *out = value;
+    *bytes = value;
     return true;
-}
-
-bool field_size(struct config_errors *e, const struct yaml_item *map, const char *key,
-                struct field_range range, uint64_t *bytes)
-{
-    return field_measure(e, field_scalar(e, map, key, range.hint), value_size, range, bytes);
-}
-
-bool field_duration(struct config_errors *e, const struct yaml_item *map, const char *key,
-                    struct field_range range, uint64_t *ms)
-{
-    return field_measure(e, field_scalar(e, map, key, range.hint), value_duration, range, ms);
 }

@@ -51,7 +51,7 @@ struct positions {
 };
 
 /* Reads the newest valid generation. 1: loaded, 0: there is none, -1: there are files, but none
- * that can be used; then `why` says which and what to do. */
+ * that can be used, or one of them is a newer program's; then `why` says which and what to do. */
 int positions_load(struct positions *p, int dir_fd, const char *dir, struct buf *why);
 void positions_release(struct positions *p);
 /* A new entry. NULL: out of memory, or no random bytes. */

@@ -156,7 +156,7 @@ static enum read_result read_text(struct positions *p, struct str text)
     if (!str_eq(str_cut(&first, ' '), STR("logferry-positions")) ||
         !str_to_u64(first, UINT32_MAX, &version))
         return READ_DAMAGED;
-    if (version != POSITIONS_VERSION)
+    if (version > POSITIONS_VERSION)
         return READ_NEWER;
     buf_init(&scratch, 64u << 10);
     while (text.n && !rc)
@@ -185,6 +185,35 @@ static enum read_result read_one(struct positions *p, int dir_fd, const char *na
     return result;
 }
 
+/* Which generation counts; -1: none. A newer program's is neither used nor passed over: what the
+ * other one says would be sent again, and then written over it. */
+static int choose(const struct positions generation[2], const enum read_result result[2])
+{
+    if (result[0] == READ_NEWER || result[1] == READ_NEWER)
+        return -1;
+    if (result[0] == READ_OK && result[1] == READ_OK)
+        return generation[1].generation > generation[0].generation;
+    return result[0] == READ_OK ? 0 : result[1] == READ_OK ? 1 : -1;
+}
+
+static void explain(struct buf *why, const char *dir, const enum read_result result[2],
+                    const char *const error[2])
+{
+    for (int i = 0; i < 2; i++)
+        if (result[i] == READ_NEWER) {
+            buf_printf(why,
+                       "%s/%s %s; install that version again, or move both positions.* away to "
+                       "read all sources again (the server drops what it has)",
+                       dir, files[i], error[i]);
+            return;
+        }
+    int bad = result[0] == READ_NONE ? 1 : 0;
+    buf_printf(why,
+               "%s/%s %s, and there is no other generation; move both away to read all sources "
+               "again (the server drops what it has)",
+               dir, files[bad], error[bad]);
+}
+
 int positions_load(struct positions *p, int dir_fd, const char *dir, struct buf *why)
 {
     struct positions generation[2] = {{0}, {0}};
@@ -193,11 +222,8 @@ int positions_load(struct positions *p, int dir_fd, const char *dir, struct buf 
     *p = (struct positions){0};
     for (int i = 0; i < 2; i++)
         result[i] = read_one(&generation[i], dir_fd, files[i], &error[i]);
-    int best = result[0] == READ_OK ? 0 : 1;
-    if (result[0] == READ_OK && result[1] == READ_OK &&
-        generation[1].generation > generation[0].generation)
-        best = 1;
-    if (result[best] == READ_OK) {
+    int best = choose(generation, result);
+    if (best >= 0) {
         *p = generation[best];
         positions_release(&generation[!best]);
         return 1;
@@ -206,10 +232,6 @@ int positions_load(struct positions *p, int dir_fd, const char *dir, struct buf 
     positions_release(&generation[1]);
     if (result[0] == READ_NONE && result[1] == READ_NONE)
         return 0;
-    int bad = result[0] == READ_NONE ? 1 : 0;
-    buf_printf(why,
-               "%s/%s %s, and there is no other generation; move both away to read all sources "
-               "again (the server drops what it has)",
-               dir, files[bad], error[bad]);
+    explain(why, dir, result, error);
     return -1;
 }

@@ -3,6 +3,7 @@
 #include "parsers/base/fault.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -29,6 +30,7 @@ struct disk_task {
     struct str reason;
     uint64_t dead_seq, dead_bytes, parked_bytes;
     uint32_t n_parked, n_dead;
+    char site[256]; /* of the first record that was parked */
     bool keep_dead; /* there is room on the shelf */
     bool was_parked;
 };
@@ -333,12 +335,36 @@ static void bury(struct disk_task *t, const struct batch *b)
     buf_release(&meta);
 }
 
+/* Whose records these are: of the first one, as far as it tells. */
+static void name_site(struct disk_task *t, const struct batch *part)
+{
+    struct buf body, scratch;
+    struct record r;
+    const char *why;
+    buf_init(&scratch, BATCH_MAX_DECODED);
+    if (!batch_decode(part, &body, &why)) {
+        struct str rest = buf_str(&body);
+        str_cut(&rest, '\n');
+        if (record_read(str_cut(&rest, '\n'), &r, &scratch, &why)) {
+            struct str url = r.url, site = str_is_set(r.site) ? r.site : r.hostname;
+            for (int i = 0; i < 2 && url.n; i++)
+                str_cut(&url, '/'); /* "https:" and what is between the slashes */
+            site = str_is_set(site) ? site : str_cut(&url, '/');
+            snprintf(t->site, sizeof(t->site), "%.*s", STR_ARGS(site));
+        }
+    }
+    buf_release(&body);
+    buf_release(&scratch);
+}
+
 static void run_rejected(struct disk_task *t)
 {
     const struct batch *b = t->parcel->batch;
     struct chosen parked = {&t->outcome, RECORD_PARK, 0}, dead = {&t->outcome, RECORD_DEAD, 0};
     struct batch *part = batch_select(b, select_rejected, &parked, STR("parked"), false, &t->error);
     t->n_parked = part ? part->n_records : 0;
+    if (part)
+        name_site(t, part);
     if (part && !(t->was_parked && part->n_records == b->n_records)) {
         t->rc = spool_write(t->uplink->shelf_fd[SHELF_PARKED], t->seq, part, buf_str(&t->meta),
                             &t->parked_bytes);
@@ -418,9 +444,10 @@ static void tell_rejected(const struct disk_task *t, struct destination *d)
 {
     if (t->n_parked && log_limit_pass(&d->parked_complaint, now_ms(t->uplink), 60000))
         log_event(LOG_WARN, "site_parked",
-                  "destination=%s records=%u why=\"%s\" mend=\"give the token's client the site: "
-                  "logferry-server client grant\"",
-                  d->config->name.p, t->n_parked, t->outcome.first_error);
+                  "destination=%s site=%s records=%u status=%u why=\"%s\" mend=\"on the server: "
+                  "logferry-server client grant NAME SITE=ingest; the records wait\"",
+                  d->config->name.p, t->site, t->n_parked, t->outcome.rejected[0].status,
+                  t->outcome.first_error);
     if (t->n_dead && log_limit_pass(&d->dead_complaint, now_ms(t->uplink), 60000))
         log_event(LOG_WARN, "dead_letter", "destination=%s records=%u why=\"%.*s\" kept=%s",
                   d->config->name.p, t->n_dead, STR_ARGS(t->reason),

@@ -164,7 +164,7 @@ static bool read_item(struct spool_meta *m, struct batch *b, struct str line)
     }
     if (str_eq(word, STR("encoding"))) {
         b->encoding = str_eq(line, STR("zstd")) ? BATCH_ZSTD : BATCH_PLAIN;
-        return true;
+        return b->encoding == BATCH_ZSTD || str_eq(line, STR("plain"));
     }
     if (str_eq(word, STR("records"))) {
         bool good = str_to_u64(line, BATCH_MAX_RECORDS, &n);
@@ -208,6 +208,8 @@ static const char *parse(struct str file, struct batch *b, struct spool_meta *m)
     while (meta.n)
         if (!read_item(m, b, str_cut(&meta, '\n')))
             return "its description is malformed";
+    if (!b->id[0])
+        return "its description has no id";
     buf_init(&b->body, body.n);
     buf_put_str(&b->body, body);
     return b->body.failed ? "out of memory" : NULL;

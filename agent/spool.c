@@ -64,6 +64,11 @@ void spool_put_spans(struct buf *meta, const struct span *spans, size_t n)
     }
 }
 
+static uint64_t checksum(struct str meta, struct str body)
+{
+    return hash_64(body, hash_64(meta, 0));
+}
+
 int spool_write(int shelf_fd, uint64_t seq, const struct batch *b, struct str meta, uint64_t *bytes)
 {
     static const struct write_points points = {"spool.before_write", "spool.write",
@@ -77,9 +82,8 @@ int spool_write(int shelf_fd, uint64_t seq, const struct batch *b, struct str me
     buf_printf(&text, "id %s\nencoding %s\nrecords %u\n", b->id,
                b->encoding == BATCH_ZSTD ? "zstd" : "plain", b->n_records);
     buf_put_str(&text, meta);
-    uint32_t crc = hash_crc32(hash_crc32(0, buf_str(&text)), buf_str(&b->body));
-    buf_printf(&head, "logferry-batch %d %08" PRIx32 " %zu %zu\n", SPOOL_VERSION, crc, text.n,
-               b->body.n);
+    buf_printf(&head, "logferry-batch %d %016" PRIx64 " %zu %zu\n", SPOOL_VERSION,
+               checksum(buf_str(&text), buf_str(&b->body)), text.n, b->body.n);
     buf_put_str(&head, buf_str(&text));
     int rc = head.failed || text.failed
                  ? ENOMEM
@@ -178,21 +182,28 @@ static bool read_item(struct spool_meta *m, struct batch *b, struct str line)
     return str_eq(word, STR("span")) && read_span(m, line);
 }
 
+static bool checksum_fits(uint64_t version, uint64_t sum, struct str rest, uint64_t n_meta)
+{
+    if (version == 1)
+        return hash_crc32(0, rest) == sum;
+    return checksum(str_slice(rest, 0, n_meta), str_slice(rest, n_meta, rest.n)) == sum;
+}
+
 /* The first line; *rest is what follows it. */
 static const char *check_head(struct str *rest, uint64_t *n_meta)
 {
-    uint64_t version, crc, n_body;
+    uint64_t version, sum, n_body;
     struct str head = str_cut(rest, '\n');
     if (!str_eq(str_cut(&head, ' '), STR("logferry-batch")) ||
         !str_to_u64(str_cut(&head, ' '), UINT32_MAX, &version))
         return "it is no batch file";
-    if (version != SPOOL_VERSION)
+    if (version < 1 || version > SPOOL_VERSION)
         return "it was written by a newer logferry";
-    if (!str_to_hex64(str_cut(&head, ' '), &crc) ||
+    if (!str_to_hex64(str_cut(&head, ' '), &sum) ||
         !str_to_u64(str_cut(&head, ' '), META_MAX, n_meta) ||
         !str_to_u64(str_cut(&head, ' '), FILE_MAX, &n_body) || rest->n != *n_meta + n_body)
         return "it is cut short";
-    return hash_crc32(0, *rest) == crc ? NULL : "its checksum does not fit";
+    return checksum_fits(version, sum, *rest, *n_meta) ? NULL : "its checksum does not fit";
 }
 
 static const char *parse(struct str file, struct batch *b, struct spool_meta *m)

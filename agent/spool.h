@@ -2,12 +2,14 @@
  * spool.h - batches on disk: waiting for a destination (spool/), for a site (parked/), or for a
  * person (dead/).
  *
- * A file is text and body behind it; version 1:
- *     logferry-batch 1 <crc32 of all that follows> <bytes of meta> <bytes of body>\n
+ * A file is text and body behind it; version 2:
+ *     logferry-batch 2 <XXH3-64 of the body, with that of the meta as its seed> <bytes of meta>
+ *         <bytes of body>\n       (one line)
  *     meta, one item a line: id, encoding, records, to "<destination>"…, reason "<text>",
  *         span <key> <stream> <dev> <ino> <from> <to> "<path>"
  *     body, as it is sent
- * To change it: raise SPOOL_VERSION, keep reading the old one in spool_read.
+ * Version 1 had the CRC-32 of all that follows the first line, which took as long as writing it.
+ * To change it: raise SPOOL_VERSION, keep reading the old ones in spool_read.
  * Reading and writing happen on workers, spool_list at start.
  */
 #ifndef LOGFERRY_AGENT_SPOOL_H
@@ -16,7 +18,7 @@
 #include "agent/batch.h"
 #include "agent/positions.h"
 
-#define SPOOL_VERSION 1
+#define SPOOL_VERSION 2
 
 enum shelf { SHELF_SPOOL, SHELF_PARKED, SHELF_DEAD, SHELF_COUNT };
 

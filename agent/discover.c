@@ -177,29 +177,46 @@ static const char *as_glob(struct str pattern, char out[PATH_MAX])
     return out;
 }
 
-/* The text that {host} stands for in this live path: between the literal parts of its path
- * component. */
+static bool piece_matches(struct str pattern, struct str text)
+{
+    char p[PATH_MAX], t[PATH_MAX];
+    if (!memchr(pattern.p, '*', pattern.n) && !memchr(pattern.p, '?', pattern.n) &&
+        !memchr(pattern.p, '[', pattern.n))
+        return str_eq(pattern, text);
+    snprintf(p, sizeof(p), "%.*s", STR_ARGS(pattern));
+    snprintf(t, sizeof(t), "%.*s", STR_ARGS(text));
+    return fnmatch(p, t, 0) == 0;
+}
+
+static char *lower_copy(struct str s)
+{
+    char *copy = strndup(s.p, s.n);
+    for (char *c = copy; c && *c; c++)
+        *c = ascii_lower(*c);
+    return copy;
+}
+
+/* The text that {host} stands for in this live path: what is between the other parts of its path
+ * component; the longest, where they leave a choice. Lower case, as hosts in lines are. */
 static char *host_of(struct str pattern, const char *path)
 {
     ptrdiff_t at = str_find(pattern, HOST, 0);
     if (at < 0)
         return NULL;
-    size_t component = 0;
-    for (ptrdiff_t i = 0; i < at; i++)
-        component += pattern.p[i] == '/';
-    struct str rest = str_of(path);
-    for (size_t i = 0; i < component; i++)
-        str_cut(&rest, '/');
-    struct str name = str_cut(&rest, '/');
     struct str before = str_slice(pattern, 0, (size_t)at),
-               after = str_slice(pattern, (size_t)at + HOST.n, pattern.n);
+               after = str_slice(pattern, (size_t)at + HOST.n, pattern.n), rest = str_of(path);
+    for (size_t i = 0; i < before.n; i++)
+        if (before.p[i] == '/')
+            str_cut(&rest, '/');
+    struct str name = str_cut(&rest, '/');
     before = str_slice(before, (size_t)(str_rchr(before, '/') + 1), before.n);
     after = str_cut(&after, '/');
-    if (name.n <= before.n + after.n || !str_starts(name, before))
-        return NULL;
-    if (str_find(after, STR("*"), 0) < 0 && !str_ends(name, after))
-        return NULL;
-    return strndup(name.p + before.n, name.n - before.n - after.n);
+    for (size_t from = 0; from < name.n; from++)
+        for (size_t to = name.n; to > from; to--)
+            if (piece_matches(before, str_slice(name, 0, from)) &&
+                piece_matches(after, str_slice(name, to, name.n)))
+                return lower_copy(str_slice(name, from, to));
+    return NULL;
 }
 
 bool discover_matches(struct str pattern, const char *path)
@@ -208,20 +225,52 @@ bool discover_matches(struct str pattern, const char *path)
     return fnmatch(as_glob(pattern, text), path, FNM_PATHNAME | FNM_PERIOD) == 0;
 }
 
-size_t discover_family(struct str pattern, const char *path)
+/* The extension of the pattern's last component, with its dot; STR_NONE: none. */
+static struct str extension_of(struct str pattern)
 {
-    char live[PATH_MAX];
+    ptrdiff_t dot = str_rchr(pattern, '.'), slash = str_rchr(pattern, '/');
+    return dot > slash + 1 ? str_slice(pattern, (size_t)dot, pattern.n) : STR_NONE;
+}
+
+/* With a part of a rotation before its extension: "access-20260101.log.gz" is of "access.log". */
+static bool matches_without_part(struct str pattern, struct str path, char live[PATH_MAX])
+{
+    struct str extension = extension_of(pattern);
+    ptrdiff_t at = str_rchr(path, '/') + 1;
+    if (!extension.n)
+        return false;
+    while ((at = str_find(path, extension, (size_t)at + 1)) >= 0)
+        for (size_t n = (size_t)at; n && path.p[n] != '/'; n--) {
+            if (path.p[n] != '.' && path.p[n] != '-')
+                continue;
+            snprintf(live, PATH_MAX, "%.*s%.*s", (int)n, path.p, STR_ARGS(extension));
+            if (n < (size_t)at && discover_matches(pattern, live))
+                return true;
+        }
+    return false;
+}
+
+/* Writes the live name that this path belongs to. False: none. */
+static bool live_name(struct str pattern, const char *path, char live[PATH_MAX])
+{
     size_t n = strlen(path);
-    if (discover_matches(pattern, path))
-        return n;
+    snprintf(live, PATH_MAX, "%s", path);
+    if (discover_matches(pattern, live))
+        return true;
     for (; n; n--) { /* the longest part that is a live name */
         if (path[n - 1] != '.' && path[n - 1] != '-')
             continue;
-        snprintf(live, sizeof(live), "%.*s", (int)(n - 1), path);
+        snprintf(live, PATH_MAX, "%.*s", (int)(n - 1), path);
         if (discover_matches(pattern, live))
-            return n - 1;
+            return true;
     }
-    return 0;
+    return matches_without_part(pattern, str_of(path), live);
+}
+
+size_t discover_family(struct str pattern, const char *path)
+{
+    char live[PATH_MAX];
+    return live_name(pattern, path, live) ? strlen(live) : 0;
 }
 
 static int add_matches(struct search *s, const char *pattern, bool live)
@@ -244,9 +293,8 @@ static void name_hosts(struct search *s)
     for (size_t i = 0; i < s->out->n; i++) {
         struct found_file *f = &s->out->files[i];
         char live[PATH_MAX];
-        size_t n = discover_family(s->pattern, f->path);
-        snprintf(live, sizeof(live), "%.*s", (int)n, f->path);
-        f->host = host_of(s->pattern, live);
+        if (live_name(s->pattern, f->path, live))
+            f->host = host_of(s->pattern, live);
     }
 }
 

@@ -20,7 +20,7 @@
 
 #define DRAIN_MS 5000
 #define STATUS_SECONDS 30.
-#define SOCKET_MODE 0666 /* who may connect is told by tokens, as on TCP */
+#define SOCKET_MODE 0660 /* the reverse proxy is in our group, nobody else passes by it */
 
 struct server {
     const struct serve_options *options;

@@ -158,7 +158,7 @@ static bool fold(struct str s, char *out, size_t max)
 
 /* ---- paths --------------------------------------------------------------------------------- */
 
-struct str resource_path(struct str path, char scratch[RESOURCE_PATH_MAX])
+static struct str decoded(struct str path, char scratch[RESOURCE_PATH_MAX])
 {
     size_t n = 0;
 
@@ -180,10 +180,24 @@ struct str resource_path(struct str path, char scratch[RESOURCE_PATH_MAX])
 static struct str last_segment(struct str path)
 {
     ptrdiff_t slash = str_rchr(path, '/');
-    struct str segment = str_slice(path, slash < 0 ? 0 : (size_t)slash + 1, path.n);
+
+    return str_slice(path, slash < 0 ? 0 : (size_t)slash + 1, path.n);
+}
+
+static struct str without_params(struct str segment)
+{
     ptrdiff_t params = str_chr(segment, ';', 0);
 
     return params < 0 ? segment : str_slice(segment, 0, (size_t)params);
+}
+
+void resource_look(struct str path, char scratch[RESOURCE_PATH_MAX], struct asked *out)
+{
+    out->path = decoded(path, scratch);
+    out->segment = last_segment(out->path);
+    out->name = without_params(out->segment);
+    ptrdiff_t dot = str_chr(out->path, '.', 0);
+    out->first_dot = dot < 0 ? out->path.n : (size_t)dot;
 }
 
 /* A name in the order of strcmp: its first letter is the highest byte. */
@@ -241,21 +255,23 @@ static bool is_one_of(struct str s, const struct str *list, size_t n)
     }
 
 /* "/blog/feed/", as WordPress has one at every page; "/feed.xml" and its like. */
-static bool is_feed(struct str path)
+static bool is_feed(const struct asked *a)
 {
     static const struct str names[] = {S("feed"),      S("rss"),      S("feed.xml"),
                                        S("rss.xml"),   S("atom.xml"), S("index.xml"),
                                        S("feed.json"), S("index.rdf")};
-    if (path.n > 1 && path.p[path.n - 1] == '/')
-        path.n--;
-    return is_one_of(last_segment(path), names, COUNT(names));
+    struct str name = a->name;
+
+    if (a->segment.n == 0 && a->path.n > 1)
+        name = without_params(last_segment(str_slice(a->path, 0, a->path.n - 1)));
+    return is_one_of(name, names, COUNT(names));
 }
 
-enum resource resource_by_path(struct str path)
+enum resource resource_by_path(const struct asked *a)
 {
-    if (is_feed(path))
+    if (is_feed(a))
         return RESOURCE_FEED;
-    enum resource found = by_extension(last_segment(path));
+    enum resource found = a->first_dot < a->path.n ? by_extension(a->name) : RESOURCE_UNKNOWN;
     return found == RESOURCE_UNKNOWN ? RESOURCE_PAGE : found;
 }
 
@@ -281,23 +297,24 @@ static bool ends_like_policy(struct str name)
     return last == 't' || last == 'l' || last == 'n' || last == 'z';
 }
 
-bool resource_is_policy(struct str path)
+bool resource_is_policy(const struct asked *a)
 {
     static const struct str names[] = {
         S("robots.txt"),  S("llms.txt"),     S("llms-full.txt"), S("ads.txt"),    S("ai.txt"),
         S("app-ads.txt"), S("sellers.json"), S("security.txt"),  S("humans.txt"), S("tdmrep.json")};
-    struct str name = last_segment(path);
 
-    return (ends_like_policy(name) && (is_one_of(name, names, COUNT(names)) || is_sitemap(name))) ||
-           resource_below(path, STR("/.well-known"));
+    if (a->first_dot == a->path.n) /* each of them has one */
+        return false;
+    return (ends_like_policy(a->name) &&
+            (is_one_of(a->name, names, COUNT(names)) || is_sitemap(a->name))) ||
+           resource_below(a->path, STR("/.well-known"));
 }
 
-bool resource_is_furniture(struct str path)
+bool resource_is_furniture(const struct asked *a)
 {
     static const struct str names[] = {S("apple-app-site-association"), S("browserconfig.xml"),
                                        S("crossdomain.xml"), S("favicon")};
-    struct str name = last_segment(path);
-
+    struct str name = a->name;
     char first = name.n == 0 ? '\0' : ascii_lower(name.p[0]);
 
     if (((first == 'f' && str_starts_nocase(name, STR("favicon"))) ||

@@ -1,7 +1,6 @@
 /*
  * resource.h - what a request was for, by its path and by the answer's content type. Pure, no
- * allocation. Paths are as in a hit: with '/' at the start, without query; decoded once by
- * resource_path.
+ * allocation. Paths are as in a hit: with '/' at the start, without query.
  */
 #ifndef LOGFERRY_PARSERS_RESOURCE_H
 #define LOGFERRY_PARSERS_RESOURCE_H
@@ -20,8 +19,16 @@ enum resource {
     RESOURCE_OTHER,
 };
 
-/* The path with %XX decoded once, in `scratch` when there is any to decode, else as it is. */
-struct str resource_path(struct str path, char scratch[RESOURCE_PATH_MAX]);
+/* A path looked over once, for all the questions below. Borrows the path or the scratch. */
+struct asked {
+    struct str path;    /* %XX decoded once */
+    struct str segment; /* the last one */
+    struct str name;    /* the same without its ";params" */
+    size_t first_dot;   /* path.n: there is none */
+};
+
+/* `scratch` is used when there is any %XX to decode. */
+void resource_look(struct str path, char scratch[RESOURCE_PATH_MAX], struct asked *out);
 
 /* The type is cut at ';', ',' or a blank, case-folded. RESOURCE_UNKNOWN when missing, empty or "-".
  */
@@ -29,18 +36,18 @@ enum resource resource_by_type(struct str content_type);
 
 /* By the extension: after the last dot of the last segment without its ";params", letters and
  * digits only. Never RESOURCE_UNKNOWN. */
-enum resource resource_by_path(struct str path);
+enum resource resource_by_path(const struct asked *a);
 
 /* robots.txt, llms.txt, ads.txt and the like, sitemaps, /.well-known/: what a site tells machines
  * about itself. */
-bool resource_is_policy(struct str path);
+bool resource_is_policy(const struct asked *a);
 /* Files that browsers ask for by themselves: favicons, touch icons, site association,
  * browserconfig.xml. */
-bool resource_is_furniture(struct str path);
+bool resource_is_furniture(const struct asked *a);
 /* What only scanners ask for: secrets and backups, admin tools, known holes, paths that climb out
  * of the site. Under /cgi-bin/ only when the answer was an error (`status`), since old sites have
  * their pages there. */
-bool resource_is_probe(struct str path, int status);
+bool resource_is_probe(const struct asked *a, int status);
 
 /* Is `path` `prefix` or below it? "/feed" holds "/feed" and "/feed/x", not "/feedback". A '/' at
  * the prefix's end makes no difference. Inline, because a dozen are tried for every hit. */

@@ -111,10 +111,13 @@ static bool is_hidden_name(struct str rest)
 }
 
 /* "/.env", "/app/.git/config", and "/../": all are a '.' behind a '/'. */
-static bool is_hidden(struct str path)
+static bool is_hidden(const struct asked *a)
 {
-    for (ptrdiff_t at = str_chr(path, '.', 1); at >= 0; at = str_chr(path, '.', (size_t)at + 1))
-        if (path.p[at - 1] == '/' && is_hidden_name(str_slice(path, (size_t)at, path.n)))
+    struct str path = a->path;
+
+    for (ptrdiff_t at = str_chr(path, '.', a->first_dot); at >= 0;
+         at = str_chr(path, '.', (size_t)at + 1))
+        if (at > 0 && path.p[at - 1] == '/' && is_hidden_name(str_slice(path, (size_t)at, path.n)))
             return true;
     return false;
 }
@@ -141,21 +144,21 @@ static bool is_success(int status)
     return (status >= 200 && status < 300) || status == 304;
 }
 
-bool resource_is_probe(struct str path, int status)
+bool resource_is_probe(const struct asked *a, int status)
 {
+    struct str path = a->path;
+
     if (path.n < 2)
         return false;
-    ptrdiff_t second = str_chr(path, '/', 1), last = str_rchr(path, '/');
+    ptrdiff_t second = str_chr(path, '/', 1);
     struct str folder = str_slice(path, 1, second < 0 ? path.n : (size_t)second);
-    struct str name = str_slice(path, last < 0 ? 0 : (size_t)last + 1, path.n);
 
-    if (is_hidden(path) || str_chr(path, '\0', 0) >= 0 ||
-        is_listed(folder, folders, COUNT(folders)))
+    if (is_hidden(a) || str_chr(path, '\0', 0) >= 0 || is_listed(folder, folders, COUNT(folders)))
         return true;
     if (folder.n == 7 && str_eq_nocase(folder, STR("cgi-bin")) && !is_success(status))
         return true;
     for (size_t i = 0; i < COUNT(starts); i++)
         if (path.p[1] == starts[i].p[1] && str_starts(path, starts[i]))
             return true;
-    return name.n > 0 && is_file(path, name);
+    return a->segment.n > 0 && is_file(path, a->segment);
 }

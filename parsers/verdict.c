@@ -18,7 +18,7 @@ struct matter {
     const struct judge_rules *rules;
     const struct hit *hit;
     const struct ua_entry *ua;
-    struct str path; /* decoded once */
+    struct asked asked;
     struct verdict *out;
 };
 
@@ -69,7 +69,7 @@ static bool judge_excluded(struct matter *m)
     if (is_excluded_address(r, m->hit->client_ip))
         return skip(m, REASON_EXCLUDED, "client address is excluded", "exclude.ip");
     for (size_t i = 0; i < r->exclude_path.n; i++)
-        if (resource_below(m->path, r->exclude_path.items[i]))
+        if (resource_below(m->asked.path, r->exclude_path.items[i]))
             return skip(m, REASON_EXCLUDED, "path is excluded", "exclude.path");
     for (size_t i = 0; i < r->exclude_user_agent.n; i++)
         if (holds_nocase(m->hit->user_agent, r->exclude_user_agent.items[i]))
@@ -84,15 +84,15 @@ static bool judge_excluded(struct matter *m)
 
 /* The content type tells what was fetched only if the answer was the thing asked for: a missing
  * image is answered with a page about it. */
-static enum ai_class ai_class_of(struct str path, const struct hit *hit)
+static enum ai_class ai_class_of(const struct asked *a, const struct hit *hit)
 {
     bool success = (hit->status >= 200 && hit->status < 300) || hit->status == 304;
 
-    if (resource_is_policy(path))
+    if (resource_is_policy(a))
         return AI_POLICY;
     enum resource r = success ? resource_by_type(hit->content_type) : RESOURCE_UNKNOWN;
     if (r == RESOURCE_UNKNOWN)
-        r = resource_by_path(path);
+        r = resource_by_path(a);
     return r == RESOURCE_ASSET ? AI_ASSET : AI_DOCUMENT;
 }
 
@@ -151,7 +151,7 @@ static bool judge_robot(struct matter *m)
             return skip(m, REASON_HEALTH_CHECK, "user agent is a health check's", NULL);
         return skip(m, REASON_BOT, "user agent is a robot's", NULL);
     }
-    if (resource_is_probe(m->path, m->hit->status))
+    if (resource_is_probe(&m->asked, m->hit->status))
         return skip(m, REASON_PROBE, "path that only scanners ask for", NULL);
     return false;
 }
@@ -236,10 +236,10 @@ static bool judge_path(struct matter *m)
     if (m->hit->query.n > 0 && has_parameter(m->hit->query, m->rules->drop_query))
         return skip(m, REASON_NOT_PAGE, "query has a parameter that no page has",
                     "pages.drop_query");
-    if (resource_is_policy(m->path))
+    if (resource_is_policy(&m->asked))
         return skip(m, REASON_NOT_PAGE, "file for machines: robots.txt, sitemap, /.well-known/",
                     NULL);
-    if (resource_is_furniture(m->path))
+    if (resource_is_furniture(&m->asked))
         return skip(m, REASON_NOT_PAGE, "file that browsers ask for by themselves", NULL);
     return false;
 }
@@ -248,7 +248,7 @@ static bool judge_prefix(struct matter *m)
 {
     for (size_t i = 0; i < m->rules->not_pages.n; i++) {
         struct str prefix = m->rules->not_pages.items[i];
-        if (resource_below(m->path, prefix))
+        if (resource_below(m->asked.path, prefix))
             return skip(m, prefix_reason(prefix), "path is below one that holds no pages",
                         "pages.not_pages");
     }
@@ -276,7 +276,7 @@ static const struct outcome outcomes[] = {
 static bool judge_resource(struct matter *m)
 {
     enum resource type = resource_by_type(m->hit->content_type);
-    enum resource found = type != RESOURCE_UNKNOWN ? type : resource_by_path(m->path);
+    enum resource found = type != RESOURCE_UNKNOWN ? type : resource_by_path(&m->asked);
 
     /* An asset below /assets/ is an asset, whatever pages.not_pages says. */
     if (found != RESOURCE_ASSET && judge_prefix(m))
@@ -294,16 +294,16 @@ void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_e
            struct verdict *out)
 {
     char scratch[RESOURCE_PATH_MAX];
-    struct matter m = {r, hit, ua, STR_NONE, out};
+    struct matter m = {.rules = r, .hit = hit, .ua = ua, .out = out};
 
     *out = (struct verdict){.ua_kind = ua->kind, .agent = ua->agent};
     if (hit->bad_request_line || hit->method.n == 0 || hit->path.n == 0) {
         skip(&m, REASON_NO_REQUEST, "no method and path can be read from the request", NULL);
         return;
     }
-    m.path = resource_path(hit->path, scratch);
+    resource_look(hit->path, scratch, &m.asked);
     if (ua->kind == UA_AI)
-        out->ai_class = ai_class_of(m.path, hit);
+        out->ai_class = ai_class_of(&m.asked, hit);
     if (judge_excluded(&m) || judge_ai(&m) || judge_robot(&m) || judge_answer(&m) || judge_path(&m))
         return;
     judge_resource(&m);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define BUF_FIRST_BYTES 256u
+#define U64_SAFE_DIGITS 19u /* as many cannot overflow */
 
 static bool same_nocase(const char *a, const char *b, size_t n)
 {
@@ -85,10 +86,12 @@ bool str_to_u64(struct str s, uint64_t max, uint64_t *out)
         return false;
     for (size_t i = 0; i < s.n; i++) {
         unsigned digit = (unsigned)(unsigned char)s.p[i] - '0';
-        if (digit > 9 || digit > max || v > (max - digit) / 10)
+        if (digit > 9 || (i >= U64_SAFE_DIGITS && v > (UINT64_MAX - digit) / 10))
             return false;
         v = v * 10 + digit;
     }
+    if (v > max)
+        return false;
     *out = v;
     return true;
 }

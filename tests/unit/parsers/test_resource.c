@@ -10,6 +10,16 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
+/* Until the next call. */
+static const struct asked *look(struct str path)
+{
+    static char scratch[RESOURCE_PATH_MAX];
+    static struct asked asked;
+
+    resource_look(path, scratch, &asked);
+    return &asked;
+}
+
 /* Every known extension is found, in both cases: the table is searched by halves and must be
  * sorted. */
 static void test_every_extension(void **state)
@@ -41,10 +51,10 @@ static void test_every_extension(void **state)
         for (const char *blank; (blank = strchr(at, ' ')) != NULL; at = blank + 1) {
             char path[64];
             snprintf(path, sizeof(path), "/dir.png/name.%.*s", (int)(blank - at), at);
-            assert_int_equal(resource_by_path(str_of(path)), cases[i].resource);
+            assert_int_equal(resource_by_path(look(str_of(path))), cases[i].resource);
             for (char *p = strrchr(path, '.'); *p != '\0'; p++)
                 *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
-            assert_int_equal(resource_by_path(str_of(path)), cases[i].resource);
+            assert_int_equal(resource_by_path(look(str_of(path))), cases[i].resource);
         }
     }
 }
@@ -149,12 +159,9 @@ static void test_decoding(void **state)
         {"/%zz", "/%zz"},     {"/%2541", "/%41"}, {"/a%2fb", "/a/b"}, {"/%C3%A9", "/\xc3\xa9"},
         {"/%%41", "/%A"},     {"/a+b", "/a+b"},   {"%2e%2E", ".."},
     };
-    char scratch[RESOURCE_PATH_MAX];
 
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        struct str got = resource_path(str_of(cases[i][0]), scratch);
-        assert_true(str_eq(got, str_of(cases[i][1])));
-    }
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_true(str_eq(look(str_of(cases[i][0]))->path, str_of(cases[i][1])));
 }
 
 static void test_below(void **state)
@@ -195,17 +202,17 @@ static void test_probe_lists(void **state)
 
     for (const char *at = folders, *blank; (blank = strchr(at, ' ')) != NULL; at = blank + 1) {
         snprintf(path, sizeof(path), "/%.*s", (int)(blank - at), at);
-        assert_true(resource_is_probe(str_of(path), 200));
+        assert_true(resource_is_probe(look(str_of(path)), 200));
         snprintf(path, sizeof(path), "/%.*s/x", (int)(blank - at), at);
-        assert_true(resource_is_probe(str_of(path), 200));
+        assert_true(resource_is_probe(look(str_of(path)), 200));
         snprintf(path, sizeof(path), "/a/%.*s/x", (int)(blank - at), at);
-        assert_false(resource_is_probe(str_of(path), 200));
+        assert_false(resource_is_probe(look(str_of(path)), 200));
     }
     for (const char *at = files, *blank; (blank = strchr(at, ' ')) != NULL; at = blank + 1) {
         snprintf(path, sizeof(path), "/a/b/%.*s", (int)(blank - at), at);
-        assert_true(resource_is_probe(str_of(path), 200));
+        assert_true(resource_is_probe(look(str_of(path)), 200));
         snprintf(path, sizeof(path), "/%.*s/x", (int)(blank - at), at);
-        assert_false(resource_is_probe(str_of(path), 200));
+        assert_false(resource_is_probe(look(str_of(path)), 200));
     }
 }
 
@@ -213,7 +220,7 @@ static void test_probe_lists(void **state)
 static void test_any_bytes(void **state)
 {
     static const char bytes[] = {'/', '.', '%', '2', 'e', ';', '~', '\0', '\\', 'p', (char)0xff};
-    char text[6], scratch[RESOURCE_PATH_MAX];
+    char text[6];
     size_t total = 1;
 
     for (size_t n = 0; n <= sizeof(text) - 1; n++, total *= sizeof(bytes))
@@ -221,12 +228,12 @@ static void test_any_bytes(void **state)
             size_t rest = k;
             for (size_t i = 0; i < n; i++, rest /= sizeof(bytes))
                 text[i] = bytes[rest % sizeof(bytes)];
-            struct str path = resource_path((struct str){text, n}, scratch);
-            resource_by_path(path);
-            resource_by_type(path);
-            resource_is_policy(path);
-            resource_is_furniture(path);
-            resource_is_probe(path, 404);
+            const struct asked *a = look((struct str){text, n});
+            resource_by_path(a);
+            resource_by_type(a->path);
+            resource_is_policy(a);
+            resource_is_furniture(a);
+            resource_is_probe(a, 404);
         }
 }
 

@@ -74,6 +74,80 @@ static void test_duplicates_inside_one_batch(void **state)
     assert_int_equal(o.duplicate, 1);
 }
 
+/* Holds the writer until the test has queued what must go into one transaction. */
+static int hold_writer(struct store_session *session, void *arg)
+{
+    (void)session;
+    char byte;
+    return read(*(int *)arg, &byte, 1) == 1 ? 0 : -1;
+}
+
+static void test_duplicates_inside_one_group(void **state)
+{
+    struct fixture *f = *state;
+    struct batch batches[4];
+    struct outcome outcomes[5] = {0};
+    int gate[2];
+    assert_int_equal(pipe(gate), 0);
+    struct store_job hold = {.kind = STORE_CALL,
+                             .call = hold_writer,
+                             .call_arg = &gate[0],
+                             .done = fixture_done,
+                             .owner = &outcomes[4]};
+    assert_int_equal(store_submit(f->store, &hold), 0);
+    for (unsigned char i = 0; i < 4; i++) {
+        struct batch *b = &batches[i];
+        batch_init(b, f, (unsigned char)(i == 3 ? 1 : i + 1)); /* the last is the first, again */
+        if (i == 1)
+            add_row(b, f->site, 9, 5, 5); /* fails alone, and takes its other row back */
+        add_row(b, f->site, 0, i == 1 ? 20 : 10, 1);
+        add_row(b, f->site, 0, 20, 2);
+        b->job.done = fixture_done;
+        b->job.owner = &outcomes[i];
+        assert_int_equal(store_submit(f->store, &b->job), 0);
+    }
+    assert_int_equal(write(gate[1], "x", 1), 1);
+    while (!outcomes[3].called) {
+        store_wait(f->store, 1000);
+        store_collect(f->store);
+    }
+    close(gate[0]);
+    close(gate[1]);
+    assert_int_equal(outcomes[0].stored, 2);
+    assert_int_equal(outcomes[1].result, STORE_FAILED);
+    assert_int_equal(outcomes[2].stored, 0);
+    assert_int_equal(outcomes[2].duplicate, 2);
+    assert_int_equal(outcomes[3].result, STORE_REPLAYED);
+    assert_string_equal(outcomes[3].answer, outcomes[0].answer);
+    assert_int_equal(number(f, "SELECT count(*) FROM records"), 2);
+    assert_int_equal(number(f, "SELECT sum(duplicate) FROM tallies"), 2);
+}
+
+/* `done` may free the job and change what is in it; the answer is the store's (see ASan). */
+static void free_job(struct store_job *job)
+{
+    bool *called = job->owner;
+    *called = job->answer.n > 0;
+    buf_init(&job->answer, 0);
+    free(job);
+}
+
+static void test_done_may_free_the_job(void **state)
+{
+    struct fixture *f = *state;
+    struct batch *b = calloc(1, sizeof(*b));
+    bool called = false;
+    batch_init(b, f, 1);
+    b->job.done = free_job;
+    b->job.owner = &called;
+    assert_int_equal(offsetof(struct batch, job), 0);
+    assert_int_equal(store_submit(f->store, &b->job), 0);
+    while (!called) {
+        store_wait(f->store, 1000);
+        store_collect(f->store);
+    }
+}
+
 static void test_duplicates_after_reopening(void **state)
 {
     struct fixture *f = *state;
@@ -504,6 +578,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         T(test_duplicate_rules),
         T(test_duplicates_inside_one_batch),
+        T(test_duplicates_inside_one_group),
+        T(test_done_may_free_the_job),
         T(test_duplicates_after_reopening),
         T(test_answer_replay_and_reuse),
         T(test_failing_job_leaves_others_alone),

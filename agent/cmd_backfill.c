@@ -1,4 +1,5 @@
-/* cmd_backfill.c - history: a job with its own positions, which ends when every line is safe at the server. */
+/* cmd_backfill.c - history: a job with its own positions, which ends when every line is safe at the
+ * server. */
 #include "agent/backfill_job.h"
 #include "agent/commands.h"
 #include "agent/engine.h"
@@ -15,11 +16,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FIRST_ANSWER_S 20.0 /* a server that has not answered once by then is reported as unreachable */
+#define FIRST_ANSWER_S                                                                             \
+    20.0 /* a server that has not answered once by then is reported as unreachable */
 #define PLAIN_BYTES_PER_S 300e6 /* for the plan's guess of the time */
 #define GZIP_BYTES_PER_S 25e6
 
-/* ---- to nowhere, or to standard output -------------------------------------------------------- */
+/* ---- to nowhere, or to standard output --------------------------------------------------------
+ */
 
 struct dry {
     bool print;
@@ -52,7 +55,8 @@ static void print_counts(const struct counts *c)
     uint64_t skipped = 0;
     for (int i = 1; i < REASON_COUNT; i++)
         skipped += c->skipped[i];
-    fprintf(stderr, "lines=%" PRIu64 " records=%" PRIu64 " skipped=%" PRIu64, c->lines, c->records, skipped);
+    fprintf(stderr, "lines=%" PRIu64 " records=%" PRIu64 " skipped=%" PRIu64, c->lines, c->records,
+            skipped);
     for (int i = 1; i < REASON_COUNT; i++)
         if (c->skipped[i])
             fprintf(stderr, " %s=%" PRIu64, reason_name((enum reason)i), c->skipped[i]);
@@ -77,7 +81,8 @@ static int dry_run(const struct options *o, bool print)
     return code;
 }
 
-/* ---- the job ---------------------------------------------------------------------------------- */
+/* ---- the job ----------------------------------------------------------------------------------
+ */
 
 struct backfill {
     const struct options *options;
@@ -122,7 +127,8 @@ static void show_progress(struct backfill *b)
     buf_release(&line);
 }
 
-/* Nothing has ever been acknowledged and nothing answers: a person should know, the job can be run again. */
+/* Nothing has ever been acknowledged and nothing answers: a person should know, the job can be run
+ * again. */
 static void give_up_if_hopeless(struct backfill *b)
 {
     struct uplink *u = engine_uplink(b->engine);
@@ -163,7 +169,8 @@ static int find_files(struct backfill *b)
         if (discover_path(o->paths[i], &b->files))
             return EXIT_INTERNAL;
         if (b->files.n == before) {
-            fprintf(stderr, "logferry backfill: %s: %s\n", o->paths[i], errno ? strerror(errno) : "there is no file, or it was named before");
+            fprintf(stderr, "logferry backfill: %s: %s\n", o->paths[i],
+                    errno ? strerror(errno) : "there is no file, or it was named before");
             b->job.unread++;
         }
     }
@@ -175,7 +182,9 @@ static int add_files(struct backfill *b)
     for (size_t i = 0; i < b->files.n; i++) {
         const struct found_file *f = &b->files.files[i];
         if (f->error || f->foreign) {
-            fprintf(stderr, "logferry backfill: %s: %s%s\n", f->path, f->foreign ? "not readable, compressed with " : "", f->foreign ? f->foreign : strerror(f->error));
+            fprintf(stderr, "logferry backfill: %s: %s%s\n", f->path,
+                    f->foreign ? "not readable, compressed with " : "",
+                    f->foreign ? f->foreign : strerror(f->error));
             b->job.unread++;
             continue;
         }
@@ -186,7 +195,8 @@ static int add_files(struct backfill *b)
     for (size_t i = 0; i < b->options->n_paths; i++) {
         char name[] = "-";
         struct found_file pipe = {.path = name, .live = true};
-        if (strcmp(b->options->paths[i], "-") == 0 && engine_add(b->engine, &pipe, dup(STDIN_FILENO)))
+        if (strcmp(b->options->paths[i], "-") == 0 &&
+            engine_add(b->engine, &pipe, dup(STDIN_FILENO)))
             return EXIT_INTERNAL;
     }
     return 0;
@@ -196,8 +206,11 @@ static void print_plan(const struct backfill *b)
 {
     double seconds = 0;
     for (size_t i = 0; i < b->files.n; i++)
-        seconds += (double)b->files.files[i].size / (b->files.files[i].kind == CONTAINER_GZIP ? GZIP_BYTES_PER_S : PLAIN_BYTES_PER_S);
-    fprintf(stderr, "plan: files=%zu bytes=%" PRIu64 " about=%.0fs format=%s to=%s job=%s\n", b->files.n, b->bytes, seconds, b->job.source.format.p,
+        seconds +=
+            (double)b->files.files[i].size /
+            (b->files.files[i].kind == CONTAINER_GZIP ? GZIP_BYTES_PER_S : PLAIN_BYTES_PER_S);
+    fprintf(stderr, "plan: files=%zu bytes=%" PRIu64 " about=%.0fs format=%s to=%s job=%s\n",
+            b->files.n, b->bytes, seconds, b->job.source.format.p,
             b->job.config->destinations[0].url.p, b->job.id);
 }
 
@@ -224,17 +237,23 @@ static int conclude(struct backfill *b)
         uplink_read_ledger(u, i, &l);
         parked = parked || l.parked;
         if (b->gave_up) {
-            fprintf(stderr, "logferry backfill: %s (%s): %s; run the same command again when that is mended, it goes on from here\n", l.name,
-                    b->job.config->destinations[i].url.p, l.last_error);
+            fprintf(stderr,
+                    "logferry backfill: %s (%s): %s; run the same command again when that is "
+                    "mended, it goes on from here\n",
+                    l.name, b->job.config->destinations[i].url.p, l.last_error);
             code = strcmp(l.state, "paused") == 0 ? EXIT_PERMISSION : EXIT_UNREACHABLE;
         }
     }
     if (parked) {
-        fprintf(stderr, "logferry backfill: records of a site that the token may not write are kept in %s/parked; run the same command again when it may\n", b->job.path);
+        fprintf(stderr,
+                "logferry backfill: records of a site that the token may not write are kept in "
+                "%s/parked; run the same command again when it may\n",
+                b->job.path);
         code = EXIT_PERMISSION;
     }
     if (b->interrupted)
-        fputs("logferry backfill: interrupted; run the same command again, it goes on from here\n", stderr);
+        fputs("logferry backfill: interrupted; run the same command again, it goes on from here\n",
+              stderr);
     return b->interrupted && !code ? 130 : code;
 }
 
@@ -242,9 +261,18 @@ static int deliver(struct backfill *b)
 {
     struct buf why;
     int code = 0;
-    struct engine_options eo = {.loop = b->loop, .config = b->job.config, .sources = &b->job.source, .n_sources = 1, .state_fd = b->job.fd,
-                                .state_path = b->job.path, .job = str_of(b->job.id), .since_ms = b->options->since_ms, .until_ms = b->options->until_ms,
-                                .rate = b->options->rate, .on_finished = on_finished, .context = b};
+    struct engine_options eo = {.loop = b->loop,
+                                .config = b->job.config,
+                                .sources = &b->job.source,
+                                .n_sources = 1,
+                                .state_fd = b->job.fd,
+                                .state_path = b->job.path,
+                                .job = str_of(b->job.id),
+                                .since_ms = b->options->since_ms,
+                                .until_ms = b->options->until_ms,
+                                .rate = b->options->rate,
+                                .on_finished = on_finished,
+                                .context = b};
     buf_init(&why, 4096);
     b->engine = engine_new(&eo, &why, &code);
     if (!b->engine)
@@ -272,7 +300,8 @@ int command_backfill(const struct options *o)
 {
     struct backfill b = {.options = o, .progress = terminal_has_colour(STDERR_FILENO)};
     if (!o->n_paths) {
-        fputs("logferry backfill: name log files, directories, globs, or - for standard input\n", stderr);
+        fputs("logferry backfill: name log files, directories, globs, or - for standard input\n",
+              stderr);
         return EXIT_USAGE;
     }
     if (o->dry_run || (o->output && strcmp(o->output, "none") == 0))

@@ -1,4 +1,5 @@
-/* cmd_explain.c - of each line: the fields, the verdict, the rule, and the record that would be sent. */
+/* cmd_explain.c - of each line: the fields, the verdict, the rule, and the record that would be
+ * sent. */
 #include "agent/commands.h"
 #include "agent/offline.h"
 #include "config/exit_codes.h"
@@ -15,7 +16,8 @@ static const char *kind_name(enum verdict_kind kind)
     return names[kind];
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON -------------------------------------------------------------------------------------
+ */
 
 static void key(struct buf *b, const char *name, bool first)
 {
@@ -91,7 +93,8 @@ static void put_json(struct buf *b, const struct offline_line *line)
     const struct digested *d = line->digested;
     const struct verdict *v = &d->verdict;
     bool ok = d->parsed == PARSE_OK;
-    buf_printf(b, "{\"line\":%llu,\"ok\":%s", (unsigned long long)line->number, d->parsed == PARSE_BAD ? "false" : "true");
+    buf_printf(b, "{\"line\":%llu,\"ok\":%s", (unsigned long long)line->number,
+               d->parsed == PARSE_BAD ? "false" : "true");
     put_text(b, "error", str_of(d->parsed == PARSE_BAD ? d->error : NULL));
     put_text(b, "verdict", str_of(kind_name(v->kind)));
     put_text(b, "reason", v->reason ? str_of(reason_name(v->reason)) : STR_NONE);
@@ -117,7 +120,8 @@ static void put_json(struct buf *b, const struct offline_line *line)
     buf_lit(b, "}\n");
 }
 
-/* ---- for people ------------------------------------------------------------------------------- */
+/* ---- for people -------------------------------------------------------------------------------
+ */
 
 /* Bytes of a log on a terminal: controls and what is no ASCII are written \xHH. */
 static void put_safe(struct buf *b, struct str s)
@@ -185,7 +189,8 @@ static void put_text_form(struct buf *b, const struct offline_line *line)
     else if (d->parsed == PARSE_BAD)
         put_bad(b, line);
     if (v->agent && d->parsed == PARSE_OK)
-        buf_printf(b, "  %-12s %s, %s, %s, class %s\n", "AI agent", v->agent->name, v->agent->operator, agent_category_name(v->agent->category),
+        buf_printf(b, "  %-12s %s, %s, %s, class %s\n", "AI agent", v->agent->name,
+                   v->agent->operator, agent_category_name(v->agent->category),
                    ai_class_name(v->ai_class));
     if (v->rule)
         buf_printf(b, "  %-12s %s\n", "because", v->rule);
@@ -199,7 +204,8 @@ static void put_text_form(struct buf *b, const struct offline_line *line)
     buf_putc(b, '\n');
 }
 
-/* ---- summary ---------------------------------------------------------------------------------- */
+/* ---- summary ----------------------------------------------------------------------------------
+ */
 
 struct explain {
     const struct options *options;
@@ -222,7 +228,8 @@ static void keep_example(struct explain *e, const struct offline_line *line)
     x->key = v->key;
     buf_init(&safe, sizeof(x->text) * 4);
     const struct hit *h = &line->digested->hit;
-    struct str text = line->digested->parsed == PARSE_OK && str_is_set(h->path) ? h->path : line->text;
+    struct str text =
+        line->digested->parsed == PARSE_OK && str_is_set(h->path) ? h->path : line->text;
     put_safe(&safe, str_slice(text, 0, text.n < 60 ? text.n : 60));
     snprintf(x->text, sizeof(x->text), "%.*s", STR_ARGS(buf_str(&safe)));
     buf_release(&safe);
@@ -230,12 +237,15 @@ static void keep_example(struct explain *e, const struct offline_line *line)
 
 static void print_summary(const struct explain *e)
 {
-    printf("%10llu lines\n%10llu pageviews\n%10llu AI fetches\n", (unsigned long long)e->lines, (unsigned long long)e->kinds[VERDICT_PAGEVIEW],
+    printf("%10llu lines\n%10llu pageviews\n%10llu AI fetches\n", (unsigned long long)e->lines,
+           (unsigned long long)e->kinds[VERDICT_PAGEVIEW],
            (unsigned long long)e->kinds[VERDICT_AI_FETCH]);
     for (int i = 1; i < REASON_COUNT; i++)
         if (e->reasons[i])
-            printf("%10llu %-13s %s%s%s; e.g. %s\n", (unsigned long long)e->reasons[i], reason_name((enum reason)i), e->examples[i].rule,
-                   e->examples[i].key ? "; changed by " : "", e->examples[i].key ? e->examples[i].key : "", e->examples[i].text);
+            printf("%10llu %-13s %s%s%s; e.g. %s\n", (unsigned long long)e->reasons[i],
+                   reason_name((enum reason)i), e->examples[i].rule,
+                   e->examples[i].key ? "; changed by " : "",
+                   e->examples[i].key ? e->examples[i].key : "", e->examples[i].text);
 }
 
 static bool on_line(void *context, const struct offline_line *line)
@@ -269,7 +279,8 @@ int command_explain(const struct options *options)
     int code = offline_init(&o, options, "explain");
     buf_init(&e.text, TEXT_MAX);
     if (!code)
-        code = offline_read(&o, options->n_paths ? options->paths : standard_input, options->n_paths ? options->n_paths : 1, on_line, &e);
+        code = offline_read(&o, options->n_paths ? options->paths : standard_input,
+                            options->n_paths ? options->n_paths : 1, on_line, &e);
     if (!code && options->summary)
         print_summary(&e);
     if (!code && (fflush(stdout) || ferror(stdout)))

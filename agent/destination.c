@@ -172,9 +172,11 @@ static void run_write_cache(struct task *task, unsigned worker)
 static void on_cache_written(struct task *task)
 {
     struct cache_task *t = (struct cache_task *)task;
-    t->uplink->tasks--;
+    struct uplink *u = t->uplink;
+    u->tasks--;
     buf_release(&t->text);
     free(t);
+    u->o.on_change(u->o.context); /* somebody may be waiting for the last task */
 }
 
 static void write_cache(struct destination *d)

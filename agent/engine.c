@@ -9,7 +9,8 @@ int64_t engine_now_ms(const struct engine *e)
     return (int64_t)(ev_now(e->o.loop) * 1000);
 }
 
-/* ---- positions -------------------------------------------------------------------------------- */
+/* ---- positions --------------------------------------------------------------------------------
+ */
 
 static void run_save(struct task *task, unsigned worker)
 {
@@ -25,11 +26,21 @@ static void start_timer(struct engine *e, ev_timer *t, double after)
     ev_timer_start(e->o.loop, t);
 }
 
+/* The first change is saved at once, the next after a second: a process that lives shorter than
+ * that has saved something too. */
+static void plan_save(struct engine *e)
+{
+    double due = e->last_saved_at + SAVE_EVERY_S - ev_now(e->o.loop);
+    start_timer(e, &e->save_timer, due > 0 ? due : 0);
+}
+
 static void save_failed(struct engine *e)
 {
     e->dirty = true;
     if (log_limit_pass(&e->save_complaint, engine_now_ms(e), 60000))
-        log_event(LOG_ERROR, "positions_not_saved", "directory=%s why=\"%s\" mend=\"free space or mend the disk; after a crash lines would be sent twice, and dropped by the server\"",
+        log_event(LOG_ERROR, "positions_not_saved",
+                  "directory=%s why=\"%s\" mend=\"free space or mend the disk; after a crash lines "
+                  "would be sent twice, and dropped by the server\"",
                   e->o.state_path, strerror(e->save_rc));
     start_timer(e, &e->save_timer, SAVE_RETRY_S);
 }
@@ -43,7 +54,7 @@ static void on_saved(struct task *task)
     else
         uplink_saved(e->uplink, e->saved_generation);
     if (e->dirty)
-        start_timer(e, &e->save_timer, SAVE_EVERY_S);
+        plan_save(e);
     engine_go_on(e);
 }
 
@@ -60,6 +71,7 @@ static void save(struct engine *e)
     e->dirty = false;
     e->saving = true;
     e->saved_generation = e->positions.generation;
+    e->last_saved_at = ev_now(e->o.loop);
     e->save_task = (struct task){.run = run_save, .done = on_saved};
     pool_submit(e->pool, &e->save_task, true);
 }
@@ -75,7 +87,7 @@ void engine_dirty(struct engine *e)
 {
     e->dirty = true;
     if (e->started && !e->saving)
-        start_timer(e, &e->save_timer, SAVE_EVERY_S);
+        plan_save(e);
 }
 
 static void on_uplink_dirty(void *context)
@@ -96,7 +108,8 @@ static void on_safe(void *context, struct group *g)
     engine_dirty(e);
 }
 
-/* ---- progress --------------------------------------------------------------------------------- */
+/* ---- progress ---------------------------------------------------------------------------------
+ */
 
 static bool all_read(const struct engine *e)
 {
@@ -171,7 +184,8 @@ void engine_stop(struct engine *e, double seconds)
     engine_go_on(e);
 }
 
-/* ---- making one ------------------------------------------------------------------------------- */
+/* ---- making one -------------------------------------------------------------------------------
+ */
 
 static int init_sources(struct engine *e, struct buf *why)
 {
@@ -184,8 +198,12 @@ static int init_sources(struct engine *e, struct buf *why)
         if (!s->format)
             return EXIT_BAD_CONFIG;
         s->directives = format_has_directives(s->format);
-        s->rules = (struct digest_rules){.judge = &c->rules, .default_host = s->config->default_host, .scheme = s->config->scheme,
-                                         .since_ms = e->o.since_ms, .until_ms = e->o.until_ms, .n_destinations = c->n_destinations};
+        s->rules = (struct digest_rules){.judge = &c->rules,
+                                         .default_host = s->config->default_host,
+                                         .scheme = s->config->scheme,
+                                         .since_ms = e->o.since_ms,
+                                         .until_ms = e->o.until_ms,
+                                         .n_destinations = c->n_destinations};
         for (size_t k = 0; k < c->n_destinations; k++)
             s->rules.send[k] = c->destinations[k].send;
     }
@@ -208,7 +226,8 @@ static int init_workers(struct engine *e)
     return e->pool ? 0 : EXIT_INTERNAL;
 }
 
-static void init_timer(struct engine *e, ev_timer *t, void (*callback)(struct ev_loop *, ev_timer *, int))
+static void init_timer(struct engine *e, ev_timer *t,
+                       void (*callback)(struct ev_loop *, ev_timer *, int))
 {
     ev_timer_init(t, callback, 0.0, 0.0);
     t->data = e;
@@ -222,6 +241,17 @@ static void init_labels(struct engine *e)
         e->labels.compress = e->labels.compress || !c->destinations[i].local;
         e->labels.all_destinations |= 1u << i;
     }
+}
+
+static int load_positions(struct engine *e, struct buf *why)
+{
+    int loaded = positions_load(&e->positions, e->o.state_fd, e->o.state_path, why);
+    if (loaded < 0)
+        return EXIT_BAD_DATA;
+    if (why->n) /* what the older generation does not know is sent again */
+        log_event(LOG_WARN, "positions_damaged", "why=\"%.*s\"", STR_ARGS(buf_str(why)));
+    buf_reset(why);
+    return 0;
 }
 
 struct engine *engine_new(const struct engine_options *options, struct buf *why, int *exit_code)
@@ -238,13 +268,20 @@ struct engine *engine_new(const struct engine_options *options, struct buf *why,
     init_timer(e, &e->carry_timer, on_carry_timer);
     init_timer(e, &e->stop_timer, on_stop_timer);
     init_labels(e);
-    struct uplink_options u = {.loop = options->loop, .config = options->config, .positions = &e->positions, .state_fd = options->state_fd,
-                               .spool = options->follow, .context = e, .on_safe = on_safe, .on_change = on_change, .on_dirty = on_uplink_dirty};
+    struct uplink_options u = {.loop = options->loop,
+                               .config = options->config,
+                               .positions = &e->positions,
+                               .state_fd = options->state_fd,
+                               .spool = options->follow,
+                               .context = e,
+                               .on_safe = on_safe,
+                               .on_change = on_change,
+                               .on_dirty = on_uplink_dirty};
     *exit_code = init_sources(e, why);
     if (!*exit_code)
         *exit_code = init_workers(e);
-    if (!*exit_code && positions_load(&e->positions, options->state_fd, options->state_path, why) < 0)
-        *exit_code = EXIT_BAD_DATA;
+    if (!*exit_code)
+        *exit_code = load_positions(e, why);
     u.pool = e->pool;
     if (!*exit_code && !(e->uplink = uplink_new(&u, why)))
         *exit_code = EXIT_CANNOT_WRITE;
@@ -261,7 +298,8 @@ void engine_free(struct engine *e)
 {
     if (!e)
         return;
-    ev_timer *timers[] = {&e->save_timer, &e->look_timer, &e->pace_timer, &e->carry_timer, &e->stop_timer};
+    ev_timer *timers[] = {&e->save_timer, &e->look_timer, &e->pace_timer, &e->carry_timer,
+                          &e->stop_timer};
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
         ev_timer_stop(e->o.loop, timers[i]);
     watch_free(e->watch);
@@ -307,13 +345,15 @@ void engine_start(struct engine *e)
         engine_dirty(e);
     if (e->o.follow) {
         if (engine_watch(e))
-            log_event(LOG_WARN, "no_inotify", "mend=\"raise fs.inotify.max_user_instances; until then files are polled\"");
+            log_event(LOG_WARN, "no_inotify",
+                      "mend=\"raise fs.inotify.max_user_instances; until then files are polled\"");
         engine_look(e);
     }
     engine_go_on(e);
 }
 
-/* ---- books ------------------------------------------------------------------------------------ */
+/* ---- books ------------------------------------------------------------------------------------
+ */
 
 struct uplink *engine_uplink(struct engine *e)
 {

@@ -49,6 +49,7 @@ void engine_leave(struct engine *e, struct stream *s)
         return;
     }
     reading_close(&s->r);
+    engine_count_open(e, s);
     s->state = STREAM_DONE;
 }
 
@@ -169,7 +170,7 @@ static bool is_done(const struct position *p, const struct found_file *f)
 static void new_file(struct engine *e, size_t source, const struct found_file *f)
 {
     struct position *p = positions_match(&e->positions, f->stream, f->dev, f->ino, f->path);
-    uint64_t at;
+    uint64_t at = 0;
     if (p && is_done(p, f)) {
         p->seen_ms = engine_now_ms(e);
         pass_found(e, f);
@@ -186,7 +187,8 @@ static void new_file(struct engine *e, size_t source, const struct found_file *f
     }
     if (bind(e, source, f, p))
         abort();
-    engine_dirty(e);
+    if (at) /* "from the end on" must hold after a crash too; what was not read yet can wait */
+        engine_dirty(e);
 }
 
 static void tell_unreadable(struct engine *e, size_t source, const struct found_file *f)
@@ -226,6 +228,8 @@ static void retire(struct engine *e, size_t source)
             continue;
         if (!s->seen)
             s->live = false;
+        else if (!s->live)
+            engine_close_idle(e, s); /* it lies there under its rotated name */
         s->seen = false;
         if (s->live || s->state != STREAM_IDLE || now - s->quiet_since_ms < ROTATED_QUIET_MS)
             continue;

@@ -43,10 +43,30 @@ void engine_drop_stream(struct engine *e, struct stream *s)
     if (s->position)
         s->position->bound = false;
     reading_close(&s->r);
+    engine_count_open(e, s);
     free(s->path);
     free(s->host);
     free(s);
     e->index_stale = true;
+}
+
+void engine_count_open(struct engine *e, struct stream *s)
+{
+    bool open = s->r.fd >= 0;
+    if (open && !s->counted_open)
+        e->n_open++;
+    else if (!open && s->counted_open)
+        e->n_open--;
+    s->counted_open = open;
+}
+
+void engine_close_idle(struct engine *e, struct stream *s)
+{
+    if (s->state != STREAM_IDLE || s->r.fd < 0 || s->r.half || s->r.sequential)
+        return;
+    close(s->r.fd);
+    s->r.fd = -1;
+    engine_count_open(e, s);
 }
 
 void engine_wake(struct engine *e, struct stream *s)
@@ -91,6 +111,7 @@ static void begin_anew(struct engine *e, struct stream *s)
     p->seen_ms = engine_now_ms(e);
     s->position = p;
     reading_close(&s->r);
+    engine_count_open(e, s);
     s->r = (struct reading){.fd = -1, .finish = s->r.finish};
     s->state = STREAM_READY;
     log_event(
@@ -106,6 +127,8 @@ static void waits(struct engine *e, struct stream *s)
     s->again = false;
     if (!e->o.follow)
         engine_leave(e, s);
+    else if (e->n_open > MAX_IDLE_OPEN)
+        engine_close_idle(e, s);
 }
 
 static void file_is_gone(struct engine *e, struct stream *s)
@@ -195,6 +218,7 @@ static void settle_stream(struct engine *e, struct stream *s)
     r->counts = (struct counts){0};
     if (r->known && r->base == 0 && s->position)
         s->position->stream = r->stream;
+    engine_count_open(e, s);
     tell_bad_line(e, s);
     after_reading(e, s);
 }

@@ -16,6 +16,7 @@
 #define CARRY_S 5.0            /* lines without a record are reported this late at most */
 #define ROTATED_QUIET_MS 30000 /* a rotated file that got nothing for so long is finished */
 #define EXPIRE_MS (60ll * 86400000)
+#define MAX_IDLE_OPEN 64 /* read to their end and kept open, lest they be deleted unread */
 #define MAX_BUILDERS POOL_MAX_WORKERS
 
 /* What discovery is to leave alone: a file of which nothing is wanted. */
@@ -54,6 +55,7 @@ struct engine {
     size_t n_spare;
     struct builder *carry; /* lines that made no record yet */
     unsigned fills;
+    size_t n_open;   /* streams with a descriptor */
     unsigned unread; /* files whose end was not reached: damaged, unreadable */
     double paced_at; /* when a fill was last begun with every destination down */
     double rate_at;  /* the time at which the next line may be read under --rate */
@@ -68,6 +70,7 @@ struct engine {
 
     bool started, stopping, finished, dirty, saving, last_save;
     uint64_t saved_generation;
+    double last_saved_at;
     struct buf saving_text;
     struct task save_task;
     int save_rc;
@@ -89,6 +92,11 @@ struct stream *engine_new_stream(struct engine *e, size_t source, const char *pa
                                  const char *host);
 void engine_drop_stream(struct engine *e, struct stream *s);
 void engine_wake(struct engine *e, struct stream *s);
+/* Closes a file that was read to its end: it is opened again by its name when it changes. One with
+ * half a line stays open, its last bytes may be wanted after it was compressed away. */
+void engine_close_idle(struct engine *e, struct stream *s);
+/* Brings the count of open files up to date, after anything that opened or closed this one. */
+void engine_count_open(struct engine *e, struct stream *s);
 
 /* ---- engine_files.c */
 void engine_look(struct engine *e); /* discover all sources, soon */

@@ -50,8 +50,9 @@ struct positions {
     size_t n_spooled;
 };
 
-/* Reads the newest valid generation. 1: loaded, 0: there is none, -1: there are files, but none
- * that can be used, or one of them is a newer program's; then `why` says which and what to do. */
+/* Reads the newest valid generation. 1: loaded (`why` tells when the other one is damaged), 0:
+ * there is none, -1: there are files, but none that can be used, or one of them is a newer
+ * program's; then `why` says which and what to do. */
 int positions_load(struct positions *p, int dir_fd, const char *dir, struct buf *why);
 void positions_release(struct positions *p);
 /* A new entry. NULL: out of memory, or no random bytes. */

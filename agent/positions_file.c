@@ -224,6 +224,9 @@ int positions_load(struct positions *p, int dir_fd, const char *dir, struct buf 
         result[i] = read_one(&generation[i], dir_fd, files[i], &error[i]);
     int best = choose(generation, result);
     if (best >= 0) {
+        if (result[!best] == READ_DAMAGED)
+            buf_printf(why, "%s/%s %s; the other generation is used", dir, files[!best],
+                       error[!best]);
         *p = generation[best];
         positions_release(&generation[!best]);
         return 1;

@@ -28,7 +28,8 @@ static int make_parents(const char *path)
     return 0;
 }
 
-static int refuse(struct buf *why, int *exit_code, const char *path, const char *what, const char *mend)
+static int refuse(struct buf *why, int *exit_code, const char *path, const char *what,
+                  const char *mend)
 {
     *exit_code = EXIT_CANNOT_WRITE;
     buf_printf(why, "state directory %s: %s; %s", path, what, mend);
@@ -47,12 +48,16 @@ static int take_lock(const char *path, int dir, struct buf *why, int *exit_code)
     char holder[64];
     int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return refuse(why, exit_code, path, strerror(errno), "give --state-dir a directory that you may write");
+        return refuse(why, exit_code, path, strerror(errno),
+                      "give --state-dir a directory that you may write");
     if (flock(fd, LOCK_EX | LOCK_NB)) {
         read_holder(fd, holder, sizeof(holder));
         close(fd);
         *exit_code = EXIT_CANNOT_WRITE;
-        buf_printf(why, "state directory %s is in use by process %s; stop it, or give --state-dir another directory", path, holder);
+        buf_printf(why,
+                   "state directory %s is in use by process %s; stop it, or give --state-dir "
+                   "another directory",
+                   path, holder);
         return -1;
     }
     int n = snprintf(holder, sizeof(holder), "%ld", (long)getpid());
@@ -66,10 +71,12 @@ int state_dir_open(const char *path, int *dir_fd, int *lock_fd, struct buf *why,
 {
     int rc = make_parents(path);
     if (rc)
-        return refuse(why, exit_code, path, strerror(rc), "make it, or give --state-dir a directory that you may write");
+        return refuse(why, exit_code, path, strerror(rc),
+                      "make it, or give --state-dir a directory that you may write");
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
-        return refuse(why, exit_code, path, strerror(errno), "give --state-dir a directory that you may write");
+        return refuse(why, exit_code, path, strerror(errno),
+                      "give --state-dir a directory that you may write");
     int lock = take_lock(path, dir, why, exit_code);
     if (lock < 0) {
         close(dir);
@@ -111,7 +118,8 @@ static int write_new(int fd, struct str head, struct str body, const struct writ
     return rc;
 }
 
-int state_write_file(int dir_fd, const char *name, struct str head, struct str body, const struct write_points *points)
+int state_write_file(int dir_fd, const char *name, struct str head, struct str body,
+                     const struct write_points *points)
 {
     char temporary[256];
     int n = snprintf(temporary, sizeof(temporary), "%s.new", name);

@@ -94,7 +94,8 @@ struct stream {
     bool seen;              /* by the present discovery */
     uint64_t size;          /* of the file, when it was last seen */
     int64_t quiet_since_ms; /* monotonic: nothing new since */
-    bool told_half, told_error;
+    bool counted_open;      /* in the engine's count of descriptors */
+    bool told_error;
 };
 
 /* What one worker keeps between fills. */

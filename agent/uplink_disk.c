@@ -256,6 +256,7 @@ static void on_fetched(struct task *task)
         parcel_finish(p);
     for (size_t i = 0; i < u->n_destinations; i++)
         destination_pump(&u->destinations[i]);
+    u->o.on_change(u->o.context);
 }
 
 void uplink_fetch(struct parcel *p)

@@ -65,11 +65,12 @@ bool api_admit(struct api *a, struct limiter *l, struct http_request *req,
     return false;
 }
 
-bool api_admit_unlimited(struct api *a, struct http_request *req, struct api_caller *caller)
+bool api_admit_unlimited(struct api *a, struct limiter *l, struct http_request *req,
+                         struct api_caller *caller)
 {
     if (find_client(a, req, caller))
         return true;
-    if (take_token(a, a->general, req))
+    if (take_token(a, l, req))
         auth_refuse(req);
     else
         refuse_rate(req);
@@ -82,9 +83,10 @@ void api_config_default(struct api_config *c)
 }
 
 static const struct route routes[] = {
-    {ROUTE_POST, "/api/sites/{id}/ingest/ai-fetch", API_SINGLE_BODY_MAX, NULL, api_ai_fetch},
-    {ROUTE_POST, "/api/ingest/server/pageview", API_SINGLE_BODY_MAX, NULL, api_pageview},
-    {ROUTE_POST, "/api/ingest/server/event", API_SINGLE_BODY_MAX, NULL, api_event},
+    {ROUTE_POST, "/api/sites/{id}/ingest/ai-fetch", API_SINGLE_BODY_MAX, api_ai_fetch_before,
+     api_ai_fetch},
+    {ROUTE_POST, "/api/ingest/server/pageview", API_SINGLE_BODY_MAX, api_page_before, api_pageview},
+    {ROUTE_POST, "/api/ingest/server/event", API_SINGLE_BODY_MAX, api_page_before, api_event},
     {ROUTE_POST, "/api/ingest/server/batch", API_BATCH_BODY_MAX, api_batch_before, api_batch},
     {ROUTE_GET, "/api/ingest/server/capabilities", 0, NULL, api_capabilities},
     {ROUTE_GET, "/api/sites", 0, NULL, api_sites},

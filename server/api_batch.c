@@ -91,9 +91,10 @@ static void on_decoded(struct work *work)
 
 void api_batch_before(void *ctx, struct http_request *req)
 {
+    struct api *a = ctx;
     struct api_caller caller;
     /* Nobody without a token gets to fill our memory with a body. */
-    if (api_admit_unlimited(ctx, req, &caller))
+    if (api_admit_unlimited(a, a->general, req, &caller))
         rights_release(caller.rights);
 }
 
@@ -125,7 +126,7 @@ void api_batch(void *ctx, struct http_request *req)
     struct api_caller caller;
     enum coding coding;
     /* Again: the token may have been revoked while the body came. */
-    if (!api_admit_unlimited(a, req, &caller))
+    if (!api_admit_unlimited(a, a->general, req, &caller))
         return;
     if (req->body_too_large) {
         rights_release(caller.rights);

@@ -32,11 +32,14 @@ bool api_within_rate(struct api *a, struct limiter *l, struct http_request *req)
 /* Rate, then token. False: answered with 429 or 401. */
 bool api_admit(struct api *a, struct limiter *l, struct http_request *req,
                struct api_caller *caller);
-/* Token only; a bad one costs the address a token of the general limiter. False: answered. */
-bool api_admit_unlimited(struct api *a, struct http_request *req, struct api_caller *caller);
+/* Token only; a bad one costs the address a token of that limiter. False: answered. */
+bool api_admit_unlimited(struct api *a, struct limiter *l, struct http_request *req,
+                         struct api_caller *caller);
 
 /* The handlers; ctx is the struct api. */
 void api_ai_fetch(void *ctx, struct http_request *req);
+void api_ai_fetch_before(void *ctx, struct http_request *req);
+void api_page_before(void *ctx, struct http_request *req); /* pageviews and events */
 void api_pageview(void *ctx, struct http_request *req);
 void api_event(void *ctx, struct http_request *req);
 void api_batch_before(void *ctx, struct http_request *req);

@@ -228,6 +228,20 @@ static void take_page(struct api *a, struct api_caller *caller, struct single *s
     }
 }
 
+/* A body is asked for only when its sender is known. Who is pays the limiter later, once. */
+static void check_token(struct api *a, struct limiter *l, struct http_request *req)
+{
+    struct api_caller caller;
+    if (api_admit_unlimited(a, l, req, &caller))
+        rights_release(caller.rights);
+}
+
+void api_page_before(void *ctx, struct http_request *req)
+{
+    struct api *a = ctx;
+    check_token(a, a->ingest, req);
+}
+
 static void page_endpoint(struct api *a, struct http_request *req, bool event)
 {
     struct api_caller caller;
@@ -375,6 +389,12 @@ static bool forwarder_is_dropped(const struct api *a, const struct http_request 
     bool has_address = memcmp(req->peer.address, unix_socket, sizeof(unix_socket)) != 0;
     struct filter_subject s = {.address = has_address ? req->peer.address : NULL};
     return filter_excludes(&a->config.filters, &s) || filter_is_spam(&a->config.filters, &s);
+}
+
+void api_ai_fetch_before(void *ctx, struct http_request *req)
+{
+    struct api *a = ctx;
+    check_token(a, a->general, req);
 }
 
 void api_ai_fetch(void *ctx, struct http_request *req)

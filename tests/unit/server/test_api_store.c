@@ -277,6 +277,31 @@ static void ai_fetches_are_stored_as_the_contract_says(void **state)
     rights_release(rights);
 }
 
+/* Nobody without a token is asked for a body. */
+static void a_refused_token_sends_no_body(void **state)
+{
+    static const char *const paths[] = {
+        "/api/ingest/server/pageview", "/api/ingest/server/event", "/api/ingest/server/batch",
+        "/api/sites/00000000-0000-0000-0000-000000000000/ingest/ai-fetch"};
+    struct bench *b = *state;
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        struct probe p;
+        struct buf request;
+        buf_init(&request, 4096);
+        buf_printf(&request,
+                   "POST %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer wrong\r\n"
+                   "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
+                   paths[i]);
+        probe_connect(&p, b->loop, http_server_port(b->server));
+        probe_send(&p, buf_str(&request));
+        if (!probe_await(&p, "\r\n\r\n", 1) ||
+            strncmp(probe_text(&p), "HTTP/1.1 401 Unauthorized\r\n", 27) != 0)
+            fail_msg("%s: %s", paths[i], probe_text(&p));
+        probe_close(&p);
+        buf_release(&request);
+    }
+}
+
 static int revoke_client(struct store_session *session, void *arg)
 {
     const struct client *clients;
@@ -303,6 +328,7 @@ int main(void)
         T(single_records_are_stored_each_time),
         T(pageviews_are_stored_as_the_contract_says),
         T(ai_fetches_are_stored_as_the_contract_says),
+        T(a_refused_token_sends_no_body),
         T(a_revoked_token_ends_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

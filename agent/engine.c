@@ -71,7 +71,9 @@ static void save(struct engine *e)
     e->dirty = false;
     e->saving = true;
     e->saved_generation = e->positions.generation;
-    e->last_saved_at = ev_now(e->o.loop);
+    if (e->saved_generation >
+        e->first_generation) /* the first one is about what there is to read */
+        e->last_saved_at = ev_now(e->o.loop);
     e->save_task = (struct task){.run = run_save, .done = on_saved};
     pool_submit(e->pool, &e->save_task, true);
 }
@@ -339,6 +341,7 @@ static bool is_fresh(const struct engine *e, const struct source_config *c)
 void engine_start(struct engine *e)
 {
     e->started = true;
+    e->first_generation = e->positions.generation + 1;
     for (size_t i = 0; i < e->o.n_sources && e->o.follow; i++)
         e->sources[i].fresh = is_fresh(e, e->sources[i].config);
     if (e->dirty)

@@ -187,8 +187,8 @@ static void new_file(struct engine *e, size_t source, const struct found_file *f
     }
     if (bind(e, source, f, p))
         abort();
-    if (at) /* "from the end on" must hold after a crash too; what was not read yet can wait */
-        engine_dirty(e);
+    /* Saved at once: after a crash the file is known, under whatever name it has then. */
+    engine_dirty(e);
 }
 
 static void tell_unreadable(struct engine *e, size_t source, const struct found_file *f)

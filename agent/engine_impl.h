@@ -69,7 +69,7 @@ struct engine {
     size_t n_passed, cap_passed;
 
     bool started, stopping, finished, dirty, saving, last_save;
-    uint64_t saved_generation;
+    uint64_t saved_generation, first_generation; /* the latter: the first of this engine's life */
     double last_saved_at;
     struct buf saving_text;
     struct task save_task;

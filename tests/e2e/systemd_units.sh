@@ -63,7 +63,7 @@ for unit in logferry logferry-server; do
     check "$unit.service: exposure is at most 2.0" \
         systemd-analyze security --no-pager --offline=true --threshold=20 "$units/$unit.service"
     for line in Type=notify WatchdogSec=30 "User=$unit" "StateDirectory=$unit" \
-        "RuntimeDirectory=$unit" 'ExecReload=/bin/kill -HUP $MAINPID' LimitCORE=0 UMask=0077 \
+        "RuntimeDirectory=$unit" LimitCORE=0 UMask=0077 \
         ProtectSystem=strict CapabilityBoundingSet= 'SystemCallFilter=~@privileged @resources'; do
         check "$unit.service: $line" has "$unit.service" "$line"
     done

@@ -73,6 +73,8 @@ for unit in logferry logferry-server; do
         sh -c "systemd-sysusers --dry-run '$top/systemd/sysusers.d/$unit.conf' 2>&1 |
                grep -q \"Creating user '$unit'\""
 done
+check "logferry.service: reloads on SIGHUP" \
+    has logferry.service 'ExecReload=/bin/kill -HUP $MAINPID'
 check "logferry.service: reads logs as group adm" has logferry.service SupplementaryGroups=adm
 check "logferry.service: the token comes as a credential" \
     has logferry.service LoadCredential=token:/etc/logferry/token

@@ -107,8 +107,9 @@ static void put_created(struct admin_job *job, const struct client *client, cons
         return;
     }
     buf_printf(job->out, "%s\n", token);
-    buf_lit(job->err, "This token is shown once, here. On the web server:\n"
-                      "  install -m 0640 -g logferry /dev/stdin /etc/logferry/token   # then paste it\n");
+    buf_lit(job->err,
+            "This token is shown once, here. On the web server:\n"
+            "  install -m 0640 -g logferry /dev/stdin /etc/logferry/token   # then paste it\n");
 }
 
 static int create(struct admin_job *job, struct client *client, const char *token)

@@ -8,6 +8,7 @@
 
 #include "server/api_internal.h"
 #include "server/api_worker.h"
+#include "server/uuid.h"
 
 static int64_t clock_ms(clockid_t clock)
 {
@@ -75,6 +76,45 @@ bool api_admit_unlimited(struct api *a, struct limiter *l, struct http_request *
     else
         refuse_rate(req);
     return false;
+}
+
+/* The path's segment to a UUID; percent-escapes count, as in Go's mux. */
+static bool read_site_id(struct str segment, unsigned char uuid[16])
+{
+    char text[64];
+    size_t n = 0;
+    for (size_t i = 0; i < segment.n; i++) {
+        char c = segment.p[i];
+        if (c == '%') {
+            if (segment.n - i < 3 || hex_value(segment.p[i + 1]) < 0 ||
+                hex_value(segment.p[i + 2]) < 0)
+                return false;
+            c = (char)(hex_value(segment.p[i + 1]) << 4 | hex_value(segment.p[i + 2]));
+            i += 2;
+        }
+        if (n == sizeof(text))
+            return false;
+        text[n++] = c;
+    }
+    return uuid_parse((struct str){text, n}, uuid);
+}
+
+const struct site *api_writable_site(const struct api_caller *caller, struct http_request *req)
+{
+    unsigned char uuid[16];
+    if (!read_site_id(req->params[0], uuid)) {
+        http_error(req, 400, "invalid site ID");
+        return NULL;
+    }
+    const struct site *site = rights_site_by_uuid(caller->rights, uuid);
+    enum role role = site ? rights_role(caller->rights, caller->client, site) : ROLE_NONE;
+    if (role == ROLE_NONE)
+        http_error(req, 403, "Access denied");
+    else if (!role_allows(role, PERM_SITE_MANAGE_DATA))
+        http_error(req, 403, "Forbidden");
+    else
+        return site;
+    return NULL;
 }
 
 void api_config_default(struct api_config *c)

@@ -286,47 +286,6 @@ static const struct api_field fetch_fields[] = {
 };
 #undef FIELD
 
-/* The path's segment to a UUID; percent-escapes count, as in Go's mux. */
-static bool read_site_id(struct str segment, unsigned char uuid[16])
-{
-    char text[64];
-    size_t n = 0;
-    for (size_t i = 0; i < segment.n; i++) {
-        char c = segment.p[i];
-        if (c == '%') {
-            if (segment.n - i < 3 || hex_value(segment.p[i + 1]) < 0 ||
-                hex_value(segment.p[i + 2]) < 0)
-                return false;
-            c = (char)(hex_value(segment.p[i + 1]) << 4 | hex_value(segment.p[i + 2]));
-            i += 2;
-        }
-        if (n == sizeof(text))
-            return false;
-        text[n++] = c;
-    }
-    return uuid_parse((struct str){text, n}, uuid);
-}
-
-/* Rule A: 403 for a site that is not there, too; and another 403 for too small a role. NULL:
- * answered. */
-static const struct site *writable_site(const struct api_caller *caller, struct http_request *req)
-{
-    unsigned char uuid[16];
-    if (!read_site_id(req->params[0], uuid)) {
-        http_error(req, 400, "invalid site ID");
-        return NULL;
-    }
-    const struct site *site = rights_site_by_uuid(caller->rights, uuid);
-    enum role role = site ? rights_role(caller->rights, caller->client, site) : ROLE_NONE;
-    if (role == ROLE_NONE)
-        http_error(req, 403, "Access denied");
-    else if (!role_allows(role, PERM_SITE_MANAGE_DATA))
-        http_error(req, 403, "Forbidden");
-    else
-        return site;
-    return NULL;
-}
-
 /* Search engines' crawlers, which a batch may bring as AI, are none to HitKeep, and so not here. */
 static bool is_ai(const struct api *a, struct str user_agent)
 {
@@ -403,7 +362,7 @@ void api_ai_fetch(void *ctx, struct http_request *req)
     struct api_caller caller;
     if (!api_admit(a, a->general, req, &caller))
         return;
-    const struct site *site = writable_site(&caller, req);
+    const struct site *site = api_writable_site(&caller, req);
     struct single *s = site ? single_new(req) : NULL;
     if (s) {
         struct api_judge judge = {caller.rights, caller.client, &a->config.filters};

@@ -1,6 +1,7 @@
 /*
  * http_conn.c - one connection: its states, its bytes, its deadlines. Watchers' callbacks only read
- * or write and then call http_conn_run, which takes as many steps as the bytes at hand allow.
+ * or write and then call http_conn_run, which takes as many steps
+ * (http_step.c) as the bytes at hand allow.
  */
 #include <assert.h>
 #include <errno.h>
@@ -13,7 +14,6 @@
 #define READ_BYTES (64u << 10)
 #define IN_MAX (256u << 10)
 #define OUT_MAX (64u << 20)
-#define KEEP_BYTES (32u << 10) /* an idle connection keeps no larger buffer */
 
 /* ---- states ------------------------------------------------------------------------------------
  */
@@ -29,14 +29,14 @@ static const unsigned allowed_moves[CONN_STATES] = {
     [CONN_CLOSED] = 0,
 };
 
-static void set_state(struct http_conn *c, enum conn_state next)
+void http_conn_set_state(struct http_conn *c, enum conn_state next)
 {
     assert(allowed_moves[c->state] & (1u << next));
     c->state = next;
     c->since_ms = c->progress_ms = http_now_ms();
 }
 
-static struct str pending(const struct http_conn *c)
+struct str http_conn_pending(const struct http_conn *c)
 {
     struct str in = buf_str(&c->in);
     return str_slice(in, c->in_at, in.n);
@@ -51,14 +51,14 @@ void http_exchange_free(struct http_exchange *e)
 }
 
 /* What stands in the server's account of bodies goes off it. */
-static void uncount_body(struct http_conn *c)
+void http_conn_uncount_body(struct http_conn *c)
 {
     c->server->bodies_bytes -= c->body_counted;
     c->body_counted = 0;
 }
 
 /* The app is asked no more: the request is dropped, unless the app is at work on it. */
-static void drop_exchange(struct http_conn *c)
+void http_conn_drop_exchange(struct http_conn *c)
 {
     struct http_exchange *e = c->exchange;
     c->exchange = NULL;
@@ -87,9 +87,9 @@ static void free_conn(struct http_conn *c)
 void http_conn_close(struct http_conn *c)
 {
     if (c->state != CONN_CLOSED) {
-        drop_exchange(c);
-        uncount_body(c);
-        set_state(c, CONN_CLOSED);
+        http_conn_drop_exchange(c);
+        http_conn_uncount_body(c);
+        http_conn_set_state(c, CONN_CLOSED);
         ev_io_stop(c->server->loop, &c->read_watcher);
         ev_io_stop(c->server->loop, &c->write_watcher);
         ev_timer_stop(c->server->loop, &c->timer);
@@ -103,7 +103,7 @@ void http_conn_close(struct http_conn *c)
  */
 
 /* Sends what the peer takes now. True when nothing is left. */
-static bool write_out(struct http_conn *c)
+bool http_conn_write_out(struct http_conn *c)
 {
     if (c->out.failed) {
         http_conn_close(c);
@@ -149,226 +149,6 @@ static void read_in(struct http_conn *c)
     } else {
         c->in.n += (size_t)n;
         c->progress_ms = http_now_ms();
-    }
-}
-
-/* ---- steps: true means that there may be more to do at once ------------------------------------
- */
-
-static bool fail_request(struct http_conn *c, int status)
-{
-    drop_exchange(c);
-    uncount_body(c);
-    if (c->answered)
-        c->close_after = true;
-    else
-        http_put_error(c, status);
-    c->answered = true;
-    set_state(c, CONN_FLUSH);
-    return true;
-}
-
-static struct http_exchange *new_exchange(struct http_conn *c, struct str head)
-{
-    struct http_exchange *e = malloc(sizeof(*e) + head.n);
-    if (!e)
-        return NULL;
-    memset(&e->req, 0, sizeof(e->req));
-    e->conn = c;
-    e->head = c->head;
-    memcpy(e->head_bytes, head.p, head.n);
-    e->req.method = http_span_str(e->head.method, e->head_bytes);
-    e->req.path = http_span_str(e->head.path, e->head_bytes);
-    e->req.query = http_span_str(e->head.query, e->head_bytes);
-    e->req.peer = c->peer;
-    /* "http://host" and "http://host?query" ask for the root. */
-    if (e->req.path.n == 0)
-        e->req.path = STR("/");
-    buf_init(&e->body, 0);
-    return e;
-}
-
-static void ask_app(struct http_conn *c)
-{
-    struct http_exchange *e = c->exchange;
-    set_state(c, CONN_BUSY);
-    if (!e->req.body_too_large)
-        e->req.body = buf_str(&e->body);
-    c->server->app.on_request(c->server->app.ctx, &e->req);
-}
-
-/* The head is complete and the app has seen it. Is there a body, and is it wanted? */
-static bool begin_body(struct http_conn *c)
-{
-    bool has_body = c->head.chunked || c->head.length > 0;
-    if (c->answered) {
-        set_state(c, has_body && !c->close_after ? CONN_BODY : CONN_FLUSH);
-        return true;
-    }
-    struct http_request *req = &c->exchange->req;
-    req->body_too_large = c->head.length > req->max_body;
-    if (!has_body || req->body_too_large) {
-        ask_app(c);
-        return true;
-    }
-    c->exchange->body.max = req->max_body;
-    set_state(c, CONN_BODY);
-    if (c->head.expect_continue && pending(c).n == 0)
-        buf_lit(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
-    return true;
-}
-
-static bool step_head(struct http_conn *c)
-{
-    struct str in = pending(c);
-    enum http_parse r = http_head_parse(&c->head, in);
-    if (r == HTTP_PARSE_BAD)
-        return fail_request(c, c->head.status);
-    if (r == HTTP_PARSE_MORE) {
-        if (c->eof)
-            http_conn_close(c);
-        return false;
-    }
-    c->exchange = new_exchange(c, str_slice(in, 0, c->head.bytes));
-    if (!c->exchange)
-        return fail_request(c, 503);
-    c->in_at += c->head.bytes;
-    http_body_init(&c->body, &c->head);
-    c->body_bytes = 0;
-    c->server->app.on_head(c->server->app.ctx, &c->exchange->req);
-    return begin_body(c);
-}
-
-/* One piece of body. False when the request's fate is decided by it. */
-static bool keep_body(struct http_conn *c, struct str piece)
-{
-    c->body_bytes += piece.n;
-    if (c->answered) {
-        c->close_after = c->body_bytes > HTTP_READ_AWAY_MAX;
-        return !c->close_after;
-    }
-    struct http_exchange *e = c->exchange;
-    if (c->body_bytes > e->req.max_body) {
-        e->req.body_too_large = true;
-        buf_release(&e->body);
-        return false;
-    }
-    c->body_counted += piece.n;
-    c->server->bodies_bytes += piece.n;
-    buf_put_str(&e->body, piece);
-    return !e->body.failed && c->server->bodies_bytes <= c->server->limits.bodies_bytes;
-}
-
-static bool overloaded(struct http_conn *c)
-{
-    struct http_exchange *e = c->exchange;
-    uncount_body(c);
-    c->close_after = true;
-    set_state(c, CONN_FLUSH);
-    http_error_with(&e->req, 503, "Service Unavailable", "Retry-After: 2\r\n");
-    return true;
-}
-
-static bool body_decided(struct http_conn *c)
-{
-    if (c->answered) {
-        set_state(c, CONN_FLUSH);
-        return true;
-    }
-    if (!c->exchange->req.body_too_large)
-        return overloaded(c);
-    ask_app(c);
-    return true;
-}
-
-static bool step_body(struct http_conn *c)
-{
-    struct str in = pending(c);
-    struct str piece;
-    enum http_parse r;
-    bool kept = true;
-    do {
-        r = http_body_parse(&c->body, &in, &piece);
-        kept = piece.n == 0 || keep_body(c, piece);
-    } while (kept && r == HTTP_PARSE_MORE && (in.n > 0 || piece.n > 0));
-    c->in_at = c->in.n - in.n;
-    if (!kept)
-        return body_decided(c);
-    if (r == HTTP_PARSE_BAD)
-        return fail_request(c, c->body.status);
-    if (r == HTTP_PARSE_MORE) {
-        if (c->eof)
-            http_conn_close(c);
-        return false;
-    }
-    if (c->answered)
-        set_state(c, CONN_FLUSH);
-    else
-        ask_app(c);
-    return true;
-}
-
-static bool step_flush(struct http_conn *c)
-{
-    if (!write_out(c))
-        return false;
-    uncount_body(c);
-    if (c->close_after || c->server->draining) {
-        /* Closing with unread bytes in the socket would reset it, and could take our answer with
-         * it. */
-        if (c->eof || shutdown(c->fd, SHUT_WR) < 0) {
-            http_conn_close(c);
-            return false;
-        }
-        buf_reset(&c->in);
-        c->in_at = 0;
-        set_state(c, CONN_LINGER);
-        return false;
-    }
-    if (c->out.cap > KEEP_BYTES)
-        buf_release(&c->out);
-    http_head_init(&c->head);
-    c->answered = false;
-    set_state(c, CONN_IDLE);
-    http_server_room(c->server);
-    return true;
-}
-
-static bool step_idle(struct http_conn *c)
-{
-    if (pending(c).n > 0) {
-        set_state(c, CONN_HEAD);
-        return true;
-    }
-    if (c->eof)
-        http_conn_close(c);
-    else if (c->in.cap > KEEP_BYTES)
-        buf_release(&c->in);
-    return false;
-}
-
-static bool step(struct http_conn *c)
-{
-    switch (c->state) {
-    case CONN_IDLE:
-        return step_idle(c);
-    case CONN_HEAD:
-        return step_head(c);
-    case CONN_BODY:
-        return step_body(c);
-    case CONN_BUSY:
-        if (c->answered)
-            set_state(c, CONN_FLUSH);
-        return c->answered;
-    case CONN_FLUSH:
-        return step_flush(c);
-    case CONN_LINGER:
-        buf_reset(&c->in);
-        if (c->eof)
-            http_conn_close(c);
-        return false;
-    default:
-        return false;
     }
 }
 
@@ -420,7 +200,7 @@ static void arm_timer(struct http_conn *c, int64_t now_ms)
 static void expire(struct http_conn *c)
 {
     if (c->state == CONN_HEAD || (c->state == CONN_BODY && !c->answered)) {
-        fail_request(c, 408);
+        http_conn_fail(c, 408);
         http_conn_run(c);
     } else {
         http_conn_close(c);
@@ -443,10 +223,10 @@ void http_conn_run(struct http_conn *c)
     if (c->running)
         return;
     c->running = true;
-    while (step(c)) {
+    while (http_conn_step(c)) {
     }
     if (c->state == CONN_BODY && c->out.n > 0)
-        write_out(c);
+        http_conn_write_out(c);
     c->running = false;
     if (c->state == CONN_CLOSED) {
         free_conn(c);

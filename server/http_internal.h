@@ -96,6 +96,19 @@ void http_conn_close(struct http_conn *c);
 /* Goes on after an answer was put into c->out. May free c. */
 void http_conn_run(struct http_conn *c);
 void http_exchange_free(struct http_exchange *e);
+void http_conn_set_state(struct http_conn *c, enum conn_state next);
+struct str http_conn_pending(const struct http_conn *c); /* read and not yet consumed */
+/* What stands in the server's account of bodies goes off it. */
+void http_conn_uncount_body(struct http_conn *c);
+/* The app is asked no more: the request is dropped, unless the app is at work on it. */
+void http_conn_drop_exchange(struct http_conn *c);
+/* Sends what the peer takes now. True when nothing is left. */
+bool http_conn_write_out(struct http_conn *c);
+
+/* ---- http_step.c */
+bool http_conn_step(struct http_conn *c);
+/* Ends the request with an answer of the server itself. */
+bool http_conn_fail(struct http_conn *c, int status);
 
 /* ---- http_respond.c */
 /* An answer of the server itself, without a request: after a bad head, or a timeout. */

@@ -94,4 +94,8 @@ void http_body_init(struct http_body *b, const struct http_head *h);
  */
 enum http_parse http_body_parse(struct http_body *b, struct str *in, struct str *data);
 
+/* RFC 9110: a byte of a token (5.6.2), and of a field's value (5.5). */
+bool http_is_token_char(char c);
+bool http_is_value_char(char c);
+
 #endif

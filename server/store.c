@@ -1,5 +1,5 @@
 /*
- * store.c - the queue, the writer thread and its group commit, the lock of the directory.
+ * store.c - the queue, the writer thread and its group commit.
  *
  * It knows no engine: store_engine.h does. Two threads meet here: the loop's (submit, collect) and
  * the writer. One mutex guards the queue, the finished jobs, the counts and the rights pointer; it
@@ -7,17 +7,13 @@
  */
 #include "server/store.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "parsers/base/log.h"
+#include "server/store_dir.h"
 #include "server/store_engine.h"
 
 #define GROUP_ROWS 40000 /* bounds how long one transaction keeps the next from starting */
@@ -320,55 +316,6 @@ void store_stats(struct store *s, struct store_stats *out)
 
 /* ---- opening and closing ------------------------------------------------------------------ */
 
-static enum store_failure failure_of(int error)
-{
-    return error == EACCES || error == EPERM ? STORE_DENIED : STORE_CANNOT;
-}
-
-static int make_directory(const char *dir, bool create, struct buf *error,
-                          enum store_failure *failure)
-{
-    struct stat st;
-    if (create && mkdir(dir, 0700) != 0 && errno != EEXIST) {
-        *failure = failure_of(errno);
-        buf_printf(error,
-                   "cannot make the store's directory %s: %s; make its parent, or give "
-                   "another one with --store DIR",
-                   dir, strerror(errno));
-        return -1;
-    }
-    if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
-        return 0;
-    *failure = errno == EACCES ? STORE_DENIED : STORE_MISSING;
-    buf_printf(error, "no store in %s; make one: logferry-server init --store %s", dir, dir);
-    return -1;
-}
-
-/* One process may write: it holds this lock as long as it lives. */
-static int take_lock(const char *dir, struct buf *error, enum store_failure *failure)
-{
-    struct buf path;
-    buf_init(&path, 4096);
-    buf_printf(&path, "%s/lock", dir);
-    const char *name = buf_cstr(&path);
-    int fd = name ? open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-    if (fd < 0) {
-        *failure = failure_of(errno);
-        buf_printf(error, "cannot open %s/lock: %s; run this as the store's owner", dir,
-                   strerror(errno));
-    } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        *failure = STORE_LOCKED;
-        buf_printf(error,
-                   "the store in %s is in use by another logferry-server; stop that one, "
-                   "or give another store with --store DIR",
-                   dir);
-        close(fd);
-        fd = -1;
-    }
-    buf_release(&path);
-    return fd;
-}
-
 static int start_writer(struct store *s)
 {
     pthread_condattr_t attr;
@@ -404,8 +351,8 @@ struct store *store_open(const char *dir, const struct store_options *options, s
     s->queue_bytes = options->queue_bytes ? options->queue_bytes : STORE_QUEUE_BYTES_DEFAULT;
     s->lock_fd = -1;
     s->housekeep_at_ms = clock_ms(CLOCK_MONOTONIC) + HOUSEKEEP_FIRST_MS;
-    if (make_directory(dir, options->create, error, failure) ||
-        (s->lock_fd = take_lock(dir, error, failure)) < 0 ||
+    if (store_make_directory(dir, options->create, error, failure) ||
+        (s->lock_fd = store_take_lock(dir, error, failure)) < 0 ||
         !(s->engine = engine_open(dir, options->create, error, failure)))
         goto out;
     if (options->serving)

@@ -137,6 +137,7 @@ struct store_session {
 
 /* ---- statements (store_sqlite.c) ---------------------------------------------------------- */
 
+const char *sql_text(enum sql which); /* store_sqlite_texts.c */
 /* Ready to be bound; NULL when it cannot be prepared (noted as a failure of the transaction). */
 sqlite3_stmt *sql_get(struct engine *e, enum sql which);
 /* Binds by `types`, from parameter 1 on: i int64_t, s struct str (STR_NONE: null), b (const void *,

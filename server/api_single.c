@@ -228,10 +228,13 @@ static void take_page(struct api *a, struct api_caller *caller, struct single *s
     }
 }
 
-/* A body is asked for only when its sender is known. Who is pays the limiter later, once. */
+/* A sender who waits to be asked for the body is asked only when known. All others are looked at
+ * once, with their small body; and who is known pays the limiter then. */
 static void check_token(struct api *a, struct limiter *l, struct http_request *req)
 {
     struct api_caller caller;
+    if (!str_is_set(http_header(req, STR("expect"))))
+        return;
     if (api_admit_unlimited(a, l, req, &caller))
         rights_release(caller.rights);
 }

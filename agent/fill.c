@@ -71,6 +71,20 @@ static bool seam_fits(const struct reading *r)
            hash_64(lines_seam(r->lines), 0) == r->seam_hash;
 }
 
+/* The seam of a file that is read from its beginning all the same. A compressed one is not read
+ * twice for it. */
+static bool seam_in_place(const struct reading *r, enum container_kind kind)
+{
+    if (!r->seam_at || r->sequential || kind != CONTAINER_PLAIN)
+        return true;
+    struct reading there = {.lines = lines_new(r->fd, kind, r->seam_at),
+                            .seam_at = r->seam_at,
+                            .seam_hash = r->seam_hash};
+    bool fits = !there.lines || seam_fits(&there);
+    lines_free(there.lines);
+    return fits;
+}
+
 /* Where reading must begin to arrive at r->at with what the format needs to know. */
 static uint64_t opening_offset(const struct stream *s, enum container_kind kind)
 {
@@ -96,10 +110,12 @@ static bool open_lines(struct stream *s)
     r->lines = lines_new(r->fd, kind, offset);
     if (!r->lines)
         return fail(r, READ_FAILED, ENOMEM);
+    if (offset == 0 && !seam_in_place(r, kind))
+        return fail(r, READ_STRANGER, 0);
     if (offset == 0) {
         r->base = 0;
         r->known = false;
-        r->directives = 0;
+        r->directives = r->blanks = 0;
         if (r->parser)
             parser_reset(r->parser);
     } else if (lines_position(r->lines) != offset || (r->seam_at && !seam_fits(r))) {
@@ -138,22 +154,53 @@ static void begin_span(struct filling *f, uint64_t from, struct span *span)
     memcpy(span->name, name, strlen(name) + 1);
 }
 
-/* The builder is ready for a line of this stream that begins at `at`. False: it is full. */
+static void skip_lines(struct filling *f, enum reason reason, uint32_t n)
+{
+    struct reading *r = &f->stream->r;
+    r->counts.lines += n;
+    r->counts.skipped[reason] += n;
+    while (n--)
+        builder_skip(f->fill->builder, reason);
+}
+
+static bool has_waiting(const struct reading *r)
+{
+    return r->directives || r->blanks;
+}
+
+/* The builder is ready for a line of this stream that begins at `at`; what waited before it is
+ * counted. False: it is full. */
 static bool place(struct filling *f, uint64_t at)
 {
     struct span span;
     struct reading *r = &f->stream->r;
-    uint64_t from = r->directives ? r->directives_from : at;
-    if (r->directives || !builder_fits(f->fill->builder, f->stream->position, from)) {
+    bool waiting = has_waiting(r);
+    uint64_t from = waiting ? r->waiting_from : at;
+    if (waiting || !builder_fits(f->fill->builder, f->stream->position, from)) {
         begin_span(f, from, &span);
         if (builder_stream(f->fill->builder, &span))
             return false;
     }
-    for (; r->directives; r->directives--) {
-        builder_skip(f->fill->builder, REASON_DIRECTIVE);
-        r->counts.lines++;
-        r->counts.skipped[REASON_DIRECTIVE]++;
-    }
+    if (!waiting)
+        return true;
+    skip_lines(f, REASON_DIRECTIVE, r->directives);
+    skip_lines(f, REASON_UNPARSABLE, r->blanks);
+    r->directives = r->blanks = 0;
+    builder_advance(f->fill->builder, at, at - r->base);
+    return true;
+}
+
+/* What waits for a line that will not come, up to `end`, is a stream of its own. False: no room. */
+static bool place_waiting(struct filling *f, uint64_t end)
+{
+    struct reading *r = &f->stream->r;
+    if (!has_waiting(r))
+        return true;
+    if (!r->known)
+        r->stream = hash_128(STR("#"));
+    if (!place(f, end))
+        return false;
+    r->at = end;
     return true;
 }
 
@@ -208,42 +255,59 @@ static void take_text(struct filling *f, struct str line)
     r->counts.records++;
 }
 
-/* A header line: false when it waits for the line that gives its stream an id. */
-static bool take_directive(struct filling *f, struct str line, uint64_t at, bool passed_over)
+/* A line that names no stream waits for the one that does. */
+static void wait_for_stream(struct reading *r, uint64_t at, uint32_t *count)
+{
+    if (!has_waiting(r))
+        r->waiting_from = at;
+    ++*count;
+}
+
+enum taken {
+    TAKEN_WAITS, /* for the line that names its stream */
+    TAKEN_FULL,  /* no room in the builder: the line stays */
+    TAKEN_LINE,
+};
+
+static enum taken take_directive(struct filling *f, struct str line, uint64_t at)
 {
     struct reading *r = &f->stream->r;
     struct hit none;
     if (str_starts(line, STR("#Version"))) {
+        if (!place_waiting(f, at))
+            return TAKEN_FULL;
         r->base = at;
         r->known = false;
-        r->directives = 0;
     }
     parser_line(f->parser, line, &none);
     if (r->known)
-        return true; /* counted as a line of the present stream */
-    if (!passed_over && r->directives++ == 0)
-        r->directives_from = at;
-    return false;
+        return TAKEN_LINE; /* of the present stream */
+    if (at >= f->skip_to)
+        wait_for_stream(r, at, &r->directives);
+    return TAKEN_WAITS;
 }
 
-/* Which stream of the file is this? False: the line has been dealt with. */
-static bool identify(struct filling *f, enum lines_result what, struct str line, uint64_t at,
-                     bool passed_over)
+/* Which stream of the file is this of? The id is the hash of the first line that is neither empty
+ * nor begins with '#', as in discover.c, whatever the format. */
+static enum taken identify(struct filling *f, enum lines_result what, struct str line, uint64_t at)
 {
     struct reading *r = &f->stream->r;
+    bool comment = what == LINES_LINE && line.n && line.p[0] == '#';
+    if (comment && f->stream->source->directives)
+        return take_directive(f, line, at);
+    if (r->known)
+        return TAKEN_LINE;
     if (what == LINES_TOO_LONG) {
-        if (!r->known)
-            r->stream = f->stream->position->stream;
-        r->known = true;
-        return true;
-    }
-    if (f->stream->source->directives && line.n && line.p[0] == '#')
-        return take_directive(f, line, at, passed_over);
-    if (!r->known && line.n) {
+        r->stream = f->stream->position->stream;
+    } else if (line.n && !comment) {
         r->stream = stream_id(line);
-        r->known = true;
+    } else {
+        if (at >= f->skip_to)
+            wait_for_stream(r, at, &r->blanks);
+        return TAKEN_WAITS;
     }
-    return true;
+    r->known = true;
+    return TAKEN_LINE;
 }
 
 /* Takes one line. False: no room, the line stays. */
@@ -251,12 +315,16 @@ static bool take(struct filling *f, enum lines_result what, struct str line, uin
                  uint64_t next)
 {
     struct reading *r = &f->stream->r;
-    bool passed_over = at < f->skip_to;
-    if (!identify(f, what, line, at, passed_over) || passed_over) {
-        if (next > r->at)
+    enum taken taken = identify(f, what, line, at);
+    if (taken == TAKEN_FULL)
+        return false;
+    if (at < f->skip_to) {
+        if (next > r->at && !has_waiting(r))
             r->at = next;
         return true;
     }
+    if (taken == TAKEN_WAITS)
+        return true;
     if (!place(f, at))
         return false;
     r->at = at;
@@ -288,7 +356,8 @@ static enum read_end end_of(const struct reading *r)
     }
 }
 
-/* The half line at the end of something finished; header lines that no line followed. */
+/* The half line at the end of something finished; header lines that no line followed. When there is
+ * no room for them, the next fill reads them again. */
 static void finish(struct filling *f, bool gzip)
 {
     struct reading *r = &f->stream->r;
@@ -298,20 +367,22 @@ static void finish(struct filling *f, bool gzip)
         r->half = lines_half_bytes(r->lines);
         return;
     }
+    r->end = READ_MORE;
+    if (builder_is_full(f->fill->builder))
+        return;
     enum lines_result what = lines_take_half(r->lines, &line);
-    if (what != LINES_END)
-        take(f, what, line, lines_at(r->lines), end);
-    if (r->directives) {
-        r->stream = hash_128(STR("#"));
-        if (place(f, r->directives_from))
-            builder_advance(f->fill->builder, r->at, r->at - r->base);
-    }
-    r->end = READ_FINISHED;
+    bool taken = what == LINES_END || take(f, what, line, lines_at(r->lines), end);
+    if (taken && place_waiting(f, end))
+        r->end = READ_FINISHED;
+    else if (!r->sequential)
+        close_lines(r);
 }
 
 static void note_seam(struct filling *f)
 {
     struct reading *r = &f->stream->r;
+    if (lines_position(r->lines) != r->at)
+        return; /* lines before it wait for their stream */
     r->seam_at = r->at;
     r->seam_hash = r->at ? hash_64(lines_seam(r->lines), 0) : 0;
     builder_note_seam(f->fill->builder, f->stream->position, r->seam_at, r->seam_hash);
@@ -388,7 +459,7 @@ void fill_run(struct task *task, unsigned worker)
             continue;
         fill_stream(&f);
     }
-    bool full = fill->bytes >= FILL_MAX_BYTES;
+    bool full = fill->bytes >= FILL_MAX_BYTES || builder_is_full(fill->builder);
     if (builder_records(fill->builder) || (builder_lines(fill->builder) && (full || fill->seal)))
         seal(fill);
 }

@@ -66,8 +66,10 @@ struct reading {
     uint64_t base;
     bool known;
     struct hash128 stream;
-    uint64_t directives_from;
-    uint32_t directives; /* header lines before the first line that gives the id */
+    /* Lines before the one that gives the id wait for it: header lines, and empty ones or comments
+     * of a format that has no headers. */
+    uint64_t waiting_from;
+    uint32_t directives, blanks;
     /* results of the last fill */
     enum read_end end;
     int error;

@@ -1,0 +1,1080 @@
+/* The worker's part: which lines of which streams end up in which spans, and what a restart makes
+ * of it. One thread; the loop's bookkeeping is done here as engine_fill.c does it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "agent/discover.h"
+#include "agent/stream.h"
+#include "tests/unit/agent/batch_view.h"
+
+#define MAX_GOT 20000
+#define UA "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0 Safari/537.36"
+
+/* A record by what identifies it. */
+struct got {
+    struct hash128 stream;
+    uint64_t at;
+};
+
+struct ledger {
+    struct got *v;
+    size_t n;
+    uint64_t lines, skipped, directives;
+};
+
+struct rig {
+    struct scratch dir;
+    struct catalogue *catalogue;
+    struct judge_rules judge;
+    struct source_config config;
+    struct source source;
+    struct worker_kit kit;
+    struct sites *sites;
+    struct builder *builder;
+    struct positions positions;
+};
+
+static void rig_make(struct rig *g, const char *format)
+{
+    static const struct builder_labels labels = {.node = {"n", 1}, .all_destinations = 1};
+    struct buf why;
+    *g = (struct rig){0};
+    buf_init(&why, 500);
+    scratch_make(&g->dir);
+    g->catalogue = catalogue_new(false);
+    judge_rules_defaults(&g->judge);
+    g->config = (struct source_config){.name = STR("s"), .scheme = STR("https")};
+    g->source.config = &g->config;
+    g->source.format = format_new(str_of(format), &why);
+    assert_non_null(g->source.format);
+    g->source.directives = format_has_directives(g->source.format);
+    g->source.rules = (struct digest_rules){.judge = &g->judge,
+                                            .default_host = STR("example.com"),
+                                            .scheme = STR("https"),
+                                            .since_ms = INT64_MIN,
+                                            .until_ms = INT64_MAX,
+                                            .send = {3, 3, 3, 3, 3},
+                                            .n_destinations = 5};
+    g->kit.parsers = calloc(1, sizeof(*g->kit.parsers));
+    assert_int_equal(digest_init(&g->kit.digest, g->catalogue), 0);
+    g->sites = sites_new();
+    sites_add(g->sites, STR("example.com"), STR_NONE, 1);
+    g->builder = builder_new(&labels);
+    buf_release(&why);
+}
+
+static void rig_remove(struct rig *g)
+{
+    builder_free(g->builder);
+    sites_unref(g->sites);
+    digest_release(&g->kit.digest);
+    parser_free(g->kit.parsers[0]);
+    free(g->kit.parsers);
+    format_free(g->source.format);
+    catalogue_free(g->catalogue);
+    positions_release(&g->positions);
+    scratch_remove(&g->dir);
+}
+
+/* A stream on a file, bound to the entry that fits it, or to a new one. */
+static void stream_open(struct rig *g, struct stream *s, const char *name)
+{
+    char path[PATH_MAX];
+    struct discovery d = {0};
+    *s = (struct stream){.source = &g->source, .rules = g->source.rules, .r = {.fd = -1}};
+    s->path = strdup(scratch_path(&g->dir, name, path));
+    assert_int_equal(discover_path(path, &d), 0);
+    assert_int_equal(d.n, 1);
+    const struct found_file *f = &d.files[0];
+    s->dev = f->dev;
+    s->ino = f->ino;
+    s->position = positions_match(&g->positions, f->stream, f->dev, f->ino, path);
+    if (!s->position)
+        s->position = positions_add(&g->positions, f->stream, f->dev, f->ino, path);
+    struct position *p = s->position;
+    p->bound = true;
+    s->r.at = intervals_gap(&p->safe, 0);
+    s->r.seam_at = p->seam_at;
+    s->r.seam_hash = p->seam_hash;
+    for (size_t i = 0; i < p->safe.n; i++)
+        assert_int_equal(intervals_add(&s->r.safe, p->safe.v[i].from, p->safe.v[i].to), 0);
+    discovery_release(&d);
+}
+
+static void stream_close(struct stream *s)
+{
+    s->position->bound = false;
+    reading_close(&s->r);
+    free(s->path);
+    s->path = NULL;
+}
+
+/* One fill that reads about `bytes`; what the loop does with a stream's results. */
+static void fill_some(struct rig *g, struct stream **streams, size_t n, uint64_t bytes, bool last,
+                      struct fill *f)
+{
+    *f = (struct fill){.kits = &g->kit,
+                       .sources = &g->source,
+                       .sites = g->sites,
+                       .builder = g->builder,
+                       .n_streams = n,
+                       .seal = last,
+                       .bytes = FILL_MAX_BYTES - bytes};
+    for (size_t i = 0; i < n; i++)
+        f->streams[i] = streams[i];
+    fill_run(&f->task, 0);
+    for (size_t i = 0; i < n; i++) {
+        struct reading *r = &streams[i]->r;
+        counts_add(&g->source.counts, &r->counts);
+        r->counts = (struct counts){0};
+        if (r->known && r->base == 0)
+            streams[i]->position->stream = r->stream;
+    }
+}
+
+/* Adds a group to the books, after comparing its spans with its batches. */
+static void take_books(struct ledger *l, const struct group *g)
+{
+    uint64_t lines = 0, records = 0, in_header = 0;
+    for (size_t i = 0; i < g->n_spans; i++) {
+        const struct span *s = &g->spans[i];
+        uint64_t skipped = 0, of_span = 0;
+        for (int k = 0; k < REASON_COUNT; k++)
+            skipped += s->skipped[k];
+        for (size_t k = 0; k < GROUP_MAX_BATCHES; k++)
+            of_span += s->records[k];
+        assert_int_equal(s->lines, skipped + of_span);
+        assert_int_equal(s->file_to - s->file_from, s->to - s->from);
+        lines += s->lines;
+        records += of_span;
+        l->skipped += skipped;
+        l->directives += s->skipped[REASON_DIRECTIVE];
+    }
+    for (size_t i = 0; i < g->n_batches; i++) {
+        struct batch_view v;
+        batch_view_init(&v, g->batches[i]);
+        for (size_t k = 0; k < v.h.n_streams; k++)
+            in_header += v.h.streams[k].lines;
+        for (size_t k = 0; k < v.n; k++) {
+            assert_true(l->n < MAX_GOT);
+            l->v[l->n++] = (struct got){v.records[k].stream, v.records[k].r.at};
+            records--;
+        }
+        batch_view_release(&v);
+    }
+    assert_int_equal(records, 0);
+    assert_int_equal(in_header, lines);
+    l->lines += lines;
+}
+
+static void make_safe(const struct group *g)
+{
+    for (size_t i = 0; i < g->n_spans; i++) {
+        const struct span *s = &g->spans[i];
+        assert_int_equal(positions_cover(s->position, s->file_from, s->file_to, s->seam_hash), 0);
+    }
+}
+
+/* Fills until there is no more; everything is delivered. */
+static enum read_end read_to_end(struct rig *g, struct stream *s, uint64_t bytes, struct ledger *l)
+{
+    struct fill f;
+    for (int i = 0; i < 100000; i++) {
+        fill_some(g, &s, 1, bytes, true, &f);
+        for (size_t k = 0; k < f.n_groups; k++) {
+            take_books(l, f.groups[k]);
+            make_safe(f.groups[k]);
+            group_free(f.groups[k]);
+        }
+        if (s->r.end != READ_MORE)
+            return s->r.end;
+    }
+    fail_msg("reading never ends");
+    return READ_FAILED;
+}
+
+static void ledger_make(struct ledger *l)
+{
+    *l = (struct ledger){.v = calloc(MAX_GOT, sizeof(*l->v))};
+}
+
+static int compare_got(const void *a, const void *b)
+{
+    const struct got *x = a, *y = b;
+    int c = memcmp(x->stream.b, y->stream.b, sizeof(x->stream.b));
+    return c ? c : (x->at > y->at) - (x->at < y->at);
+}
+
+/* Exactly once, each of them. */
+static void assert_same_records(const char *name, struct ledger *got, struct ledger *want)
+{
+    qsort(got->v, got->n, sizeof(*got->v), compare_got);
+    qsort(want->v, want->n, sizeof(*want->v), compare_got);
+    for (size_t i = 0; i < got->n && i < want->n; i++)
+        if (compare_got(&got->v[i], &want->v[i]) != 0)
+            fail_msg("%s: record %zu is at %llu instead of %llu (or of another stream)", name, i,
+                     (unsigned long long)got->v[i].at, (unsigned long long)want->v[i].at);
+    if (got->n != want->n)
+        fail_msg("%s: %zu records instead of %zu", name, got->n, want->n);
+    if (got->lines != want->lines || got->skipped != want->skipped)
+        fail_msg("%s: %llu lines, %llu skipped, instead of %llu, %llu", name,
+                 (unsigned long long)got->lines, (unsigned long long)got->skipped,
+                 (unsigned long long)want->lines, (unsigned long long)want->skipped);
+}
+
+/* ---- logs -------------------------------------------------------------------------------------
+ */
+
+/* What a log should come to: text, and the books of it. */
+struct log {
+    struct buf text;
+    struct ledger want;
+};
+
+static void log_make(struct log *l)
+{
+    buf_init(&l->text, 64u << 20);
+    ledger_make(&l->want);
+}
+
+static void log_release(struct log *l)
+{
+    buf_release(&l->text);
+    free(l->want.v);
+}
+
+static void want_record(struct log *l, uint64_t at)
+{
+    l->want.v[l->want.n++] = (struct got){.at = at};
+    l->want.lines++;
+}
+
+static void want_skipped(struct log *l)
+{
+    l->want.lines++;
+    l->want.skipped++;
+}
+
+static void put_page(struct log *l, unsigned i)
+{
+    want_record(l, l->text.n);
+    buf_printf(&l->text,
+               "192.0.2.%u - - [10/Oct/2025:13:55:36 +0000] \"GET /page/%u HTTP/1.1\" 200 "
+               "%u \"-\" \"" UA "\"\n",
+               i % 200, i, 100 + i % 900);
+}
+
+static void put_asset(struct log *l, unsigned i)
+{
+    want_skipped(l);
+    buf_printf(&l->text,
+               "192.0.2.%u - - [10/Oct/2025:13:55:36 +0000] \"GET /s/%u.css HTTP/1.1\" 200 5 \"-\" "
+               "\"" UA "\"\n",
+               i % 200, i);
+}
+
+/* Pages, assets, and what else a log has. */
+static void put_mixture(struct log *l, unsigned n, uint64_t seed)
+{
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t x = next_random(&seed) % 100;
+        if (x < 45 || l->text.n == 0) {
+            put_page(l, i);
+        } else if (x < 90) {
+            put_asset(l, i);
+        } else {
+            want_skipped(l);
+            if (x < 94)
+                buf_lit(&l->text, "\n");
+            else if (x < 97)
+                buf_lit(&l->text, "\x16\x03\x01 no request\n");
+            else
+                buf_lit(&l->text, "# a comment\n");
+        }
+        if (x == 99) {
+            want_skipped(l);
+            put_repeated(&l->text, 'x', LINE_MAX_BYTES + 5);
+            buf_lit(&l->text, "\n");
+        }
+    }
+}
+
+/* All records are of this stream: the one that this first line names. */
+static void name_stream(struct log *l, struct str first_line)
+{
+    for (size_t i = 0; i < l->want.n; i++)
+        l->want.v[i].stream = stream_id(first_line);
+}
+
+static void name_stream_by_first_line(struct log *l)
+{
+    struct str rest = buf_str(&l->text);
+    name_stream(l, str_cut(&rest, '\n'));
+}
+
+static void write_log(const struct rig *g, const char *name, const struct log *l, bool gzip)
+{
+    struct buf z;
+    buf_init(&z, 64u << 20);
+    if (gzip)
+        put_gzip(&z, buf_str(&l->text));
+    scratch_write(&g->dir, name, gzip ? buf_str(&z) : buf_str(&l->text));
+    buf_release(&z);
+}
+
+/* Reads a file whole, in fills of `bytes`, and compares. */
+static void assert_log(struct rig *g, const char *name, struct log *l, uint64_t bytes,
+                       enum read_end end)
+{
+    struct stream s;
+    struct ledger got;
+    ledger_make(&got);
+    stream_open(g, &s, name);
+    enum read_end was = read_to_end(g, &s, bytes, &got);
+    if (was != end)
+        fail_msg("%s: end %d", name, was);
+    assert_same_records(name, &got, &l->want);
+    uint64_t safe = intervals_gap(&s.position->safe, 0);
+    if (end == READ_FINISHED)
+        assert_int_equal(safe, l->text.n);
+    stream_close(&s);
+    free(got.v);
+}
+
+/* ---- tests ------------------------------------------------------------------------------------
+ */
+
+static void test_spans_of_one_fill(void **state)
+{
+    struct rig g;
+    struct log l;
+    struct stream s, *streams[] = {&s};
+    struct fill f;
+    rig_make(&g, "nginx_combined");
+    log_make(&l);
+    put_page(&l, 1);
+    put_asset(&l, 2);
+    put_page(&l, 3);
+    uint64_t end = l.text.n;
+    buf_lit(&l.text, "half a line");
+    write_log(&g, "a.log", &l, false);
+    stream_open(&g, &s, "a.log");
+    fill_some(&g, streams, 1, 1 << 20, false, &f);
+    assert_int_equal(s.r.end, READ_ALL);
+    assert_int_equal(s.r.half, 11);
+    assert_int_equal(s.r.at, end);
+    assert_int_equal(f.n_groups, 1);
+    const struct span *span = f.groups[0]->spans;
+    assert_int_equal(f.groups[0]->n_spans, 1);
+    assert_ptr_equal(span->position, s.position);
+    assert_int_equal(span->file_from, 0);
+    assert_int_equal(span->file_to, end);
+    assert_int_equal(span->lines, 3);
+    assert_int_equal(span->records[0], 2);
+    assert_int_equal(span->skipped[REASON_ASSET], 1);
+    assert_string_equal(span->name, "a.log");
+    assert_int_equal(span->seam_hash,
+                     hash_64(str_slice(buf_str(&l.text), end - LINES_SEAM_BYTES, end), 0));
+    assert_int_equal(g.source.counts.lines, 3);
+    assert_int_equal(g.source.counts.records, 2);
+    group_free(f.groups[0]);
+    fill_some(&g, streams, 1, 1 << 20, false, &f); /* nothing new */
+    assert_int_equal(f.n_groups, 0);
+    s.r.finish = true;
+    fill_some(&g, streams, 1, 1 << 20, true, &f);
+    assert_int_equal(s.r.end, READ_FINISHED);
+    assert_int_equal(f.n_groups, 1);
+    assert_int_equal(f.groups[0]->spans[0].lines, 1);
+    assert_int_equal(f.groups[0]->spans[0].skipped[REASON_UNPARSABLE], 1);
+    assert_int_equal(f.groups[0]->spans[0].file_to, l.text.n);
+    assert_int_equal(g.source.counts.lines, 4);
+    group_free(f.groups[0]);
+    stream_close(&s);
+    log_release(&l);
+    rig_remove(&g);
+}
+
+/* Any log, plain and compressed, in fills of any size: every line once. */
+static void test_mixtures(void **state)
+{
+    static const uint64_t sizes[] = {1, 700, 20000, 1 << 22};
+    for (uint64_t seed = 1; seed < 7; seed++)
+        for (size_t i = 0; i < COUNT(sizes); i++) {
+            struct rig g;
+            struct log l;
+            rig_make(&g, "nginx_combined");
+            log_make(&l);
+            put_mixture(&l, 300, seed);
+            name_stream_by_first_line(&l);
+            write_log(&g, "plain.log", &l, false);
+            assert_log(&g, "plain.log", &l, sizes[i], READ_ALL);
+            positions_release(&g.positions);
+            write_log(&g, "gzip.log", &l, true);
+            assert_log(&g, "gzip.log", &l, sizes[i], READ_FINISHED);
+            log_release(&l);
+            rig_remove(&g);
+        }
+}
+
+static void test_last_lines(void **state)
+{
+    struct rig g;
+    struct log l;
+    rig_make(&g, "nginx_combined");
+    log_make(&l);
+    put_page(&l, 1);
+    put_page(&l, 2);
+    l.text.n--; /* no newline at the end */
+    name_stream_by_first_line(&l);
+    write_log(&g, "a.gz", &l, true); /* finished: the line counts */
+    assert_log(&g, "a.gz", &l, 1 << 20, READ_FINISHED);
+    positions_release(&g.positions);
+    write_log(&g, "a.log", &l, false);
+    l.want.n = 1;
+    l.want.lines = 1;
+    assert_log(&g, "a.log", &l, 1 << 20, READ_ALL); /* may still grow: it does not */
+    log_release(&l);
+    rig_remove(&g);
+}
+
+/* Lines that name no stream stand before the first that does. */
+static void test_what_stands_before_the_first_line(void **state)
+{
+    static const struct {
+        const char *name;
+        struct str text;
+        unsigned lines;
+    } table[] = {
+        {"an empty line", STR("\n"), 1},
+        {"empty lines", STR("\n\n\n"), 3},
+        {"a comment", STR("# made by a script\n"), 1},
+        {"comments and empty lines", STR("#one\n\n# two\n\n"), 4},
+        {"a version line", STR("#Version: 1.0\n#Version: 1.0\n"), 2},
+    };
+    static const uint64_t sizes[] = {1, 1 << 20};
+    for (size_t i = 0; i < COUNT(table); i++)
+        for (size_t k = 0; k < COUNT(sizes); k++) {
+            struct rig g;
+            struct log l;
+            rig_make(&g, "nginx_combined");
+            log_make(&l);
+            buf_put_str(&l.text, table[i].text);
+            for (unsigned n = 0; n < table[i].lines; n++)
+                want_skipped(&l);
+            size_t at = l.text.n;
+            put_page(&l, 1);
+            size_t end = l.text.n - 1;
+            put_page(&l, 2);
+            struct str line = str_slice(buf_str(&l.text), at, end);
+            name_stream(&l, line);
+            write_log(&g, "a.log", &l, false);
+            assert_log(&g, "a.log", &l, sizes[k], READ_ALL);
+            assert_int_equal(g.positions.n, 1);
+            assert_true(hash128_eq(g.positions.v[0]->stream, stream_id(line)));
+            assert_int_equal(intervals_gap(&g.positions.v[0]->safe, 0), l.text.n);
+            log_release(&l);
+            rig_remove(&g);
+        }
+}
+
+static void test_copytruncate_nuls(void **state)
+{
+    struct rig g;
+    struct log l;
+    rig_make(&g, "nginx_combined");
+    log_make(&l);
+    put_repeated(&l.text, '\0', 5000);
+    put_page(&l, 1);
+    l.want.v[0].at = 0;
+    put_page(&l, 2);
+    name_stream_by_first_line(&l);
+    write_log(&g, "a.log", &l, false);
+    assert_log(&g, "a.log", &l, 1 << 20, READ_ALL);
+    log_release(&l);
+    rig_remove(&g);
+}
+
+/* ---- growing ----------------------------------------------------------------------------------
+ */
+
+/* Written in pieces of every size, read after each: every line once, as it is completed. */
+static void test_growing(void **state)
+{
+    static const size_t steps[] = {1, 37, 150, 1000, 5000};
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        struct rig g;
+        struct log l;
+        struct stream s;
+        struct ledger got;
+        rig_make(&g, "nginx_combined");
+        log_make(&l);
+        ledger_make(&got);
+        put_mixture(&l, i ? 100 : 5, 5 + i * 1000);
+        name_stream_by_first_line(&l);
+        struct str rest = buf_str(&l.text), first = str_cut(&rest, '\n');
+        scratch_write(&g.dir, "a.log", str_slice(buf_str(&l.text), 0, first.n + 1));
+        stream_open(&g, &s, "a.log");
+        for (size_t at = first.n + 1; at < l.text.n; at += steps[i]) {
+            size_t to = at + steps[i] < l.text.n ? at + steps[i] : l.text.n;
+            assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);
+            scratch_append(&g.dir, "a.log", str_slice(buf_str(&l.text), at, to));
+        }
+        assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);
+        assert_same_records("growing", &got, &l.want);
+        stream_close(&s);
+        free(got.v);
+        log_release(&l);
+        rig_remove(&g);
+    }
+}
+
+/* A gzip file that is still being copied here: what is complete is taken, the rest when it comes.
+ */
+static void test_growing_gzip(void **state)
+{
+    struct rig g;
+    struct log l;
+    struct stream s;
+    struct ledger got;
+    struct buf z;
+    rig_make(&g, "nginx_combined");
+    log_make(&l);
+    ledger_make(&got);
+    buf_init(&z, 16u << 20);
+    put_mixture(&l, 200, 9);
+    name_stream_by_first_line(&l);
+    put_gzip(&z, str_slice(buf_str(&l.text), 0, l.text.n / 2)); /* in two members */
+    put_gzip(&z, str_slice(buf_str(&l.text), l.text.n / 2, l.text.n));
+    scratch_write(&g.dir, "a.gz", str_slice(buf_str(&z), 0, 1000));
+    stream_open(&g, &s, "a.gz");
+    for (size_t at = 1000; at < z.n;) {
+        size_t to = at + 333 < z.n ? at + 333 : z.n;
+        assert_int_equal(read_to_end(&g, &s, 7000, &got), READ_TRUNCATED);
+        scratch_append(&g.dir, "a.gz", str_slice(buf_str(&z), at, to));
+        at = to;
+    }
+    assert_int_equal(read_to_end(&g, &s, 7000, &got), READ_FINISHED);
+    assert_same_records("growing gzip", &got, &l.want);
+    stream_close(&s);
+    free(got.v);
+    buf_release(&z);
+    log_release(&l);
+    rig_remove(&g);
+}
+
+static void test_damaged_gzip(void **state)
+{
+    struct rig g;
+    struct log l;
+    struct stream s;
+    struct ledger got;
+    struct buf z;
+    rig_make(&g, "nginx_combined");
+    log_make(&l);
+    ledger_make(&got);
+    buf_init(&z, 16u << 20);
+    put_page(&l, 1);
+    put_page(&l, 2);
+    name_stream_by_first_line(&l);
+    put_gzip(&z, buf_str(&l.text));
+    z.p[z.n - 5] ^= 1;
+    scratch_write(&g.dir, "a.gz", buf_str(&z));
+    stream_open(&g, &s, "a.gz");
+    assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_CORRUPT);
+    assert_same_records("damaged", &got, &l.want);
+    assert_int_equal(s.r.file_offset, z.n - 4); /* behind the checksum */
+    stream_close(&s);
+    scratch_write(&g.dir, "a.zst", STR("\x28\xb5\x2f\xfd\0\0\0\0"));
+    stream_open(&g, &s, "a.zst");
+    assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_FOREIGN);
+    assert_string_equal(s.r.foreign, "zstd");
+    stream_close(&s);
+    free(got.v);
+    buf_release(&z);
+    log_release(&l);
+    rig_remove(&g);
+}
+
+/* A last line without end, over the cap: it is waited for, and the file stays the same file. */
+static void test_endless_line(void **state)
+{
+    struct rig g;
+    struct log l;
+    struct stream s;
+    struct ledger got;
+    rig_make(&g, "nginx_combined");
+    log_make(&l);
+    ledger_make(&got);
+    put_page(&l, 1);
+    put_page(&l, 2);
+    put_repeated(&l.text, 'x', LINE_MAX_BYTES);
+    write_log(&g, "a.log", &l, false);
+    stream_open(&g, &s, "a.log");
+    for (int i = 0; i < 10; i++) {
+        size_t before = l.text.n;
+        put_repeated(&l.text, 'x', LINE_MAX_BYTES / 3);
+        scratch_append(&g.dir, "a.log", str_slice(buf_str(&l.text), before, l.text.n));
+        assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);
+        assert_int_equal(got.n, 2);
+    }
+    assert_true(s.r.half > 3 * LINE_MAX_BYTES);
+    size_t before = l.text.n;
+    buf_lit(&l.text, "\n");
+    want_skipped(&l);
+    put_page(&l, 3);
+    scratch_append(&g.dir, "a.log", str_slice(buf_str(&l.text), before, l.text.n));
+    assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);
+    name_stream_by_first_line(&l);
+    assert_same_records("endless", &got, &l.want);
+    stream_close(&s);
+    free(got.v);
+    log_release(&l);
+    rig_remove(&g);
+}
+
+/* ---- another file -----------------------------------------------------------------------------
+ */
+
+static void test_gone(void **state)
+{
+    struct rig g;
+    struct log l;
+    struct stream s;
+    struct ledger got;
+    rig_make(&g, "nginx_combined");
+    log_make(&l);
+    ledger_make(&got);
+    put_page(&l, 1);
+    write_log(&g, "a.log", &l, false);
+    stream_open(&g, &s, "a.log");
+    unlinkat(g.dir.fd, "a.log", 0);
+    assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_GONE);
+    write_log(&g, "b.log", &l, false); /* keeps the inode number of the next one another */
+    write_log(&g, "a.log", &l, false);
+    s.ino++;
+    assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_GONE);
+    assert_int_equal(got.n, 0);
+    stream_close(&s);
+    stream_open(&g, &s, "a.log"); /* unlinked after it was opened: it is read to its end */
+    assert_int_equal(read_to_end(&g, &s, 1, &got), READ_ALL);
+    unlinkat(g.dir.fd, "a.log", 0);
+    assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);
+    assert_int_equal(got.n, 1);
+    stream_close(&s);
+    free(got.v);
+    log_release(&l);
+    rig_remove(&g);
+}
+
+/* ---- a crash ----------------------------------------------------------------------------------
+ */
+
+/* Through the disk, as a restart does it. */
+static void reload_positions(struct rig *g)
+{
+    struct buf text, why;
+    buf_init(&text, POSITIONS_MAX_BYTES);
+    buf_init(&why, 1000);
+    assert_int_equal(positions_encode(&g->positions, 1, &text), 0);
+    assert_int_equal(positions_store(g->dir.fd, g->positions.generation, buf_str(&text)), 0);
+    positions_release(&g->positions);
+    assert_int_equal(positions_load(&g->positions, g->dir.fd, "here", &why), 1);
+    buf_release(&text);
+    buf_release(&why);
+}
+
+/* The file `name` is read in small fills; some of the batches become safe, in any order, then
+ * comes a crash; the rest is read by the next process. All in all, every record once. */
+static void crash_once(struct rig *g, const char *name, struct log *l, uint64_t seed)
+{
+    struct stream s, *streams[] = {&s};
+    struct ledger got;
+    struct group *groups[64];
+    size_t n = 0, fills = 1 + next_random(&seed) % 12;
+    ledger_make(&got);
+    stream_open(g, &s, name);
+    do {
+        struct fill f;
+        fill_some(g, streams, 1, 1 + next_random(&seed) % 4000, next_random(&seed) % 2, &f);
+        for (size_t i = 0; i < f.n_groups; i++)
+            groups[n++] = f.groups[i];
+    } while (--fills && s.r.end == READ_MORE);
+    for (size_t i = 0; i < n; i++) { /* in any order */
+        size_t k = i + next_random(&seed) % (n - i);
+        struct group *swap = groups[i];
+        groups[i] = groups[k];
+        groups[k] = swap;
+        if (next_random(&seed) % 3) {
+            take_books(&got, groups[i]);
+            make_safe(groups[i]);
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        group_free(groups[i]);
+    stream_close(&s);
+    builder_free(g->builder); /* what it carried is gone */
+    g->builder = builder_new(&(struct builder_labels){.node = STR("n"), .all_destinations = 1});
+    reload_positions(g);
+    stream_open(g, &s, name);
+    enum read_end end = read_to_end(g, &s, 1 + next_random(&seed) % 9000, &got);
+    assert_true(end == READ_ALL || end == READ_FINISHED);
+    assert_int_equal(g->positions.n, 1);
+    assert_int_equal(intervals_gap(&s.position->safe, 0), l->text.n);
+    assert_same_records(name, &got, &l->want);
+    stream_close(&s);
+    free(got.v);
+}
+
+static void test_crashes(void **state)
+{
+    for (uint64_t seed = 1; seed <= 120; seed++) {
+        struct rig g;
+        struct log l;
+        rig_make(&g, "nginx_combined");
+        log_make(&l);
+        if (seed % 4 == 0) {
+            want_skipped(&l);
+            buf_lit(&l.text, "\n");
+        }
+        size_t at = l.text.n;
+        put_page(&l, 0);
+        struct str first = str_slice(buf_str(&l.text), at, l.text.n - 1);
+        struct hash128 id = stream_id(first);
+        put_mixture(&l, 150, seed);
+        for (size_t i = 0; i < l.want.n; i++)
+            l.want.v[i].stream = id;
+        write_log(&g, "a.log", &l, seed % 2);
+        crash_once(&g, "a.log", &l, seed * 77);
+        log_release(&l);
+        rig_remove(&g);
+    }
+}
+
+/* ---- CloudFront -------------------------------------------------------------------------------
+ */
+
+#define CF_HEAD                                                                                    \
+    "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) "          \
+    "cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query\n"
+
+/* One file of a CDN: two header lines and `n` rows. Its records get their stream here. */
+static void put_cdn_file(struct log *l, unsigned serial, unsigned n)
+{
+    uint64_t base = l->text.n;
+    size_t first = l->want.n, row = 0;
+    want_skipped(l);
+    want_skipped(l);
+    l->want.directives += 2;
+    buf_lit(&l->text, CF_HEAD);
+    row = l->text.n;
+    for (unsigned i = 0; i < n; i++) {
+        bool page = (serial + i) % 3 != 0;
+        if (page)
+            want_record(l, l->text.n - base);
+        else
+            want_skipped(l);
+        buf_printf(&l->text,
+                   "2026-01-02\t03:04:05\tFRA56-P4\t%u\t203.0.113.7\tGET\texample.com\t/%u/%u%s\t"
+                   "200\t-\tMozilla/5.0%%20(X11;%%20Linux%%20x86_64)\t-\n",
+                   serial + 1000, serial, i, page ? "" : ".css");
+    }
+    struct str rest = str_slice(buf_str(&l->text), row, l->text.n);
+    struct hash128 id = stream_id(str_cut(&rest, '\n'));
+    for (size_t i = first; i < l->want.n; i++)
+        l->want.v[i].stream = id;
+}
+
+/* cat a b c > all: the same streams, the same positions as in a, b and c. */
+static void test_joined_files(void **state)
+{
+    static const unsigned rows[][6] = {{3, 4, 5, 0, 0, 0},
+                                       {1, 1, 1, 1, 1, 1},
+                                       {7, 0, 0, 2, 0, 3},
+                                       {0, 0, 4, 0, 0, 0},
+                                       {0, 0, 0, 0, 0, 0}};
+    static const uint64_t sizes[] = {1, 300, 1000, 1 << 20};
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (size_t k = 0; k < COUNT(sizes); k++)
+            for (int gzip = 0; gzip < 2; gzip++) {
+                struct rig g;
+                struct log l;
+                struct stream s;
+                struct ledger got;
+                rig_make(&g, "cloudfront");
+                log_make(&l);
+                ledger_make(&got);
+                for (unsigned n = 0; n < 6; n++)
+                    put_cdn_file(&l, n, rows[i][n]);
+                write_log(&g, "all", &l, gzip);
+                stream_open(&g, &s, "all");
+                s.r.finish = true;
+                assert_int_equal(read_to_end(&g, &s, sizes[k], &got), READ_FINISHED);
+                assert_same_records("joined", &got, &l.want);
+                assert_int_equal(got.directives, 12);
+                assert_int_equal(intervals_gap(&s.position->safe, 0), l.text.n);
+                stream_close(&s);
+                free(got.v);
+                log_release(&l);
+                rig_remove(&g);
+            }
+}
+
+static void test_crashes_in_joined_files(void **state)
+{
+    for (uint64_t seed = 1; seed <= 120; seed++) {
+        struct rig g;
+        struct log l;
+        uint64_t x = seed;
+        rig_make(&g, "cloudfront");
+        log_make(&l);
+        for (unsigned n = 0; n < 8; n++)
+            put_cdn_file(&l, n, next_random(&x) % 3 ? (unsigned)(next_random(&x) % 20) : 0);
+        put_cdn_file(&l, 9, 3);
+        write_log(&g, "all.gz", &l, true);
+        crash_once(&g, "all.gz", &l, seed * 33);
+        log_release(&l);
+        rig_remove(&g);
+    }
+}
+
+static void test_strangers(void **state)
+{
+    static const struct change {
+        const char *name;
+        long cut; /* the file is cut there; -1: it is not */
+        const char *more;
+        bool elsewhere; /* the change is a byte further up */
+        enum read_end end;
+    } table[] = {
+        {"untouched", -1, "", false, READ_ALL},
+        {"grown", -1, "more\n", false, READ_ALL},
+        {"truncated", 0, "", false, READ_STRANGER},
+        {"truncated in the middle", 100, "", false, READ_STRANGER},
+        {"truncated by a byte", -2, "", false, READ_STRANGER},
+        {"rewritten to the same size", -1, "", true, READ_STRANGER},
+        {"rewritten and larger", -1, "more\n", true, READ_STRANGER},
+    };
+    for (size_t i = 0; i < 2 * COUNT(table); i++) {
+        struct rig g;
+        struct log l;
+        struct stream s;
+        struct ledger got;
+        bool headers = i >= COUNT(table);
+        const struct change *c = &table[i % COUNT(table)];
+        rig_make(&g, headers ? "cloudfront" : "nginx_combined");
+        log_make(&l);
+        ledger_make(&got);
+        if (headers)
+            put_cdn_file(&l, 1, 10);
+        for (unsigned k = 0; k < 10 && !headers; k++)
+            put_page(&l, k);
+        write_log(&g, "a.log", &l, false);
+        stream_open(&g, &s, "a.log");
+        assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);
+        if (c->elsewhere)
+            l.text.p[l.text.n - 20] ^= 1;
+        if (c->cut != -1)
+            l.text.n = c->cut == -2 ? l.text.n - 1 : (size_t)c->cut;
+        buf_put_str(&l.text, str_of(c->more));
+        write_log(&g, "a.log", &l, false);
+        enum read_end end = read_to_end(&g, &s, 1 << 20, &got);
+        if (end != c->end)
+            fail_msg("%s: end %d, %s", c->name, end, g.source.directives ? "headers" : "lines");
+        stream_close(&s);
+        free(got.v);
+        log_release(&l);
+        rig_remove(&g);
+    }
+}
+
+/* A live log of this kind: header lines first, its rows come later. */
+static void test_headers_come_first(void **state)
+{
+    struct rig g;
+    struct log l;
+    struct stream s;
+    struct ledger got;
+    rig_make(&g, "cloudfront");
+    log_make(&l);
+    ledger_make(&got);
+    put_cdn_file(&l, 1, 5);
+    scratch_write(&g.dir, "a.log", STR(""));
+    stream_open(&g, &s, "a.log");
+    for (size_t at = 0; at < l.text.n; at += 50) {
+        assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);
+        size_t to = at + 50 < l.text.n ? at + 50 : l.text.n;
+        scratch_append(&g.dir, "a.log", str_slice(buf_str(&l.text), at, to));
+    }
+    assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);
+    assert_same_records("headers first", &got, &l.want);
+    assert_int_equal(intervals_gap(&s.position->safe, 0), l.text.n);
+    stream_close(&s);
+    free(got.v);
+    log_release(&l);
+    rig_remove(&g);
+}
+
+/* ---- room in the builder ----------------------------------------------------------------------
+ */
+
+/* Many small files without a record: the builder has room for a number of spans. When it has no
+ * more it is sealed, or nobody could go on. */
+static void many_files_without_records(bool gzip)
+{
+    struct rig g;
+    enum { FILES = 1500 };
+    struct ledger got;
+    struct stream *streams = calloc(FILES, sizeof(*streams));
+    size_t next = 0;
+    rig_make(&g, "nginx_combined");
+    ledger_make(&got);
+    for (unsigned i = 0; i < FILES; i++) {
+        struct log l;
+        char name[20];
+        log_make(&l);
+        put_asset(&l, i);
+        l.text.n -= gzip; /* a half line at the end of something finished */
+        snprintf(name, sizeof(name), "%u.log", i);
+        write_log(&g, name, &l, gzip);
+        stream_open(&g, &streams[i], name);
+        log_release(&l);
+    }
+    for (int turns = 0; next < FILES; turns++) {
+        struct stream *some[FILL_MAX_STREAMS];
+        struct fill f;
+        size_t n = 0;
+        assert_true(turns < 100);
+        for (size_t i = next; i < FILES && n < FILL_MAX_STREAMS; i++)
+            some[n++] = &streams[i];
+        fill_some(&g, some, n, 1 << 20, false, &f);
+        for (size_t i = 0; i < n && some[i]->r.end != READ_MORE; i++)
+            next++;
+        for (size_t i = 0; i < f.n_groups; i++) {
+            take_books(&got, f.groups[i]);
+            group_free(f.groups[i]);
+        }
+    }
+    assert_true(got.lines >= 1000);
+    assert_int_equal(got.lines + builder_lines(g.builder), FILES);
+    assert_int_equal(g.source.counts.lines, FILES);
+    for (unsigned i = 0; i < FILES; i++)
+        stream_close(&streams[i]);
+    free(streams);
+    free(got.v);
+    rig_remove(&g);
+}
+
+static void test_many_files_without_records(void **state)
+{
+    many_files_without_records(false);
+    many_files_without_records(true);
+}
+
+/* A fifth set of destinations has no place: the batch is sealed, the line begins the next. */
+static void test_too_many_sets_of_destinations(void **state)
+{
+    struct rig g;
+    struct log l;
+    struct stream s, *streams[] = {&s};
+    struct ledger got;
+    char host[20];
+    rig_make(&g, "cloudfront");
+    log_make(&l);
+    ledger_make(&got);
+    for (unsigned i = 1; i <= 5; i++) {
+        snprintf(host, sizeof(host), "%u.example", i);
+        sites_add(g.sites, str_of(host), STR_NONE, 1u << i >> 1);
+    }
+    for (unsigned k = 0; k < 3; k++) /* the fifth is the first row of its stream, too */
+        for (unsigned i = 1; i <= 5; i++) {
+            size_t at = l.text.n;
+            put_cdn_file(&l, 1, 1);
+            snprintf(host, sizeof(host), "%u.example", i);
+            ptrdiff_t place = str_find(buf_str(&l.text), STR("example.com"), at);
+            memcpy(l.text.p + place, "\t", 1);
+            l.text.n = (size_t)place;
+            buf_printf(&l.text, "%s\t/%u/%u\t200\t-\tMozilla/5.0%%20(X11)\t-\n", host, k, i);
+            struct str rest = str_slice(buf_str(&l.text), at, l.text.n);
+            str_cut(&rest, '\n');
+            str_cut(&rest, '\n');
+            l.want.v[l.want.n - 1].stream = stream_id(str_cut(&rest, '\n'));
+        }
+    write_log(&g, "a.log", &l, false);
+    stream_open(&g, &s, "a.log");
+    for (int i = 0; i < 10 && s.r.end != READ_FINISHED; i++) {
+        struct fill f;
+        s.r.finish = true;
+        fill_some(&g, streams, 1, 1 << 20, true, &f);
+        for (size_t k = 0; k < f.n_groups; k++) {
+            assert_true(f.groups[k]->n_batches <= GROUP_MAX_BATCHES);
+            take_books(&got, f.groups[k]);
+            make_safe(f.groups[k]);
+            group_free(f.groups[k]);
+        }
+    }
+    assert_int_equal(s.r.end, READ_FINISHED);
+    assert_same_records("five sets", &got, &l.want);
+    assert_int_equal(intervals_gap(&s.position->safe, 0), l.text.n);
+    stream_close(&s);
+    free(got.v);
+    log_release(&l);
+    rig_remove(&g);
+}
+
+/* Standard input: no seeking, no detecting; its last line counts. */
+static void test_pipe(void **state)
+{
+    struct rig g;
+    struct log l;
+    struct stream s;
+    struct ledger got;
+    int ends[2];
+    rig_make(&g, "nginx_combined");
+    log_make(&l);
+    ledger_make(&got);
+    for (unsigned i = 0; i < 100; i++)
+        put_page(&l, i);
+    name_stream_by_first_line(&l);
+    l.text.n--;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], l.text.p, l.text.n), l.text.n);
+    close(ends[1]);
+    s = (struct stream){.source = &g.source, .rules = g.source.rules};
+    s.path = strdup("-");
+    s.position = positions_add(&g.positions, (struct hash128){{0}}, 0, 0, "-");
+    s.r = (struct reading){.fd = ends[0], .sequential = true, .finish = true};
+    assert_int_equal(read_to_end(&g, &s, 500, &got), READ_FINISHED);
+    assert_same_records("pipe", &got, &l.want);
+    stream_close(&s);
+    free(got.v);
+    log_release(&l);
+    rig_remove(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_spans_of_one_fill),
+        cmocka_unit_test(test_mixtures),
+        cmocka_unit_test(test_last_lines),
+        cmocka_unit_test(test_what_stands_before_the_first_line),
+        cmocka_unit_test(test_copytruncate_nuls),
+        cmocka_unit_test(test_growing),
+        cmocka_unit_test(test_growing_gzip),
+        cmocka_unit_test(test_damaged_gzip),
+        cmocka_unit_test(test_endless_line),
+        cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_joined_files),
+        cmocka_unit_test(test_crashes_in_joined_files),
+        cmocka_unit_test(test_headers_come_first),
+        cmocka_unit_test(test_many_files_without_records),
+        cmocka_unit_test(test_too_many_sets_of_destinations),
+        cmocka_unit_test(test_pipe),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

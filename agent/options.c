@@ -167,6 +167,14 @@ static void long_options(struct option *out)
     out[N_OPTIONS + 2] = (struct option){0};
 }
 
+/* getopt stands on a word of several letters until it has refused the last of them. */
+static const char *refused_word(int argc, char **argv)
+{
+    const char *next = optind < argc ? argv[optind] : "";
+    bool inside = optopt && next[0] == '-' && next[1] != '-' && strchr(next + 1, optopt);
+    return inside ? next : argv[optind - 1];
+}
+
 int options_run(const struct command *commands, size_t n, int argc, char **argv)
 {
     struct options o = {
@@ -183,7 +191,7 @@ int options_run(const struct command *commands, size_t n, int argc, char **argv)
             return puts("logferry " LOGFERRY_VERSION) < 0 ? EXIT_CANNOT_WRITE : EXIT_OK;
         want_help = want_help || letter == '?' + 128;
         if (letter == '?')
-            return usage(NULL, "unknown option %s", argv[optind - 1]);
+            return usage(NULL, "unknown option %s", refused_word(argc, argv));
         if (letter == ':')
             return usage(NULL, "%s needs a value", argv[optind - 1]);
         if (want_help)

@@ -12,8 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define META_MAX (8u << 20)
-#define FILE_MAX (META_MAX + 2 * (size_t)BATCH_MAX_DECODED)
+#define FILE_MAX (SPOOL_META_MAX + 2 * (size_t)BATCH_MAX_DECODED)
 #define NAME_BYTES 32
 
 const char *shelf_name(enum shelf shelf)
@@ -77,8 +76,8 @@ int spool_write(int shelf_fd, uint64_t seq, const struct batch *b, struct str me
     struct buf head, text;
     char name[NAME_BYTES];
     file_name(seq, name);
-    buf_init(&text, META_MAX);
-    buf_init(&head, META_MAX + 128);
+    buf_init(&text, SPOOL_META_MAX);
+    buf_init(&head, SPOOL_META_MAX + 128);
     buf_printf(&text, "id %s\nencoding %s\nrecords %u\n", b->id,
                b->encoding == BATCH_ZSTD ? "zstd" : "plain", b->n_records);
     buf_put_str(&text, meta);
@@ -200,7 +199,7 @@ static const char *check_head(struct str *rest, uint64_t *n_meta)
     if (version < 1 || version > SPOOL_VERSION)
         return "it was written by a newer logferry";
     if (!str_to_hex64(str_cut(&head, ' '), &sum) ||
-        !str_to_u64(str_cut(&head, ' '), META_MAX, n_meta) ||
+        !str_to_u64(str_cut(&head, ' '), SPOOL_META_MAX, n_meta) ||
         !str_to_u64(str_cut(&head, ' '), FILE_MAX, &n_body) || rest->n != *n_meta + n_body)
         return "it is cut short";
     return checksum_fits(version, sum, *rest, *n_meta) ? NULL : "its checksum does not fit";

@@ -18,6 +18,7 @@
 #include "agent/batch.h"
 #include "agent/positions.h"
 
+#define SPOOL_META_MAX (8u << 20) /* bytes */
 #define SPOOL_VERSION 2
 
 enum shelf { SHELF_SPOOL, SHELF_PARKED, SHELF_DEAD, SHELF_COUNT };

@@ -1,14 +1,10 @@
-/* uplink_disk.c - what workers do for parcels: spool, fetch, park, bury, halve; see uplink.h. */
+/* uplink_disk.c - parcels to the spool, back from disk, and off it; see uplink.h. */
 #include "agent/uplink_impl.h"
-#include "parsers/base/fault.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 #define DISK_RETRY_S 5.0
-#define META_MAX (8u << 20)
 
 /* One thing a worker does. Which fields are used depends on what it does. */
 struct disk_task {
@@ -22,17 +18,6 @@ struct disk_task {
     int rc;
     const char *error;
     struct batch *batch;
-    /* aftermath */
-    struct errand *errand;
-    enum aftermath_kind kind;
-    struct batch_outcome outcome;
-    struct batch *halves[2];
-    struct str reason;
-    uint64_t dead_seq, dead_bytes, parked_bytes;
-    uint32_t n_parked, n_dead;
-    char site[256]; /* of the first record that was parked */
-    bool keep_dead; /* there is room on the shelf */
-    bool was_parked;
 };
 
 static struct disk_task *task_new(struct uplink *u, struct parcel *p,
@@ -45,7 +30,7 @@ static struct disk_task *task_new(struct uplink *u, struct parcel *p,
     t->task.done = done;
     t->uplink = u;
     t->parcel = p;
-    buf_init(&t->meta, META_MAX);
+    buf_init(&t->meta, SPOOL_META_MAX);
     u->tasks++;
     return t;
 }
@@ -54,13 +39,7 @@ static void task_free(struct disk_task *t)
 {
     t->uplink->tasks--;
     buf_release(&t->meta);
-    batch_outcome_release(&t->outcome);
     free(t);
-}
-
-static int64_t now_ms(const struct uplink *u)
-{
-    return (int64_t)(ev_now(u->o.loop) * 1000);
 }
 
 /* ---- to the spool -----------------------------------------------------------------------------
@@ -73,9 +52,9 @@ static void run_spill(struct task *task, unsigned worker)
                         buf_str(&t->meta), &t->bytes);
 }
 
-static void disk_failed(struct uplink *u, enum shelf shelf, int rc)
+void uplink_disk_failed(struct uplink *u, enum shelf shelf, int rc)
 {
-    if (log_limit_pass(&u->disk_complaint, now_ms(u), 60000))
+    if (log_limit_pass(&u->disk_complaint, uplink_now_ms(u), 60000))
         log_event(LOG_ERROR, "disk_unwell",
                   "what=%s why=\"%s\" mend=\"free space or mend the disk below %s; reading waits, "
                   "nothing is lost\"",
@@ -108,7 +87,7 @@ static void on_spilled(struct task *task)
     p->users--;
     if (t->rc) {
         u->shelf_bytes[SHELF_SPOOL] -= p->bytes_on_disk;
-        disk_failed(u, SHELF_SPOOL, t->rc);
+        uplink_disk_failed(u, SHELF_SPOOL, t->rc);
     } else {
         u->shelf_bytes[SHELF_SPOOL] += t->bytes - p->bytes_on_disk;
         p->bytes_on_disk = t->bytes;
@@ -131,7 +110,7 @@ static bool has_room(struct uplink *u, uint64_t bytes)
 {
     if (u->shelf_bytes[SHELF_SPOOL] + bytes <= u->o.config->limits.spool_bytes)
         return true;
-    if (log_limit_pass(&u->full_complaint, now_ms(u), 60000))
+    if (log_limit_pass(&u->full_complaint, uplink_now_ms(u), 60000))
         log_event(LOG_WARN, "spool_full",
                   "bytes=%llu why=\"limits.spool is reached\" mend=\"raise limits.spool or bring "
                   "the destination back; "
@@ -278,7 +257,7 @@ static void on_discarded(struct task *task)
     struct parcel *p = t->parcel;
     struct uplink *u = t->uplink;
     if (t->rc) /* it will be sent again after a restart, and counted as duplicate there */
-        disk_failed(u, p->shelf, t->rc);
+        uplink_disk_failed(u, p->shelf, t->rc);
     u->shelf_bytes[p->shelf] -= p->bytes_on_disk;
     task_free(t);
     parcel_free(p);
@@ -290,230 +269,4 @@ void uplink_discard(struct parcel *p)
 {
     struct disk_task *t = task_new(p->uplink, p, run_discard, on_discarded);
     pool_submit(p->uplink->o.pool, &t->task, false);
-}
-
-/* ---- what an answer left to do ----------------------------------------------------------------
- */
-
-/* Is this line of the body rejected, and for that kind of action? */
-struct chosen {
-    const struct batch_outcome *outcome;
-    enum record_action action;
-    size_t next; /* both lists ascend */
-};
-
-static bool select_rejected(void *context, size_t line)
-{
-    struct chosen *c = context;
-    const struct batch_outcome *o = c->outcome;
-    while (c->next < o->n_rejected && o->rejected[c->next].line < line)
-        c->next++;
-    return c->next < o->n_rejected && o->rejected[c->next].line == line &&
-           answer_record(o->rejected[c->next].status) == c->action;
-}
-
-struct half {
-    size_t middle;
-    bool second;
-};
-
-static bool select_half(void *context, size_t line)
-{
-    const struct half *h = context;
-    return (line > h->middle) == h->second;
-}
-
-static void bury(struct disk_task *t, const struct batch *b)
-{
-    struct buf meta;
-    if (!t->keep_dead || t->rc)
-        return;
-    buf_init(&meta, META_MAX);
-    buf_put_str(&meta, buf_str(&t->meta));
-    spool_put_reason(&meta, t->reason);
-    t->rc = spool_write(t->uplink->shelf_fd[SHELF_DEAD], t->dead_seq, b, buf_str(&meta),
-                        &t->dead_bytes);
-    buf_release(&meta);
-}
-
-/* Whose records these are: of the first one, as far as it tells. */
-static void name_site(struct disk_task *t, const struct batch *part)
-{
-    struct buf body, scratch;
-    struct record r;
-    const char *why;
-    buf_init(&scratch, BATCH_MAX_DECODED);
-    if (!batch_decode(part, &body, &why)) {
-        struct str rest = buf_str(&body);
-        str_cut(&rest, '\n');
-        if (record_read(str_cut(&rest, '\n'), &r, &scratch, &why)) {
-            struct str url = r.url, site = str_is_set(r.site) ? r.site : r.hostname;
-            for (int i = 0; i < 2 && url.n; i++)
-                str_cut(&url, '/'); /* "https:" and what is between the slashes */
-            site = str_is_set(site) ? site : str_cut(&url, '/');
-            snprintf(t->site, sizeof(t->site), "%.*s", STR_ARGS(site));
-        }
-    }
-    buf_release(&body);
-    buf_release(&scratch);
-}
-
-static void run_rejected(struct disk_task *t)
-{
-    const struct batch *b = t->parcel->batch;
-    struct chosen parked = {&t->outcome, RECORD_PARK, 0}, dead = {&t->outcome, RECORD_DEAD, 0};
-    struct batch *part = batch_select(b, select_rejected, &parked, STR("parked"), false, &t->error);
-    t->n_parked = part ? part->n_records : 0;
-    if (part)
-        name_site(t, part);
-    if (part && !(t->was_parked && part->n_records == b->n_records)) {
-        t->rc = spool_write(t->uplink->shelf_fd[SHELF_PARKED], t->seq, part, buf_str(&t->meta),
-                            &t->parked_bytes);
-        fault_point("park.after_write");
-    }
-    batch_free(part);
-    if (t->error || t->rc)
-        return;
-    part = batch_select(b, select_rejected, &dead, STR("dead"), false, &t->error);
-    if (part) {
-        t->n_dead = part->n_records;
-        bury(t, part);
-    }
-    batch_free(part);
-}
-
-static void run_split(struct disk_task *t)
-{
-    const struct batch *b = t->parcel->batch;
-    for (int i = 0; i < 2 && !t->error; i++) {
-        struct half h = {.middle = 1 + b->n_records / 2, .second = i};
-        t->halves[i] =
-            batch_select(b, select_half, &h, i ? STR("second") : STR("first"), i == 0, &t->error);
-    }
-}
-
-static void run_aftermath(struct task *task, unsigned worker)
-{
-    struct disk_task *t = (struct disk_task *)task;
-    switch (t->kind) {
-    case AFTERMATH_REJECTED:
-        run_rejected(t);
-        break;
-    case AFTERMATH_SPLIT:
-        run_split(t);
-        break;
-    case AFTERMATH_BURY:
-        t->n_dead = t->parcel->n_records;
-        bury(t, t->parcel->batch);
-        break;
-    }
-    if (t->error && !t->rc)
-        t->rc = EIO;
-}
-
-/* The new file on the parked shelf becomes a parcel that waits for its site. */
-static void add_parked(struct disk_task *t, struct destination *d)
-{
-    struct parcel *p = parcel_new(t->uplink);
-    if (!p)
-        abort();
-    p->shelf = SHELF_PARKED;
-    p->on_disk = true;
-    p->seq = t->seq;
-    p->bytes_on_disk = t->parked_bytes;
-    p->n_records = t->n_parked;
-    p->pending = d->bit;
-    t->uplink->shelf_bytes[SHELF_PARKED] += t->parked_bytes;
-}
-
-static void add_halves(struct disk_task *t, struct destination *d)
-{
-    struct parcel *parent = t->parcel;
-    for (int i = 1; i >= 0; i--) {
-        struct parcel *p = parcel_new(t->uplink);
-        if (!p || destination_enqueue(d, p, true))
-            abort();
-        p->batch = t->halves[i];
-        p->n_records = p->batch->n_records;
-        p->parent = parent;
-        p->pending = d->bit;
-        parent->halves[d->index]++;
-    }
-}
-
-static void tell_rejected(const struct disk_task *t, struct destination *d)
-{
-    if (t->n_parked && log_limit_pass(&d->parked_complaint, now_ms(t->uplink), 60000))
-        log_event(LOG_WARN, "site_parked",
-                  "destination=%s site=%s records=%u status=%u why=\"%s\" mend=\"on the server: "
-                  "logferry-server client grant NAME SITE=ingest; the records wait\"",
-                  d->config->name.p, t->site, t->n_parked, t->outcome.rejected[0].status,
-                  t->outcome.first_error);
-    if (t->n_dead && log_limit_pass(&d->dead_complaint, now_ms(t->uplink), 60000))
-        log_event(LOG_WARN, "dead_letter", "destination=%s records=%u why=\"%.*s\" kept=%s",
-                  d->config->name.p, t->n_dead, STR_ARGS(t->reason),
-                  t->keep_dead ? "dead/" : "no, limits.dead is reached");
-}
-
-static void account(struct disk_task *t, struct destination *d)
-{
-    struct uplink_ledger *l = &d->ledger;
-    struct parcel *p = t->parcel;
-    l->stored += t->outcome.stored;
-    l->duplicate += t->outcome.duplicate;
-    l->excluded += t->outcome.excluded;
-    l->acknowledged += p->n_records - t->n_parked - t->n_dead;
-    l->dead += t->n_dead;
-    t->uplink->shelf_bytes[SHELF_DEAD] += t->dead_bytes;
-    tell_rejected(t, d);
-}
-
-static void on_aftermath(struct task *task)
-{
-    struct disk_task *t = (struct disk_task *)task;
-    struct uplink *u = t->uplink;
-    struct parcel *p = t->parcel;
-    struct errand *e = t->errand;
-    struct destination *d = e->destination;
-    p->users--;
-    if (t->rc) { /* as if it had not been answered: the server will say the same again */
-        disk_failed(u, SHELF_PARKED, t->rc);
-        errand_failed(e, ANSWER_RETRY, NULL, "what it rejected cannot be kept on disk");
-    } else if (t->kind == AFTERMATH_SPLIT) {
-        free(e);
-        add_halves(t, d);
-    } else {
-        free(e);
-        account(t, d);
-        if (t->was_parked && t->n_parked == p->n_records) {
-            p->queued = false; /* still closed: it stays where it is */
-            parcel_trim(p);
-        } else {
-            if (t->n_parked)
-                add_parked(t, d);
-            parcel_settle(p, d);
-        }
-    }
-    task_free(t);
-    destination_pump(d);
-    u->o.on_change(u->o.context);
-}
-
-void uplink_aftermath(struct errand *e, enum aftermath_kind kind, struct batch_outcome *outcome,
-                      const char *reason)
-{
-    struct destination *d = e->destination;
-    struct uplink *u = d->uplink;
-    struct disk_task *t = task_new(u, e->parcel, run_aftermath, on_aftermath);
-    t->errand = e;
-    t->kind = kind;
-    t->outcome = *outcome;
-    t->reason = reason ? str_of(reason) : str_of(t->outcome.first_error);
-    t->was_parked = e->parcel->shelf == SHELF_PARKED;
-    t->keep_dead = u->shelf_bytes[SHELF_DEAD] < u->o.config->limits.dead_bytes;
-    t->seq = u->o.positions->spool_next++;
-    t->dead_seq = u->o.positions->spool_next++;
-    spool_put_destination(&t->meta, d->config->name);
-    e->parcel->users++;
-    pool_submit(u->o.pool, &t->task, true);
 }

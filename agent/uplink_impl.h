@@ -1,4 +1,4 @@
-/* uplink_impl.h - shared by uplink.c, uplink_disk.c and destination.c only. */
+/* uplink_impl.h - shared by uplink*.c and destination.c only. */
 #ifndef LOGFERRY_AGENT_UPLINK_IMPL_H
 #define LOGFERRY_AGENT_UPLINK_IMPL_H
 
@@ -85,6 +85,7 @@ struct uplink {
 };
 
 /* ---- uplink.c: parcels and errands */
+int64_t uplink_now_ms(const struct uplink *u); /* wall clock of the loop's iteration */
 struct parcel *parcel_new(struct uplink *u);
 void parcel_free(struct parcel *p);
 int destination_enqueue(struct destination *d, struct parcel *p, bool first);
@@ -105,6 +106,10 @@ void uplink_spill(struct uplink *u, struct parcel *p);
 void uplink_spill_all(struct uplink *u);
 void uplink_fetch(struct parcel *p);   /* reads the bytes back, then pumps */
 void uplink_discard(struct parcel *p); /* removes the file, then frees the parcel */
+/* Says so once a minute, and tries again in a while. */
+void uplink_disk_failed(struct uplink *u, enum shelf shelf, int rc);
+
+/* ---- uplink_aftermath.c */
 /* Parks, buries or halves what the answer says; takes the outcome over, and ends the errand. */
 enum aftermath_kind { AFTERMATH_REJECTED, AFTERMATH_SPLIT, AFTERMATH_BURY };
 void uplink_aftermath(struct errand *e, enum aftermath_kind kind, struct batch_outcome *outcome,

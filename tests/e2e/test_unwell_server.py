@@ -168,7 +168,7 @@ def test_403_for_one_of_two_sites(world):
     agent.stop()
     agent.start()  # "when the token's sites change, or every few minutes": a start looks anew
     again = wait_sunk(sink, first.written + second.written, 60, "the site that was refused")
-    check(agent.ledger().get("parked", 0) == 0, "records are still parked")
+    wait_for(lambda: agent.ledger().get("parked", 0) == 0, 10, "the last answer about a parked batch")
     agent.stop()
     print(f"{again} again")
 

@@ -44,6 +44,8 @@ static int grow(struct tally *t)
 
 void tally_add(struct tally *t, struct str key)
 {
+    if (!key.p)
+        key = STR("");
     uint64_t hash = hash_64(key, 0);
     bool room = !grow(t);
     struct tally_entry *e = t->cap ? slot(t->v, t->cap, key, hash) : NULL;

@@ -8,11 +8,15 @@
 /* Bytes of the UTF-8 character at p, 0 when there is none that may be printed. */
 static size_t printable(struct str s)
 {
-    unsigned char c = (unsigned char)s.p[0];
+    unsigned char c = (unsigned char)s.p[0], d = s.n > 1 ? (unsigned char)s.p[1] : 0;
     if (c < 0x80)
         return c >= 0x20 && c != 0x7f;
     size_t n = c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-    if (!n || n > s.n || (c == 0xc2 && (unsigned char)s.p[1] < 0xa0)) /* C1 controls */
+    if (!n || n > s.n)
+        return 0;
+    if ((c == 0xc2 && d < 0xa0) ||                            /* C1 controls */
+        (c == 0xe0 && d < 0xa0) || (c == 0xf0 && d < 0x90) || /* overlong */
+        (c == 0xed && d >= 0xa0) || (c == 0xf4 && d >= 0x90)) /* surrogates, over U+10FFFF */
         return 0;
     for (size_t i = 1; i < n; i++)
         if (((unsigned char)s.p[i] & 0xc0) != 0x80)
@@ -23,10 +27,10 @@ static size_t printable(struct str s)
 void terminal_put_safe(struct buf *b, struct str s, size_t columns)
 {
     size_t used = 0;
-    for (size_t i = 0; i < s.n;) {
+    for (size_t i = 0; i < s.n && columns;) {
         size_t n = printable(str_slice(s, i, s.n));
-        size_t width = n ? 1 : 4;
-        if (used + width > columns - (i + (n ? n : 1) < s.n)) {
+        size_t width = n ? 1 : 4, step = n ? n : 1;
+        if (used + width + (i + step < s.n) > columns) { /* the '…' must fit, too */
             buf_lit(b, "…");
             return;
         }
@@ -35,7 +39,7 @@ void terminal_put_safe(struct buf *b, struct str s, size_t columns)
         else
             buf_printf(b, "\\x%02x", (unsigned char)s.p[i]);
         used += width;
-        i += n ? n : 1;
+        i += step;
     }
 }
 

@@ -1,0 +1,129 @@
+/* Counting by text, beside plain arrays. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "agent/tally.h"
+#include "tests/unit/agent/scratch.h"
+
+static void test_nothing(void **state)
+{
+    struct tally t = {0};
+    assert_int_equal(tally_sort(&t), 0);
+    tally_release(&t);
+    tally_release(&t);
+}
+
+static void test_order(void **state)
+{
+    static const char *const keys[] = {"b", "a", "b", "c", "", "a", "b", "ab", "\xff", ""};
+    static const struct {
+        const char *key;
+        uint64_t count;
+    } want[] = {{"b", 3}, {"", 2}, {"a", 2}, {"ab", 1}, {"c", 1}, {"\xff", 1}};
+    struct tally t = {0};
+    for (size_t i = 0; i < COUNT(keys); i++)
+        tally_add(&t, str_of(keys[i]));
+    assert_int_equal(tally_sort(&t), COUNT(want));
+    for (size_t i = 0; i < COUNT(want); i++) {
+        assert_string_equal(t.v[i].key, want[i].key);
+        assert_int_equal(t.v[i].count, want[i].count);
+    }
+    assert_int_equal(t.others, 0);
+    tally_release(&t);
+}
+
+static void test_nuls_and_missing_text(void **state)
+{
+    struct tally t = {0};
+    tally_add(&t, STR("a\0b"));
+    tally_add(&t, STR("a\0c"));
+    tally_add(&t, STR("a"));
+    tally_add(&t, STR_NONE);
+    tally_add(&t, STR(""));
+    assert_int_equal(tally_sort(&t), 4);
+    assert_int_equal(t.v[0].n, 0);
+    assert_int_equal(t.v[0].count, 2);
+    tally_release(&t);
+}
+
+static void test_many(void **state)
+{
+    enum { KEYS = 5000 };
+    static uint64_t counts[KEYS];
+    struct tally t = {0};
+    uint64_t seed = 5, sum = 0;
+    char key[20];
+    for (int i = 0; i < 100000; i++) {
+        uint64_t k = next_random(&seed) % KEYS;
+        k = k * k / KEYS; /* some more often than others */
+        counts[k]++;
+        snprintf(key, sizeof(key), "%llu", (unsigned long long)k);
+        tally_add(&t, str_of(key));
+    }
+    size_t n = tally_sort(&t), different = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t k;
+        assert_true(str_to_u64(str_of(t.v[i].key), KEYS, &k));
+        assert_int_equal(t.v[i].count, counts[k]);
+        assert_true(i == 0 || t.v[i - 1].count >= t.v[i].count);
+        sum += t.v[i].count;
+    }
+    for (size_t k = 0; k < KEYS; k++)
+        different += counts[k] > 0;
+    assert_int_equal(n, different);
+    assert_int_equal(sum, 100000);
+    tally_release(&t);
+}
+
+/* Beyond the cap, the known keys go on counting and the rest is counted as one. */
+static void test_cap(void **state)
+{
+    struct tally t = {0};
+    char key[20];
+    for (uint32_t i = 0; i < TALLY_MAX_KEYS + 1000; i++) {
+        snprintf(key, sizeof(key), "%u", i);
+        tally_add(&t, str_of(key));
+    }
+    assert_true(t.n <= TALLY_MAX_KEYS);
+    assert_int_equal(t.n + t.others, TALLY_MAX_KEYS + 1000);
+    tally_add(&t, STR("7"));
+    assert_int_equal(t.n + t.others, TALLY_MAX_KEYS + 1000);
+    tally_sort(&t);
+    assert_string_equal(t.v[0].key, "7");
+    assert_int_equal(t.v[0].count, 2);
+    tally_release(&t);
+}
+
+static void test_distinct(void **state)
+{
+    struct distinct d = {0};
+    uint64_t seed = 9;
+    for (uint64_t i = 0; i < 50000; i++)
+        distinct_add(&d, next_random(&seed) % 10000 << 32); /* low bits all the same */
+    assert_true(d.n > 9900 && d.n <= 10000);
+    size_t n = d.n;
+    distinct_add(&d, 77);
+    distinct_add(&d, 77);
+    assert_int_equal(d.n, n + 1);
+    distinct_release(&d);
+    distinct_add(&d, 0);
+    distinct_add(&d, 0);
+    assert_int_equal(d.n, 1);
+    distinct_release(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_nuls_and_missing_text),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_distinct),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -23,6 +23,9 @@ HARD := -fstack-protector-strong -fPIE -fno-plt
 ifeq ($(SAN),1)
 OPT  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DLOGFERRY_FAULTS
 LSAN := -fsanitize=address,undefined
+else ifeq ($(SAN),fuzz)
+OPT  := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined
+LSAN := -fsanitize=address,undefined
 else
 OPT  := -O2 -g -D_FORTIFY_SOURCE=2
 HARD += -fstack-clash-protection
@@ -49,6 +52,11 @@ SERVER  := $(BUILD)/libserver.a
 LIBS_AGENT  := $(shell $(PKG_CONFIG) --libs $(PKGS_AGENT) 2>/dev/null) -lev -lm
 LIBS_SERVER := $(shell $(PKG_CONFIG) --libs $(PKGS_SERVER) 2>/dev/null) -lev -lm
 
+# One short line a step; V=1 shows the commands.
+ifneq ($(V),1)
+say = @printf '  %-4s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@);
+endif
+
 .DELETE_ON_ERROR:
 .PHONY: all clean
 all: $(BUILD)/logferry $(BUILD)/logferry-server
@@ -59,23 +67,22 @@ $(CONFIG): $(call objs,config)
 $(AGENT): $(call objs,agent)
 $(SERVER): $(call objs,server)
 $(BUILD)/%.a:
-	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 $(BUILD)/%.o: %.S
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -c -o $@ $<
+	$(call say,AS)$(CC) $(CPPFLAGS) -c -o $@ $<
 
 # .incbin is invisible to -MMD.
 $(BUILD)/parsers/agents_data.o: parsers/agents/agents.tsv parsers/agents/bots.tsv
 
 $(BUILD)/logferry: $(BUILD)/agent/main.o $(AGENT) $(CONFIG) $(PARSERS) $(BASE)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_AGENT)
+	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_AGENT)
 $(BUILD)/logferry-server: $(BUILD)/server/main.o $(SERVER) $(CONFIG) $(PARSERS) $(BASE)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SERVER)
+	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SERVER)
 
 # ---- unit tests: tests/unit/<layer>/test_*.c, one program each, linked with what the layer may see
 UNIT := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
@@ -94,7 +101,7 @@ UNIT_EXT_server   := $(LIBS_SERVER)
 unit: $(UNIT)
 define unit_rule
 $(BUILD)/tests/unit/$(1)/test_%: $(BUILD)/tests/unit/$(1)/test_%.o $(UNIT_LIBS_$(1))
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ -lcmocka $(UNIT_EXT_$(1))
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) -o $$@ $$^ -lcmocka $(UNIT_EXT_$(1))
 endef
 $(foreach l,base parsers config agent server,$(eval $(call unit_rule,$(l))))
 .SECONDARY:
@@ -103,7 +110,7 @@ $(foreach l,base parsers config agent server,$(eval $(call unit_rule,$(l))))
 SAN_BUILD := build/san
 RUN_SAN    = $(MAKE) --no-print-directory SAN=1 BUILD=$(SAN_BUILD) -j$(shell nproc)
 
-.PHONY: test e2e demo bench fuzz lint format install
+.PHONY: test e2e demo bench fuzz fuzzers lint format install
 test:
 	sh tests/deps.sh test
 	$(RUN_SAN) all unit
@@ -125,19 +132,25 @@ bench:
 # Programs that measure a part alone; built with the release flags.
 BENCH := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 $(BUILD)/tests/bench/bench_%: $(BUILD)/tests/bench/bench_%.o $(SERVER) $(CONFIG) $(PARSERS) $(BASE)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SERVER)
+	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SERVER)
 
-# One libFuzzer program a target: make fuzz FUZZ_SECONDS=600.
+# One libFuzzer program a target: make fuzz FUZZ_SECONDS=600 (or FUZZ_ONLY=fuzz_json).
 FUZZ_SECONDS ?= 60
-FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC := $(filter-out %/main.c,$(wildcard parsers/base/*.c parsers/*.c parsers/*.S config/*.c server/*.c))
-build/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC)
-	@mkdir -p $(@D)
-	clang-14 -g -O1 -std=c17 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE \
-	    -DLOGFERRY_VERSION='"fuzz"' -I. -o $@ $^ $(LIBS_SERVER) -ljansson -pthread
-fuzz: $(FUZZ)
-	@for f in $(FUZZ); do echo "== $$f"; mkdir -p $$f.corpus; \
-	    $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 $$f.corpus || exit 1; done
+FUZZ_ONLY    ?= $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS      := $(addprefix $(BUILD)/tests/fuzz/,$(FUZZ_ONLY))
+FUZZ_AGENT   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell grep -l '"agent/' tests/fuzz/fuzz_*.c))
+FUZZ_TOP      = $(SERVER)
+$(FUZZ_AGENT): FUZZ_TOP = $(AGENT)
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(AGENT) $(SERVER) $(CONFIG) $(PARSERS) $(BASE)
+	$(call say,LINK)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_TOP) $(CONFIG) $(PARSERS) $(BASE) \
+	    $(LIBS_AGENT) $(LIBS_SERVER) -ljansson
+fuzzers: $(FUZZERS)
+fuzz:
+	sh tests/deps.sh dev
+	$(MAKE) --no-print-directory -j$(shell nproc) CC=clang-14 SAN=fuzz BUILD=build/fuzz fuzzers
+	@for f in $(FUZZ_ONLY); do echo "== $$f"; mkdir -p build/fuzz/corpus/$$f; \
+	    build/fuzz/tests/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 \
+	    -print_final_stats=1 build/fuzz/corpus/$$f || exit 1; done
 
 SOURCES := $(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch])
 lint:

@@ -162,12 +162,16 @@ static void on_carry_timer(struct ev_loop *loop, ev_timer *timer, int events)
     engine_carry_due(timer->data);
 }
 
+/* The time is up: one more save, and what is still in memory is read again after the next start. */
 static void on_stop_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct engine *e = timer->data;
-    e->last_save = false;
-    finish(e); /* what is still in memory is read again after the next start */
-    start_timer(e, &e->stop_timer, 0.2);
+    if (!e->too_late)
+        e->last_save = false;
+    e->too_late = true;
+    finish(e);
+    if (!e->finished)
+        start_timer(e, &e->stop_timer, 0.1);
 }
 
 static void on_look_timer(struct ev_loop *loop, ev_timer *timer, int events)

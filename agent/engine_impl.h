@@ -68,7 +68,7 @@ struct engine {
     struct passed_file *passed;
     size_t n_passed, cap_passed;
 
-    bool started, stopping, finished, dirty, saving, last_save;
+    bool started, stopping, too_late, finished, dirty, saving, last_save;
     uint64_t saved_generation, first_generation; /* the latter: the first of this engine's life */
     double last_saved_at;
     struct buf saving_text;

@@ -137,6 +137,27 @@ def test_server_that_never_answers(world):
     unwell(world, "silent", scale(2))
 
 
+def test_stop_while_the_server_is_silent(world):
+    """SIGTERM ends the agent within five seconds, whatever is on its way; nothing is lost by it."""
+    sink = world.sink()
+    log = lines.Log(world.path("access.log"))
+    log.write(100)
+    agent = world.agent(sink).start()
+    wait_sunk(sink, log.written)
+    sink.mood = "silent"
+    log.write(50)
+    wait_for(lambda: agent.ledger().get("in_memory", 0) > 0, 10, "a batch on its way")
+    began = time.monotonic()
+    agent.stop(8)
+    took = time.monotonic() - began
+    check(took < 5.5, f"it took {took:.1f} s to stop")
+    sink.mood = None
+    sink.released.set()
+    agent.start()
+    wait_sunk(sink, log.written)
+    agent.stop()
+
+
 def two_sites(world, destination):
     first = lines.Log(world.path("first.log"))
     second = lines.Log(world.path("second.log"), first=1000000)

@@ -8,10 +8,10 @@ from harness import check_nothing_lost, expected, wait_stored, wait_sunk
 from proc import check, wait_for
 from sink import number_of
 
-KILLS = 25 if os.environ.get("E2E_FULL") == "1" else int(os.environ.get("E2E_KILLS", "10"))
+KILLS = int(os.environ.get("E2E_KILLS", "25"))
 # Positions are written at most once a second; a sanitizer build on a busy machine is late.
 WINDOW_S, FLYING_S = 1.5, 0.5
-RATE = 15000  # lines a second of a backfill, so that there is something to interrupt
+RATE = 8000  # lines a second of a backfill, so that there is something to interrupt
 
 
 class Writer(threading.Thread):
@@ -51,7 +51,7 @@ def killed_backfill(world, destination, directory, victim):
             code = proc.wait(120)
             check(code == 0, f"the last backfill ended with {code}:\n{proc.text()[-2000:]}")
             return moments
-        time.sleep(world.random.uniform(0.01, 0.9))
+        time.sleep(world.random.uniform(0.01, 0.7))
         if victim == "agent":
             if not proc.alive():  # it was done before the kill: nothing left to interrupt
                 check(proc.child.returncode == 0, f"backfill failed:\n{proc.text()[-2000:]}")
@@ -63,7 +63,7 @@ def killed_backfill(world, destination, directory, victim):
             destination.kill()
             moments.append(time.monotonic())
             destination.start()
-            time.sleep(world.random.uniform(0.05, 0.8))
+            time.sleep(world.random.uniform(0.02, 0.4))
         check(proc.wait(180) == 0, f"backfill failed:\n{proc.text()[-2000:]}")
         return moments
 
@@ -89,7 +89,7 @@ def test_agent_killed_during_backfill(world):
 
 def test_server_killed_during_backfill(world):
     server = world.server().start()
-    directory, numbers = history(world, 60000)
+    directory, numbers = history(world, 120000)
     kills = killed_backfill(world, server, directory, "server")
     wait_stored(server, numbers)
     print(f"{len(kills)} kills")

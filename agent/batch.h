@@ -49,6 +49,7 @@ struct group {
     struct batch *batches[GROUP_MAX_BATCHES]; /* the loop takes them over one by one */
     size_t n_batches;
     size_t pending; /* batches, or what became of them, that are not safe yet */
+    bool spilling;  /* one of them is being spooled: one by one, so that the last knows it is */
 };
 
 void batch_free(struct batch *b); /* accepts NULL; leaves the group alone */

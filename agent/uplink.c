@@ -67,7 +67,7 @@ void parcel_finish(struct parcel *p)
     if (p->writing || p->reading)
         return; /* what is under way comes back here */
     parcel_make_safe(p);
-    if (!p->on_disk) {
+    if (!p->on_disk || p->kept) {
         parcel_free(p);
     } else if (p->carries_spans) {
         p->covered_by = u->o.positions->generation + 1;
@@ -394,10 +394,12 @@ void uplink_read_ledger(const struct uplink *u, size_t destination, struct uplin
     for (const struct parcel *p = u->parcels; p; p = p->next) {
         if (!(p->pending & d->bit) || p->halves[d->index])
             continue;
-        bool on_disk = p->on_disk || (p->parent && p->parent->on_disk);
+        const struct parcel *whole = p;
+        while (whole->parent)
+            whole = whole->parent;
         if (p->shelf == SHELF_PARKED)
             out->parked += p->n_records;
-        else if (on_disk)
+        else if (whole->on_disk)
             out->spooled += p->n_records;
         else
             out->in_memory += p->n_records;

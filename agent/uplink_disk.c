@@ -85,6 +85,8 @@ static void on_spilled(struct task *task)
     struct uplink *u = t->uplink;
     p->writing = false;
     p->users--;
+    if (p->group)
+        p->group->spilling = false;
     if (t->rc) {
         u->shelf_bytes[SHELF_SPOOL] -= p->bytes_on_disk;
         uplink_disk_failed(u, SHELF_SPOOL, t->rc);
@@ -103,6 +105,7 @@ static void on_spilled(struct task *task)
         parcel_trim(p);
     else
         parcel_finish(p);
+    uplink_spill_all(u); /* the others of its group */
     u->o.on_change(u->o.context);
 }
 
@@ -121,10 +124,10 @@ static bool has_room(struct uplink *u, uint64_t bytes)
 
 void uplink_spill(struct uplink *u, struct parcel *p)
 {
-    if (p->parent)
+    while (p->parent)
         p = p->parent;
     if (!u->o.spool || p->on_disk || p->writing || !p->batch || u->stopping ||
-        ev_is_active(&u->disk_timer))
+        ev_is_active(&u->disk_timer) || (p->group && p->group->spilling))
         return;
     if (!has_room(u, p->batch->body.n))
         return;
@@ -140,6 +143,8 @@ void uplink_spill(struct uplink *u, struct parcel *p)
     p->bytes_on_disk = p->batch->body.n; /* an estimate, until it is written */
     u->shelf_bytes[SHELF_SPOOL] += p->bytes_on_disk;
     p->writing = true;
+    if (p->group)
+        p->group->spilling = true;
     p->users++;
     pool_submit(u->o.pool, &t->task, true);
 }
@@ -213,12 +218,12 @@ static void lost_file(struct parcel *p, const char *error)
     p->on_disk = false;
     for (size_t i = 0; i < u->n_destinations; i++) {
         struct destination *d = &u->destinations[i];
-        if (!(p->pending & d->bit))
+        if (!(p->pending & d->bit) || p->halves[i]) /* its halves are on their way there */
             continue;
         drop_errands(p, d);
         d->ledger.dead += p->n_records;
+        p->pending &= ~d->bit;
     }
-    p->pending = 0;
 }
 
 static void on_fetched(struct task *task)

@@ -25,6 +25,7 @@ struct parcel {
     uint32_t n_records;
     enum shelf shelf;
     bool on_disk, writing, reading, carries_spans;
+    bool kept;   /* its file stays: a destination that is not configured now wants it, too */
     bool queued; /* of a parked one: it is being tried */
     uint64_t seq, bytes_on_disk;
     uint64_t

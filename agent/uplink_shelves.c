@@ -54,12 +54,20 @@ static unsigned wanted_by(struct uplink *u, const struct spool_meta *m, enum she
     return pending;
 }
 
+static bool wanted_by_unknown(struct uplink *u, const struct spool_meta *m)
+{
+    for (size_t i = 0; i < m->n_to; i++)
+        if (!by_name(u, m->to[i]))
+            return true;
+    return false;
+}
+
 static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_item *item,
                       const struct spool_meta *m, uint32_t n_records)
 {
     unsigned pending = wanted_by(u, m, shelf, item->seq);
-    bool orphan = !pending && m->n_to && !by_name(u, m->to[0]);
-    if (orphan)
+    bool kept = wanted_by_unknown(u, m);
+    if (kept && !pending)
         return 0; /* left where it is */
     struct parcel *p = parcel_new(u);
     if (!p)
@@ -71,6 +79,7 @@ static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_ite
     p->n_records = n_records;
     p->pending = pending;
     p->carries_spans = m->n_spans > 0;
+    p->kept = kept;
     for (size_t i = 0; i < u->n_destinations; i++) {
         struct destination *d = &u->destinations[i];
         if (!(pending & d->bit))

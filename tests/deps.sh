@@ -33,6 +33,7 @@ openssl openssl
 systemd systemd-analyze'
 dev_needs='clang-14 clang-14
 clang-format-14 clang-format-14
+clang-tidy-14 clang-tidy-14
 cppcheck cppcheck'
 # What others would use for a part of the work; measured beside ours in the same run. (Not rsyslog and
 # syslog-ng: each would take the place of the machine's own; the benchmark unpacks them instead.)

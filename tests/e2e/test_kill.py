@@ -98,7 +98,7 @@ def test_server_killed_during_backfill(world):
 def test_agent_killed_during_backfill_into_sink(world):
     """Without the server's deduplication: nothing lost, and no more again than was in flight."""
     sink = world.sink()
-    directory, numbers = history(world, 120000)
+    directory, numbers = history(world, 400000)
     kills = killed_backfill(world, sink, directory, "agent")
     again = wait_sunk(sink, numbers)
     bound = sent_again_bound(sink, kills)

@@ -87,31 +87,44 @@ static const char *check_unix(struct str path)
     return NULL;
 }
 
-bool destination_url_check(struct str url, bool *local, const char **why)
+/* `rest` is what stands behind the scheme. NULL: it is good. */
+static const char *check_authority(struct str rest, bool https, bool *local)
 {
-    const char *problem = check_bytes(url);
-    bool https = str_starts(url, STR("https://"));
     struct str host;
 
-    if (!problem && str_starts(url, STR("unix:"))) {
-        problem = check_unix(str_slice(url, 5, url.n));
-        if (!problem)
-            *local = true;
-    } else if (!problem && !https && !str_starts(url, STR("http://"))) {
-        problem = "it does not begin with https://";
-    } else if (!problem) {
-        struct str rest = str_slice(url, https ? 8 : 7, url.n);
-        ptrdiff_t slash = str_chr(rest, '/', 0);
-        struct str authority = str_slice(rest, 0, slash < 0 ? rest.n : (size_t)slash);
-        if (!split_authority(authority, &host))
-            problem = why_authority;
-        else if (!https && !host_is_loopback(host))
-            problem = "plain http would show the token and the visitors on the network";
-        else
-            *local = host_is_loopback(host);
-    }
+    if (!split_authority(str_cut(&rest, '/'), &host))
+        return why_authority;
+    *local = host_is_loopback(host);
+    if (!https && !*local)
+        return "plain http would show the token and the visitors on the network";
+    return NULL;
+}
+
+static const char *check_url(struct str url, bool *local)
+{
+    const char *problem = check_bytes(url);
+
+    *local = true;
+    if (problem)
+        return problem;
+    if (str_starts(url, STR("unix:")))
+        return check_unix(str_slice(url, 5, url.n));
+    if (str_starts(url, STR("https://")))
+        return check_authority(str_slice(url, 8, url.n), true, local);
+    if (str_starts(url, STR("http://")))
+        return check_authority(str_slice(url, 7, url.n), false, local);
+    return "it does not begin with https://";
+}
+
+bool destination_url_check(struct str url, bool *local, const char **why)
+{
+    bool is_local;
+    const char *problem = check_url(url, &is_local);
+
     if (problem)
         *why = problem;
+    else
+        *local = is_local;
     return !problem;
 }
 

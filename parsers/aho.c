@@ -94,28 +94,34 @@ static void add_pattern(struct builder *b, const struct aho_pattern *p, uint32_t
     add_output(b, state, index + 1);
 }
 
-/* Visits the trie breadth first; what a state cannot do itself it takes from its failure state,
- * which is shallower and so already complete. */
-static void complete(struct builder *b)
+/* What the state cannot do itself it takes from its failure state, which is shallower and so
+ * already complete. Returns the new end of the queue. */
+static uint32_t complete_state(struct builder *b, uint32_t state, uint32_t tail)
 {
     struct aho *a = b->a;
-    uint32_t head = 0, tail = 1;
+
+    for (unsigned sym = 1; sym < a->width; sym++) {
+        uint32_t *to = cell(a, state, sym);
+        uint32_t fallback = state == 0 ? 0 : *cell(a, b->fail[state], sym);
+        if (*to == 0) {
+            *to = fallback;
+            continue;
+        }
+        b->fail[*to] = fallback;
+        add_output(b, *to, b->output[fallback]);
+        b->queue[tail++] = *to;
+    }
+    return tail;
+}
+
+/* Visits the trie breadth first. */
+static void complete(struct builder *b)
+{
+    uint32_t tail = 1;
 
     b->queue[0] = 0;
-    while (head < tail) {
-        uint32_t state = b->queue[head++];
-        for (unsigned sym = 1; sym < a->width; sym++) {
-            uint32_t *to = cell(a, state, sym);
-            uint32_t fallback = state == 0 ? 0 : *cell(a, b->fail[state], sym);
-            if (*to == 0) {
-                *to = fallback;
-                continue;
-            }
-            b->fail[*to] = fallback;
-            add_output(b, *to, b->output[fallback]);
-            b->queue[tail++] = *to;
-        }
-    }
+    for (uint32_t head = 0; head < tail; head++)
+        tail = complete_state(b, b->queue[head], tail);
 }
 
 /* Moves the states that end something behind the others, and turns row numbers into indices. The
@@ -220,30 +226,49 @@ static bool edges_fit(const struct output *o, struct str text, size_t end)
     return (o->edges & AHO_RIGHT) == 0 || end == text.n || !is_alnum((unsigned char)text.p[end]);
 }
 
-bool aho_next(const struct aho *a, struct str text, struct aho_cursor *c, struct aho_hit *hit)
+/* The first of the outputs from `output` on that may end at `at`; 0: none. */
+static uint32_t fitting(const struct aho *a, uint32_t output, struct str text, size_t at)
+{
+    while (output != 0 && !edges_fit(&a->outputs[output], text, at))
+        output = a->outputs[output].next;
+    return output;
+}
+
+/* To behind the next byte at which something ends; false: nothing does, *at is the text's end. */
+static inline bool advance(const struct aho *a, struct str text, size_t *at, uint32_t *state)
 {
     const unsigned char *p = (const unsigned char *)text.p;
     const uint32_t *next = a->next;
     const uint32_t silent = a->n_silent * a->width;
+    uint32_t now = *state;
+    size_t i = *at;
+    bool found = false;
+
+    while (!found && i < text.n) {
+        now = next[now + a->classes[p[i++]]];
+        found = now >= silent;
+    }
+    *at = i;
+    *state = now;
+    return found;
+}
+
+bool aho_next(const struct aho *a, struct str text, struct aho_cursor *c, struct aho_hit *hit)
+{
     uint32_t state = c->state, output = c->output;
     size_t at = c->at;
 
-    for (;;) {
-        for (; output != 0; output = a->outputs[output].next) {
+    do {
+        output = fitting(a, output, text, at);
+        if (output != 0) {
             const struct output *o = &a->outputs[output];
-            if (edges_fit(o, text, at)) {
-                *hit = (struct aho_hit){o->pattern, at - o->length, at};
-                *c = (struct aho_cursor){at, state, o->next};
-                return true;
-            }
+            *hit = (struct aho_hit){o->pattern, at - o->length, at};
+            *c = (struct aho_cursor){at, state, o->next};
+            return true;
         }
-        do {
-            if (at == text.n) {
-                *c = (struct aho_cursor){at, state, 0};
-                return false;
-            }
-            state = next[state + a->classes[p[at++]]];
-        } while (state < silent);
-        output = a->first[state / a->width - a->n_silent];
-    }
+        bool more = advance(a, text, &at, &state);
+        output = more ? a->first[state / a->width - a->n_silent] : 0;
+    } while (output != 0);
+    *c = (struct aho_cursor){at, state, 0};
+    return false;
 }

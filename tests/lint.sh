@@ -130,8 +130,10 @@ check_banned() {
 }
 
 check_long() {
-    xargs awk 'FNR == 801 { print FILENAME ":801: over 800 lines" }
-        length($0) > 100 { print FILENAME ":" FNR ": " length($0) " columns" }' <"$work/files" | say long
+    {
+        xargs awk 'FNR == 801 { print FILENAME ":801: over 800 lines" }' <"$work/files"
+        LC_ALL=C.UTF-8 xargs grep -nE '^.{101}' <"$work/files" | sed -E 's/^([^:]*:[0-9]+):.*/\1: over 100 columns/'
+    } | say long
 }
 
 # Exceptions: check, path, a word that must be in the finding ("-": any), reason.

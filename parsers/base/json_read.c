@@ -191,6 +191,33 @@ static size_t skip_verbatim(struct str in, size_t at)
     }
 }
 
+static bool copy_bytes(struct json_reader *r, size_t at, const char *p, size_t n)
+{
+    if (scratch_put(r, p, n))
+        return true;
+    fail(r, at, "scratch is full");
+    return false;
+}
+
+/* Copies what must be changed at *at, changed, and goes over it. */
+static bool copy_changed(struct json_reader *r, size_t *at)
+{
+    char piece[4] = JSON_REPLACEMENT;
+    size_t length = JSON_REPLACEMENT_BYTES, from = *at;
+    unsigned char c = from < r->in.n ? (unsigned char)r->in.p[from] : 0;
+
+    if (c == '\\') {
+        length = unescape(r, at, piece);
+        return length > 0 && copy_bytes(r, from, piece, length);
+    }
+    if (c < 0x80 || !r->replace_utf8) {
+        bad_byte(r, from);
+        return false;
+    }
+    *at = from + 1;
+    return copy_bytes(r, from, piece, length);
+}
+
 /* A string that cannot be borrowed: from r->at, `at` being the first byte that must be changed. */
 static bool copy_string(struct json_reader *r, size_t at)
 {
@@ -202,33 +229,14 @@ static bool copy_string(struct json_reader *r, size_t at)
     }
     size_t start = r->scratch->n;
     for (;;) {
-        char piece[4] = JSON_REPLACEMENT;
-        size_t length = JSON_REPLACEMENT_BYTES;
-        size_t run = at - from;
-        unsigned char c = at < r->in.n ? (unsigned char)r->in.p[at] : 0;
-
-        from = at;
-        if (!scratch_put(r, r->in.p + at - run, run)) {
-            fail(r, at, "scratch is full");
+        if (!copy_bytes(r, at, r->in.p + from, at - from))
             return false;
-        }
-        if (c == '"')
+        if (at < r->in.n && r->in.p[at] == '"')
             break;
-        if (c == '\\') {
-            length = unescape(r, &from, piece);
-            if (length == 0)
-                return false;
-        } else if (c >= 0x80 && r->replace_utf8) {
-            from = at + 1;
-        } else {
-            bad_byte(r, at);
+        if (!copy_changed(r, &at))
             return false;
-        }
-        if (!scratch_put(r, piece, length)) {
-            fail(r, at, "scratch is full");
-            return false;
-        }
-        at = skip_verbatim(r->in, from);
+        from = at;
+        at = skip_verbatim(r->in, at);
     }
     r->text = (struct str){r->scratch->p + start, r->scratch->n - start};
     r->at = at + 1;

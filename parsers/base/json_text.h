@@ -62,6 +62,26 @@ static inline __attribute__((always_inline)) bool json_text_any8(char *to, const
     return json_text_any_special(w);
 }
 
+#ifdef __SSE2__
+/* json_text_run of sixteen bytes or more. */
+static inline __attribute__((always_inline)) size_t json_text_run16(char *to, const char *p,
+                                                                    size_t n)
+{
+    unsigned mask;
+    size_t i = 0;
+
+    for (; n - i >= 16; i += 16) {
+        mask = json_text_mask16(to ? to + i : NULL, p + i);
+        if (mask)
+            return i + (unsigned)__builtin_ctz(mask);
+    }
+    if (i == n)
+        return n;
+    mask = json_text_mask16(to ? to + n - 16 : NULL, p + n - 16);
+    return mask ? n - 16 + (unsigned)__builtin_ctz(mask) : n;
+}
+#endif
+
 /*
  * The length of the run of plain bytes at p. Copies it to `to` unless that is NULL, and may write
  * anything to the n bytes there. Inlined, so that the test for NULL is made by the compiler. Less
@@ -73,15 +93,8 @@ static inline __attribute__((always_inline)) size_t json_text_run(char *to, cons
     size_t i = 0;
 
 #ifdef __SSE2__
-    for (; n - i >= 16; i += 16) {
-        unsigned mask = json_text_mask16(to ? to + i : NULL, p + i);
-        if (mask)
-            return i + (unsigned)__builtin_ctz(mask);
-    }
-    if (i > 0 && i < n) {
-        unsigned mask = json_text_mask16(to ? to + n - 16 : NULL, p + n - 16);
-        return mask ? n - 16 + (unsigned)__builtin_ctz(mask) : n;
-    }
+    if (n >= 16)
+        return json_text_run16(to, p, n);
 #endif
     while (n - i >= 8 && !json_text_any8(to ? to + i : NULL, p + i))
         i += 8;
@@ -99,6 +112,30 @@ static inline bool json_text_in_range(char c, unsigned from, unsigned to)
     return (unsigned char)c >= from && (unsigned char)c <= to;
 }
 
+static inline bool json_text_utf8_tail(char c)
+{
+    return json_text_in_range(c, 0x80, 0xbf);
+}
+
+/* No overlong forms, no surrogates. */
+static inline bool json_text_utf8_three(const char *p)
+{
+    unsigned char c = (unsigned char)p[0];
+
+    return json_text_in_range(p[1], c == 0xe0 ? 0xa0 : 0x80, c == 0xed ? 0x9f : 0xbf) &&
+           json_text_utf8_tail(p[2]);
+}
+
+/* No overlong forms, nothing over U+10FFFF. */
+static inline bool json_text_utf8_four(const char *p)
+{
+    unsigned char c = (unsigned char)p[0];
+
+    return c <= 0xf4 &&
+           json_text_in_range(p[1], c == 0xf0 ? 0x90 : 0x80, c == 0xf4 ? 0x8f : 0xbf) &&
+           json_text_utf8_tail(p[2]) && json_text_utf8_tail(p[3]);
+}
+
 /* The length (1..4) of the well-formed UTF-8 sequence at p, or 0: Unicode 15, table 3-7. */
 static inline size_t json_text_utf8(const char *p, size_t n)
 {
@@ -107,18 +144,10 @@ static inline size_t json_text_utf8(const char *p, size_t n)
     if (c < 0x80)
         return 1;
     if (c < 0xe0)
-        return c >= 0xc2 && n >= 2 && json_text_in_range(p[1], 0x80, 0xbf) ? 2 : 0;
-    if (n < 3 || c > 0xf4 || !json_text_in_range(p[2], 0x80, 0xbf))
-        return 0;
-    if (c < 0xf0) {
-        /* No overlong forms, no surrogates. */
-        return json_text_in_range(p[1], c == 0xe0 ? 0xa0 : 0x80, c == 0xed ? 0x9f : 0xbf) ? 3 : 0;
-    }
-    /* No overlong forms, nothing over U+10FFFF. */
-    return n >= 4 && json_text_in_range(p[1], c == 0xf0 ? 0x90 : 0x80, c == 0xf4 ? 0x8f : 0xbf) &&
-                   json_text_in_range(p[3], 0x80, 0xbf)
-               ? 4
-               : 0;
+        return c >= 0xc2 && n >= 2 && json_text_utf8_tail(p[1]) ? 2 : 0;
+    if (c < 0xf0)
+        return n >= 3 && json_text_utf8_three(p) ? 3 : 0;
+    return n >= 4 && json_text_utf8_four(p) ? 4 : 0;
 }
 
 #endif

@@ -159,9 +159,14 @@ static size_t read_gzip(struct container *c, char *to, size_t n)
     c->z.avail_out = n > UINT32_MAX / 2 ? UINT32_MAX / 2 : (unsigned)n;
     unsigned room = c->z.avail_out;
     while (c->z.avail_out == room) {
-        if (!next_member(c) || !feed(c))
+        if (!next_member(c))
             return 0;
+        bool fed = feed(c);
         int rc = inflate(&c->z, Z_NO_FLUSH);
+        if (!fed && c->z.avail_out == room)
+            return 0; /* feed has told why */
+        if (!fed)
+            c->end = CONTAINER_MORE; /* inflate still held what had no room before */
         if (rc == Z_STREAM_END) {
             c->in_member = false;
             c->seen_member = true;

@@ -173,6 +173,37 @@ static void test_gzip_cut_at_each_byte(void **state)
     scratch_remove(&s);
 }
 
+/* What a cut file gives does not depend on how much is asked for at once: who goes on later must
+ * find the lines that were there before. */
+static void test_gzip_cut_and_read_in_steps(void **state)
+{
+    static const size_t steps[] = {1, 3, 100, 258, 259};
+    struct scratch s;
+    struct buf text, b;
+    scratch_make(&s);
+    buf_init(&text, 1 << 20);
+    buf_init(&b, 1 << 20);
+    for (int i = 0; i < 5; i++) { /* long matches: much text from few bytes */
+        put_repeated(&text, (char)('a' + i), 700);
+        buf_lit(&text, "\n");
+    }
+    put_gzip(&b, buf_str(&text));
+    for (size_t n = 18; n < b.n; n++) {
+        struct read_back whole = read_all(&s, str_slice(buf_str(&b), 0, n), 4096);
+        for (size_t i = 0; i < COUNT(steps); i++) {
+            struct read_back r = read_all(&s, str_slice(buf_str(&b), 0, n), steps[i]);
+            if (r.text.n != whole.text.n || r.end != CONTAINER_TRUNCATED)
+                fail_msg("cut at %zu, step %zu: %zu bytes instead of %zu, end %d", n, steps[i],
+                         r.text.n, whole.text.n, r.end);
+            buf_release(&r.text);
+        }
+        buf_release(&whole.text);
+    }
+    buf_release(&text);
+    buf_release(&b);
+    scratch_remove(&s);
+}
+
 /* A byte that is wrong gives no wrong text silently: the checksum tells. */
 static void test_gzip_damaged_at_each_byte(void **state)
 {
@@ -310,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_gzip),
         cmocka_unit_test(test_gzip_cut_at_each_byte),
+        cmocka_unit_test(test_gzip_cut_and_read_in_steps),
         cmocka_unit_test(test_gzip_damaged_at_each_byte),
         cmocka_unit_test(test_large_members),
         cmocka_unit_test(test_plain_grows_and_seeks),

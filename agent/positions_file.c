@@ -86,7 +86,8 @@ static int read_entry(struct positions *p, struct str line, struct buf *scratch)
     uint64_t key, dev, ino, seam_at, seam_hash, seen;
     if (!str_to_hex64(str_cut(&line, ' '), &key) || !hash128_parse(str_cut(&line, ' '), &stream) ||
         !next_u64(&line, &dev) || !next_u64(&line, &ino) || !next_u64(&line, &seam_at) ||
-        !str_to_hex64(str_cut(&line, ' '), &seam_hash) || !next_u64(&line, &seen))
+        !str_to_hex64(str_cut(&line, ' '), &seam_hash) ||
+        !str_to_u64(str_cut(&line, ' '), INT64_MAX, &seen))
         return -1;
     struct str safe = str_cut(&line, ' ');
     const char *path = unquote(line, scratch);

@@ -308,6 +308,9 @@ static void test_malformed_lines(void **state)
         {HEAD "generation -1\n", false},
         {HEAD "spool-next 18446744073709551615\n", false},
         {HEAD ENTRY "5-0 \"/a\"\n", false},
+        {HEAD "entry 00000000000000ff 000102030405060708090a0b0c0d0e0f 1 2 3 04 "
+              "9223372036854775808 0-5 \"/a\"\n",
+         false}, /* it would be written as a negative number */
         {HEAD ENTRY "0-5 \"/a\n", false},
         {HEAD ENTRY "0-5 /a\n", false},
         {HEAD ENTRY "0-5\n", false},

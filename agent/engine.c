@@ -309,8 +309,8 @@ void engine_free(struct engine *e)
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
         ev_timer_stop(e->o.loop, timers[i]);
     watch_free(e->watch);
+    pool_free(e->pool); /* first: past the deadline of a stop, tasks still use what follows */
     uplink_free(e->uplink);
-    pool_free(e->pool);
     while (e->streams)
         engine_drop_stream(e, e->streams);
     engine_release_files(e);

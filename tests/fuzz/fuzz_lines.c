@@ -1,0 +1,114 @@
+/*
+ * A log file, plain or gzip: its lines, their positions and seams beside a plain model. Of a gzip
+ * file only that it ends, and that going on at a line's start gives the same line. In a plain one,
+ * 0xFF and a byte n stand for 2048 n letters, so that lines over the cap come up.
+ */
+#include <sys/mman.h>
+
+#include "agent/lines.h"
+#include "tests/fuzz/fuzz_file.h"
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static int file_of(struct str content)
+{
+    int fd = memfd_create("fuzz", MFD_CLOEXEC);
+    require(fd >= 0 && write(fd, content.p, content.n) == (ssize_t)content.n);
+    return fd;
+}
+
+static void expand(struct buf *out, const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < size && !out->failed; i++) {
+        if (data[i] != 0xff || i + 1 == size) {
+            buf_putc(out, (char)data[i]);
+            continue;
+        }
+        size_t n = (size_t)data[++i] * 2048;
+        char *p = buf_reserve(out, n);
+        if (p)
+            memset(p, 'a' + (int)(i % 26), n);
+        out->n += p ? n : 0;
+    }
+}
+
+static void check_seam(const struct lines *l, struct str content)
+{
+    uint64_t at = lines_position(l);
+    size_t n = at < LINES_SEAM_BYTES ? (size_t)at : LINES_SEAM_BYTES;
+    require(str_eq(lines_seam(l), str_slice(content, (size_t)at - n, (size_t)at)));
+}
+
+static void check_plain(int fd, struct str content, size_t at)
+{
+    struct lines *l = lines_new(fd, CONTAINER_PLAIN, at);
+    struct str line;
+    ptrdiff_t nl;
+    require(lines_position(l) == at);
+    check_seam(l, content);
+    while ((nl = str_chr(content, '\n', at)) >= 0) {
+        size_t n = (size_t)nl - at;
+        enum lines_result r = lines_next(l, &line);
+        require(r == (n > LINE_MAX_BYTES ? LINES_TOO_LONG : LINES_LINE));
+        require(r == LINES_TOO_LONG || str_eq(line, str_slice(content, at, (size_t)nl)));
+        require(lines_at(l) == at && lines_position(l) == (size_t)nl + 1);
+        at = (size_t)nl + 1;
+        check_seam(l, content);
+    }
+    require(lines_next(l, &line) == LINES_END);
+    require(lines_position(l) == at && lines_half_bytes(l) == content.n - at);
+    check_seam(l, content);
+    require((lines_take_half(l, &line) == LINES_END) == (at == content.n));
+    require(lines_position(l) == content.n);
+    lines_free(l);
+}
+
+static void check_gzip(int fd)
+{
+    struct lines *l = lines_new(fd, CONTAINER_GZIP, 0), *again;
+    struct str line, same;
+    uint64_t total = 0;
+    for (int i = 0; total < 16u << 20; i++) {
+        enum lines_result r = lines_next(l, &line);
+        if (r == LINES_END)
+            break;
+        require(lines_at(l) == total && lines_position(l) > total);
+        if (i == 3 && r == LINES_LINE) {
+            again = lines_new(fd, CONTAINER_GZIP, total);
+            require(lines_next(again, &same) == LINES_LINE && str_eq(line, same));
+            lines_free(again);
+        }
+        total = lines_position(l);
+    }
+    require(lines_state(l) != CONTAINER_IO_ERROR);
+    lines_free(l);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    enum container_kind kind;
+    const char *codec;
+    struct buf b;
+    if (size < 2)
+        return 0;
+    int fd = file_of((struct str){(const char *)data, size});
+    require(!container_detect(fd, &kind, &codec));
+    if (kind == CONTAINER_GZIP)
+        check_gzip(fd);
+    close(fd);
+    buf_init(&b, 8u << 20);
+    expand(&b, data + 2, size - 2);
+    fd = file_of(buf_str(&b));
+    check_plain(fd, buf_str(&b), 0);
+    size_t from = ((size_t)data[0] << 8 | data[1]) % (b.n + 1);
+    ptrdiff_t start = str_chr(buf_str(&b), '\n', from);
+    if (start >= 0)
+        check_plain(fd, buf_str(&b), (size_t)start + 1);
+    close(fd);
+    buf_release(&b);
+    return 0;
+}

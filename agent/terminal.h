@@ -5,7 +5,7 @@
 
 #include "parsers/base/bytes.h"
 
-/* Appends s with controls, and bytes that are no valid UTF-8, as \xHH; at most `columns` characters
+/* Appends s with what utf8_printable does not let through as \xHH; at most `columns` characters
  * ('…' when cut). */
 void terminal_put_safe(struct buf *b, struct str s, size_t columns);
 /* 1,234,567 right-aligned in `width`. */

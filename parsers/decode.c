@@ -40,20 +40,6 @@ static struct str keep(struct decode_scratch *s, const char *from, const char *e
 /* The byte that the escape sequence [at, end) stands for, and in *used its length; -1: none. */
 typedef int escape_fn(const char *at, const char *end, size_t *used);
 
-/* One more than the value of a hex digit; 0 for any other byte. */
-static const unsigned char hex_digits[256] = {
-    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
-    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
-};
-
-static inline int hex_pair(const char *at)
-{
-    int high = hex_digits[(unsigned char)at[0]], low = hex_digits[(unsigned char)at[1]];
-
-    return high && low ? (high - 1) * 16 + (low - 1) : -1;
-}
-
 static inline int nginx_escape(const char *at, const char *end, size_t *used)
 {
     *used = 4;

@@ -76,12 +76,6 @@ static size_t url_run(struct str s)
     return i;
 }
 
-static bool is_percent_triplet(struct str s, size_t at)
-{
-    return s.p[at] == '%' && s.n - at >= 3 && hex_value(s.p[at + 1]) >= 0 &&
-           hex_value(s.p[at + 2]) >= 0;
-}
-
 static void put_encoded(struct buf *out, struct str s)
 {
     static const char digit[] = "0123456789ABCDEF";
@@ -92,7 +86,7 @@ static void put_encoded(struct buf *out, struct str s)
         at += run;
         if (at == s.n)
             break;
-        if (is_percent_triplet(s, at)) {
+        if (percent_byte(s, at) >= 0) {
             buf_put(out, s.p + at, 3);
             at += 3;
             continue;

@@ -165,14 +165,9 @@ static struct str decoded(struct str path, char scratch[RESOURCE_PATH_MAX])
     if (path.n > RESOURCE_PATH_MAX || str_chr(path, '%', 0) < 0)
         return path;
     for (size_t i = 0; i < path.n; i++) {
-        int high = path.p[i] == '%' && i + 2 < path.n ? hex_value(path.p[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(path.p[i + 2]) : -1;
-        if (low >= 0) {
-            scratch[n++] = (char)(high << 4 | low);
-            i += 2;
-        } else {
-            scratch[n++] = path.p[i];
-        }
+        int byte = percent_byte(path, i);
+        scratch[n++] = byte < 0 ? path.p[i] : (char)byte;
+        i += byte < 0 ? 0 : 2;
     }
     return (struct str){scratch, n};
 }

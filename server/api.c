@@ -86,10 +86,10 @@ static bool read_site_id(struct str segment, unsigned char uuid[16])
     for (size_t i = 0; i < segment.n; i++) {
         char c = segment.p[i];
         if (c == '%') {
-            if (segment.n - i < 3 || hex_value(segment.p[i + 1]) < 0 ||
-                hex_value(segment.p[i + 2]) < 0)
+            int byte = percent_byte(segment, i);
+            if (byte < 0)
                 return false;
-            c = (char)(hex_value(segment.p[i + 1]) << 4 | hex_value(segment.p[i + 2]));
+            c = (char)byte;
             i += 2;
         }
         if (n == sizeof(text))

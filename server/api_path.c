@@ -21,8 +21,7 @@ static bool valid_in_path(char c)
 static bool escapes_are_whole(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == '%' &&
-            (s.n - i < 3 || hex_value(s.p[i + 1]) < 0 || hex_value(s.p[i + 2]) < 0))
+        if (s.p[i] == '%' && percent_byte(s, i) < 0)
             return false;
     return true;
 }
@@ -49,11 +48,9 @@ static void put_escaped(struct buf *out, struct str path)
 {
     static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < path.n; i++) {
-        char c = path.p[i];
-        if (c == '%') {
-            c = (char)(hex_value(path.p[i + 1]) << 4 | hex_value(path.p[i + 2]));
-            i += 2;
-        }
+        int escaped = percent_byte(path, i);
+        char c = escaped < 0 ? path.p[i] : (char)escaped;
+        i += escaped < 0 ? 0 : 2;
         if (plain_in_path(c)) {
             buf_putc(out, c);
             continue;
@@ -103,28 +100,46 @@ struct authority_url {
     struct str path, query;
 };
 
+/* ":80", ":", or nothing. */
+static bool is_port(struct str s)
+{
+    if (s.n > 0 && s.p[0] != ':')
+        return false;
+    for (size_t i = 1; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return true;
+}
+
+static bool is_host_text(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool plain = ascii_alnum(c) || (unsigned char)c >= 0x80;
+        if (!plain && (c == '\0' || !strchr("-._~!$&'()*+,;=:[]<>\"", c)))
+            return false;
+    }
+    return true;
+}
+
 /* Go's parseHost, roughly: a port of digits, a closed bracket, no byte that a host may not have. */
 static bool take_host(struct str authority, struct str *host)
 {
     ptrdiff_t at = str_rchr(authority, '@');
     struct str rest = str_slice(authority, (size_t)(at + 1), authority.n);
-    ptrdiff_t close = rest.n > 0 && rest.p[0] == '[' ? str_rchr(rest, ']') : -1;
-    if (rest.n > 0 && rest.p[0] == '[' && close < 0)
+    bool bracket = str_starts(rest, STR("["));
+    ptrdiff_t close = bracket ? str_rchr(rest, ']') : -1;
+    if (bracket && close < 0)
         return false;
-    ptrdiff_t colon = close >= 0 ? close + 1 : str_rchr(rest, ':');
-    if (colon >= 0 && (size_t)colon < rest.n) {
-        if (rest.p[colon] != ':')
+    ptrdiff_t colon = bracket ? close + 1 : str_rchr(rest, ':');
+    if (colon >= 0) {
+        if (!is_port(str_slice(rest, (size_t)colon, rest.n)))
             return false;
-        for (size_t i = (size_t)colon + 1; i < rest.n; i++)
-            if (rest.p[i] < '0' || rest.p[i] > '9')
-                return false;
         rest.n = (size_t)colon;
     }
-    for (size_t i = 0; i < rest.n; i++)
-        if (!ascii_alnum(rest.p[i]) && (unsigned char)rest.p[i] < 0x80 &&
-            (rest.p[i] == '\0' || !strchr("-._~!$&'()*+,;=:[]<>\"", rest.p[i])))
-            return false;
-    *host = close >= 0 ? str_slice(rest, 1, (size_t)close) : rest;
+    if (!is_host_text(rest))
+        return false;
+    *host = bracket ? str_slice(rest, 1, (size_t)close) : rest;
     return authority.n > 0 && host->n > 0;
 }
 

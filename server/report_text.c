@@ -5,46 +5,14 @@
 #include "server/report.h"
 
 #include "parsers/base/time.h"
+#include "parsers/base/utf8.h"
 
 #define LABEL_COLUMNS 48 /* wider labels push their own numbers to the right, nobody else's */
-
-/* Length of the UTF-8 sequence at s.p[i] and its code point; 0 when it is none, or overlong. */
-static size_t decode(struct str s, size_t i, uint32_t *code)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char *p = (const unsigned char *)s.p + i;
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (n == 0 || s.n - i < n || p[0] > 0xf4)
-        return 0;
-    *code = n == 1 ? p[0] : p[0] & (0x7fu >> n);
-    for (size_t k = 1; k < n; k++) {
-        if ((p[k] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | (p[k] & 0x3f);
-    }
-    return *code >= least[n] && *code <= 0x10ffff ? n : 0;
-}
-
-/* No control (C0, C1), no surrogate, nothing that turns the direction of what follows. */
-static bool is_printable(uint32_t code)
-{
-    if (code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0xd800 && code < 0xe000))
-        return false;
-    return !(code >= 0x202a && code <= 0x202e) && !(code >= 0x2066 && code <= 0x2069);
-}
-
-/* Length of a valid, printable sequence at s.p[i]; 0 when it has to be escaped. */
-static size_t sequence(struct str s, size_t i)
-{
-    uint32_t code = 0;
-    size_t n = decode(s, i, &code);
-    return n > 0 && is_printable(code) ? n : 0;
-}
 
 void put_printable(struct buf *out, struct str s)
 {
     for (size_t i = 0; i < s.n;) {
-        size_t n = sequence(s, i);
+        size_t n = utf8_printable(str_slice(s, i, s.n));
         if (n > 0) {
             buf_put(out, s.p + i, n);
         } else {
@@ -59,7 +27,7 @@ size_t printable_width(struct str s)
 {
     size_t width = 0;
     for (size_t i = 0; i < s.n;) {
-        size_t n = sequence(s, i);
+        size_t n = utf8_printable(str_slice(s, i, s.n));
         width += n > 0 ? 1 : 4;
         i += n > 0 ? n : 1;
     }

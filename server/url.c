@@ -4,8 +4,30 @@
  */
 #include "server/url.h"
 
+static struct str without_port(struct str host)
+{
+    ptrdiff_t close = str_rchr(host, ']');
+    ptrdiff_t colon = str_chr(host, ':', close >= 0 ? (size_t)close : 0);
+    return colon < 0 ? host : str_slice(host, 0, (size_t)colon);
+}
+
+/* Of "user@host:port", the host. */
+static bool host_of(struct str authority, struct str *out)
+{
+    ptrdiff_t at = str_rchr(authority, '@');
+    struct str host = without_port(str_slice(authority, (size_t)(at + 1), authority.n));
+    if (host.n == 0 || host.n > URL_HOST_MAX)
+        return false;
+    for (size_t i = 0; i < host.n; i++)
+        if ((unsigned char)host.p[i] <= ' ' || host.p[i] == '\\' || host.p[i] == 127)
+            return false;
+    *out = host;
+    return true;
+}
+
 bool url_split(struct str text, struct url *out)
 {
+    struct str host;
     if (str_starts_nocase(text, STR("http://")))
         text = str_slice(text, 7, text.n);
     else if (str_starts_nocase(text, STR("https://")))
@@ -18,20 +40,9 @@ bool url_split(struct str text, struct url *out)
     size_t end = 0;
     while (end < text.n && text.p[end] != '/' && text.p[end] != '?')
         end++;
-    struct str host = str_slice(text, 0, end);
     struct str rest = str_slice(text, end, text.n);
-    ptrdiff_t at = str_rchr(host, '@');
-    if (at >= 0)
-        host = str_slice(host, (size_t)at + 1, host.n);
-    ptrdiff_t close = str_rchr(host, ']');
-    ptrdiff_t colon = str_chr(host, ':', close >= 0 ? (size_t)close : 0);
-    if (colon >= 0)
-        host.n = (size_t)colon;
-    if (host.n == 0 || host.n > URL_HOST_MAX)
+    if (!host_of(str_slice(text, 0, end), &host))
         return false;
-    for (size_t i = 0; i < host.n; i++)
-        if ((unsigned char)host.p[i] <= ' ' || host.p[i] == '\\' || host.p[i] == 127)
-            return false;
     ptrdiff_t mark = str_chr(rest, '?', 0);
     struct url url = {.host = host, .path = rest, .query = STR_NONE};
     if (mark >= 0) {
@@ -46,10 +57,7 @@ bool url_split(struct str text, struct url *out)
 
 bool host_normalise(struct str host, char out[URL_HOST_MAX], size_t *n)
 {
-    ptrdiff_t close = str_rchr(host, ']');
-    ptrdiff_t colon = str_chr(host, ':', close >= 0 ? (size_t)close : 0);
-    if (colon >= 0)
-        host.n = (size_t)colon;
+    host = without_port(host);
     if (host.n > 0 && host.p[host.n - 1] == '.')
         host.n--;
     if (host.n == 0 || host.n > URL_HOST_MAX)
@@ -66,9 +74,10 @@ static bool put_decoded(struct buf *out, struct str s)
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i] == '+' ? ' ' : s.p[i];
         if (c == '%') {
-            if (s.n - i < 3 || hex_value(s.p[i + 1]) < 0 || hex_value(s.p[i + 2]) < 0)
+            int byte = percent_byte(s, i);
+            if (byte < 0)
                 return false;
-            c = (char)(hex_value(s.p[i + 1]) << 4 | hex_value(s.p[i + 2]));
+            c = (char)byte;
             i += 2;
         }
         buf_putc(out, c);

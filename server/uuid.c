@@ -35,10 +35,10 @@ static bool parse_digits(struct str s, bool dashes, unsigned char out[16])
     for (size_t i = 0; i < 16; i++) {
         if (dashes && (i == 4 || i == 6 || i == 8 || i == 10) && s.p[at++] != '-')
             return false;
-        int high = hex_value(s.p[at]), low = hex_value(s.p[at + 1]);
-        if (high < 0 || low < 0)
+        int byte = hex_pair(s.p + at);
+        if (byte < 0)
             return false;
-        out[i] = (unsigned char)(high << 4 | low);
+        out[i] = (unsigned char)byte;
         at += 2;
     }
     return true;

@@ -87,6 +87,18 @@ static inline int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The byte that two hex digits stand for, or -1. */
+static inline int hex_pair(const char *p)
+{
+    int high = hex_value(p[0]), low = hex_value(p[1]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+/* The byte that the whole "%XX" at `at` (< s.n) stands for, or -1 when there is none. */
+static inline int percent_byte(struct str s, size_t at)
+{
+    return s.p[at] == '%' && s.n - at >= 3 ? hex_pair(s.p + at + 1) : -1;
+}
+
 struct buf {
     char *p;
     size_t n;   /* bytes used */

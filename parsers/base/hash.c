@@ -33,11 +33,10 @@ bool hash128_parse(struct str s, struct hash128 *out)
     if (s.n != 2 * sizeof(parsed.b))
         return false;
     for (size_t i = 0; i < sizeof(parsed.b); i++) {
-        int high = hex_value(s.p[2 * i]);
-        int low = hex_value(s.p[2 * i + 1]);
-        if (high < 0 || low < 0)
+        int byte = hex_pair(s.p + 2 * i);
+        if (byte < 0)
             return false;
-        parsed.b[i] = (unsigned char)(high << 4 | low);
+        parsed.b[i] = (unsigned char)byte;
     }
     *out = parsed;
     return true;

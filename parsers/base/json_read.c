@@ -184,7 +184,7 @@ static size_t skip_verbatim(struct str in, size_t at)
         at += json_text_run(NULL, in.p + at, in.n - at);
         if (at >= in.n || (unsigned char)in.p[at] < 0x80)
             return at;
-        size_t length = json_text_utf8(in.p + at, in.n - at);
+        size_t length = utf8_length(in.p + at, in.n - at);
         if (length == 0)
             return at;
         at += length;

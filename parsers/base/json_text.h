@@ -9,7 +9,7 @@
 #ifndef LOGFERRY_BASE_JSON_TEXT_H
 #define LOGFERRY_BASE_JSON_TEXT_H
 
-#include "parsers/base/bytes.h"
+#include "parsers/base/utf8.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -105,49 +105,6 @@ static inline __attribute__((always_inline)) size_t json_text_run(char *to, cons
             to[i] = p[i];
     }
     return i;
-}
-
-static inline bool json_text_in_range(char c, unsigned from, unsigned to)
-{
-    return (unsigned char)c >= from && (unsigned char)c <= to;
-}
-
-static inline bool json_text_utf8_tail(char c)
-{
-    return json_text_in_range(c, 0x80, 0xbf);
-}
-
-/* No overlong forms, no surrogates. */
-static inline bool json_text_utf8_three(const char *p)
-{
-    unsigned char c = (unsigned char)p[0];
-
-    return json_text_in_range(p[1], c == 0xe0 ? 0xa0 : 0x80, c == 0xed ? 0x9f : 0xbf) &&
-           json_text_utf8_tail(p[2]);
-}
-
-/* No overlong forms, nothing over U+10FFFF. */
-static inline bool json_text_utf8_four(const char *p)
-{
-    unsigned char c = (unsigned char)p[0];
-
-    return c <= 0xf4 &&
-           json_text_in_range(p[1], c == 0xf0 ? 0x90 : 0x80, c == 0xf4 ? 0x8f : 0xbf) &&
-           json_text_utf8_tail(p[2]) && json_text_utf8_tail(p[3]);
-}
-
-/* The length (1..4) of the well-formed UTF-8 sequence at p, or 0: Unicode 15, table 3-7. */
-static inline size_t json_text_utf8(const char *p, size_t n)
-{
-    unsigned char c = (unsigned char)p[0];
-
-    if (c < 0x80)
-        return 1;
-    if (c < 0xe0)
-        return c >= 0xc2 && n >= 2 && json_text_utf8_tail(p[1]) ? 2 : 0;
-    if (c < 0xf0)
-        return n >= 3 && json_text_utf8_three(p) ? 3 : 0;
-    return n >= 4 && json_text_utf8_four(p) ? 4 : 0;
 }
 
 #endif

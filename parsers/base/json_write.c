@@ -47,7 +47,7 @@ static size_t put_special(struct buf *out, const char *p, size_t n)
         return 1;
     }
     while (valid < n && (unsigned char)p[valid] >= 0x80) {
-        size_t length = json_text_utf8(p + valid, n - valid);
+        size_t length = utf8_length(p + valid, n - valid);
         if (length == 0)
             break;
         valid += length;

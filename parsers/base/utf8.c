@@ -1,0 +1,26 @@
+/*
+ * utf8.c - see utf8.h.
+ */
+#include "parsers/base/utf8.h"
+
+/* Of a well-formed sequence. */
+static uint32_t code_of(const char *p, size_t length)
+{
+    uint32_t code = (unsigned char)p[0];
+
+    if (length > 1)
+        code &= 0x7fu >> length;
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | ((unsigned char)p[i] & 0x3f);
+    return code;
+}
+
+size_t utf8_printable(struct str s)
+{
+    size_t length = utf8_length(s.p, s.n);
+    uint32_t code = length ? code_of(s.p, length) : 0;
+    bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+    bool turns = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+
+    return control || turns ? 0 : length;
+}

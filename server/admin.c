@@ -86,38 +86,36 @@ static void pause_ms(long ms)
     nanosleep(&t, NULL);
 }
 
-/* Does the command: here, or by the process that holds the store's lock. */
-static void run_anywhere(const char *dir, struct admin_call *call)
+/* Does the command here, unless another process holds the store; then asks that one. False: it
+ * holds the store and does not answer. */
+static bool try_to_run(const char *dir, struct admin_call *call)
 {
     struct store_options options = {.create = strcmp(call->argv[0], "init") == 0};
-    for (int tries = 0; tries < ASK_TRIES; tries++) {
-        enum store_failure failure = STORE_CANNOT;
-        struct buf error;
-        buf_init(&error, 4096);
-        struct store *store = store_open(dir, &options, &error, &failure);
-        if (store) {
-            buf_release(&error);
-            admin_run(store, call);
-            store_close(store);
-            return;
-        }
+    enum store_failure failure = STORE_CANNOT;
+    struct buf error;
+    buf_init(&error, 4096);
+    struct store *store = store_open(dir, &options, &error, &failure);
+    if (store) {
+        admin_run(store, call);
+        store_close(store);
+    } else {
         call->code = admin_exit_code(failure);
-        if (failure == STORE_LOCKED && control_ask(dir, call) == 0) {
-            buf_release(&error);
+    }
+    if (!store && failure != STORE_LOCKED)
+        buf_printf(call->err, "logferry-server: %s\n", buf_cstr(&error));
+    buf_release(&error);
+    return store || failure != STORE_LOCKED || control_ask(dir, call) == 0;
+}
+
+static void run_anywhere(const char *dir, struct admin_call *call)
+{
+    for (int tries = 1; !try_to_run(dir, call); tries++) {
+        if (errno == EACCES || tries == ASK_TRIES) {
+            buf_lit(call->err, "logferry-server: another process holds the store and does not "
+                               "answer on its control socket; end it, or try again\n");
+            call->code = EXIT_UNREACHABLE;
             return;
         }
-        bool again = failure == STORE_LOCKED && errno != EACCES && tries + 1 < ASK_TRIES;
-        if (!again)
-            buf_printf(call->err, "logferry-server: %s\n",
-                       failure == STORE_LOCKED ? "another process holds the store and does not "
-                                                 "answer on its control socket; end it, or try "
-                                                 "again"
-                                               : buf_cstr(&error));
-        if (!again && failure == STORE_LOCKED)
-            call->code = EXIT_UNREACHABLE;
-        buf_release(&error);
-        if (!again)
-            return;
         pause_ms(ASK_EVERY_MS);
     }
 }

@@ -18,43 +18,53 @@ static bool listed(const char *const *names, struct str name, const char **found
     return false;
 }
 
+/* The option argv[0], whose value may be argv[1]. How many words that took, or -1. */
+static int take_option(struct args *a, int argc, char *const *argv, const char *const *with_value,
+                       const char *const *flags, struct buf *error)
+{
+    struct args_option option = {0};
+    struct str word = str_of(argv[0]), name = word;
+    ptrdiff_t equals = str_chr(word, '=', 0);
+    if (equals >= 0)
+        name.n = (size_t)equals;
+    int used = 1;
+    if (!listed(flags, word, &option.name)) {
+        if (!listed(with_value, name, &option.name)) {
+            buf_printf(error, "unknown option %s; see logferry-server help", argv[0]);
+            return -1;
+        }
+        if (equals < 0 && argc < 2) {
+            buf_printf(error, "%s needs a value behind it", option.name);
+            return -1;
+        }
+        used = equals < 0 ? 2 : 1;
+        option.value = equals < 0 ? argv[1] : argv[0] + equals + 1;
+    }
+    a->options[a->n_options++] = option;
+    return used;
+}
+
 int args_parse(struct args *a, int argc, char *const *argv, const char *const *with_value,
                const char *const *flags, struct buf *error)
 {
     bool words_only = false;
+    int used;
     *a = (struct args){0};
     if (argc > ARGS_MAX) {
         buf_printf(error, "more than %d words; give fewer at a time", ARGS_MAX);
         return -1;
     }
-    for (int i = 0; i < argc; i++) {
-        struct str word = str_of(argv[i]), name = word;
-        ptrdiff_t equals = str_chr(word, '=', 0);
-        struct args_option option = {0};
-        if (words_only || !str_starts(word, STR("-")) || word.n == 1) {
+    for (int i = 0; i < argc; i += used) {
+        struct str word = str_of(argv[i]);
+        used = 1;
+        if (words_only || !str_starts(word, STR("-")) || word.n == 1)
             a->words[a->n_words++] = argv[i];
-            continue;
-        }
-        if (str_eq(word, STR("--"))) {
+        else if (str_eq(word, STR("--")))
             words_only = true;
-            continue;
-        }
-        if (equals >= 0)
-            name.n = (size_t)equals;
-        if (listed(flags, word, &option.name)) {
-            a->options[a->n_options++] = option;
-            continue;
-        }
-        if (!listed(with_value, name, &option.name)) {
-            buf_printf(error, "unknown option %s; see logferry-server help", argv[i]);
+        else
+            used = take_option(a, argc - i, argv + i, with_value, flags, error);
+        if (used < 0)
             return -1;
-        }
-        if (equals < 0 && i + 1 == argc) {
-            buf_printf(error, "%s needs a value behind it", option.name);
-            return -1;
-        }
-        option.value = equals >= 0 ? argv[i] + equals + 1 : argv[++i];
-        a->options[a->n_options++] = option;
     }
     return 0;
 }

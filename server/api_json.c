@@ -16,6 +16,46 @@ static bool read_uuid(struct str text, struct api_uuid *to)
     return true;
 }
 
+/* One event as text, without what separates it from others. False: the event is none of a value. */
+static bool put_event(struct buf *to, enum json_event event, struct str text)
+{
+    switch (event) {
+    case JSON_OBJECT:
+        buf_putc(to, '{');
+        return true;
+    case JSON_ARRAY:
+        buf_putc(to, '[');
+        return true;
+    case JSON_OBJECT_END:
+        buf_putc(to, '}');
+        return true;
+    case JSON_ARRAY_END:
+        buf_putc(to, ']');
+        return true;
+    case JSON_KEY:
+        json_put_string(to, text);
+        buf_putc(to, ':');
+        return true;
+    case JSON_STRING:
+        json_put_string(to, text);
+        return true;
+    case JSON_NUMBER:
+        buf_put_str(to, text);
+        return true;
+    case JSON_TRUE:
+        buf_lit(to, "true");
+        return true;
+    case JSON_FALSE:
+        buf_lit(to, "false");
+        return true;
+    case JSON_NULL:
+        buf_lit(to, "null");
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Writes one value, of which the reader has just given the first event, without blanks. False on an
  * error. */
 static bool copy_value(struct json_reader *r, enum json_event event, struct buf *to)
@@ -29,34 +69,8 @@ static bool copy_value(struct json_reader *r, enum json_event event, struct buf 
             buf_putc(to, ',');
         first = event == JSON_OBJECT || event == JSON_ARRAY;
         keyed = event == JSON_KEY;
-        switch (event) {
-        case JSON_OBJECT:
-        case JSON_ARRAY:
-            buf_putc(to, event == JSON_OBJECT ? '{' : '[');
-            break;
-        case JSON_OBJECT_END:
-        case JSON_ARRAY_END:
-            buf_putc(to, event == JSON_OBJECT_END ? '}' : ']');
-            break;
-        case JSON_KEY:
-        case JSON_STRING:
-            json_put_string(to, r->text);
-            if (keyed)
-                buf_putc(to, ':');
-            break;
-        case JSON_NUMBER:
-            buf_put_str(to, r->text);
-            break;
-        case JSON_TRUE:
-        case JSON_FALSE:
-        case JSON_NULL:
-            buf_put_str(to, event == JSON_TRUE    ? STR("true")
-                            : event == JSON_FALSE ? STR("false")
-                                                  : STR("null"));
-            break;
-        default:
+        if (!put_event(to, event, r->text))
             return false;
-        }
         if (!keyed && r->depth == outside)
             return !to->failed;
     }

@@ -88,11 +88,8 @@ static bool put_decoded(struct buf *out, struct str s)
 /* Go's url.ParseQuery: a pair with a ';' or a broken escape counts as not there. */
 bool query_value(struct str query, struct str name, struct buf *out, struct str *value)
 {
-    for (size_t from = 0; from < query.n;) {
-        ptrdiff_t amp = str_chr(query, '&', from);
-        size_t to = amp < 0 ? query.n : (size_t)amp;
-        struct str pair = str_slice(query, from, to);
-        from = to + 1;
+    while (query.n > 0) {
+        struct str pair = str_cut(&query, '&');
         bool named = str_starts(pair, name) && (pair.n == name.n || pair.p[name.n] == '=');
         if (!named || str_chr(pair, ';', 0) >= 0)
             continue;

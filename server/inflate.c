@@ -37,7 +37,7 @@ static char *more_room(struct buf *out, size_t *n)
 static enum inflate_result gzip_step(z_stream *z, struct buf *out, int *status)
 {
     size_t n;
-    unsigned char spare;
+    unsigned char spare = 0;
     char *to = more_room(out, &n);
     if (!to && n > 0)
         return INFLATE_NO_MEMORY;

@@ -53,6 +53,8 @@ static int read_aliases(sqlite3 *db, struct rights_builder *b, struct site *site
         site->aliases = aliases;
     }
     status = status || text.failed ? -1 : rights_add_site(b, site);
+    site->aliases = NULL; /* they were borrowed from here */
+    site->n_aliases = 0;
     sqlite3_finalize(row);
     buf_release(&text);
     return status;

@@ -136,7 +136,7 @@ int schema_check(sqlite3 *db, const char *path, struct buf *error, enum store_fa
 static int run_step(sqlite3 *db, int64_t from)
 {
     char *versions = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %lld;",
-                                     APPLICATION_ID, (long long)(from + 1));
+                                     APPLICATION_ID, (long long)from + 1);
     int code = versions ? SQLITE_OK : SQLITE_NOMEM;
     const char *const parts[] = {"BEGIN IMMEDIATE", steps[from], versions, "COMMIT"};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && code == SQLITE_OK; i++)

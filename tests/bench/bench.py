@@ -154,12 +154,17 @@ def row_parse(b):
 
 
 def row_report(b):
-    """The report on a terminal, beside GoAccess."""
+    """The report on a terminal; beside GoAccess on the first part, for it gets slower as it goes."""
     b.speed("logferry report", b.nginx, measure(b.agent("report", b.path("nginx.log"))))
+    part, lines = os.path.join(b.dir, "part.log"), b.nginx // 10
+    with open(b.path("nginx.log"), "rb") as source, open(part, "wb") as target:
+        for _ in range(lines):
+            target.write(source.readline())
+    b.speed(f"logferry report, first {lines} lines", lines, measure(b.agent("report", part)))
     if shutil.which("goaccess"):
         argv = ["goaccess", "--no-global-config", "--log-format=COMBINED", "--no-progress", "-o",
-                os.path.join(b.dir, "goaccess.json"), b.path("nginx.log")]
-        b.speed("goaccess", b.nginx, measure(argv), "a report only")
+                os.path.join(b.dir, "goaccess.json"), part]
+        b.speed(f"goaccess, first {lines} lines", lines, measure(argv))
 
 
 def row_deliver(b):

@@ -68,26 +68,28 @@ static void keep_error(struct batch_outcome *o, struct str text)
     o->first_error[n] = '\0';
 }
 
+static bool read_rejected_member(struct json_reader *r, struct batch_outcome *o, uint64_t *line,
+                                 uint64_t *status)
+{
+    struct str key = r->text;
+    if (str_eq(key, STR("line")))
+        return read_count(r, line);
+    if (str_eq(key, STR("status")))
+        return read_count(r, status);
+    enum json_event e = json_next(r);
+    if (!str_eq(key, STR("error")) || e != JSON_STRING)
+        return json_skip_value(r, e);
+    keep_error(o, r->text);
+    return true;
+}
+
 static bool read_rejected_one(struct json_reader *r, struct batch_outcome *o)
 {
     uint64_t line = 0, status = 0;
     enum json_event e;
-    while ((e = json_next(r)) == JSON_KEY) {
-        struct str key = r->text;
-        if (str_eq(key, STR("line"))) {
-            if (!read_count(r, &line))
-                return false;
-        } else if (str_eq(key, STR("status"))) {
-            if (!read_count(r, &status))
-                return false;
-        } else {
-            e = json_next(r);
-            if (str_eq(key, STR("error")) && e == JSON_STRING)
-                keep_error(o, r->text);
-            else if (!json_skip_value(r, e))
-                return false;
-        }
-    }
+    while ((e = json_next(r)) == JSON_KEY)
+        if (!read_rejected_member(r, o, &line, &status))
+            return false;
     uint32_t last = o->n_rejected ? o->rejected[o->n_rejected - 1].line : 1;
     if (e != JSON_OBJECT_END || line <= last || line > UINT32_MAX || status > 999)
         return false;

@@ -177,21 +177,24 @@ static int find_files(struct backfill *b)
     return 0;
 }
 
+static int add_file(struct backfill *b, const struct found_file *f)
+{
+    if (f->error || f->foreign) {
+        fprintf(stderr, "logferry backfill: %s: %s%s\n", f->path,
+                f->foreign ? "not readable, compressed with " : "",
+                f->foreign ? f->foreign : strerror(f->error));
+        b->job.unread++;
+        return 0;
+    }
+    b->bytes += f->size;
+    return f->size ? engine_add(b->engine, f, -1) : 0;
+}
+
 static int add_files(struct backfill *b)
 {
-    for (size_t i = 0; i < b->files.n; i++) {
-        const struct found_file *f = &b->files.files[i];
-        if (f->error || f->foreign) {
-            fprintf(stderr, "logferry backfill: %s: %s%s\n", f->path,
-                    f->foreign ? "not readable, compressed with " : "",
-                    f->foreign ? f->foreign : strerror(f->error));
-            b->job.unread++;
-            continue;
-        }
-        b->bytes += f->size;
-        if (f->size && engine_add(b->engine, f, -1))
+    for (size_t i = 0; i < b->files.n; i++)
+        if (add_file(b, &b->files.files[i]))
             return EXIT_INTERNAL;
-    }
     for (size_t i = 0; i < b->options->n_paths; i++) {
         char name[] = "-";
         struct found_file pipe = {.path = name, .live = true};

@@ -153,6 +153,23 @@ static bool next_member(struct container *c)
     return inflateGetHeader(&c->z, &c->header) == Z_OK;
 }
 
+/* After inflate's answer: may reading go on? */
+static bool goes_on(struct container *c, int rc)
+{
+    if (rc == Z_OK || rc == Z_BUF_ERROR)
+        return true;
+    if (rc != Z_STREAM_END) {
+        c->end = c->seen_member && c->header.done < 1 ? CONTAINER_GARBAGE : CONTAINER_CORRUPT;
+        return false;
+    }
+    c->in_member = false;
+    c->seen_member = true;
+    if (inflateReset(&c->z) == Z_OK)
+        return true;
+    c->end = CONTAINER_CORRUPT;
+    return false;
+}
+
 static size_t read_gzip(struct container *c, char *to, size_t n)
 {
     c->z.next_out = (unsigned char *)to;
@@ -167,16 +184,8 @@ static size_t read_gzip(struct container *c, char *to, size_t n)
             return 0; /* feed has told why */
         if (!fed)
             c->end = CONTAINER_MORE; /* inflate still held what had no room before */
-        if (rc == Z_STREAM_END) {
-            c->in_member = false;
-            c->seen_member = true;
-            if (inflateReset(&c->z) != Z_OK)
-                return fail(c, CONTAINER_CORRUPT);
-        } else if (rc != Z_OK && rc != Z_BUF_ERROR) {
-            size_t got = room - c->z.avail_out;
-            c->end = c->seen_member && c->header.done < 1 ? CONTAINER_GARBAGE : CONTAINER_CORRUPT;
-            return got;
-        }
+        if (!goes_on(c, rc))
+            break;
     }
     return room - c->z.avail_out;
 }

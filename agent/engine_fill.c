@@ -358,26 +358,37 @@ static size_t share(const struct engine *e, size_t ready)
     return n ? n : 1;
 }
 
+static size_t count_ready(const struct engine *e, bool *backlog)
+{
+    size_t ready = 0;
+    *backlog = false;
+    for (const struct stream *s = e->streams; s; s = s->next) {
+        ready += s->state == STREAM_READY;
+        *backlog = *backlog || (s->state == STREAM_READY && s->backlog);
+    }
+    return ready;
+}
+
+static void take_ready(struct engine *e, struct fill *f, size_t n)
+{
+    for (struct stream *s = e->streams; s && f->n_streams < n; s = s->next) {
+        if (s->state != STREAM_READY)
+            continue;
+        s->state = STREAM_BUSY;
+        s->again = false;
+        f->streams[f->n_streams++] = s;
+    }
+}
+
 void engine_fill_streams(struct engine *e)
 {
     for (;;) {
-        size_t ready = 0;
-        bool backlog = false;
-        for (struct stream *s = e->streams; s; s = s->next) {
-            ready += s->state == STREAM_READY;
-            backlog = backlog || (s->state == STREAM_READY && s->backlog);
-        }
+        bool backlog;
+        size_t ready = count_ready(e, &backlog);
         if (!ready || !may_fill(e, backlog))
             return;
         struct fill *f = new_fill(take_builder(e));
-        size_t n = e->o.follow && !backlog ? FILL_MAX_STREAMS : share(e, ready);
-        for (struct stream *s = e->streams; s && f->n_streams < n; s = s->next) {
-            if (s->state != STREAM_READY)
-                continue;
-            s->state = STREAM_BUSY;
-            s->again = false;
-            f->streams[f->n_streams++] = s;
-        }
+        take_ready(e, f, e->o.follow && !backlog ? FILL_MAX_STREAMS : share(e, ready));
         start_fill(e, f);
     }
 }

@@ -132,6 +132,18 @@ static int want_timer(CURLM *multi, long ms, void *context)
     return 0;
 }
 
+static struct watched *new_watched(struct http_client *c, curl_socket_t fd)
+{
+    struct watched *w = calloc(1, sizeof(*w));
+    if (!w)
+        return NULL;
+    w->client = c;
+    ev_io_init(&w->io, on_socket, fd, 0);
+    w->io.data = w;
+    curl_multi_assign(c->multi, fd, w);
+    return w;
+}
+
 static int want_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *per_socket)
 {
     struct http_client *c = context;
@@ -143,15 +155,8 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *context, vo
         curl_multi_assign(c->multi, fd, NULL);
         return 0;
     }
-    if (!w) {
-        w = calloc(1, sizeof(*w));
-        if (!w)
-            return -1;
-        w->client = c;
-        ev_io_init(&w->io, on_socket, fd, 0);
-        w->io.data = w;
-        curl_multi_assign(c->multi, fd, w);
-    }
+    if (!w && !(w = new_watched(c, fd)))
+        return -1;
     ev_io_stop(c->loop, &w->io);
     ev_io_set(&w->io, fd,
               (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));

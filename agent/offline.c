@@ -68,12 +68,10 @@ static int take_sites(struct offline *o)
     return o->sites ? 0 : EXIT_INTERNAL;
 }
 
-int offline_init(struct offline *o, const struct options *options, const char *command)
+static void take_rules(struct offline *o, const struct options *options)
 {
-    *o = (struct offline){0};
-    int code = load_config(o, options, command);
     judge_rules_defaults(&o->rules);
-    if (!code && o->config)
+    if (o->config)
         o->rules = o->config->rules;
     o->digest_rules = (struct digest_rules){
         .judge = &o->rules,
@@ -84,11 +82,24 @@ int offline_init(struct offline *o, const struct options *options, const char *c
         .since_ms = options->since_ms,
         .until_ms = options->until_ms,
     };
+}
+
+static int take_catalogue(struct offline *o)
+{
+    o->catalogue = catalogue_new(o->config && o->config->ai_search_engines);
+    return o->catalogue && !digest_init(&o->digest, o->catalogue) ? 0 : EXIT_INTERNAL;
+}
+
+int offline_init(struct offline *o, const struct options *options, const char *command)
+{
+    *o = (struct offline){0};
+    int code = load_config(o, options, command);
+    if (code)
+        return code;
+    take_rules(o, options);
+    code = take_sites(o);
     if (!code)
-        code = take_sites(o);
-    o->catalogue = code ? NULL : catalogue_new(o->config && o->config->ai_search_engines);
-    if (!code && (!o->catalogue || digest_init(&o->digest, o->catalogue)))
-        code = EXIT_INTERNAL;
+        code = take_catalogue(o);
     struct str format = options->format ? str_of(options->format)
                         : o->from       ? o->from->format
                                         : STR_NONE;

@@ -35,6 +35,7 @@ static const struct {
     {"print-defaults", NULL, 'p', "print what holds where the configuration is silent"},
 };
 #define N_OPTIONS (sizeof(table) / sizeof(table[0]))
+#define LETTER_HELP 256 /* getopt's value for --help: no letter */
 
 static int usage(const struct command *c, const char *format, const char *what)
 {
@@ -162,7 +163,7 @@ static void long_options(struct option *out)
     for (size_t i = 0; i < N_OPTIONS; i++)
         out[i] = (struct option){table[i].name, table[i].value ? required_argument : no_argument,
                                  NULL, table[i].letter};
-    out[N_OPTIONS] = (struct option){"help", no_argument, NULL, '?' + 128};
+    out[N_OPTIONS] = (struct option){"help", no_argument, NULL, LETTER_HELP};
     out[N_OPTIONS + 1] = (struct option){"version", no_argument, NULL, 'V'};
     out[N_OPTIONS + 2] = (struct option){0};
 }
@@ -175,48 +176,69 @@ static const char *refused_word(int argc, char **argv)
     return inside ? next : argv[optind - 1];
 }
 
+/* What getopt found, of any command. */
+struct given {
+    struct options o;
+    char letters[N_OPTIONS + 1]; /* each once */
+    size_t n_letters;
+    bool help, version;
+};
+
+/* 0, or the exit code. */
+static int take_option(struct given *g, int letter, int argc, char **argv)
+{
+    if (letter == '?')
+        return usage(NULL, "unknown option %s", refused_word(argc, argv));
+    if (letter == ':')
+        return usage(NULL, "%s needs a value", argv[optind - 1]);
+    g->help = g->help || letter == LETTER_HELP;
+    g->version = letter == 'V';
+    if (g->help || g->version)
+        return 0;
+    if (optarg && !set(&g->o, (char)letter, optarg))
+        return usage(NULL, "cannot read the value %s", optarg);
+    set_flag(&g->o, (char)letter);
+    if (g->n_letters < N_OPTIONS && !strchr(g->letters, letter))
+        g->letters[g->n_letters++] = (char)letter;
+    return 0;
+}
+
+/* An option that this command does not take, or NULL. */
+static const char *refused_option(const struct command *c, const struct given *g)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (strchr(g->letters, table[i].letter) && !strchr(c->takes, table[i].letter))
+            return table[i].name;
+    return NULL;
+}
+
 int options_run(const struct command *commands, size_t n, int argc, char **argv)
 {
-    struct options o = {
-        .config = "/etc/logferry/logferry.yaml", .since_ms = INT64_MIN, .until_ms = INT64_MAX};
+    struct given g = {.o = {.config = "/etc/logferry/logferry.yaml",
+                            .since_ms = INT64_MIN,
+                            .until_ms = INT64_MAX}};
     struct option longs[N_OPTIONS + 3];
-    char letters[N_OPTIONS + 1] = "";
-    size_t n_letters = 0;
-    bool want_help = false;
-    int at, letter;
+    int at, letter, code = 0;
     long_options(longs);
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":", longs, &at)) != -1) {
-        if (letter == 'V')
-            return puts("logferry " LOGFERRY_VERSION) < 0 ? EXIT_CANNOT_WRITE : EXIT_OK;
-        want_help = want_help || letter == '?' + 128;
-        if (letter == '?')
-            return usage(NULL, "unknown option %s", refused_word(argc, argv));
-        if (letter == ':')
-            return usage(NULL, "%s needs a value", argv[optind - 1]);
-        if (want_help)
-            continue;
-        if (optarg && !set(&o, (char)letter, optarg))
-            return usage(NULL, "cannot read the value %s", optarg);
-        set_flag(&o, (char)letter);
-        if (n_letters < N_OPTIONS && !strchr(letters, letter))
-            letters[n_letters++] = (char)letter;
-    }
-    const char *name = optind < argc ? argv[optind] : NULL;
-    if (want_help || !name || strcmp(name, "help") == 0)
-        return help(commands, n,
-                    want_help                   ? name
-                    : name && optind + 1 < argc ? argv[optind + 1]
-                                                : NULL);
+    while (!code && !g.version && (letter = getopt_long(argc, argv, ":", longs, &at)) != -1)
+        code = take_option(&g, letter, argc, argv);
+    if (code)
+        return code;
+    if (g.version)
+        return puts("logferry " LOGFERRY_VERSION) < 0 ? EXIT_CANNOT_WRITE : EXIT_OK;
+    /* argv ends with a NULL, and so do the words behind the options. */
+    const char *name = argv[optind];
+    if (g.help || !name || strcmp(name, "help") == 0)
+        return help(commands, n, g.help || !name ? name : argv[optind + 1]);
     const struct command *c = find(commands, n, name);
     if (!c)
         return usage(NULL, "unknown command `%s`", name);
-    for (size_t i = 0; i < n_letters; i++)
-        for (size_t k = 0; k < N_OPTIONS; k++)
-            if (table[k].letter == letters[i] && !strchr(c->takes, letters[i]))
-                return usage(c, "this command does not take --%s", table[k].name);
-    o.paths = argv + optind + 1;
-    o.n_paths = (size_t)(argc - optind - 1);
-    log_set_level(o.verbose ? LOG_DEBUG : LOG_INFO);
-    return c->run(&o);
+    const char *refused = refused_option(c, &g);
+    if (refused)
+        return usage(c, "this command does not take --%s", refused);
+    g.o.paths = argv + optind + 1;
+    g.o.n_paths = (size_t)(argc - optind - 1);
+    log_set_level(g.o.verbose ? LOG_DEBUG : LOG_INFO);
+    return c->run(&g.o);
 }

@@ -1,10 +1,10 @@
 /* cmd_run.c - the daemon: an engine that follows, signals, systemd. */
 #include "agent/commands.h"
 #include "agent/engine.h"
-#include "agent/notify.h"
 #include "agent/state_dir.h"
 #include "config/exit_codes.h"
 #include "parsers/base/log.h"
+#include "parsers/base/notify.h"
 
 #include <ev.h>
 #include <signal.h>
@@ -33,7 +33,7 @@ static void on_stop(struct ev_loop *loop, ev_signal *signal, int events)
 {
     struct daemon_state *d = signal->data;
     log_event(LOG_INFO, "stopping", "signal=%d", signal->signum);
-    notify_systemd("STOPPING=1");
+    notify_send("STOPPING=1");
     engine_stop(d->engine, DRAIN_S);
 }
 
@@ -66,7 +66,7 @@ static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
     buf_init(&error, 64u << 10);
     d->fresh = load(d->options->config, &error);
     if (d->fresh) {
-        notify_systemd("RELOADING=1");
+        notify_send("RELOADING=1");
         engine_stop(d->engine, DRAIN_S);
     } else {
         log_event(
@@ -79,7 +79,7 @@ static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
 
 static void on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    notify_systemd("WATCHDOG=1");
+    notify_send("WATCHDOG=1");
 }
 
 static void watch_signal(struct daemon_state *d, ev_signal *w, int number,
@@ -92,7 +92,7 @@ static void watch_signal(struct daemon_state *d, ev_signal *w, int number,
 
 static void watch_all(struct daemon_state *d)
 {
-    double interval = notify_watchdog_interval();
+    double interval = (double)notify_watchdog_ms() / 2000; /* half of what systemd allows */
     watch_signal(d, &d->term, SIGTERM, on_stop);
     watch_signal(d, &d->interrupt, SIGINT, on_stop);
     watch_signal(d, &d->reload, SIGHUP, on_reload);
@@ -131,7 +131,7 @@ static int live(struct daemon_state *d, int state_fd, const char *state_path)
               "version=%s config=%s node=%.*s sources=%zu destinations=%zu state=%s",
               LOGFERRY_VERSION, d->options->config, STR_ARGS(d->config->node), d->config->n_sources,
               d->config->n_destinations, state_path);
-    notify_systemd("READY=1");
+    notify_send("READY=1");
     ev_run(d->loop, 0);
     engine_log_ledger(d->engine);
     engine_free(d->engine);

@@ -13,10 +13,10 @@
 
 #include "config/exit_codes.h"
 #include "parsers/base/log.h"
+#include "parsers/base/notify.h"
 #include "server/admin.h"
 #include "server/api.h"
 #include "server/control.h"
-#include "server/notify.h"
 
 #define DRAIN_MS 5000
 #define STATUS_SECONDS 30.

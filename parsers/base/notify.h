@@ -3,8 +3,8 @@
  * sd_listen_fds(3)), without its library. Every function does nothing when systemd has not asked
  * for it.
  */
-#ifndef LOGFERRY_SERVER_NOTIFY_H
-#define LOGFERRY_SERVER_NOTIFY_H
+#ifndef LOGFERRY_BASE_NOTIFY_H
+#define LOGFERRY_BASE_NOTIFY_H
 
 #include <stdint.h>
 

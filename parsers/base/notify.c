@@ -1,7 +1,7 @@
 /*
- * notify.c - tells systemd what the server does. Called by serve.c.
+ * notify.c - tells systemd what a program does; see notify.h.
  */
-#include "server/notify.h"
+#include "parsers/base/notify.h"
 
 #include <fcntl.h>
 #include <stddef.h>

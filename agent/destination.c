@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define PAUSE_POLL_MS 4000 /* a mended token is noticed within five seconds */
+#define UNKNOWN_POLL_S 1.0 /* nothing can be read until the sites are known */
 #define SITES_POLL_S 300.0 /* new sites, and parked batches, when all is well */
 #define PARKED_POLL_S 4.0  /* has the token's list of sites changed? */
 #define BACKOFF_BASE_MS 500
@@ -204,9 +205,10 @@ static void read_cache(struct destination *d)
 static void plan_next(struct destination *d)
 {
     struct ev_loop *loop = d->uplink->o.loop;
-    bool soon = has_parked(d) || (!d->sites_known && !d->uplink->o.config->n_sites);
+    bool unknown = !d->sites_known && !d->uplink->o.config->n_sites;
+    double after = unknown ? UNKNOWN_POLL_S : has_parked(d) ? PARKED_POLL_S : SITES_POLL_S;
     ev_timer_stop(loop, &d->sites_timer);
-    ev_timer_set(&d->sites_timer, soon ? PARKED_POLL_S : SITES_POLL_S, 0.0);
+    ev_timer_set(&d->sites_timer, after, 0.0);
     ev_timer_start(loop, &d->sites_timer);
 }
 

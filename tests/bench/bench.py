@@ -7,6 +7,7 @@ Writes BUILD/../bench.md. Machines are noisy: read the ratios of one run, not th
 here passes or fails.
 """
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -95,6 +96,14 @@ class Bench:
         os.makedirs(path, mode=0o700, exist_ok=True)
         return path
 
+    def part(self, name):
+        """The first tenth of a log, for programs that would take minutes: (path, lines)."""
+        path, lines = os.path.join(self.dir, "part-" + name), self.nginx // 10
+        if not os.path.exists(path):
+            with open(self.path(name), "rb") as source, open(path, "wb") as target:
+                target.writelines(itertools.islice(source, lines))
+        return path, lines
+
     def add(self, name, what, note=""):
         self.rows.append((name, what, note))
         print(f"{name}: {what}  {note}", flush=True)
@@ -156,10 +165,7 @@ def row_parse(b):
 def row_report(b):
     """The report on a terminal; beside GoAccess on the first part, for it gets slower as it goes."""
     b.speed("logferry report", b.nginx, measure(b.agent("report", b.path("nginx.log"))))
-    part, lines = os.path.join(b.dir, "part.log"), b.nginx // 10
-    with open(b.path("nginx.log"), "rb") as source, open(part, "wb") as target:
-        for _ in range(lines):
-            target.write(source.readline())
+    part, lines = b.part("nginx.log")
     b.speed(f"logferry report, first {lines} lines", lines, measure(b.agent("report", part)))
     if shutil.which("goaccess"):
         argv = ["goaccess", "--no-global-config", "--log-format=COMBINED", "--no-progress", "-o",

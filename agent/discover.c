@@ -22,6 +22,7 @@ void discovery_release(struct discovery *d)
         free(d->files[i].host);
     }
     free(d->files);
+    file_map_release(&d->by_inode);
     *d = (struct discovery){0};
 }
 
@@ -124,9 +125,8 @@ static int add_file(struct search *s, const char *path, bool live)
     struct discovery *d = s->out;
     if (stat(path, &st) || !S_ISREG(st.st_mode))
         return 0;
-    for (size_t i = 0; i < d->n; i++)
-        if (d->files[i].dev == st.st_dev && d->files[i].ino == st.st_ino)
-            return 0; /* a second name of the same file */
+    if (file_map_find(&d->by_inode, st.st_dev, st.st_ino))
+        return 0; /* a second name of the same file */
     if (d->n == DISCOVER_MAX_FILES) {
         d->capped = true;
         return 0;
@@ -149,6 +149,8 @@ static int add_file(struct search *s, const char *path, bool live)
     if (!f->path)
         return -1;
     d->n++;
+    if (file_map_put(&d->by_inode, f->dev, f->ino, d))
+        return -1;
     f->known = is_known(f, s->known, s->n_known);
     if (!f->known)
         f->error = open_and_identify(f);

@@ -9,6 +9,7 @@
 #define LOGFERRY_AGENT_DISCOVER_H
 
 #include "agent/container.h"
+#include "agent/file_map.h"
 #include "parsers/base/hash.h"
 
 #define DISCOVER_MAX_FILES 50000u
@@ -43,7 +44,8 @@ struct hash128 stream_id(struct str first_line);
 struct discovery {
     struct found_file *files;
     size_t n, cap;
-    bool capped; /* there were more than DISCOVER_MAX_FILES */
+    struct file_map by_inode; /* so that each is there once */
+    bool capped;              /* there were more than DISCOVER_MAX_FILES */
 };
 
 /* By a source's pattern. `known` is sorted by discover_known_compare. -1: out of memory. */

@@ -2,6 +2,8 @@
  * engine.h. */
 #include "agent/engine_impl.h"
 
+#include "agent/file_map.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -70,14 +72,6 @@ static void run_look(struct task *task, unsigned worker)
     l->rc = discover_source(pattern, l->known, l->n_known, &l->found);
     if (!l->rc)
         l->rc = discover_directories(pattern, &l->directories, &l->n_directories);
-}
-
-static struct stream *by_inode(struct engine *e, uint64_t dev, uint64_t ino)
-{
-    for (struct stream *s = e->streams; s; s = s->next)
-        if (s->dev == dev && s->ino == ino)
-            return s;
-    return NULL;
 }
 
 /* A file that we have open got another name, or may have got more lines. */
@@ -205,15 +199,28 @@ static void tell_unreadable(struct engine *e, size_t source, const struct found_
                   s->config->name.p, f->path, f->foreign);
 }
 
-static void take_in(struct engine *e, size_t source, const struct found_file *f)
+static void take_in(struct engine *e, size_t source, const struct found_file *f,
+                    const struct file_map *streams)
 {
-    struct stream *s = by_inode(e, f->dev, f->ino);
+    struct stream *s = file_map_find(streams, f->dev, f->ino);
     if (s)
         seen_again(e, s, f);
     else if (f->error || f->kind == CONTAINER_FOREIGN)
         tell_unreadable(e, source, f);
     else if (!f->known && f->identified)
         new_file(e, source, f);
+}
+
+/* What was found names each file once, so that a stream that is new here is not asked for again. */
+static void take_all_in(struct engine *e, const struct looking *l)
+{
+    struct file_map streams = {0};
+    for (struct stream *s = e->streams; s; s = s->next)
+        if (file_map_put(&streams, s->dev, s->ino, s))
+            abort();
+    for (size_t i = 0; i < l->found.n; i++)
+        take_in(e, l->source, &l->found.files[i], &streams);
+    file_map_release(&streams);
 }
 
 /* Files that are gone, or were rotated and are quiet: their last line is taken, and they are
@@ -283,8 +290,7 @@ static void on_looked(struct task *task)
                   "source=%s why=\"more than %u files match; the others are not read\" "
                   "mend=\"divide the source\"",
                   e->sources[l->source].config->name.p, DISCOVER_MAX_FILES);
-    for (size_t i = 0; i < l->found.n; i++)
-        take_in(e, l->source, &l->found.files[i]);
+    take_all_in(e, l);
     retire(e, l->source);
     discovery_release(&l->found);
     for (size_t i = 0; i < l->n_directories; i++)

@@ -197,6 +197,31 @@ static void test_many_aliases(void **state)
     sites_unref(s);
 }
 
+/* What is cached is what was learnt, for the destinations that are asked for. */
+static void test_writing_an_answer(void **state)
+{
+    struct sites *s = sites_new(), *back = sites_new();
+    struct buf b;
+    const char *why;
+    buf_init(&b, 1 << 20);
+    sites_write_answer(s, 1, &b);
+    assert_int_equal(sites_add_answer(back, buf_str(&b), 1, &why), 0);
+    sites_add(s, STR("a.example"), STR_NONE, 1);
+    sites_add(s, STR("b.example"), STR_NONE, 2);
+    sites_add(s, STR("c.example"), STR_NONE, 3);
+    sites_add(s, STR("q\"uote.example"), STR_NONE, 1);
+    buf_reset(&b);
+    sites_write_answer(s, 1, &b);
+    assert_int_equal(sites_add_answer(back, buf_str(&b), 1, &why), 3);
+    assert_int_equal(sites_count(back), 3);
+    assert_non_null(sites_find(back, STR("c.example")));
+    assert_non_null(sites_find(back, STR("q\"uote.example")));
+    assert_null(sites_find(back, STR("b.example")));
+    buf_release(&b);
+    sites_unref(s);
+    sites_unref(back);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_answer_cut_at_each_byte),
         cmocka_unit_test(test_many_aliases),
+        cmocka_unit_test(test_writing_an_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

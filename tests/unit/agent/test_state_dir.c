@@ -115,7 +115,7 @@ static void test_unwritable_parent(void **state)
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    fchmodat(s.fd, "closed", 0755, 0);
+    assert_int_equal(fchmodat(s.fd, "closed", 0755, 0), 0);
     scratch_remove(&s);
 }
 

@@ -178,7 +178,8 @@ static void on_cache_written(struct task *task)
 static void write_cache(struct destination *d)
 {
     struct uplink *u = d->uplink;
-    struct cache_task *t = u->sites ? calloc(1, sizeof(*t)) : NULL;
+    /* Only where we live on: a backfill asks anew, and ends too soon to wait for its cache. */
+    struct cache_task *t = u->sites && u->o.spool ? calloc(1, sizeof(*t)) : NULL;
     if (!t)
         return;
     t->task = (struct task){.run = run_write_cache, .done = on_cache_written};

@@ -37,7 +37,8 @@ clang-tidy-14 clang-tidy-14
 cppcheck cppcheck'
 # What others would use for a part of the work; measured beside ours in the same run. (Not rsyslog and
 # syslog-ng: each would take the place of the machine's own; the benchmark unpacks them instead.)
-bench_needs='goaccess goaccess'
+bench_needs='goaccess goaccess
+wrk wrk'
 
 usage() {
     echo "usage: deps.sh build|demo|test|dev|bench" >&2

@@ -43,8 +43,9 @@ static inline bool hit_lies_in(struct str part, const char *p, size_t n)
     return part.p >= p && part.n <= n && (size_t)(part.p - p) <= n - part.n;
 }
 
-/* NULL, or what is wrong. */
-static inline const char *hit_problem(const struct parser *p, struct str line, const struct hit *h)
+/* Of its texts: NULL, or what is wrong. */
+static inline const char *hit_text_problem(const struct parser *p, struct str line,
+                                           const struct hit *h)
 {
     struct hit_text texts[HIT_TEXTS];
 
@@ -61,6 +62,20 @@ static inline const char *hit_problem(const struct parser *p, struct str line, c
         if (!hit_lies_in(s, line.p, line.n) && !hit_lies_in(s, p->scratch.p, p->scratch.n))
             return "a slice outside line and scratch";
     }
+    for (size_t i = 0; i < h->host.n; i++) {
+        if (h->host.p[i] != ascii_lower(h->host.p[i]))
+            return "a host in upper case";
+    }
+    return NULL;
+}
+
+/* NULL, or what is wrong. */
+static inline const char *hit_problem(const struct parser *p, struct str line, const struct hit *h)
+{
+    const char *problem = hit_text_problem(p, line, h);
+
+    if (problem)
+        return problem;
     if (str_is_set(h->path) && h->path.p[0] != '/')
         return "a path without '/'";
     if (str_is_set(h->path) && h->bad_request_line)
@@ -70,10 +85,6 @@ static inline const char *hit_problem(const struct parser *p, struct str line, c
     if (str_is_set(h->scheme) && !str_eq(h->scheme, STR("http")) &&
         !str_eq(h->scheme, STR("https")))
         return "an unknown scheme";
-    for (size_t i = 0; i < h->host.n; i++) {
-        if (h->host.p[i] != ascii_lower(h->host.p[i]))
-            return "a host in upper case";
-    }
     if (h->status < -1 || h->status > 999)
         return "a status out of range";
     if ((h->bytes < 0 && h->bytes != HIT_NO_NUMBER) ||

@@ -94,7 +94,7 @@ static void put_random_scalar(struct dice *d, struct buf *out)
 /* A whole value without recursion: a list of what is open, closed at random. */
 static void put_random_value(struct dice *d, struct buf *out)
 {
-    char closers[8];
+    char closers[8] = {0};
     unsigned depth = 0;
     bool first = true;
 

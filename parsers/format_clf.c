@@ -156,7 +156,7 @@ static bool clf_time(struct clf_parser *p, struct str text, int64_t *ms)
  *
  * They are split by hand, in half the time of the regular expression. Whatever is not quite so goes
  * to that one, and so does every mistake: what a line means, and what is wrong with it, is said in
- * one place, and this one may only agree (tests/unit/parsers/test_format_clf_split.c).
+ * one place, and this one may only agree (tests/unit/parsers/clf_split.h).
  */
 
 /* Goes over `text`, which must come next. */

@@ -55,32 +55,34 @@ def seal(b, files, source_format, lines):
 
 
 def row_seal(b):
-    """P1: a file to sealed batches, spooled and synced, while no server answers; one worker"""
-    for name, log in (("every line kept", "pages.log"), ("usual mix", "nginx.log")):
+    """P1, P3: files to sealed batches, spooled and synced, while no server answers; one worker"""
+    zcat = getattr(b, "zcat", None)
+    for name, source_format, log, lines, mark in (
+            ("P1 seal: nginx, every line kept", "nginx_combined", "pages.log", b.nginx, "2.0 M lines/CPU-s"),
+            ("P1 seal: nginx, usual mix", "nginx_combined", "nginx.log", b.nginx, ""),
+            ("P3 seal: CloudFront .gz, every line kept", "cloudfront", "cf-pages", b.cloudfront, "640 k lines/s"),
+            ("P3 seal: CloudFront .gz, usual mix", "cloudfront", "cf", b.cloudfront, "1.0 M lines/s")):
         last = {}
+        files = b.path(log) + ("/*.gz" if source_format == "cloudfront" else "")
 
-        def once(log=log, last=last):
-            figure, last["ledger"], last["size"] = seal(b, b.path(log), "nginx_combined", b.nginx)
+        def once(files=files, source_format=source_format, lines=lines, last=last):
+            figure, last["ledger"], last["size"] = seal(b, files, source_format, lines)
             return figure
 
         figure = median(b.runs, once)
-        b.speed(f"P1 spool: nginx, {name}", b.nginx, figure,
-                f"2.0 M lines/CPU-s; {last['ledger'].records} records, {last['size']} MiB on disk")
-
-
-def row_parse(b):
-    """P3: lines to verdicts and sealed batches that go nowhere; one worker"""
-    zcat = getattr(b, "zcat", None)
-    for name, source_format, log, lines, mark in (
-            ("nginx, every line kept", "nginx_combined", "pages.log", b.nginx, "P1 without the disk"),
-            ("nginx, usual mix", "nginx_combined", "nginx.log", b.nginx, ""),
-            ("CloudFront .gz, every line kept", "cloudfront", "cf-pages", b.cloudfront, "P3: 640 k lines/s"),
-            ("CloudFront .gz, usual mix", "cloudfront", "cf", b.cloudfront, "P3: 1.0 M lines/s")):
-        argv = b.agent("backfill", "--format", source_format, "--host", HOST, "--output", "none", "--jobs", "1", b.path(log))
-        figure = b.command(argv, {"STATE_DIRECTORY": b.scratch("parse")})
+        note = f"{mark + '; ' if mark else ''}{last['ledger'].records} records, {last['size']} MiB on disk"
         if zcat and log == "cf":
-            mark += f", less time than zcat: here {figure.seconds / zcat.seconds:.2f} of it"
-        b.speed(f"seal: {name}", lines, figure, mark)
+            note += f"; less time than zcat: here {figure.seconds / zcat.seconds:.2f} of it"
+        b.speed(name, lines, figure, note)
+
+
+def row_judge(b):
+    """lines to verdicts, no records made; one worker"""
+    for name, source_format, log, lines in (("nginx, every line kept", "nginx_combined", "pages.log", b.nginx),
+                                            ("nginx, usual mix", "nginx_combined", "nginx.log", b.nginx),
+                                            ("CloudFront .gz, usual mix", "cloudfront", "cf", b.cloudfront)):
+        argv = b.agent("backfill", "--format", source_format, "--host", HOST, "--output", "none", "--jobs", "1", b.path(log))
+        b.speed(f"judge: {name}", lines, b.command(argv, {"STATE_DIRECTORY": b.scratch("judge")}), "parsed and judged only")
 
 
 def row_report(b):

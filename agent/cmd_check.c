@@ -33,13 +33,18 @@ static void check_source(struct check *c, const struct source_config *s)
 {
     struct discovery found;
     size_t live = 0;
-    if (discover_source(s->files, NULL, 0, &found)) {
+    if (discover_source(s, NULL, &found)) {
         problem(c, EXIT_INTERNAL);
         return;
     }
     for (size_t i = 0; i < found.n; i++) {
         const struct found_file *f = &found.files[i];
         live += f->live;
+        if (f->refused) {
+            printf("source %s: %s: %s; name the directory that it leads to under `symlinks`\n",
+                   s->name.p, f->path, f->refused);
+            problem(c, EXIT_PERMISSION);
+        }
         if (!f->error)
             continue;
         printf("source %s: %s: %s; let the agent's user read it, e.g. usermod -aG adm logferry\n",

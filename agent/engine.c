@@ -2,11 +2,26 @@
 #include "agent/engine_impl.h"
 #include "config/exit_codes.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
 
 int64_t engine_now_ms(const struct engine *e)
 {
     return (int64_t)(ev_now(e->o.loop) * 1000);
+}
+
+double engine_mono_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+int64_t engine_mono_ms(void)
+{
+    return (int64_t)(engine_mono_s() * 1000);
 }
 
 /* ---- positions --------------------------------------------------------------------------------
@@ -18,7 +33,7 @@ static void run_save(struct task *task, unsigned worker)
     e->save_rc = positions_store(e->o.state_fd, e->saved_generation, buf_str(&e->saving_text));
 }
 
-static void start_timer(struct engine *e, ev_timer *t, double after)
+void engine_start_timer(struct engine *e, ev_timer *t, double after)
 {
     if (ev_is_active(t))
         return;
@@ -27,22 +42,24 @@ static void start_timer(struct engine *e, ev_timer *t, double after)
 }
 
 /* The first change is saved at once, the next after a second: a process that lives shorter than
- * that has saved something too. */
+ * that has saved something too. With very many files it takes longer. */
 static void plan_save(struct engine *e)
 {
-    double due = e->last_saved_at + SAVE_EVERY_S - ev_now(e->o.loop);
-    start_timer(e, &e->save_timer, due > 0 ? due : 0);
+    double every = e->save_cost_s * SAVE_SHARE;
+    every = every < SAVE_EVERY_S ? SAVE_EVERY_S : every > SAVE_AT_MOST_S ? SAVE_AT_MOST_S : every;
+    double due = e->last_saved_at ? e->last_saved_at + every - engine_mono_s() : 0;
+    engine_start_timer(e, &e->save_timer, due > 0 ? due : 0);
 }
 
 static void save_failed(struct engine *e)
 {
     e->dirty = true;
-    if (log_limit_pass(&e->save_complaint, engine_now_ms(e), 60000))
+    if (log_limit_pass(&e->save_complaint, engine_mono_ms(), 60000))
         log_event(LOG_ERROR, "positions_not_saved",
                   "directory=%s why=\"%s\" mend=\"free space or mend the disk; after a crash lines "
                   "would be sent twice, and dropped by the server\"",
                   e->o.state_path, strerror(e->save_rc));
-    start_timer(e, &e->save_timer, SAVE_RETRY_S);
+    engine_start_timer(e, &e->save_timer, SAVE_RETRY_S);
 }
 
 static void on_saved(struct task *task)
@@ -62,18 +79,21 @@ static void save(struct engine *e)
 {
     if (e->saving || !e->dirty)
         return;
+    double before = engine_mono_s();
     buf_reset(&e->saving_text);
+    e->positions.uptime_s = e->uptime_s + (uint64_t)((engine_mono_ms() - e->began_ms) / 1000);
     if (positions_encode(&e->positions, engine_now_ms(e), &e->saving_text)) {
-        e->save_rc = 12; /* ENOMEM, or over POSITIONS_MAX_BYTES */
+        e->save_rc = ENOMEM; /* or over POSITIONS_MAX_BYTES */
         save_failed(e);
         return;
     }
+    e->save_cost_s = engine_mono_s() - before;
     e->dirty = false;
     e->saving = true;
     e->saved_generation = e->positions.generation;
     if (e->saved_generation >
         e->first_generation) /* the first one is about what there is to read */
-        e->last_saved_at = ev_now(e->o.loop);
+        e->last_saved_at = engine_mono_s();
     e->save_task = (struct task){.run = run_save, .done = on_saved};
     pool_submit(e->pool, &e->save_task, true);
 }
@@ -81,7 +101,8 @@ static void save(struct engine *e)
 static void on_save_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct engine *e = timer->data;
-    positions_expire(&e->positions, engine_now_ms(e) - EXPIRE_MS);
+    uint64_t uptime = e->positions.uptime_s;
+    positions_expire(&e->positions, uptime > EXPIRE_S ? uptime - EXPIRE_S : 0);
     save(e);
 }
 
@@ -104,7 +125,8 @@ static void on_safe(void *context, struct group *g)
         const struct span *s = &g->spans[i];
         if (positions_cover(s->position, s->file_from, s->file_to, s->seam_hash))
             abort(); /* a handful of bytes; a restart reads these lines again */
-        s->position->seen_ms = engine_now_ms(e);
+        s->position->seen_s = e->positions.uptime_s;
+        s->position->users--;
     }
     group_free(g);
     engine_dirty(e);
@@ -115,9 +137,10 @@ static void on_safe(void *context, struct group *g)
 
 static bool all_read(const struct engine *e)
 {
-    for (const struct stream *s = e->streams; s; s = s->next)
-        if (s->state != STREAM_DONE)
-            return false;
+    const struct stream *s;
+    TAILQ_FOREACH(s, &e->streams, all)
+    if (s->state != STREAM_DONE)
+        return false;
     return true;
 }
 
@@ -171,12 +194,19 @@ static void on_stop_timer(struct ev_loop *loop, ev_timer *timer, int events)
     e->too_late = true;
     finish(e);
     if (!e->finished)
-        start_timer(e, &e->stop_timer, 0.1);
+        engine_start_timer(e, &e->stop_timer, 0.1);
 }
 
 static void on_look_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     engine_look(timer->data);
+}
+
+static void on_tidy_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct engine *e = timer->data;
+    engine_tidy(e);
+    engine_go_on(e);
 }
 
 void engine_stop(struct engine *e, double seconds)
@@ -185,7 +215,8 @@ void engine_stop(struct engine *e, double seconds)
         return;
     e->stopping = true;
     ev_timer_stop(e->o.loop, &e->look_timer);
-    start_timer(e, &e->stop_timer, seconds);
+    ev_timer_stop(e->o.loop, &e->tidy_timer);
+    engine_start_timer(e, &e->stop_timer, seconds);
     engine_carry_due(e);
     engine_go_on(e);
 }
@@ -204,6 +235,8 @@ static int init_sources(struct engine *e, struct buf *why)
         if (!s->format)
             return EXIT_BAD_CONFIG;
         s->directives = format_has_directives(s->format);
+        if (e->o.follow && log_roots_init(&s->roots, s->config))
+            return EXIT_INTERNAL;
         s->rules = (struct digest_rules){.judge = &c->rules,
                                          .default_host = s->config->default_host,
                                          .scheme = s->config->scheme,
@@ -257,7 +290,18 @@ static int load_positions(struct engine *e, struct buf *why)
     if (why->n) /* what the older generation does not know is sent again */
         log_event(LOG_WARN, "positions_damaged", "why=\"%.*s\"", STR_ARGS(buf_str(why)));
     buf_reset(why);
+    e->uptime_s = e->positions.uptime_s;
     return 0;
+}
+
+/* Half of what is left to files, the rest to connections and what is opened for a moment. */
+static size_t most_open(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == RLIM_INFINITY)
+        return MAX_OPEN;
+    size_t half = limit.rlim_cur > 48 ? (limit.rlim_cur - 32) / 2 : 8;
+    return half < MAX_OPEN ? half : MAX_OPEN;
 }
 
 struct engine *engine_new(const struct engine_options *options, struct buf *why, int *exit_code)
@@ -266,10 +310,17 @@ struct engine *engine_new(const struct engine_options *options, struct buf *why,
     if (!e)
         return NULL;
     e->o = *options;
-    e->last_stream = &e->streams;
+    TAILQ_INIT(&e->streams);
+    TAILQ_INIT(&e->ready);
+    TAILQ_INIT(&e->open);
+    TAILQ_INIT(&e->passed);
+    e->began_ms = engine_mono_ms();
+    e->max_open = most_open();
     buf_init(&e->saving_text, POSITIONS_MAX_BYTES);
     init_timer(e, &e->save_timer, on_save_timer);
     init_timer(e, &e->look_timer, on_look_timer);
+    init_timer(e, &e->tidy_timer, on_tidy_timer);
+    ev_timer_set(&e->tidy_timer, TIDY_EVERY_S, TIDY_EVERY_S);
     init_timer(e, &e->pace_timer, on_pace_timer);
     init_timer(e, &e->carry_timer, on_carry_timer);
     init_timer(e, &e->stop_timer, on_stop_timer);
@@ -304,15 +355,17 @@ void engine_free(struct engine *e)
 {
     if (!e)
         return;
-    ev_timer *timers[] = {&e->save_timer, &e->look_timer, &e->pace_timer, &e->carry_timer,
-                          &e->stop_timer};
+    ev_timer *timers[] = {&e->save_timer, &e->look_timer,  &e->tidy_timer,
+                          &e->pace_timer, &e->carry_timer, &e->stop_timer};
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
         ev_timer_stop(e->o.loop, timers[i]);
     watch_free(e->watch);
     pool_free(e->pool); /* first: past the deadline of a stop, tasks still use what follows */
     uplink_free(e->uplink);
-    while (e->streams)
-        engine_drop_stream(e, e->streams);
+    while (!TAILQ_EMPTY(&e->streams))
+        engine_drop_stream(e, TAILQ_FIRST(&e->streams));
+    file_map_release(&e->by_inode);
+    file_map_release(&e->by_path);
     engine_release_files(e);
     builder_free(e->carry);
     while (e->n_spare)
@@ -323,8 +376,10 @@ void engine_free(struct engine *e)
             parser_free(e->kits[i].parsers[k]);
         free(e->kits[i].parsers);
     }
-    for (size_t i = 0; e->sources && i < e->o.n_sources; i++)
+    for (size_t i = 0; e->sources && i < e->o.n_sources; i++) {
         format_free(e->sources[i].format);
+        log_roots_release(&e->sources[i].roots);
+    }
     free(e->kits);
     free(e->sources);
     catalogue_free(e->catalogue);
@@ -333,28 +388,35 @@ void engine_free(struct engine *e)
     free(e);
 }
 
-/* A source none of whose files has an entry: its `start` decides. */
-static bool is_fresh(const struct engine *e, const struct source_config *c)
+/* Whose file an entry is of; a source without any is fresh: its `start` decides. */
+static void name_sources(struct engine *e)
 {
-    for (size_t i = 0; i < e->positions.n; i++)
-        if (discover_family(c->files, e->positions.v[i]->path))
-            return false;
-    return true;
+    for (size_t i = 0; i < e->o.n_sources; i++)
+        e->sources[i].fresh = true;
+    for (size_t k = 0; k < e->positions.n; k++) {
+        struct position *p = e->positions.v[k];
+        for (size_t i = 0; i < e->o.n_sources && p->source < 0; i++) {
+            uint64_t family = discover_family(e->sources[i].config, p->path);
+            if (!family)
+                continue;
+            p->source = (int)i;
+            p->family = family;
+            e->sources[i].fresh = false;
+        }
+    }
 }
 
 void engine_start(struct engine *e)
 {
     e->started = true;
     e->first_generation = e->positions.generation + 1;
-    for (size_t i = 0; i < e->o.n_sources && e->o.follow; i++)
-        e->sources[i].fresh = is_fresh(e, e->sources[i].config);
     if (e->dirty)
         engine_dirty(e);
     if (e->o.follow) {
-        if (engine_watch(e))
-            log_event(LOG_WARN, "no_inotify",
-                      "mend=\"raise fs.inotify.max_user_instances; until then files are polled\"");
+        name_sources(e);
+        engine_watch(e);
         engine_look(e);
+        ev_timer_start(e->o.loop, &e->tidy_timer);
     }
     engine_go_on(e);
 }
@@ -383,7 +445,9 @@ void engine_counts(const struct engine *e, struct counts *out)
 double engine_progress(const struct engine *e, uint64_t bytes)
 {
     double done = 0;
-    for (const struct stream *s = e->streams; s; s = s->next) {
+    const struct stream *s;
+    TAILQ_FOREACH(s, &e->streams, all)
+    {
         if (s->state == STREAM_DONE)
             done += (double)s->size;
         else if (s->state != STREAM_BUSY)

@@ -43,6 +43,10 @@ void engine_start(struct engine *e);
 /* Reads no more, waits for what is on its way (at most `seconds`), saves, and calls on_finished. */
 void engine_stop(struct engine *e, double seconds);
 
+/* These bytes of an entry left the spool undelivered: they are read again. False: no file is known
+ * that still has them, nothing was changed. */
+bool engine_rewind(struct engine *e, uint64_t key, uint64_t from, uint64_t to);
+
 struct uplink *engine_uplink(struct engine *e);
 const struct source *engine_sources(const struct engine *e, size_t *n);
 /* Sum over all sources. */

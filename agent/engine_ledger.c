@@ -13,9 +13,9 @@ static void log_source(const struct source *s)
             buf_printf(&text, " %s=%llu", reason_name((enum reason)i),
                        (unsigned long long)c->skipped[i]);
     }
-    log_event(LOG_INFO, "ledger", "source=%s lines=%llu records=%llu skipped=%llu%.*s",
+    log_event(LOG_INFO, "ledger", "source=%s lines=%llu records=%llu skipped=%llu lost=%llu%.*s",
               s->config->name.p, (unsigned long long)c->lines, (unsigned long long)c->records,
-              (unsigned long long)skipped, STR_ARGS(buf_str(&text)));
+              (unsigned long long)skipped, (unsigned long long)c->lost, STR_ARGS(buf_str(&text)));
     buf_release(&text);
 }
 

@@ -1,6 +1,6 @@
 /*
- * file_map.h - from a file's device and inode to what is known of it, for lists of ten thousands of
- * files. Made anew for each look at them: nothing is ever taken out.
+ * file_map.h - from a pair of numbers (a file's device and inode, mostly) to what is known of it,
+ * for lists of ten thousands of files.
  */
 #ifndef LOGFERRY_AGENT_FILE_MAP_H
 #define LOGFERRY_AGENT_FILE_MAP_H
@@ -22,5 +22,7 @@ void file_map_release(struct file_map *m);
 void *file_map_find(const struct file_map *m, uint64_t dev, uint64_t ino);
 /* `value` is not NULL, and replaces one that is there. -1: out of memory. */
 int file_map_put(struct file_map *m, uint64_t dev, uint64_t ino, void *value);
+/* One that is not there is none the less gone. */
+void file_map_remove(struct file_map *m, uint64_t dev, uint64_t ino);
 
 #endif

@@ -49,15 +49,14 @@ static bool fail(struct reading *r, enum read_end end, int error)
 static bool open_file(struct stream *s)
 {
     struct reading *r = &s->r;
+    const struct log_roots *roots = s->source->roots.n ? &s->source->roots : NULL;
     struct stat st;
     if (r->fd >= 0)
         return true;
-    r->fd = open(s->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (r->fd < 0)
-        return fail(r, READ_GONE, errno);
-    if (fstat(r->fd, &st))
-        return fail(r, READ_FAILED, errno);
-    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_ino != s->ino || (uint64_t)st.st_dev != s->dev) {
+    int rc = log_file_open(s->path, roots, &r->fd, &st, &r->refused);
+    if (rc)
+        return fail(r, rc < 0 ? READ_REFUSED : READ_GONE, rc);
+    if ((uint64_t)st.st_ino != s->ino || (uint64_t)st.st_dev != s->dev) {
         close(r->fd); /* replaced between discovery and now: the next discovery will see it */
         r->fd = -1;
         return fail(r, READ_GONE, ENOENT);
@@ -65,24 +64,29 @@ static bool open_file(struct stream *s)
     return true;
 }
 
-static bool seam_fits(const struct reading *r)
+static bool opened_at_seam(const struct reading *r)
 {
-    return lines_position(r->lines) == r->seam_at &&
-           hash_64(lines_seam(r->lines), 0) == r->seam_hash;
+    return lines_position(r->lines) == r->seam.at && seam_fits(&r->seam, lines_seam(r->lines));
 }
 
 /* The seam of a file that is read from its beginning all the same. A compressed one is not read
  * twice for it. */
 static bool seam_in_place(const struct reading *r, enum container_kind kind)
 {
-    if (!r->seam_at || r->sequential || kind != CONTAINER_PLAIN)
+    if (!r->seam.at || r->sequential || kind != CONTAINER_PLAIN)
         return true;
-    struct reading there = {.lines = lines_new(r->fd, kind, r->seam_at),
-                            .seam_at = r->seam_at,
-                            .seam_hash = r->seam_hash};
-    bool fits = !there.lines || seam_fits(&there);
-    lines_free(there.lines);
-    return fits;
+    enum seam_result result = seam_check(r->fd, kind, &r->seam);
+    return result == SEAM_FITS || result == SEAM_ERROR;
+}
+
+/* Where there is no seam, the first bytes speak for a file. */
+static bool head_in_place(const struct reading *r, enum container_kind kind)
+{
+    char text[HEAD_BYTES];
+    if (!r->head.bytes || r->seam.at || r->sequential || kind != CONTAINER_PLAIN)
+        return true;
+    ssize_t n = pread(r->fd, text, r->head.bytes, 0);
+    return n < 0 || head_fits(&r->head, (struct str){text, (size_t)n});
 }
 
 /* Where reading must begin to arrive at r->at with what the format needs to know. */
@@ -91,8 +95,8 @@ static uint64_t opening_offset(const struct stream *s, enum container_kind kind)
     const struct reading *r = &s->r;
     if (s->source->directives)
         return 0; /* the header lines are there */
-    if (r->seam_at)
-        return r->seam_at;
+    if (r->seam.at)
+        return r->seam.at;
     return kind == CONTAINER_PLAIN ? r->at : 0;
 }
 
@@ -100,17 +104,18 @@ static bool open_lines(struct stream *s)
 {
     struct reading *r = &s->r;
     enum container_kind kind = CONTAINER_PLAIN;
-    if (r->lines)
-        return true;
+    if (r->lines) /* kept since the last fill, which may be long ago: is it still that text? */
+        return seam_in_place(r, lines_kind(r->lines)) || fail(r, READ_STRANGER, 0);
     if (!r->sequential && container_detect(r->fd, &kind, &r->foreign))
         return fail(r, READ_FAILED, errno);
     if (kind == CONTAINER_FOREIGN)
         return fail(r, READ_FOREIGN, 0);
+    r->kind = kind;
     uint64_t offset = r->sequential ? r->at : opening_offset(s, kind);
     r->lines = lines_new(r->fd, kind, offset);
     if (!r->lines)
         return fail(r, READ_FAILED, ENOMEM);
-    if (offset == 0 && !seam_in_place(r, kind))
+    if ((offset == 0 && !seam_in_place(r, kind)) || !head_in_place(r, kind))
         return fail(r, READ_STRANGER, 0);
     if (offset == 0) {
         r->base = 0;
@@ -118,7 +123,7 @@ static bool open_lines(struct stream *s)
         r->directives = r->blanks = 0;
         if (r->parser)
             parser_reset(r->parser);
-    } else if (lines_position(r->lines) != offset || (r->seam_at && !seam_fits(r))) {
+    } else if (lines_position(r->lines) != offset || (r->seam.at && !opened_at_seam(r))) {
         return fail(r, READ_STRANGER, 0);
     } else if (!r->known) {
         r->known = true;
@@ -344,6 +349,8 @@ static bool take(struct filling *f, enum lines_result what, struct str line, uin
 
 static enum read_end end_of(const struct reading *r)
 {
+    if (lines_replaced(r->lines))
+        return READ_STRANGER;
     switch (lines_state(r->lines)) {
     case CONTAINER_TRUNCATED:
         return READ_TRUNCATED;
@@ -383,9 +390,30 @@ static void note_seam(struct filling *f)
     struct reading *r = &f->stream->r;
     if (lines_position(r->lines) != r->at)
         return; /* lines before it wait for their stream */
-    r->seam_at = r->at;
-    r->seam_hash = r->at ? hash_64(lines_seam(r->lines), 0) : 0;
-    builder_note_seam(f->fill->builder, f->stream->position, r->seam_at, r->seam_hash);
+    r->seam = seam_of(lines_seam(r->lines), r->at);
+    builder_note_seam(f->fill->builder, f->stream->position, r->at, r->seam.hash);
+}
+
+/* While the file is small, its head grows with it. */
+static void note_head(struct reading *r)
+{
+    char text[HEAD_BYTES];
+    if (r->head.bytes == HEAD_BYTES || r->at <= r->head.bytes || r->sequential ||
+        lines_kind(r->lines) != CONTAINER_PLAIN)
+        return;
+    ssize_t n = pread(r->fd, text, r->at < HEAD_BYTES ? r->at : HEAD_BYTES, 0);
+    if (n > 0)
+        r->head = head_of((struct str){text, (size_t)n});
+}
+
+/* How much there is: of a compressed file it is only known that more follows. */
+static void note_size(struct reading *r)
+{
+    struct stat st;
+    if (lines_kind(r->lines) != CONTAINER_PLAIN)
+        r->size = r->at + (r->end == READ_ALL || r->end == READ_FINISHED ? 0 : 1);
+    else if (!fstat(r->fd, &st))
+        r->size = (uint64_t)st.st_size;
 }
 
 static void read_lines(struct filling *f)
@@ -426,6 +454,8 @@ static void fill_stream(struct filling *f)
     struct stream *s = f->stream;
     struct reading *r = &s->r;
     r->half = 0;
+    r->began = r->at;
+    r->size = 0;
     f->parser = parser_for(f);
     if (!f->parser) {
         fail(r, READ_FAILED, ENOMEM);
@@ -434,15 +464,18 @@ static void fill_stream(struct filling *f)
     if (!open_file(s) || !open_lines(s))
         return;
     read_lines(f);
+    r->error = r->end == READ_FAILED ? errno : 0;
     if (!r->lines)
         return;
     r->file_offset = lines_file_offset(r->lines);
     bool gzip = lines_kind(r->lines) == CONTAINER_GZIP;
     note_seam(f);
+    if (r->end != READ_STRANGER) {
+        note_head(r);
+        note_size(r);
+    }
     if (r->end == READ_ALL)
         finish(f, gzip);
-    else if (r->end == READ_FAILED)
-        r->error = errno;
     if (r->end != READ_MORE && !r->sequential)
         close_lines(r); /* half a megabyte; the next look opens at the seam and so checks it */
 }

@@ -61,6 +61,33 @@ int intervals_add(struct intervals *s, uint64_t from, uint64_t to)
     return 0;
 }
 
+int intervals_remove(struct intervals *s, uint64_t from, uint64_t to)
+{
+    size_t n = 0;
+    if (from >= to)
+        return 0;
+    for (size_t i = 0; i < s->n; i++) /* inside of one: it becomes two */
+        if (s->v[i].from < from && s->v[i].to > to) {
+            if (grow(s))
+                return -1;
+            memmove(s->v + i + 1, s->v + i, (s->n++ - i) * sizeof(*s->v));
+            s->v[i].to = from;
+            s->v[i + 1].from = to;
+            return 0;
+        }
+    for (size_t i = 0; i < s->n; i++) {
+        struct interval v = s->v[i];
+        if (v.from >= from && v.from < to)
+            v.from = to;
+        else if (v.from < from && v.to > from)
+            v.to = from;
+        if (v.from < v.to)
+            s->v[n++] = v;
+    }
+    s->n = n;
+    return 0;
+}
+
 bool intervals_contain(const struct intervals *s, uint64_t point)
 {
     return intervals_gap(s, point) != point;

@@ -20,6 +20,8 @@ struct intervals {
 void intervals_release(struct intervals *s);
 /* Adds [from, to). 0, or -1 when out of memory (the set is then unchanged). */
 int intervals_add(struct intervals *s, uint64_t from, uint64_t to);
+/* Takes [from, to) out. 0, or -1 when out of memory (the set is then unchanged). */
+int intervals_remove(struct intervals *s, uint64_t from, uint64_t to);
 bool intervals_contain(const struct intervals *s, uint64_t point);
 /* The first point at or after `from` that is not in the set: where reading goes on. */
 uint64_t intervals_gap(const struct intervals *s, uint64_t from);

@@ -3,6 +3,7 @@
 #include "agent/lines.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define BUFFER_BYTES (2 * LINE_MAX_BYTES)
 
@@ -14,12 +15,14 @@ struct lines {
     size_t scanned; /* no newline before this */
     uint64_t last;  /* where the last line began */
     enum container_kind kind;
+    int fd; /* of a plain file; -1: it cannot be looked at again */
+    bool replaced;
     /* Inside a line that is too long: it began at long_at, behind long_seam, and its bytes before
      * head are gone. Until its end is found it is a half line like any other. */
     bool skipping;
     uint64_t long_at;
     size_t long_seam_bytes;
-    char long_seam[LINES_SEAM_BYTES];
+    char long_seam[SEAM_BYTES];
     char buffer[BUFFER_BYTES];
 };
 
@@ -28,13 +31,13 @@ struct lines {
 static void seek_to(struct lines *l, enum container_kind kind, uint64_t offset)
 {
     uint64_t left = offset;
-    if (kind == CONTAINER_PLAIN && offset > LINES_SEAM_BYTES) {
-        l->base = offset - LINES_SEAM_BYTES;
-        left = LINES_SEAM_BYTES;
+    if (kind == CONTAINER_PLAIN && offset > SEAM_BYTES) {
+        l->base = offset - SEAM_BYTES;
+        left = SEAM_BYTES;
         container_seek(l->container, l->base);
     }
     while (left) {
-        size_t keep = l->tail < LINES_SEAM_BYTES ? l->tail : LINES_SEAM_BYTES;
+        size_t keep = l->tail < SEAM_BYTES ? l->tail : SEAM_BYTES;
         memmove(l->buffer, l->buffer + l->tail - keep, keep);
         l->base += l->tail - keep;
         l->tail = keep;
@@ -61,6 +64,7 @@ struct lines *lines_new(int fd, enum container_kind kind, uint64_t offset)
         return NULL;
     }
     l->kind = kind;
+    l->fd = kind == CONTAINER_PLAIN && lseek(fd, 0, SEEK_CUR) >= 0 ? fd : -1;
     seek_to(l, kind, offset);
     return l;
 }
@@ -107,14 +111,30 @@ struct str lines_seam(const struct lines *l)
 {
     if (l->skipping)
         return (struct str){l->long_seam, l->long_seam_bytes};
-    size_t n = l->head < LINES_SEAM_BYTES ? l->head : LINES_SEAM_BYTES;
+    size_t n = l->head < SEAM_BYTES ? l->head : SEAM_BYTES;
     return (struct str){l->buffer + l->head - n, n};
+}
+
+bool lines_replaced(const struct lines *l)
+{
+    return l->replaced;
+}
+
+/* Looked at after the bytes behind it were read: when it is still there, they are of the same text.
+ */
+static bool still_there(const struct lines *l)
+{
+    char text[SEAM_BYTES];
+    size_t n = l->tail < SEAM_BYTES ? l->tail : SEAM_BYTES;
+    uint64_t from = l->base + l->tail - n;
+    return l->fd < 0 || (pread(l->fd, text, n, (off_t)from) == (ssize_t)n &&
+                         memcmp(text, l->buffer + l->tail - n, n) == 0);
 }
 
 /* Makes room and reads more. False at an end. */
 static bool refill(struct lines *l)
 {
-    size_t keep = l->head < LINES_SEAM_BYTES ? l->head : LINES_SEAM_BYTES;
+    size_t keep = l->head < SEAM_BYTES ? l->head : SEAM_BYTES;
     size_t drop = l->head - keep;
     if (drop && l->tail > BUFFER_BYTES / 2) {
         memmove(l->buffer, l->buffer + drop, l->tail - drop);
@@ -124,6 +144,9 @@ static bool refill(struct lines *l)
         l->scanned -= drop;
     }
     size_t got = container_read(l->container, l->buffer + l->tail, BUFFER_BYTES - l->tail);
+    l->replaced = container_state(l->container) != CONTAINER_IO_ERROR && !still_there(l);
+    if (l->replaced)
+        return false;
     l->tail += got;
     return got > 0;
 }

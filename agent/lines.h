@@ -9,7 +9,7 @@
 #ifndef LOGFERRY_AGENT_LINES_H
 #define LOGFERRY_AGENT_LINES_H
 
-#include "agent/container.h"
+#include "agent/seam.h"
 
 #define LINE_MAX_BYTES (256u << 10)
 
@@ -36,9 +36,10 @@ uint64_t lines_file_offset(const struct lines *l); /* in the file itself, for me
  * LINES_TOO_LONG), or returns LINES_END when there are none. */
 size_t lines_half_bytes(const struct lines *l);
 enum lines_result lines_take_half(struct lines *l, struct str *line);
-/* The LINES_SEAM_BYTES just before the current position (fewer only near the stream's start), for
- * seam hashes. */
-#define LINES_SEAM_BYTES 64u
+/* After LINES_END: what was read before the last bytes is not there any more. The file was truncated
+ * and written anew while it was read; nothing of the new text was given out. Plain files only. */
+bool lines_replaced(const struct lines *l);
+/* The SEAM_BYTES just before the current position (fewer only near the stream's start). */
 struct str lines_seam(const struct lines *l);
 
 #endif

@@ -7,7 +7,9 @@
 static void entry_free(struct position *e)
 {
     intervals_release(&e->safe);
+    intervals_release(&e->taken);
     free(e->path);
+    free(e->text);
     free(e);
 }
 
@@ -17,6 +19,7 @@ void positions_release(struct positions *p)
         entry_free(p->v[i]);
     for (size_t i = 0; i < p->n_spooled; i++)
         intervals_release(&p->spooled[i].done);
+    file_map_release(&p->by_key);
     free(p->v);
     *p = (struct positions){0};
 }
@@ -34,17 +37,19 @@ static int grow(struct positions *p)
     return 0;
 }
 
-struct position *positions_add(struct positions *p, struct hash128 stream, uint64_t dev,
-                               uint64_t ino, const char *path)
+struct position *positions_add_keyed(struct positions *p, uint64_t key, struct hash128 stream,
+                                     const char *path)
 {
     struct position *e = calloc(1, sizeof(*e));
     if (!e)
         return NULL;
+    e->key = key;
     e->stream = stream;
-    e->dev = dev;
-    e->ino = ino;
+    e->seen_s = p->uptime_s;
+    e->source = -1;
     e->path = strdup(path);
-    if (!e->path || getrandom(&e->key, sizeof(e->key), 0) != sizeof(e->key) || grow(p)) {
+    if (!e->path || file_map_find(&p->by_key, key, 0) || grow(p) ||
+        file_map_put(&p->by_key, key, 0, e)) {
         entry_free(e);
         return NULL;
     }
@@ -52,12 +57,23 @@ struct position *positions_add(struct positions *p, struct hash128 stream, uint6
     return e;
 }
 
-struct position *positions_by_key(struct positions *p, uint64_t key, struct hash128 stream)
+struct position *positions_add(struct positions *p, struct hash128 stream, uint64_t dev,
+                               uint64_t ino, const char *path)
 {
-    for (size_t i = 0; i < p->n; i++)
-        if (p->v[i]->key == key && hash128_eq(p->v[i]->stream, stream))
-            return p->v[i];
-    return NULL;
+    uint64_t key;
+    if (getrandom(&key, sizeof(key), 0) != sizeof(key))
+        return NULL;
+    struct position *e = positions_add_keyed(p, key, stream, path);
+    if (e) {
+        e->dev = dev;
+        e->ino = ino;
+    }
+    return e;
+}
+
+struct position *positions_by_key(const struct positions *p, uint64_t key)
+{
+    return file_map_find(&p->by_key, key, 0);
 }
 
 /* One is the other with something of a rotation behind it: "access.log" and "access.log.2.gz". */
@@ -85,18 +101,27 @@ struct position *positions_match(struct positions *p, struct hash128 stream, uin
     return best;
 }
 
+void positions_changed(struct position *p)
+{
+    free(p->text);
+    p->text = NULL;
+}
+
+uint64_t positions_frontier(const struct position *p)
+{
+    return intervals_gap(&p->safe, 0);
+}
+
 /* The last seam at or before the frontier is the entry's; those beyond it wait. */
 static void advance_seam(struct position *p)
 {
-    uint64_t frontier = intervals_gap(&p->safe, 0);
+    uint64_t frontier = positions_frontier(p);
     size_t n = 0;
     for (size_t i = 0; i < p->n_later; i++) {
-        if (p->later[i].at > frontier) {
+        if (p->later[i].at > frontier)
             p->later[n++] = p->later[i];
-        } else if (p->later[i].at > p->seam_at) {
-            p->seam_at = p->later[i].at;
-            p->seam_hash = p->later[i].hash;
-        }
+        else if (p->later[i].at > p->seam.at)
+            p->seam = p->later[i];
     }
     p->n_later = n;
 }
@@ -109,18 +134,36 @@ int positions_cover(struct position *p, uint64_t from, uint64_t to, uint64_t sea
     if (seam_hash && p->n_later == max)
         memmove(p->later, p->later + 1, --p->n_later * sizeof(p->later[0]));
     if (seam_hash)
-        p->later[p->n_later++] = (struct seam){to, seam_hash};
+        p->later[p->n_later++] =
+            (struct seam){to, seam_hash, to < SEAM_BYTES ? (uint32_t)to : SEAM_BYTES};
     advance_seam(p);
+    if (p->size < to)
+        p->size = to;
+    positions_changed(p);
+    return 0;
+}
+
+int positions_uncover(struct position *p, uint64_t from, uint64_t to)
+{
+    if (intervals_remove(&p->safe, from, to))
+        return -1;
+    if (p->seam.at > from)
+        p->seam = (struct seam){0};
+    p->finished = false;
+    positions_changed(p);
     return 0;
 }
 
 int positions_rename(struct position *p, const char *path)
 {
+    if (strcmp(p->path, path) == 0)
+        return 0;
     char *copy = strdup(path);
     if (!copy)
         return -1;
     free(p->path);
     p->path = copy;
+    positions_changed(p);
     return 0;
 }
 
@@ -136,14 +179,17 @@ struct intervals *positions_spooled(struct positions *p, struct str destination)
     return &p->spooled[p->n_spooled++].done;
 }
 
-void positions_expire(struct positions *p, int64_t before_ms)
+void positions_expire(struct positions *p, uint64_t before_s)
 {
     size_t n = 0;
     for (size_t i = 0; i < p->n; i++) {
-        if (!p->v[i]->bound && p->v[i]->seen_ms < before_ms)
-            entry_free(p->v[i]);
-        else
-            p->v[n++] = p->v[i];
+        struct position *e = p->v[i];
+        if (e->bound || e->users || e->seen_s >= before_s) {
+            p->v[n++] = e;
+            continue;
+        }
+        file_map_remove(&p->by_key, e->key, 0);
+        entry_free(e);
     }
     p->n = n;
 }

@@ -17,21 +17,41 @@ static void put_entry(struct buf *out, const struct position *e)
     buf_lit(out, "entry ");
     buf_printf(out, "%016" PRIx64 " ", e->key);
     buf_put_hex(out, e->stream.b, sizeof(e->stream.b));
-    buf_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 " %" PRIi64 " ", e->dev,
-               e->ino, e->seam_at, e->seam_hash, e->seen_ms);
+    buf_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 " %" PRIu32, e->dev, e->ino,
+               e->seam.at, e->seam.hash, e->seam.bytes);
+    buf_printf(out, " %" PRIu32 " %016" PRIx64 " %" PRIu64 " %016" PRIx64 " %" PRIu64 " %d ",
+               e->head.bytes, e->head.hash, e->size, e->family, e->seen_s, e->finished);
     intervals_write(&e->safe, out);
     buf_putc(out, ' ');
     json_put_string(out, str_of(e->path));
     buf_putc(out, '\n');
 }
 
+/* Of ten thousand entries only a few change from one generation to the next: the others' lines are
+ * kept. No memory for that only costs time. */
+static void put_cached(struct buf *out, struct position *e)
+{
+    size_t from = out->n;
+    if (e->text) {
+        buf_put(out, e->text, e->text_bytes);
+        return;
+    }
+    put_entry(out, e);
+    e->text = out->failed ? NULL : malloc(out->n - from);
+    if (!e->text)
+        return;
+    e->text_bytes = out->n - from;
+    memcpy(e->text, out->p + from, e->text_bytes);
+}
+
 int positions_encode(struct positions *p, int64_t now_ms, struct buf *out)
 {
     p->generation++;
     buf_printf(out,
-               "logferry-positions %d\ngeneration %" PRIu64 "\nsaved %" PRIi64
+               "logferry-positions %d\ngeneration %" PRIu64 "\nsaved %" PRIi64 "\nuptime %" PRIu64
                "\nspool-next %" PRIu64 "\n",
-               POSITIONS_VERSION, p->generation, now_ms, p->spool_next);
+               POSITIONS_VERSION, p->generation, now_ms > 0 ? now_ms : 0, p->uptime_s,
+               p->spool_next);
     for (size_t i = 0; i < p->n_spooled; i++) {
         if (!p->spooled[i].done.n)
             continue;
@@ -42,9 +62,8 @@ int positions_encode(struct positions *p, int64_t now_ms, struct buf *out)
         buf_putc(out, '\n');
     }
     for (size_t i = 0; i < p->n; i++)
-        put_entry(out, p->v[i]);
-    uint32_t crc = hash_crc32(0, buf_str(out));
-    buf_printf(out, "crc %08" PRIx32 "\n", crc);
+        put_cached(out, p->v[i]);
+    buf_printf(out, "sum %016" PRIx64 "\n", hash_64(buf_str(out), 0));
     return out->failed ? -1 : 0;
 }
 
@@ -80,24 +99,56 @@ static const char *unquote(struct str text, struct buf *scratch)
     return buf_cstr(scratch);
 }
 
-static int read_entry(struct positions *p, struct str line, struct buf *scratch)
+static bool next_hex(struct str *s, uint64_t *out)
 {
-    struct hash128 stream;
-    uint64_t key, dev, ino, seam_at, seam_hash, seen;
-    if (!str_to_hex64(str_cut(&line, ' '), &key) || !hash128_parse(str_cut(&line, ' '), &stream) ||
-        !next_u64(&line, &dev) || !next_u64(&line, &ino) || !next_u64(&line, &seam_at) ||
-        !str_to_hex64(str_cut(&line, ' '), &seam_hash) ||
-        !str_to_u64(str_cut(&line, ' '), INT64_MAX, &seen))
+    return str_to_hex64(str_cut(s, ' '), out);
+}
+
+static bool next_u32(struct str *s, uint32_t max, uint32_t *out)
+{
+    uint64_t n;
+    if (!str_to_u64(str_cut(s, ' '), max, &n))
+        return false;
+    *out = (uint32_t)n;
+    return true;
+}
+
+/* What version 1 had between the inode and the intervals. */
+static bool read_middle_1(struct str *line, struct position *e)
+{
+    uint64_t seen;
+    bool good = next_u64(line, &e->seam.at) && next_hex(line, &e->seam.hash) &&
+                str_to_u64(str_cut(line, ' '), INT64_MAX, &seen);
+    e->seam.bytes = e->seam.at < 64 ? (uint32_t)e->seam.at : 64;
+    return good;
+}
+
+static bool read_middle(struct str *line, struct position *e)
+{
+    uint64_t finished;
+    bool good = next_u64(line, &e->seam.at) && next_hex(line, &e->seam.hash) &&
+                next_u32(line, SEAM_BYTES, &e->seam.bytes) &&
+                next_u32(line, HEAD_BYTES, &e->head.bytes) && next_hex(line, &e->head.hash) &&
+                next_u64(line, &e->size) && next_hex(line, &e->family) &&
+                next_u64(line, &e->seen_s) && str_to_u64(str_cut(line, ' '), 1, &finished);
+    e->finished = good && finished;
+    return good && e->seam.bytes <= e->seam.at;
+}
+
+static int read_entry(struct positions *p, struct str line, uint64_t version, struct buf *scratch)
+{
+    struct position found = {.source = -1};
+    if (!next_hex(&line, &found.key) || !hash128_parse(str_cut(&line, ' '), &found.stream) ||
+        !next_u64(&line, &found.dev) || !next_u64(&line, &found.ino) ||
+        !(version == 1 ? read_middle_1(&line, &found) : read_middle(&line, &found)))
         return -1;
     struct str safe = str_cut(&line, ' ');
     const char *path = unquote(line, scratch);
-    struct position *e = path ? positions_add(p, stream, dev, ino, path) : NULL;
+    struct position *e = path ? positions_add_keyed(p, found.key, found.stream, path) : NULL;
     if (!e)
         return -1;
-    e->key = key;
-    e->seam_at = seam_at;
-    e->seam_hash = seam_hash;
-    e->seen_ms = (int64_t)seen;
+    found.path = e->path;
+    *e = found;
     return intervals_read(&e->safe, safe);
 }
 
@@ -111,37 +162,40 @@ static int read_spooled(struct positions *p, struct str line, struct buf *scratc
     return done ? intervals_read(done, str_slice(line, (size_t)space + 1, line.n)) : -1;
 }
 
-static int read_line(struct positions *p, struct str line, struct buf *scratch)
+static int read_line(struct positions *p, struct str line, uint64_t version, struct buf *scratch)
 {
     uint64_t saved;
     struct str word = str_cut(&line, ' ');
     if (str_eq(word, STR("entry")))
-        return read_entry(p, line, scratch);
+        return read_entry(p, line, version, scratch);
     if (str_eq(word, STR("spool-done")))
         return read_spooled(p, line, scratch);
     if (str_eq(word, STR("generation")))
         return str_to_u64(line, UINT64_MAX - 1, &p->generation) ? 0 : -1;
     if (str_eq(word, STR("spool-next")))
         return str_to_u64(line, UINT64_MAX - 1, &p->spool_next) ? 0 : -1;
+    if (str_eq(word, STR("uptime")))
+        return str_to_u64(line, UINT64_MAX / 2, &p->uptime_s) ? 0 : -1;
     if (!str_eq(word, STR("saved")) || !str_to_u64(line, INT64_MAX, &saved))
         return -1;
     p->saved_ms = (int64_t)saved;
     return 0;
 }
 
-/* The text without its CRC line, when that is right. */
-static bool check_crc(struct str *text)
+/* The text without its last line, when that is the right checksum. */
+static bool check_sum(struct str *text)
 {
-    const size_t n = sizeof("crc 00000000\n") - 1;
-    uint64_t crc;
-    if (text->n < n)
+    uint64_t sum;
+    if (!text->n || text->p[text->n - 1] != '\n')
         return false;
-    struct str tail = str_slice(*text, text->n - n, text->n);
-    if (!str_starts(tail, STR("crc ")) || tail.p[n - 1] != '\n' ||
-        !str_to_hex64(str_slice(tail, 4, n - 1), &crc))
+    size_t from = (size_t)(str_rchr(str_slice(*text, 0, text->n - 1), '\n') + 1);
+    struct str last = str_slice(*text, from, text->n - 1), word = str_cut(&last, ' ');
+    *text = str_slice(*text, 0, from);
+    if (!str_to_hex64(last, &sum))
         return false;
-    *text = str_slice(*text, 0, text->n - n);
-    return hash_crc32(0, *text) == crc;
+    if (str_eq(word, STR("crc"))) /* version 1 */
+        return last.n == 8 && hash_crc32(0, *text) == sum;
+    return str_eq(word, STR("sum")) && last.n == 16 && hash_64(*text, 0) == sum;
 }
 
 enum read_result { READ_OK, READ_NONE, READ_DAMAGED, READ_NEWER };
@@ -151,7 +205,7 @@ static enum read_result read_text(struct positions *p, struct str text)
     struct buf scratch;
     uint64_t version;
     int rc = 0;
-    if (!check_crc(&text))
+    if (!check_sum(&text))
         return READ_DAMAGED;
     struct str first = str_cut(&text, '\n');
     if (!str_eq(str_cut(&first, ' '), STR("logferry-positions")) ||
@@ -161,7 +215,7 @@ static enum read_result read_text(struct positions *p, struct str text)
         return READ_NEWER;
     buf_init(&scratch, 64u << 10);
     while (text.n && !rc)
-        rc = read_line(p, str_cut(&text, '\n'), &scratch);
+        rc = read_line(p, str_cut(&text, '\n'), version, &scratch);
     buf_release(&scratch);
     return rc ? READ_DAMAGED : READ_OK;
 }

@@ -10,13 +10,17 @@
 #include "agent/batch.h"
 #include "agent/digest.h"
 #include "agent/lines.h"
+#include "agent/log_file.h"
 #include "agent/pool.h"
 #include "agent/positions.h"
 #include "parsers/base/log.h"
 
+#include <sys/queue.h>
+
 /* The books of a source (or of what a fill adds to them): lines = records + skipped. */
 struct counts {
-    uint64_t lines, records, lost;
+    uint64_t lines, records;
+    uint64_t lost; /* bytes of files that vanished before they were read */
     uint64_t skipped[REASON_COUNT];
 };
 
@@ -27,10 +31,11 @@ struct source {
     const struct source_config *config;
     struct format *format;
     struct digest_rules rules;
+    struct log_roots roots; /* n is 0 for paths of the command line, which may lie anywhere */
     bool directives;
     bool fresh;           /* no file of it was ever read: `start` decides where reading begins */
     struct counts counts; /* loop */
-    struct log_limit complaint, unreadable, unwatched, empty, capped;
+    struct log_limit complaint, unreadable, refused, empty, capped;
 };
 
 enum read_end {
@@ -40,9 +45,10 @@ enum read_end {
     READ_TRUNCATED, /* gzip that ends inside a member: again when it grows */
     READ_CORRUPT,   /* gzip that is damaged: what stood before was read */
     READ_FOREIGN,   /* a compression that we do not read */
-    READ_STRANGER,  /* not the file of the position entry: shorter, or another text before the
-                       position */
+    READ_STRANGER,  /* not the file of the position entry, or not any more: shorter, or another text
+                       before the position */
     READ_GONE,      /* cannot be opened: errno in `error` */
+    READ_REFUSED,   /* is not opened, by rule: why in `refused` */
     READ_FAILED,    /* a read failed: errno in `error` */
 };
 
@@ -57,11 +63,13 @@ struct reading {
     int fd;
     struct lines *lines;         /* kept while there is more to read; NULL between */
     struct parser *parser;       /* its own for formats with directives; NULL: the worker's */
-    uint64_t at;                 /* the file's position: the next line to take */
-    uint64_t seam_at, seam_hash; /* checked at the next opening; seam_at 0: nothing to check */
-    struct intervals safe;       /* at opening: lines in here are passed over */
-    bool finish;                 /* take the half line at the end */
-    bool sequential;             /* standard input: cannot be opened again */
+    uint64_t at;           /* the file's position: the next line to take */
+    struct seam seam;      /* checked at the next opening; at 0: nothing to check */
+    struct head head;      /* of the file, grown with it up to HEAD_BYTES */
+    struct intervals safe; /* at opening: lines in here are passed over */
+    enum container_kind kind; /* once it was opened */
+    bool finish;           /* take the half line at the end */
+    bool sequential;       /* standard input: cannot be opened again */
     /* Streams in the file: where the present one began, and its id once its first line is known. */
     uint64_t base;
     bool known;
@@ -73,7 +81,9 @@ struct reading {
     /* results of the last fill */
     enum read_end end;
     int error;
-    const char *foreign;
+    const char *foreign, *refused;
+    uint64_t began;       /* `at` before it */
+    uint64_t size;        /* decoded bytes that the file holds, as far as that is known */
     uint64_t file_offset; /* of the damage, in the file */
     size_t half;          /* bytes of a half line left behind */
     struct counts counts;
@@ -81,7 +91,7 @@ struct reading {
 };
 
 struct stream {
-    struct stream *next;
+    TAILQ_ENTRY(stream) all, ready, open;
     struct source *source;
     struct position *position;
     char *path;
@@ -92,13 +102,18 @@ struct stream {
     enum stream_state { STREAM_IDLE, STREAM_READY, STREAM_BUSY, STREAM_DONE } state;
     bool again;             /* it changed while it was busy */
     bool backlog;           /* the last fill left lines */
+    bool retry;             /* reading failed: the disk, or too many open files */
+    bool rewind;            /* its entry was changed while it was busy: begin again from that */
     bool live;              /* has its live name; else it was rotated, or is history */
     bool seen;              /* by the present discovery */
     uint64_t size;          /* of the file, when it was last seen */
+    int64_t mtime_ms;       /* the same */
     int64_t quiet_since_ms; /* monotonic: nothing new since */
-    bool counted_open;      /* in the engine's count of descriptors */
+    bool counted_open;      /* in the engine's list of open ones */
     bool told_error;
 };
+
+TAILQ_HEAD(stream_list, stream);
 
 /* What one worker keeps between fills. */
 struct worker_kit {

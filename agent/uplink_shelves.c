@@ -10,15 +10,15 @@ static int cover(struct uplink *u, const struct spool_meta *m)
 {
     for (size_t i = 0; i < m->n_spans; i++) {
         const struct spool_span *s = &m->spans[i];
-        struct position *p = positions_by_key(u->o.positions, s->key, s->stream);
+        struct position *p = positions_by_key(u->o.positions, s->key);
         if (!p) {
-            p = positions_add(u->o.positions, s->stream, s->dev, s->ino, s->path);
+            p = positions_add_keyed(u->o.positions, s->key, s->stream, s->path);
             if (!p)
                 return -1;
-            p->key = s->key;
-            p->seen_ms = (int64_t)(ev_time() * 1000);
+            p->dev = s->dev;
+            p->ino = s->ino;
         }
-        if (intervals_add(&p->safe, s->from, s->to))
+        if (positions_cover(p, s->from, s->to, 0))
             return -1;
     }
     return 0;

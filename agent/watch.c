@@ -1,6 +1,8 @@
 /* watch.c - see watch.h. */
 #include "agent/watch.h"
 
+#include "agent/file_map.h"
+
 #include <errno.h>
 #include <ev.h>
 #include <limits.h>
@@ -8,40 +10,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
-#define NAME_EVENTS (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB)
+#define NAME_EVENTS                                                                                \
+    (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF)
 
 struct directory {
+    LIST_ENTRY(directory) link;
     int wd;
-    char *path;
+    char path[];
 };
 
 struct watch {
     struct ev_loop *loop;
     struct watch_events events;
     ev_io io;
-    struct directory *v;
-    size_t n, cap;
+    LIST_HEAD(, directory) all;
+    struct file_map by_wd;
 };
 
-static const char *path_of(const struct watch *w, int wd)
+static void forget(struct watch *w, struct directory *d)
 {
-    for (size_t i = 0; i < w->n; i++)
-        if (w->v[i].wd == wd)
-            return w->v[i].path;
-    return NULL;
+    file_map_remove(&w->by_wd, (uint64_t)d->wd, 0);
+    LIST_REMOVE(d, link);
+    free(d);
 }
 
-/* The kernel dropped the watch: the directory went away. */
-static void forget(struct watch *w, int wd)
+/* The directory itself went elsewhere, with its watch. */
+static void moved_away(struct watch *w, struct directory *d)
 {
-    for (size_t i = 0; i < w->n; i++)
-        if (w->v[i].wd == wd) {
-            free(w->v[i].path);
-            w->v[i] = w->v[--w->n];
-            return;
-        }
+    w->events.on_names(w->events.context, d->path, true);
+    inotify_rm_watch(w->io.fd, d->wd);
+    forget(w, d);
 }
 
 static void deliver(struct watch *w, const struct inotify_event *e)
@@ -51,20 +52,24 @@ static void deliver(struct watch *w, const struct inotify_event *e)
         w->events.on_overflow(w->events.context);
         return;
     }
-    const char *directory = path_of(w, e->wd);
-    if (e->mask & IN_IGNORED) {
-        forget(w, e->wd);
+    struct directory *d = file_map_find(&w->by_wd, (uint64_t)e->wd, 0);
+    if (!d)
+        return;
+    if (e->mask & IN_IGNORED) { /* the kernel dropped the watch */
+        forget(w, d);
         return;
     }
-    if (!directory || !e->len)
+    if (e->mask & (IN_MOVE_SELF | IN_DELETE_SELF)) {
+        moved_away(w, d);
         return;
-    int n = snprintf(path, sizeof(path), "%s/%s", directory, e->name);
+    }
+    int n = e->len ? snprintf(path, sizeof(path), "%s/%s", d->path, e->name) : -1;
     if (n < 0 || (size_t)n >= sizeof(path))
         return;
     if (e->mask & IN_MODIFY)
         w->events.on_written(w->events.context, path);
     if (e->mask & NAME_EVENTS)
-        w->events.on_names(w->events.context, path);
+        w->events.on_names(w->events.context, path, e->mask & IN_ISDIR);
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
@@ -90,6 +95,7 @@ struct watch *watch_new(struct ev_loop *loop, const struct watch_events *events)
     }
     w->loop = loop;
     w->events = *events;
+    LIST_INIT(&w->all);
     ev_io_init(&w->io, on_readable, fd, EV_READ);
     w->io.data = w;
     ev_io_start(loop, &w->io);
@@ -102,30 +108,30 @@ void watch_free(struct watch *w)
         return;
     ev_io_stop(w->loop, &w->io);
     close(w->io.fd);
-    for (size_t i = 0; i < w->n; i++)
-        free(w->v[i].path);
-    free(w->v);
+    while (!LIST_EMPTY(&w->all))
+        forget(w, LIST_FIRST(&w->all));
+    file_map_release(&w->by_wd);
     free(w);
 }
 
-int watch_directory(struct watch *w, const char *directory)
+int watch_directory(struct watch *w, const char *directory, bool files)
 {
-    int wd = inotify_add_watch(w->io.fd, directory, NAME_EVENTS | IN_MODIFY | IN_ONLYDIR);
+    uint32_t mask = NAME_EVENTS | IN_ONLYDIR | IN_MASK_ADD | (files ? IN_MODIFY : 0);
+    size_t n = strlen(directory) + 1;
+    int wd = inotify_add_watch(w->io.fd, directory, mask);
     if (wd < 0)
         return -1;
-    if (path_of(w, wd))
+    if (file_map_find(&w->by_wd, (uint64_t)wd, 0))
         return 0;
-    if (w->n == w->cap) {
-        size_t cap = w->cap ? w->cap * 2 : 8;
-        struct directory *v = realloc(w->v, cap * sizeof(*v));
-        if (!v)
-            return -1;
-        w->v = v;
-        w->cap = cap;
-    }
-    w->v[w->n].path = strdup(directory);
-    if (!w->v[w->n].path)
+    struct directory *d = malloc(sizeof(*d) + n);
+    if (!d || file_map_put(&w->by_wd, (uint64_t)wd, 0, d)) {
+        free(d);
+        inotify_rm_watch(w->io.fd, wd);
+        errno = ENOMEM;
         return -1;
-    w->v[w->n++].wd = wd;
+    }
+    d->wd = wd;
+    memcpy(d->path, directory, n);
+    LIST_INSERT_HEAD(&w->all, d, link);
     return 0;
 }

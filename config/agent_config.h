@@ -36,7 +36,10 @@ enum start_kind { START_BEGINNING, START_END, START_ALL };
 struct source_config {
     struct str name;
     struct str files;  /* a glob; {host} is one path component's wildcard that names the site */
-    struct str format; /* a name of parsers/format.h */
+    struct str olddir; /* where rotated files are moved: absolute, or below the live file's
+                          directory; STR_NONE: they stay beside it */
+    struct str_set symlinks; /* absolute directories into which links may lead */
+    struct str format;       /* a name of parsers/format.h */
     struct str default_host;
     struct str scheme; /* "http" or "https"; default "https" */
     enum start_kind start;

@@ -49,6 +49,44 @@ static void read_files(struct config_errors *e, const struct yaml_item *map,
         s->files = item->text;
 }
 
+/* As logrotate's: absolute, or below the log's own directory. */
+static void read_olddir(struct config_errors *e, const struct yaml_item *map,
+                        struct source_config *s)
+{
+    static const struct field_hint hint = {"a directory, as logrotate's olddir names it", "old"};
+    const struct yaml_item *item = field_scalar(e, map, "olddir", hint);
+
+    if (!item)
+        return;
+    struct str dir = item->text;
+    while (dir.n > 1 && dir.p[dir.n - 1] == '/')
+        dir.n--;
+    if (!dir.n || dir.n > 1024 || str_find(dir, STR(".."), 0) >= 0)
+        field_bad_value(e, item, "is no directory", hint);
+    else
+        s->olddir = dir;
+}
+
+static void read_symlinks(struct config_errors *e, const struct yaml_item *map,
+                          struct source_config *s)
+{
+    static const struct field_hint hint = {"a list of absolute paths of directories",
+                                           "[/var/log/pods]"};
+    struct field_list list;
+
+    if (!field_list(e, map, "symlinks", hint, &list))
+        return;
+    struct str *v = config_arena_array(e->arena, list.n, sizeof(*v));
+    if (!v)
+        return;
+    for (size_t i = 0; i < list.n; i++) {
+        v[i] = list.items[i]->text;
+        if (!value_absolute_path(v[i]))
+            field_bad_value(e, list.items[i], "is no absolute path", hint);
+    }
+    s->symlinks = (struct str_set){v, list.n};
+}
+
 static bool planned_format(struct str name)
 {
     static const char *const names[] = {
@@ -165,13 +203,16 @@ static void read_source(struct config_errors *e, const struct yaml_item *map,
 {
     static const struct field_key keys[] = {
         {"files", false}, {"format", false},   {"default_host", false}, {"scheme", false},
-        {"start", false}, {"optional", false}, {"client_ip", true},     {"time_zone", true},
+        {"start", false}, {"optional", false}, {"olddir", false},       {"symlinks", false},
+        {"client_ip", true}, {"time_zone", true},
     };
 
     *s = (struct source_config){.name = map->key, .scheme = STR("https")};
     if (!field_map(e, map, keys, COUNT_OF(keys)))
         return;
     read_files(e, map, s);
+    read_olddir(e, map, s);
+    read_symlinks(e, map, s);
     read_format(e, map, s);
     read_start(e, map, s);
     read_host(e, map, s);

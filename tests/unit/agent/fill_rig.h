@@ -96,8 +96,8 @@ static inline void stream_open(struct rig *g, struct stream *s, const char *name
     struct position *p = s->position;
     p->bound = true;
     s->r.at = intervals_gap(&p->safe, 0);
-    s->r.seam_at = p->seam_at;
-    s->r.seam_hash = p->seam_hash;
+    s->r.seam = p->seam;
+    s->r.head = p->head;
     for (size_t i = 0; i < p->safe.n; i++)
         assert_int_equal(intervals_add(&s->r.safe, p->safe.v[i].from, p->safe.v[i].to), 0);
     discovery_release(&d);
@@ -131,6 +131,7 @@ static inline void fill_some(struct rig *g, struct stream **streams, size_t n, u
         r->counts = (struct counts){0};
         if (r->known && r->base == 0)
             streams[i]->position->stream = r->stream;
+        streams[i]->position->head = r->head;
     }
 }
 

@@ -13,12 +13,19 @@
 
 #define LINE "1.2.3.4 - - first line\n"
 
+/* A source of these files. `path` holds the pattern as long as it is used. */
+static struct source_config source_of(const struct scratch *s, const char *pattern,
+                                      char path[PATH_MAX])
+{
+    return (struct source_config){.files = str_of(scratch_path(s, pattern, path))};
+}
+
 static struct discovery find(const struct scratch *s, const char *pattern)
 {
     struct discovery d;
     char path[PATH_MAX];
-    scratch_path(s, pattern, path);
-    assert_int_equal(discover_source(str_of(path), NULL, 0, &d), 0);
+    struct source_config c = source_of(s, pattern, path);
+    assert_int_equal(discover_source(&c, NULL, &d), 0);
     return d;
 }
 
@@ -79,8 +86,8 @@ static void test_globs_and_siblings(void **state)
                                    : "a sibling");
             wanted += f != NULL;
             char pattern[PATH_MAX];
-            scratch_path(&s, table[i].pattern, pattern);
-            bool family = discover_family(str_of(pattern), path) > 0;
+            struct source_config c = source_of(&s, table[i].pattern, pattern);
+            bool family = discover_family(&c, path) != 0;
             bool live = discover_matches(str_of(pattern), path);
             if (family != (one.p[0] != '!') || live != (one.p[0] == '+'))
                 fail_msg("%s: family says otherwise of %.*s", table[i].pattern, STR_ARGS(one));
@@ -142,10 +149,107 @@ static void test_what_is_no_file(void **state)
     assert_int_equal(symlinkat("nowhere", s.fd, "dangling.log"), 0);
     assert_int_equal(symlinkat("fifo.log", s.fd, "to-fifo.log"), 0);
     struct discovery d = find(&s, "*.log");
-    assert_int_equal(d.n, 1);
-    assert_true(str_ends(str_of(d.files[0].path), STR("/a.log")));
+    assert_int_equal(d.n, 3); /* directories match by chance, and are nobody's concern */
+    for (size_t i = 0; i < d.n; i++) {
+        bool good = str_ends(str_of(d.files[i].path), STR("/a.log"));
+        assert_int_equal(d.files[i].identified, good);
+        assert_int_equal(d.files[i].refused == NULL, good);
+    }
     discovery_release(&d);
     scratch_remove(&s);
+}
+
+/* A link leads where the source's files are, or where the configuration says that it may. */
+static void test_links_out(void **state)
+{
+    struct scratch s, other;
+    char path[PATH_MAX], target[PATH_MAX], aside[PATH_MAX];
+    scratch_make(&s);
+    scratch_make(&other);
+    mkdirat(s.fd, "logs", 0700);
+    mkdirat(s.fd, "logs-aside", 0700);
+    scratch_write(&other, "secret", STR(LINE));
+    scratch_write(&s, "logs-aside/x", STR(LINE));
+    scratch_path(&other, "secret", target);
+    assert_int_equal(symlinkat(target, s.fd, "logs/out.log"), 0);
+    assert_int_equal(symlinkat("../logs-aside/x", s.fd, "logs/aside.log"), 0);
+    struct source_config c = source_of(&s, "logs/*.log", path);
+    for (int allowed = 0; allowed < 2; allowed++) {
+        struct str dirs[] = {str_of(other.path), str_of(scratch_path(&s, "logs-aside", aside))};
+        struct discovery d;
+        c.symlinks = (struct str_set){dirs, allowed ? 2 : 0};
+        assert_int_equal(discover_source(&c, NULL, &d), 0);
+        assert_int_equal(d.n, 2);
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(d.files[i].refused == NULL, allowed);
+            assert_int_equal(d.files[i].identified, allowed);
+        }
+        discovery_release(&d);
+    }
+    /* The fixed part of the pattern may be a link: it is the owner's of the configuration. */
+    assert_int_equal(symlinkat("logs-aside", s.fd, "alias"), 0);
+    c = source_of(&s, "alias/x", path);
+    struct discovery d;
+    assert_int_equal(discover_source(&c, NULL, &d), 0);
+    assert_int_equal(d.n, 1);
+    assert_true(d.files[0].identified);
+    discovery_release(&d);
+    scratch_remove(&s);
+    scratch_remove(&other);
+}
+
+/* Whose lines they are, the file's own name says, not a link's that sorts before it. */
+static void test_link_and_name(void **state)
+{
+    struct scratch s;
+    scratch_make(&s);
+    scratch_write(&s, "mine.example.log", STR(LINE));
+    assert_int_equal(symlinkat("mine.example.log", s.fd, "a.example.log"), 0);
+    struct discovery d = find(&s, "{host}.log");
+    assert_int_equal(d.n, 1);
+    assert_string_equal(d.files[0].host, "mine.example");
+    discovery_release(&d);
+    scratch_remove(&s);
+}
+
+static void test_olddir(void **state)
+{
+    static const struct {
+        const char *pattern, *olddir, *moved, *live; /* live NULL: not of the source */
+    } table[] = {
+        {"access.log", "old", "old/access.log.1", "access.log"},
+        {"access.log", "old", "old/access-20261101.log.gz", "access.log"},
+        {"access.log", "old", "old/access.log", NULL}, /* not rotated, and not live there */
+        {"access.log", "old", "older/access.log.1", NULL},
+        {"*/{host}.log", "old", "a/old/x.log.1.gz", "a/x.log"},
+        {"?/{host}.log", "old", "old/x.log.1", NULL},
+        {"a/x.log", "/", "x.log.1", "a/x.log"}, /* "/": the scratch directory, absolute */
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct scratch s;
+        struct discovery d;
+        char path[PATH_MAX], moved[PATH_MAX], live[PATH_MAX], got[PATH_MAX];
+        scratch_make(&s);
+        mkdirat(s.fd, "old", 0700);
+        mkdirat(s.fd, "older", 0700);
+        mkdirat(s.fd, "a", 0700);
+        mkdirat(s.fd, "a/old", 0700);
+        scratch_write(&s, table[i].moved, STR(LINE));
+        struct source_config c = source_of(&s, table[i].pattern, path);
+        c.olddir = str_of(table[i].olddir[0] == '/' ? s.path : table[i].olddir);
+        scratch_path(&s, table[i].moved, moved);
+        assert_int_equal(discover_source(&c, NULL, &d), 0);
+        if (d.n != (table[i].live != NULL))
+            fail_msg("%s in %s: %zu files", table[i].moved, table[i].olddir, d.n);
+        for (size_t k = 0; k < d.n; k++) {
+            assert_false(d.files[k].live);
+            assert_true(discover_live_name(&c, moved, got, sizeof(got)));
+            assert_string_equal(got, scratch_path(&s, table[i].live, live));
+            assert_int_equal(d.files[k].family, discover_family(&c, live));
+        }
+        discovery_release(&d);
+        scratch_remove(&s);
+    }
 }
 
 /* A file is read once, however many names it has. */
@@ -297,6 +401,117 @@ static void test_compressed_twins(void **state)
     scratch_remove(&s);
 }
 
+/* ---- claims -----------------------------------------------------------------------------------
+ */
+
+/* Fixed lines that all begin the stream alike: "n" many of them, from number `from` on. */
+static void put_lines(struct buf *b, unsigned from, unsigned n)
+{
+    buf_lit(b, "the first line of all\n");
+    for (unsigned i = from; i < from + n; i++)
+        buf_printf(b, "line %06u of a log whose lines are as long as this one is here\n", i);
+}
+
+/* What an entry says that has read `text` up to `at`. */
+static struct claim claim_of(struct str text, size_t at, uint64_t key)
+{
+    struct claim c = {.key = key, .dev = 1, .ino = key, .safe = at};
+    c.stream = stream_id(str_slice(text, 0, (size_t)str_chr(text, '\n', 0)));
+    c.seam = seam_of(str_slice(text, 0, at), at);
+    c.head = head_of(str_slice(text, 0, at));
+    return c;
+}
+
+static struct found_file ask(const struct scratch *s, struct str content, struct claim *claims,
+                             size_t n)
+{
+    char path[PATH_MAX];
+    struct found_file f = {.path = path};
+    struct stat st;
+    scratch_write(s, "asked", content);
+    scratch_path(s, "asked", path);
+    assert_int_equal(stat(path, &st), 0);
+    f.dev = st.st_dev;
+    f.ino = st.st_ino;
+    f.size = (uint64_t)st.st_size;
+    qsort(claims, n, sizeof(*claims), discover_claim_compare);
+    discover_identify(&f, NULL, claims, n);
+    assert_int_equal(f.error, 0);
+    return f;
+}
+
+static void test_claims(void **state)
+{
+    struct scratch s;
+    struct buf a, b;
+    scratch_make(&s);
+    buf_init(&a, 1 << 20);
+    buf_init(&b, 1 << 20);
+    put_lines(&a, 0, 1000);
+    put_lines(&b, 1, 1000); /* the same first line, lengths and endings */
+    struct str text = buf_str(&a), other = buf_str(&b);
+    size_t line = (text.n - 22) / 1000, near = 22 + 3 * line, far = 22 + 900 * line;
+    const struct {
+        const char *name;
+        struct str text; /* what the file holds */
+        size_t at;       /* where the entry's position is, in `a` */
+        enum claimed want;
+    } table[] = {
+        {"the file itself", text, far, CLAIM_FITS},
+        {"grown since", text, near, CLAIM_FITS},
+        {"read to its end", text, text.n, CLAIM_FITS},
+        {"another that begins alike", other, far, CLAIM_NONE},
+        {"another that begins alike, few lines read", other, near, CLAIM_NONE},
+        {"a copy that was made earlier", str_slice(text, 0, far - line), far, CLAIM_SHORT},
+        {"another, shorter", str_slice(other, 0, far - line), far, CLAIM_NONE},
+        {"shorter than the head", str_slice(text, 0, near), far, CLAIM_WAITS},
+        {"another, shorter than the head", str_slice(other, 0, near), far, CLAIM_WAITS},
+    };
+    for (size_t i = 0; i < COUNT(table); i++)
+        for (int gzip = 0; gzip < 2; gzip++) {
+            struct claim c = claim_of(text, table[i].at, 7);
+            struct buf content;
+            buf_init(&content, 1 << 20);
+            if (gzip)
+                put_gzip(&content, table[i].text);
+            else
+                buf_put_str(&content, table[i].text);
+            struct found_file f = ask(&s, buf_str(&content), &c, 1);
+            if (f.claimed != table[i].want || f.claim != (f.claimed ? 7 : 0))
+                fail_msg("%s%s: %d", table[i].name, gzip ? ", compressed" : "", f.claimed);
+            buf_release(&content);
+        }
+    struct claim both[] = {claim_of(text, near, 1), claim_of(text, far, 2), claim_of(other, far, 3)};
+    assert_int_equal(ask(&s, text, both, 3).claim, 2); /* the farthest that fits */
+    assert_int_equal(ask(&s, other, both, 3).claim, 3);
+    buf_release(&a);
+    buf_release(&b);
+    scratch_remove(&s);
+}
+
+/* Entries that have read nothing, or are to pass a file over. */
+static void test_claims_without_seam(void **state)
+{
+    struct scratch s;
+    struct str text = STR("one\ntwo\nthree\n");
+    scratch_make(&s);
+    struct claim c = claim_of(text, 0, 7);
+    assert_int_equal(ask(&s, text, &c, 1).claimed, CLAIM_NONE);
+    c.bound = true; /* it may become a copy of that, or another */
+    assert_int_equal(ask(&s, text, &c, 1).claimed, CLAIM_WAITS);
+    c.bound = false;
+    struct found_file f = ask(&s, text, &c, 1);
+    c.dev = f.dev;
+    c.ino = f.ino;
+    assert_int_equal(ask(&s, text, &c, 1).claimed, CLAIM_FITS);
+    struct claim ignored = claim_of(text, 0, 8);
+    ignored.safe = UINT64_MAX;
+    ignored.head = head_of(text);
+    assert_int_equal(ask(&s, text, &ignored, 1).claimed, CLAIM_FITS);
+    assert_int_equal(ask(&s, STR("one\ntwo\nfour\nand more\n"), &ignored, 1).claimed, CLAIM_NONE);
+    scratch_remove(&s);
+}
+
 static void test_known_files(void **state)
 {
     struct scratch s;
@@ -316,9 +531,10 @@ static void test_known_files(void **state)
     discovery_release(&d);
     known[1].size++;
     known[2].mtime_ms++;
-    scratch_path(&s, "*.log", pattern);
+    struct source_config c = source_of(&s, "*.log", pattern);
+    struct discover_known k = {.files = known, .n_files = 3};
     qsort(known, 3, sizeof(*known), discover_known_compare);
-    assert_int_equal(discover_source(str_of(pattern), known, 3, &d), 0);
+    assert_int_equal(discover_source(&c, &k, &d), 0);
     assert_true(file_named(&d, "a.log")->known);
     assert_false(file_named(&d, "a.log")->identified);
     assert_false(file_named(&d, "b.log")->known);
@@ -327,34 +543,56 @@ static void test_known_files(void **state)
     discovery_release(&d);
     for (size_t i = 0; i < 3; i++)
         known[i].whatever = true;
-    assert_int_equal(discover_source(str_of(pattern), known, 3, &d), 0);
+    assert_int_equal(discover_source(&c, &k, &d), 0);
     for (size_t i = 0; i < 3; i++)
         assert_true(d.files[i].known);
     discovery_release(&d);
     scratch_remove(&s);
 }
 
+/* The directories that are watched: those of the files, and for those to come the ones above. */
 static void test_directories(void **state)
 {
     static const struct {
-        const char *pattern;
-        size_t n;
-    } table[] = {{"*.log", 1}, {"a/x.log", 1}, {"*/x.log", 2}, {"{host}/x.log", 2}, {"no/x", 0}};
+        const char *pattern, *olddir, *want; /* with a '+' where files are */
+    } table[] = {{"*.log", NULL, "+."},
+                 {"a/x.log", NULL, "+a"},
+                 {"*/x.log", NULL, "+a +b ."},
+                 {"{host}/x.log", NULL, "+a +b ."},
+                 {"no/x", NULL, "."},
+                 {"no/such/x", NULL, "."},
+                 {"*/sub/x.log", NULL, "+a/sub a b ."},
+                 {"a/x.log", "sub", "+a +a/sub"},
+                 {"*/x.log", "sub", "+a +b +a/sub ."}};
     struct scratch s;
     scratch_make(&s);
     mkdirat(s.fd, "a", 0700);
+    mkdirat(s.fd, "a/sub", 0700);
     mkdirat(s.fd, "b", 0700);
     scratch_write(&s, "file", STR("x"));
     for (size_t i = 0; i < COUNT(table); i++) {
-        char **directories, path[PATH_MAX];
-        size_t n;
-        scratch_path(&s, table[i].pattern, path);
-        assert_int_equal(discover_directories(str_of(path), &directories, &n), 0);
-        if (n != table[i].n)
+        struct watched_directory *v;
+        char path[PATH_MAX], want[PATH_MAX];
+        size_t n, wanted = 0;
+        struct source_config c = source_of(&s, table[i].pattern, path);
+        c.olddir = table[i].olddir ? str_of(table[i].olddir) : STR_NONE;
+        assert_int_equal(discover_directories(&c, &v, &n), 0);
+        for (struct str names = str_of(table[i].want); names.n; wanted++) {
+            struct str one = str_cut(&names, ' ');
+            bool files = one.p[0] == '+';
+            bool top = one.p[one.n - 1] == '.', found = false;
+            snprintf(want, sizeof(want), "%s%s%.*s", s.path, top ? "" : "/",
+                     top ? 0 : (int)one.n - files, one.p + files);
+            for (size_t k = 0; k < n; k++)
+                found = found || (strcmp(v[k].path, want) == 0 && v[k].files == files);
+            if (!found)
+                fail_msg("%s: not %s", table[i].pattern, want);
+        }
+        if (n != wanted)
             fail_msg("%s: %zu", table[i].pattern, n);
         for (size_t k = 0; k < n; k++)
-            free(directories[k]);
-        free(directories);
+            free(v[k].path);
+        free(v);
     }
     scratch_remove(&s);
 }
@@ -419,10 +657,15 @@ int main(void)
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_what_is_no_file),
         cmocka_unit_test(test_links),
+        cmocka_unit_test(test_links_out),
+        cmocka_unit_test(test_link_and_name),
+        cmocka_unit_test(test_olddir),
         cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_first_lines),
         cmocka_unit_test(test_long_first_lines),
         cmocka_unit_test(test_compressed_twins),
+        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_claims_without_seam),
         cmocka_unit_test(test_known_files),
         cmocka_unit_test(test_directories),
         cmocka_unit_test(test_paths),

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <cmocka.h>
 
 #define FILES 5000
@@ -48,12 +49,45 @@ static void test_replaces(void **state)
     file_map_release(&m);
 }
 
+/* Taken out in a different order than put in, with new ones between: the same as a plain list. */
+static void test_remove(void **state)
+{
+    static int values[FILES];
+    static bool there[FILES];
+    struct file_map m = {0};
+    size_t n = 0;
+
+    for (size_t turn = 0; turn < 4 * FILES; turn++) {
+        size_t i = turn * 7919 % FILES;
+        if (turn % 3 == 2) {
+            file_map_remove(&m, i % 3, i / 3);
+            n -= there[i];
+            there[i] = false;
+        } else {
+            assert_int_equal(file_map_put(&m, i % 3, i / 3, &values[i]), 0);
+            n += !there[i];
+            there[i] = true;
+        }
+        assert_int_equal(m.n, n);
+        if (turn % 997 == 0)
+            for (size_t k = 0; k < FILES; k++)
+                assert_ptr_equal(file_map_find(&m, k % 3, k / 3), there[k] ? &values[k] : NULL);
+    }
+    for (size_t i = 0; i < FILES; i++)
+        file_map_remove(&m, i % 3, i / 3);
+    assert_int_equal(m.n, 0);
+    file_map_remove(&m, 1, 1);
+    file_map_release(&m);
+    file_map_remove(&m, 1, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_replaces),
+        cmocka_unit_test(test_remove),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@
 static void assert_seam(const char *name, const struct lines *l, struct str content)
 {
     uint64_t at = lines_position(l);
-    size_t n = at < LINES_SEAM_BYTES ? (size_t)at : LINES_SEAM_BYTES;
+    size_t n = at < SEAM_BYTES ? (size_t)at : SEAM_BYTES;
     struct str seam = lines_seam(l);
     if (!str_eq(seam, str_slice(content, (size_t)at - n, (size_t)at)))
         fail_msg("%s: wrong seam of %zu bytes at %llu", name, seam.n, (unsigned long long)at);

@@ -22,10 +22,15 @@ static void fill_positions(struct positions *p, uint64_t extra)
     static const char *const paths[] = {"/var/log/a.log", "/var/log/\xc3\xa4 \"q\" \\ \n\t.log",
                                         ""};
     for (unsigned char i = 0; i < 3; i++) {
-        struct position *e = positions_add(p, stream_of(i), 7, 100u + i, paths[i]);
+        struct position *e =
+            positions_add_keyed(p, i ? UINT64_MAX - i : 0, stream_of(i), paths[i]);
         assert_non_null(e);
-        e->key = i ? UINT64_MAX - i : 0;
-        e->seen_ms = 1700000000000 + i;
+        e->dev = 7;
+        e->ino = 100u + i;
+        e->seen_s = 1700000000u + i;
+        e->head = (struct head){i * 100u, i * 3u};
+        e->family = i ? UINT64_MAX / i : 0;
+        e->finished = i == 1;
         for (uint64_t k = 0; k < i; k++)
             assert_int_equal(positions_cover(e, k * 100, k * 100 + 50 + extra, 1000 + k), 0);
     }
@@ -33,6 +38,7 @@ static void fill_positions(struct positions *p, uint64_t extra)
     assert_int_equal(intervals_add(positions_spooled(p, STR("with \"quotes\"")), 1, 2), 0);
     assert_non_null(positions_spooled(p, STR("nothing done")));
     p->spool_next = 9 + extra;
+    p->uptime_s = 86400;
 }
 
 static void save(struct positions *p, const struct scratch *s, int64_t now_ms)
@@ -104,17 +110,26 @@ static void test_round_trip(void **state)
     assert_int_equal(q.generation, 1);
     assert_int_equal(q.saved_ms, 1234567);
     assert_int_equal(q.spool_next, 9);
-    struct position *e = positions_by_key(&q, UINT64_MAX - 2, stream_of(2));
+    struct position *e = positions_by_key(&q, UINT64_MAX - 2);
     assert_non_null(e);
-    assert_null(positions_by_key(&q, UINT64_MAX - 2, stream_of(1)));
+    assert_null(positions_by_key(&q, UINT64_MAX - 3));
+    assert_int_equal(q.uptime_s, 86400);
+    assert_memory_equal(e->stream.b, stream_of(2).b, 16);
     assert_int_equal(e->dev, 7);
     assert_int_equal(e->ino, 102);
-    assert_int_equal(e->seen_ms, 1700000000002);
+    assert_int_equal(e->seen_s, 1700000002);
+    assert_int_equal(e->head.bytes, 200);
+    assert_int_equal(e->head.hash, 6);
+    assert_int_equal(e->size, 150);
+    assert_int_equal(e->family, UINT64_MAX / 2);
+    assert_false(e->finished);
+    assert_true(positions_by_key(&q, UINT64_MAX - 1)->finished);
     assert_int_equal(intervals_gap(&e->safe, 100), 150);
-    assert_int_equal(e->seam_at, 50);
-    assert_int_equal(e->seam_hash, 1000);
+    assert_int_equal(e->seam.at, 50);
+    assert_int_equal(e->seam.hash, 1000);
+    assert_int_equal(e->seam.bytes, 50);
     assert_false(e->bound);
-    assert_string_equal(positions_by_key(&q, UINT64_MAX - 1, stream_of(1))->path,
+    assert_string_equal(positions_by_key(&q, UINT64_MAX - 1)->path,
                         "/var/log/\xc3\xa4 \"q\" \\ \n\t.log");
     assert_true(intervals_contain(positions_spooled(&q, STR("with \"quotes\"")), 1));
     assert_true(intervals_contain(positions_spooled(&q, STR("main")), 8));
@@ -252,14 +267,16 @@ static void test_other_damage(void **state)
     pair_remove(&t);
 }
 
-/* A text with its right checksum. */
+/* A text with the right checksum of its version. */
 static void write_sealed(const struct scratch *s, const char *name, const char *text)
 {
     struct buf b;
     buf_init(&b, 1 << 20);
     buf_put_str(&b, str_of(text));
-    unsigned crc = hash_crc32(0, buf_str(&b));
-    buf_printf(&b, "crc %08x\n", crc);
+    if (str_starts(str_of(text), STR("logferry-positions 1\n")))
+        buf_printf(&b, "crc %08x\n", hash_crc32(0, buf_str(&b)));
+    else
+        buf_printf(&b, "sum %016llx\n", (unsigned long long)hash_64(buf_str(&b), 0));
     scratch_write(s, name, buf_str(&b));
     buf_release(&b);
 }
@@ -273,7 +290,7 @@ static void test_newer_version(void **state)
         struct positions q;
         char why[1000];
         pair_make(&t);
-        write_sealed(&t.s, names[i], "logferry-positions 2\nsomething new\n");
+        write_sealed(&t.s, names[i], "logferry-positions 3\nsomething new\n");
         assert_int_equal(load(&q, &t.s, why), -1);
         assert_non_null(strstr(why, names[i]));
         assert_non_null(strstr(why, "newer"));
@@ -289,6 +306,8 @@ static void test_newer_version(void **state)
 static void test_malformed_lines(void **state)
 {
 #define HEAD "logferry-positions 1\ngeneration 1\nsaved 1\nspool-next 1\n"
+#define HEAD_2 "logferry-positions 2\ngeneration 1\nsaved 1\nuptime 7\nspool-next 1\n"
+#define KEY_2 "entry 00000000000000ff 000102030405060708090a0b0c0d0e0f 1 2 "
 #define ENTRY "entry 00000000000000ff 000102030405060708090a0b0c0d0e0f 1 2 3 04 5 "
     static const struct {
         const char *text;
@@ -321,6 +340,18 @@ static void test_malformed_lines(void **state)
         {HEAD "spool-done \"main\"\n", false},
         {HEAD "spool-done 1-2\n", false},
         {HEAD "spool-done \"main\" 1-\n", false},
+        {HEAD_2, true},
+        {HEAD_2 KEY_2 "3 04 3 9 0a 5 0b 6 1 0-5 \"/a\"\n", true},
+        {HEAD_2 KEY_2 "3 04 4 9 0a 5 0b 6 1 0-5 \"/a\"\n", false}, /* more than stands before */
+        {HEAD_2 KEY_2 "9999 04 1025 9 0a 5 0b 6 1 0-5 \"/a\"\n", false},
+        {HEAD_2 KEY_2 "3 04 3 4097 0a 5 0b 6 1 0-5 \"/a\"\n", false},
+        {HEAD_2 KEY_2 "3 04 3 9 0a 5 0b 6 2 0-5 \"/a\"\n", false},
+        {HEAD_2 KEY_2 "3 04 3 9 0a 5 0b 6 0-5 \"/a\"\n", false},
+        {HEAD_2 ENTRY "0-5 \"/a\"\n", false}, /* of version 1 */
+        {HEAD_2 KEY_2 "3 04 3 9 0a 5 0b 6 1 0-5 \"/a\"\n" KEY_2
+                      "3 04 3 9 0a 5 0b 6 1 0-5 \"/b\"\n",
+         false}, /* two with one key */
+        {HEAD_2 "uptime x\n", false},
     };
     struct scratch s;
     scratch_make(&s);
@@ -334,6 +365,70 @@ static void test_malformed_lines(void **state)
         positions_release(&q);
     }
     scratch_remove(&s);
+}
+
+/* What version 1 knew is known, its shorter seams included. */
+static void test_version_1(void **state)
+{
+    struct scratch s;
+    struct positions q;
+    char why[1000];
+    scratch_make(&s);
+    write_sealed(&s, "positions.b",
+                 HEAD "entry 00000000000000ff 000102030405060708090a0b0c0d0e0f 1 2 300 04 5 "
+                      "0-300,400-500 \"/a\"\n");
+    assert_int_equal(load(&q, &s, why), 1);
+    struct position *e = positions_by_key(&q, 0xff);
+    assert_non_null(e);
+    assert_int_equal(e->seam.at, 300);
+    assert_int_equal(e->seam.bytes, 64);
+    assert_int_equal(e->seam.hash, 4);
+    assert_int_equal(positions_frontier(e), 300);
+    assert_int_equal(e->head.bytes, 0);
+    assert_int_equal(e->seen_s, 0);
+    positions_release(&q);
+    scratch_remove(&s);
+}
+
+/* Of many entries only those that change are written out anew. */
+static void test_kept_lines(void **state)
+{
+    struct positions p = {0};
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    fill_positions(&p, 0);
+    text_of(&p, &b);
+    const char *kept = p.v[0]->text;
+    assert_non_null(kept);
+    assert_int_equal(positions_cover(p.v[1], 0, 70, 5), 0);
+    assert_null(p.v[1]->text);
+    assert_int_equal(positions_rename(p.v[2], "/else"), 0);
+    text_of(&p, &b);
+    assert_ptr_equal(p.v[0]->text, kept);
+    assert_true(str_find(buf_str(&b), STR("0-70 "), 0) > 0);
+    assert_true(str_find(buf_str(&b), STR("\"/else\""), 0) > 0);
+    buf_release(&b);
+    positions_release(&p);
+}
+
+/* What is to be read again takes the seams behind it away. */
+static void test_uncover(void **state)
+{
+    struct positions p = {0};
+    struct position *e = positions_add(&p, stream_of(1), 1, 1, "/a");
+    assert_int_equal(positions_cover(e, 0, 100, 1), 0);
+    assert_int_equal(positions_cover(e, 100, 200, 2), 0);
+    e->finished = true;
+    assert_int_equal(positions_uncover(e, 50, 120), 0);
+    assert_int_equal(positions_frontier(e), 50);
+    assert_int_equal(intervals_gap(&e->safe, 120), 200);
+    assert_int_equal(e->seam.at, 0);
+    assert_false(e->finished);
+    assert_int_equal(e->size, 200);
+    assert_int_equal(positions_cover(e, 50, 120, 3), 0);
+    assert_int_equal(positions_frontier(e), 200);
+    assert_int_equal(e->seam.at, 120);
+    positions_release(&p);
 }
 
 static void test_symlink_and_directory(void **state)
@@ -427,18 +522,18 @@ static void test_seams(void **state)
     struct positions p = {0};
     struct position *e = positions_add(&p, stream_of(1), 1, 1, "/a");
     positions_cover(e, 100, 200, 200);
-    assert_int_equal(e->seam_at, 0);
+    assert_int_equal(e->seam.at, 0);
     positions_cover(e, 300, 400, 400);
     positions_cover(e, 0, 100, 100);
-    assert_int_equal(e->seam_at, 200);
-    assert_int_equal(e->seam_hash, 200);
+    assert_int_equal(e->seam.at, 200);
+    assert_int_equal(e->seam.hash, 200);
     positions_cover(e, 200, 250, 0); /* not noted */
-    assert_int_equal(e->seam_at, 200);
+    assert_int_equal(e->seam.at, 200);
     positions_cover(e, 250, 300, 300);
-    assert_int_equal(e->seam_at, 400);
+    assert_int_equal(e->seam.at, 400);
     assert_int_equal(e->n_later, 0);
     positions_cover(e, 0, 50, 50); /* again: nothing goes back */
-    assert_int_equal(e->seam_at, 400);
+    assert_int_equal(e->seam.at, 400);
     positions_release(&p);
 }
 
@@ -461,11 +556,11 @@ static void test_seams_in_any_order(void **state)
         for (uint64_t i = 0; i < n; i++) {
             uint64_t from = order[i] * 10;
             assert_int_equal(positions_cover(e, from, from + 10, from + 10 + 5000), 0);
-            assert_true(e->seam_at <= intervals_gap(&e->safe, 0));
-            assert_true(e->seam_at == 0 || e->seam_hash == e->seam_at + 5000);
+            assert_true(e->seam.at <= intervals_gap(&e->safe, 0));
+            assert_true(e->seam.at == 0 || e->seam.hash == e->seam.at + 5000);
         }
         assert_int_equal(intervals_gap(&e->safe, 0), n * 10);
-        assert_true(n > 8 || e->seam_at == n * 10);
+        assert_true(n > 8 || e->seam.at == n * 10);
         positions_release(&p);
     }
 }
@@ -476,9 +571,15 @@ static void test_expiry(void **state)
     struct position *old = positions_add(&p, stream_of(1), 1, 1, "/old");
     struct position *followed = positions_add(&p, stream_of(2), 1, 2, "/followed");
     struct position *fresh = positions_add(&p, stream_of(3), 1, 3, "/fresh");
-    old->seen_ms = followed->seen_ms = 99;
-    fresh->seen_ms = 100;
+    old->seen_s = followed->seen_s = 99;
+    fresh->seen_s = 100;
+    uint64_t old_key = old->key;
     followed->bound = true;
+    fresh->users = 1;
+    positions_expire(&p, 200); /* what is under way names it */
+    assert_int_equal(p.n, 2);
+    fresh->users = 0;
+    assert_null(positions_by_key(&p, old_key));
     positions_expire(&p, 100);
     assert_int_equal(p.n, 2);
     assert_ptr_equal(p.v[0], followed);
@@ -519,6 +620,9 @@ int main(void)
         cmocka_unit_test(test_other_damage),
         cmocka_unit_test(test_newer_version),
         cmocka_unit_test(test_malformed_lines),
+        cmocka_unit_test(test_version_1),
+        cmocka_unit_test(test_kept_lines),
+        cmocka_unit_test(test_uncover),
         cmocka_unit_test(test_symlink_and_directory),
         cmocka_unit_test(test_foreign_owner),
         cmocka_unit_test(test_matching),

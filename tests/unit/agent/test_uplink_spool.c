@@ -50,7 +50,7 @@ static void test_restart_from_the_spool(void **state)
             save(&r);
         restart(&r);
         assert_int_equal(books(&r, 0).spooled, 7);
-        struct position *p = positions_by_key(&r.positions, key, (struct hash128){{7}});
+        struct position *p = positions_by_key(&r.positions, key);
         assert_non_null(p);
         assert_int_equal(intervals_gap(&p->safe, 0), 7);
         assert_string_equal(p->path, "/l/a.log");
@@ -117,7 +117,7 @@ static void test_groups_of_two_batches(void **state)
     assert_int_equal(files_in(&r, SHELF_SPOOL), 3);
     uint64_t key = r.position->key;
     restart(&r); /* the positions were never saved */
-    struct position *p = positions_by_key(&r.positions, key, (struct hash128){{7}});
+    struct position *p = positions_by_key(&r.positions, key);
     assert_non_null(p);
     assert_int_equal(intervals_gap(&p->safe, 0), 7);
     r.server[0].always = r.server[1].always = 0;

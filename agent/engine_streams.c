@@ -1,0 +1,391 @@
+/* engine_streams.c - files that are read: which are ready, which are open, what a fill came to; see
+ * engine.h. */
+#include "agent/engine_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- the lists --------------------------------------------------------------------------------
+ */
+
+static uint64_t path_key(const char *path)
+{
+    return hash_64(str_of(path), 0);
+}
+
+struct stream *engine_stream_by_path(const struct engine *e, const char *path)
+{
+    struct stream *s = file_map_find(&e->by_path, path_key(path), 0);
+    return s && strcmp(s->path, path) == 0 ? s : NULL;
+}
+
+struct stream *engine_new_stream(struct engine *e, size_t source, const struct found_file *f)
+{
+    struct stream *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    s->source = &e->sources[source];
+    s->rules = s->source->rules;
+    s->path = strdup(f->path);
+    s->host = f->host ? strdup(f->host) : NULL;
+    s->dev = f->dev;
+    s->ino = f->ino;
+    s->size = f->size;
+    s->mtime_ms = f->mtime_ms;
+    s->live = f->live;
+    s->seen = true;
+    s->r.fd = -1;
+    s->quiet_since_ms = engine_mono_ms();
+    if (!s->path || (f->host && !s->host) || file_map_put(&e->by_inode, s->dev, s->ino, s) ||
+        file_map_put(&e->by_path, path_key(s->path), 0, s)) {
+        file_map_remove(&e->by_inode, s->dev, s->ino);
+        free(s->path);
+        free(s->host);
+        free(s);
+        return NULL;
+    }
+    if (s->host)
+        s->rules.default_host = str_of(s->host);
+    TAILQ_INSERT_TAIL(&e->streams, s, all);
+    return s;
+}
+
+static void forget_path(struct engine *e, const struct stream *s)
+{
+    if (file_map_find(&e->by_path, path_key(s->path), 0) == s)
+        file_map_remove(&e->by_path, path_key(s->path), 0);
+}
+
+void engine_rename_stream(struct engine *e, struct stream *s, const char *path)
+{
+    char *copy = strdup(path);
+    if (!copy || file_map_put(&e->by_path, path_key(path), 0, s)) {
+        free(copy);
+        return; /* the next look tries again */
+    }
+    forget_path(e, s);
+    free(s->path);
+    s->path = copy;
+    if (s->position && !positions_rename(s->position, path))
+        engine_dirty(e);
+}
+
+static void unready(struct engine *e, struct stream *s)
+{
+    if (s->state != STREAM_READY)
+        return;
+    TAILQ_REMOVE(&e->ready, s, ready);
+    e->n_ready--;
+    e->n_backlog -= s->backlog;
+    s->state = STREAM_IDLE;
+}
+
+void engine_drop_stream(struct engine *e, struct stream *s)
+{
+    unready(e, s);
+    if (s->position)
+        s->position->bound = false;
+    reading_close(&s->r);
+    engine_note_open(e, s);
+    TAILQ_REMOVE(&e->streams, s, all);
+    if (file_map_find(&e->by_inode, s->dev, s->ino) == s)
+        file_map_remove(&e->by_inode, s->dev, s->ino);
+    forget_path(e, s);
+    free(s->path);
+    free(s->host);
+    free(s);
+}
+
+void engine_make_ready(struct engine *e, struct stream *s)
+{
+    if (s->state != STREAM_IDLE)
+        return;
+    s->state = STREAM_READY;
+    TAILQ_INSERT_TAIL(&e->ready, s, ready);
+    e->n_ready++;
+    e->n_backlog += s->backlog;
+}
+
+void engine_take_ready(struct engine *e, struct stream *s)
+{
+    unready(e, s);
+    s->state = STREAM_BUSY;
+    s->again = false;
+}
+
+void engine_wake(struct engine *e, struct stream *s)
+{
+    s->quiet_since_ms = engine_mono_ms();
+    if (s->state == STREAM_BUSY)
+        s->again = true;
+    else
+        engine_make_ready(e, s);
+}
+
+/* What was taken in this life is safe, or on its way there: it is not read again. */
+void engine_bind(struct engine *e, struct stream *s, struct position *p)
+{
+    struct reading *r = &s->r;
+    const struct intervals *sets[] = {&p->safe, &p->taken};
+    intervals_release(&r->safe);
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < sets[k]->n; i++)
+            if (intervals_add(&r->safe, sets[k]->v[i].from, sets[k]->v[i].to))
+                abort(); /* a handful of bytes; the positions make a restart safe */
+    s->position = p;
+    r->at = intervals_gap(&r->safe, 0);
+    r->seam = p->seam;
+    r->head = p->head;
+    p->bound = true;
+    p->dev = s->dev;
+    p->ino = s->ino;
+    p->seen_s = e->positions.uptime_s;
+    positions_rename(p, s->path);
+    positions_changed(p);
+}
+
+/* ---- open files -------------------------------------------------------------------------------
+ */
+
+void engine_close_idle(struct engine *e, struct stream *s)
+{
+    if (s->state != STREAM_IDLE || s->r.fd < 0 || s->r.sequential)
+        return;
+    close(s->r.fd);
+    s->r.fd = -1;
+    engine_note_open(e, s);
+}
+
+static void close_unused(struct engine *e, size_t most)
+{
+    struct stream *next;
+    for (struct stream *s = TAILQ_FIRST(&e->open); s && e->n_open > most; s = next) {
+        next = TAILQ_NEXT(s, open);
+        if (s->state == STREAM_IDLE && !s->r.sequential)
+            engine_close_idle(e, s);
+    }
+}
+
+void engine_note_open(struct engine *e, struct stream *s)
+{
+    bool open = s->r.fd >= 0;
+    if (s->counted_open) {
+        TAILQ_REMOVE(&e->open, s, open);
+        e->n_open--;
+    }
+    s->counted_open = open;
+    if (!open)
+        return;
+    TAILQ_INSERT_TAIL(&e->open, s, open);
+    e->n_open++;
+    if (e->n_open > e->max_open)
+        close_unused(e, e->max_open);
+}
+
+/* ---- what a fill came to ----------------------------------------------------------------------
+ */
+
+static void tell(struct engine *e, struct stream *s, const char *event, const char *why,
+                 const char *mend)
+{
+    if (s->told_error)
+        return;
+    s->told_error = true;
+    e->unread++;
+    log_event(LOG_WARN, event, "path=\"%s\" offset=%llu why=\"%s\" mend=\"%s\"", s->path,
+              (unsigned long long)s->r.file_offset, why, mend);
+}
+
+static void waits(struct engine *e, struct stream *s)
+{
+    if (!e->o.follow) {
+        engine_leave(e, s);
+        return;
+    }
+    bool again = s->again;
+    s->again = false;
+    if (again)
+        engine_make_ready(e, s);
+}
+
+/* The file is another than the entry's. Which one it is, the next look will tell; the entry waits
+ * for its file to turn up. */
+static void is_another(struct engine *e, struct stream *s)
+{
+    log_event(LOG_INFO, "file_begun_anew",
+              "path=\"%s\" why=\"truncated, or replaced: what is there now is another log\"", s->path);
+    engine_unpass(e, s->position->key);
+    if (e->o.follow) {
+        engine_drop_stream(e, s);
+        engine_look_soon(e);
+        return;
+    }
+    struct position *p =
+        positions_add(&e->positions, s->position->stream, s->dev, s->ino, s->path);
+    if (!p)
+        abort(); /* a small fixed object; a restart reads these lines again */
+    s->position->bound = false;
+    s->position->dev = s->position->ino = 0;
+    positions_changed(s->position);
+    bool finish = s->r.finish;
+    reading_close(&s->r);
+    engine_note_open(e, s);
+    s->r = (struct reading){.fd = -1, .finish = finish};
+    engine_bind(e, s, p);
+    engine_make_ready(e, s);
+}
+
+/* Too many open files are no property of this one: it is tried again with fewer. */
+static void cannot_open(struct engine *e, struct stream *s)
+{
+    int error = s->r.error;
+    bool later = error == EMFILE || error == ENFILE || error == ENOMEM;
+    if (error != ENOENT)
+        tell(e, s, "file_unreadable", strerror(error),
+             later ? "raise the limit of open files (LimitNOFILE=); it is tried again"
+                   : "let the agent's user read it, e.g. add it to the group adm");
+    if (later && e->o.follow) {
+        close_unused(e, e->max_open / 2);
+        s->retry = true;
+        waits(e, s);
+    } else if (e->o.follow) {
+        engine_drop_stream(e, s);
+        engine_look_soon(e);
+    } else {
+        engine_leave(e, s);
+    }
+}
+
+static void tell_half(struct engine *e, struct stream *s)
+{
+    if (!e->o.follow && s->r.half)
+        log_event(LOG_INFO, "half_line",
+                  "path=\"%s\" bytes=%zu why=\"the last line has no newline yet\" mend=\"run again "
+                  "when it has\"",
+                  s->path, s->r.half);
+}
+
+static void after_reading(struct engine *e, struct stream *s)
+{
+    switch (s->r.end) {
+    case READ_MORE:
+        s->backlog = true;
+        s->again = false;
+        engine_make_ready(e, s);
+        return;
+    case READ_ALL:
+        tell_half(e, s);
+        waits(e, s);
+        return;
+    case READ_FINISHED:
+        engine_leave(e, s);
+        return;
+    case READ_TRUNCATED:
+        tell(e, s, "gzip_truncated",
+             "the file ends inside a gzip member; the complete lines before that were read",
+             "nothing, if it is still being written; else fetch it again");
+        waits(e, s);
+        return;
+    case READ_CORRUPT:
+        tell(e, s, "gzip_damaged", "bad data or checksum; the lines before the damage were read",
+             "fetch the file again and run again");
+        engine_leave(e, s);
+        return;
+    case READ_FOREIGN:
+        tell(e, s, "compression_unknown", s->r.foreign,
+             "decompress the file, or compress it with gzip");
+        engine_leave(e, s);
+        return;
+    case READ_STRANGER:
+        is_another(e, s);
+        return;
+    case READ_GONE:
+        cannot_open(e, s);
+        return;
+    case READ_REFUSED:
+        tell(e, s, "file_refused", s->r.refused,
+             "name the directory that it leads to under `symlinks` of the source");
+        engine_leave(e, s);
+        return;
+    case READ_FAILED:
+        tell(e, s, "file_unreadable", strerror(s->r.error),
+             "mend the disk; reading is tried again");
+        s->retry = true;
+        waits(e, s);
+        return;
+    }
+}
+
+static void tell_bad_line(struct engine *e, struct stream *s)
+{
+    struct bad_line *bad = &s->r.bad;
+    if (bad->error && log_limit_pass(&s->source->complaint, engine_mono_ms(), 60000))
+        log_event(LOG_WARN, "line_unparsable",
+                  "source=%s path=\"%s\" offset=%llu column=%zu why=\"%s\" mend=\"is `format: %s` "
+                  "the log's? logferry explain tells more\" held_back=%llu",
+                  s->source->config->name.p, s->path, (unsigned long long)bad->at, bad->column + 1,
+                  bad->error, format_name(s->source->format),
+                  (unsigned long long)s->source->complaint.held);
+    bad->error = NULL;
+}
+
+/* What the worker has learnt goes to the entry. */
+static void update_position(struct engine *e, struct stream *s)
+{
+    struct reading *r = &s->r;
+    struct position *p = s->position;
+    if (intervals_add(&p->taken, r->began, r->at))
+        abort(); /* a handful of bytes; the positions make a restart safe */
+    if (r->known && r->base == 0 && !hash128_eq(p->stream, r->stream)) {
+        p->stream = r->stream;
+        positions_changed(p);
+    }
+    if (r->head.bytes > p->head.bytes || r->size > p->size) {
+        if (r->head.bytes > p->head.bytes)
+            p->head = r->head;
+        p->size = r->size > p->size ? r->size : p->size;
+        positions_changed(p);
+        engine_dirty(e);
+    }
+}
+
+void engine_settle_stream(struct engine *e, struct stream *s)
+{
+    struct reading *r = &s->r;
+    counts_add(&s->source->counts, &r->counts);
+    if (r->counts.lines)
+        s->quiet_since_ms = engine_mono_ms();
+    r->counts = (struct counts){0};
+    s->state = STREAM_IDLE;
+    s->backlog = s->retry = false;
+    update_position(e, s);
+    engine_note_open(e, s);
+    tell_bad_line(e, s);
+    if (s->rewind) {
+        s->rewind = false;
+        engine_rewind_stream(e, s);
+        return;
+    }
+    after_reading(e, s);
+}
+
+/* ---- once in a while --------------------------------------------------------------------------
+ */
+
+void engine_tidy(struct engine *e)
+{
+    struct stream *next;
+    int64_t now = engine_mono_ms();
+    for (struct stream *s = TAILQ_FIRST(&e->streams); s; s = next) {
+        next = TAILQ_NEXT(s, all);
+        if (s->state != STREAM_IDLE)
+            continue;
+        if (s->retry) {
+            engine_make_ready(e, s);
+        } else if (!s->live && now - s->quiet_since_ms >= ROTATED_QUIET_MS) {
+            s->r.finish = true;
+            engine_make_ready(e, s);
+        }
+    }
+}

@@ -24,6 +24,13 @@ int64_t engine_mono_ms(void)
     return (int64_t)(engine_mono_s() * 1000);
 }
 
+double engine_cpu_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 /* ---- positions --------------------------------------------------------------------------------
  */
 
@@ -41,14 +48,22 @@ void engine_start_timer(struct engine *e, ev_timer *t, double after)
     ev_timer_start(e->o.loop, t);
 }
 
-/* The first change is saved at once, the next after a second: a process that lives shorter than
- * that has saved something too. With very many files it takes longer. */
-static void plan_save(struct engine *e)
+static void plan_save(struct engine *e, double after)
+{
+    if (ev_is_active(&e->save_timer) && ev_timer_remaining(e->o.loop, &e->save_timer) <= after)
+        return;
+    ev_timer_stop(e->o.loop, &e->save_timer);
+    engine_start_timer(e, &e->save_timer, after > 0 ? after : 0);
+}
+
+/* What became safe is saved a second after the last such save, and at once when there was none in
+ * this life: a process that lives shorter has saved something too. With very many files it takes
+ * longer. */
+static double save_due(const struct engine *e)
 {
     double every = e->save_cost_s * SAVE_SHARE;
     every = every < SAVE_EVERY_S ? SAVE_EVERY_S : every > SAVE_AT_MOST_S ? SAVE_AT_MOST_S : every;
-    double due = e->last_saved_at ? e->last_saved_at + every - engine_mono_s() : 0;
-    engine_start_timer(e, &e->save_timer, due > 0 ? due : 0);
+    return e->last_saved_at > 0 ? e->last_saved_at + every - engine_mono_s() : 0;
 }
 
 static void save_failed(struct engine *e)
@@ -59,7 +74,7 @@ static void save_failed(struct engine *e)
                   "directory=%s why=\"%s\" mend=\"free space or mend the disk; after a crash lines "
                   "would be sent twice, and dropped by the server\"",
                   e->o.state_path, strerror(e->save_rc));
-    engine_start_timer(e, &e->save_timer, SAVE_RETRY_S);
+    plan_save(e, SAVE_RETRY_S);
 }
 
 static void on_saved(struct task *task)
@@ -71,7 +86,7 @@ static void on_saved(struct task *task)
     else
         uplink_saved(e->uplink, e->saved_generation);
     if (e->dirty)
-        plan_save(e);
+        plan_save(e, save_due(e));
     engine_go_on(e);
 }
 
@@ -79,7 +94,7 @@ static void save(struct engine *e)
 {
     if (e->saving || !e->dirty)
         return;
-    double before = engine_mono_s();
+    double before = engine_cpu_s();
     buf_reset(&e->saving_text);
     e->positions.uptime_s = e->uptime_s + (uint64_t)((engine_mono_ms() - e->began_ms) / 1000);
     if (positions_encode(&e->positions, engine_now_ms(e), &e->saving_text)) {
@@ -87,13 +102,13 @@ static void save(struct engine *e)
         save_failed(e);
         return;
     }
-    e->save_cost_s = engine_mono_s() - before;
+    e->save_cost_s = engine_cpu_s() - before;
     e->dirty = false;
     e->saving = true;
     e->saved_generation = e->positions.generation;
-    if (e->saved_generation >
-        e->first_generation) /* the first one is about what there is to read */
+    if (e->progress)
         e->last_saved_at = engine_mono_s();
+    e->progress = false;
     e->save_task = (struct task){.run = run_save, .done = on_saved};
     pool_submit(e->pool, &e->save_task, true);
 }
@@ -110,7 +125,14 @@ void engine_dirty(struct engine *e)
 {
     e->dirty = true;
     if (e->started && !e->saving)
-        plan_save(e);
+        plan_save(e, save_due(e));
+}
+
+void engine_dirty_later(struct engine *e)
+{
+    e->dirty = true;
+    if (e->started && !e->saving)
+        plan_save(e, SAVE_EVERY_S);
 }
 
 static void on_uplink_dirty(void *context)
@@ -129,6 +151,7 @@ static void on_safe(void *context, struct group *g)
         s->position->users--;
     }
     group_free(g);
+    e->progress = true;
     engine_dirty(e);
 }
 
@@ -409,7 +432,6 @@ static void name_sources(struct engine *e)
 void engine_start(struct engine *e)
 {
     e->started = true;
-    e->first_generation = e->positions.generation + 1;
     if (e->dirty)
         engine_dirty(e);
     if (e->o.follow) {

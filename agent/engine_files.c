@@ -130,16 +130,22 @@ void engine_release_files(struct engine *e)
 /* ---- files that are read already --------------------------------------------------------------
  */
 
+/* To the day: the entry's line is not written out anew for less. */
+static void note_seen(struct engine *e, struct position *p)
+{
+    if (e->positions.uptime_s - p->seen_s < 86400)
+        return;
+    p->seen_s = e->positions.uptime_s;
+    positions_changed(p);
+}
+
 /* It got another name, or may have got more lines. */
 static void seen_again(struct engine *e, struct stream *s, const struct found_file *f)
 {
     struct position *p = s->position;
     bool changed = f->size != s->size || f->mtime_ms != s->mtime_ms;
     s->seen = true;
-    if (e->positions.uptime_s - p->seen_s > 86400) {
-        p->seen_s = e->positions.uptime_s;
-        positions_changed(p);
-    }
+    note_seen(e, p);
     if (strcmp(s->path, f->path) != 0) {
         if (s->state == STREAM_BUSY)
             e->look_again = true; /* the worker is using the name */
@@ -368,14 +374,13 @@ static void sweep_passed(struct engine *e)
         struct position *owner = owner_of(e, p);
         if (!p->seen) {
             forget_passed(e, p);
-        } else if (owner) {
-            owner->absent = 0;
-            if (e->positions.uptime_s - owner->seen_s > 86400) {
-                owner->seen_s = e->positions.uptime_s;
-                positions_changed(owner);
-            }
+            continue;
         }
         p->seen = false;
+        if (!owner)
+            continue;
+        owner->absent = 0;
+        note_seen(e, owner);
     }
 }
 

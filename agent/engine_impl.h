@@ -49,6 +49,7 @@ struct looking {
     struct discovery found;
     struct watched_directory *directories;
     size_t n_directories;
+    double cost_s; /* of CPU */
     int rc;
 };
 
@@ -80,7 +81,7 @@ struct engine {
     struct watch *watch;
     unsigned looks; /* discoveries under way */
     bool look_again;
-    double looking_since, look_cost_s;
+    double look_cost_s; /* CPU seconds of this discovery, and after it of the last one */
     int64_t looking_ms, looked_ms; /* when this discovery began, and the one before; wall clock */
     bool looked;                   /* every source was looked at once */
     bool hazy;    /* this discovery met files that could not be told or read */
@@ -90,8 +91,10 @@ struct engine {
     struct file_map passed_by_inode;
 
     bool started, stopping, too_late, finished, dirty, saving, last_save;
-    uint64_t saved_generation, first_generation; /* the latter: the first of this engine's life */
-    double last_saved_at, save_cost_s;
+    bool progress; /* something became safe that was not saved yet */
+    uint64_t saved_generation;
+    double last_saved_at; /* monotonic: when progress was saved last; 0: not in this life */
+    double save_cost_s;
     struct buf saving_text;
     struct task save_task;
     int save_rc;
@@ -102,9 +105,11 @@ struct engine {
 int64_t engine_now_ms(const struct engine *e);  /* wall clock of the loop's iteration */
 int64_t engine_mono_ms(void);                   /* no clock change moves it */
 double engine_mono_s(void);
+double engine_cpu_s(void);                      /* of this thread */
 
 /* ---- engine.c */
 void engine_dirty(struct engine *e);
+void engine_dirty_later(struct engine *e); /* what may as well be lost in a crash */
 /* Does whatever can be done now; called after every event. */
 void engine_go_on(struct engine *e);
 void engine_start_timer(struct engine *e, ev_timer *t, double after); /* unless it runs */

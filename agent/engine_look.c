@@ -38,6 +38,7 @@ static void run_look(struct task *task, unsigned worker)
 {
     struct looking *l = (struct looking *)task;
     const struct source_config *c = &l->engine->o.sources[l->source];
+    double before = engine_cpu_s();
     qsort(l->files, l->known.n_files, sizeof(*l->files), discover_known_compare);
     qsort(l->claims, l->known.n_claims, sizeof(*l->claims), discover_claim_compare);
     l->known.files = l->files;
@@ -45,6 +46,7 @@ static void run_look(struct task *task, unsigned worker)
     l->rc = discover_source(c, &l->known, &l->found);
     if (!l->rc)
         l->rc = discover_directories(c, &l->directories, &l->n_directories);
+    l->cost_s = engine_cpu_s() - before;
 }
 
 static void looking_free(struct looking *l)
@@ -94,7 +96,6 @@ static void miss(struct engine *e, size_t source)
 
 static void round_is_over(struct engine *e)
 {
-    e->look_cost_s = engine_mono_s() - e->looking_since;
     e->looked = true;
     engine_sweep(e);
     if (e->look_again)
@@ -107,6 +108,7 @@ static void on_looked(struct task *task)
 {
     struct looking *l = (struct looking *)task;
     struct engine *e = l->engine;
+    double before = engine_cpu_s();
     e->looks--;
     if (l->rc)
         abort(); /* out of memory for a list of files */
@@ -115,6 +117,7 @@ static void on_looked(struct task *task)
     for (size_t i = 0; i < l->found.n; i++)
         engine_take_in(e, l->source, &l->found.files[i]);
     miss(e, l->source);
+    e->look_cost_s += l->cost_s + engine_cpu_s() - before;
     looking_free(l);
     if (!e->looks)
         round_is_over(e);
@@ -166,7 +169,7 @@ void engine_look(struct engine *e)
     }
     e->looked_ms = e->looking_ms;
     e->looking_ms = engine_now_ms(e);
-    e->looking_since = engine_mono_s();
+    e->look_cost_s = 0;
     e->hazy = false;
     for (size_t i = 0; i < e->o.n_sources && !e->stopping; i++) {
         struct looking *l = calloc(1, sizeof(*l));

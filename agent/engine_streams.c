@@ -346,7 +346,7 @@ static void update_position(struct engine *e, struct stream *s)
             p->head = r->head;
         p->size = r->size > p->size ? r->size : p->size;
         positions_changed(p);
-        engine_dirty(e);
+        engine_dirty_later(e);
     }
 }
 

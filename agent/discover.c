@@ -33,10 +33,9 @@ int discover_known_compare(const void *a, const void *b)
 static bool is_known(const struct found_file *f, const struct discover_known *known)
 {
     struct known_file key = {.dev = f->dev, .ino = f->ino};
-    const struct known_file *k = known->n_files
-                                     ? bsearch(&key, known->files, known->n_files, sizeof(key),
-                                               discover_known_compare)
-                                     : NULL;
+    const struct known_file *k = known->n_files ? bsearch(&key, known->files, known->n_files,
+                                                          sizeof(key), discover_known_compare)
+                                                : NULL;
     return k && (k->whatever || (k->size == f->size && k->mtime_ms == f->mtime_ms));
 }
 

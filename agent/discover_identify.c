@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #define FIRST_LINE_BYTES (64u << 10) /* of the decoded stream, in which the first line must end */
-#define MAX_DECODINGS 8 /* of a compressed file, for entries that begin alike */
+#define MAX_NULS (1ull << 40)        /* a hole that a file may begin with */
+#define MAX_DECODINGS 8              /* of a compressed file, for entries that begin alike */
 
 struct hash128 stream_id(struct str first_line)
 {
@@ -51,16 +52,58 @@ static void name_stream(struct found_file *f, struct str head)
     }
 }
 
+/* As much as fits. */
+static size_t read_block(struct container *c, char *to)
+{
+    size_t n = 0, got;
+    while (n < FIRST_LINE_BYTES && (got = container_read(c, to + n, FIRST_LINE_BYTES - n)))
+        n += got;
+    return n;
+}
+
+static struct str without_nuls(const char *p, size_t n)
+{
+    size_t from = 0;
+    while (from < n && p[from] == '\0')
+        from++;
+    return (struct str){p + from, n - from};
+}
+
+/* A file may begin with a hole: the first line comes behind it. A plain file's is not read. */
+static void name_stream_behind(struct found_file *f, struct container *c, int fd, char *block)
+{
+    off_t data = f->kind == CONTAINER_PLAIN ? lseek(fd, FIRST_LINE_BYTES, SEEK_DATA) : -1;
+    struct str text = STR("");
+    size_t n;
+    if (data > 0)
+        container_seek(c, (uint64_t)data);
+    for (uint64_t seen = 0; !text.n && seen < MAX_NULS && (n = read_block(c, block)); seen += n)
+        text = without_nuls(block, n);
+    if (text.n && text.n < FIRST_LINE_BYTES / 2) { /* the line may go on */
+        memmove(block, text.p, text.n);
+        text = (struct str){block, text.n};
+        text.n += container_read(c, block + text.n, FIRST_LINE_BYTES - text.n);
+    }
+    name_stream(f, text);
+}
+
 static int read_head(struct found_file *f, int fd, char *head, size_t *n)
 {
     struct container *c = container_new(fd, f->kind);
-    size_t got = 0;
-    *n = 0;
     if (!c)
         return ENOMEM;
-    while (*n < FIRST_LINE_BYTES && (got = container_read(c, head + *n, FIRST_LINE_BYTES - *n)))
-        *n += got;
+    *n = read_block(c, head);
+    struct str text = without_nuls(head, *n);
     int rc = container_state(c) == CONTAINER_IO_ERROR ? errno : 0;
+    if (text.n || *n < FIRST_LINE_BYTES || rc) {
+        name_stream(f, text);
+    } else {
+        char *block = malloc(FIRST_LINE_BYTES);
+        if (block)
+            name_stream_behind(f, c, fd, block);
+        rc = block ? 0 : ENOMEM;
+        free(block);
+    }
     container_free(c);
     return rc;
 }
@@ -168,7 +211,6 @@ static int look_into(struct found_file *f, int fd, const struct claim *claims, s
     int rc = read_head(f, fd, head, &n);
     if (!rc) {
         struct question q = {.file = f, .first = {head, n}, .fd = fd};
-        name_stream(f, q.first);
         read_trailer(f, fd);
         f->head = head_of(q.first);
         find_claim(&q, claims, n_claims);

@@ -154,8 +154,7 @@ bool discover_live_name(const struct source_config *c, const char *path, char *l
 uint64_t discover_family(const struct source_config *c, const char *path)
 {
     char live[PATH_MAX];
-    uint64_t hash =
-        discover_live_name(c, path, live, sizeof(live)) ? hash_64(str_of(live), 0) : 0;
+    uint64_t hash = discover_live_name(c, path, live, sizeof(live)) ? hash_64(str_of(live), 0) : 0;
     return hash;
 }
 

@@ -185,9 +185,10 @@ static bool is_wanted(const struct engine *e, size_t source, const struct found_
     if (first)
         return e->sources[source].config->start == START_ALL;
     if (family_is_known(e, f->family))
-        return true; /* rotated away before it was seen under its live name, or while we were away */
-    /* The first of its kind. What came with it from elsewhere is history; what was rotated since the
-     * last look is not. */
+        return true; /* rotated away before it was seen under its live name, or while we were away
+                      */
+    /* The first of its kind. What came with it from elsewhere is history; what was rotated since
+     * the last look is not. */
     return f->mtime_ms > (e->looked ? e->looked_ms : e->positions.saved_ms) - 3600000;
 }
 
@@ -256,8 +257,7 @@ static bool is_done(const struct position *p, const struct found_file *f)
     return f->kind == CONTAINER_GZIP ? f->trailer == (uint32_t)safe : f->size == safe && !f->live;
 }
 
-static void read_on(struct engine *e, size_t source, const struct found_file *f,
-                    struct position *p)
+static void read_on(struct engine *e, size_t source, const struct found_file *f, struct position *p)
 {
     if (p->bound) { /* a copy of what is being read, or its compressed form in the making */
         pass_found(e, f, p->key);
@@ -305,6 +305,14 @@ static void unidentified(struct engine *e, size_t source, const struct found_fil
         new_file(e, source, f);
 }
 
+/* Each is told when it turns up; but whoever makes them could make very many. */
+static bool may_tell_refused(struct engine *e)
+{
+    if (log_limit_pass(&e->refusals, engine_mono_ms(), 60000))
+        e->n_refused = 0;
+    return e->n_refused++ < MAX_REFUSALS;
+}
+
 static void tell_unreadable(struct engine *e, size_t source, const struct found_file *f)
 {
     struct source *s = &e->sources[source];
@@ -317,7 +325,7 @@ static void tell_unreadable(struct engine *e, size_t source, const struct found_
         log_event(LOG_WARN, "compression_unknown",
                   "source=%s path=\"%s\" why=\"compressed with %s\" mend=\"compress it with gzip\"",
                   s->config->name.p, f->path, f->foreign);
-    if (f->refused && f->live && log_limit_pass(&s->refused, engine_mono_ms(), 60000))
+    if (f->refused && f->live && may_tell_refused(e))
         log_event(LOG_WARN, "file_refused",
                   "source=%s path=\"%s\" why=\"%s\" mend=\"name the directory that it leads to "
                   "under `symlinks` of the source, or take it away\"",
@@ -334,7 +342,10 @@ void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
         seen_again(e, s, f);
     } else if (f->error || f->refused || f->kind == CONTAINER_FOREIGN) {
         e->hazy = e->hazy || f->error;
-        tell_unreadable(e, source, f);
+        if (!f->known)
+            tell_unreadable(e, source, f);
+        if (f->refused)
+            pass_found(e, f, 0);
     } else if (!f->known && f->identified) {
         new_file(e, source, f);
     } else if (!f->known) {
@@ -356,11 +367,12 @@ static void tell_gone(struct engine *e, struct position *p)
     positions_changed(p);
     engine_dirty(e);
     if (lost)
-        log_event(LOG_ERROR, "lines_lost",
-                  "source=%s path=\"%s\" from=%llu bytes=%llu why=\"the file was deleted before it "
-                  "was read to its end\" mend=\"backfill a copy of it, and keep more rotated files\"",
-                  e->sources[p->source].config->name.p, p->path, (unsigned long long)frontier,
-                  (unsigned long long)lost);
+        log_event(
+            LOG_ERROR, "lines_lost",
+            "source=%s path=\"%s\" from=%llu bytes=%llu why=\"the file was deleted before it "
+            "was read to its end\" mend=\"backfill a copy of it, and keep more rotated files\"",
+            e->sources[p->source].config->name.p, p->path, (unsigned long long)frontier,
+            (unsigned long long)lost);
     else
         log_event(LOG_INFO, "file_vanished", "source=%s path=\"%s\" read=%llu",
                   e->sources[p->source].config->name.p, p->path, (unsigned long long)frontier);

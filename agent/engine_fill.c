@@ -159,8 +159,7 @@ void engine_fill_streams(struct engine *e)
 {
     while (e->n_ready && may_fill(e, e->n_backlog)) {
         struct fill *f = new_fill(take_builder(e));
-        take_ready(e, f,
-                   e->o.follow && !e->n_backlog ? FILL_MAX_STREAMS : share(e, e->n_ready));
+        take_ready(e, f, e->o.follow && !e->n_backlog ? FILL_MAX_STREAMS : share(e, e->n_ready));
         start_fill(e, f);
     }
 }

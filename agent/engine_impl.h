@@ -10,21 +10,22 @@
 
 #define SAVE_EVERY_S 1.0
 #define SAVE_AT_MOST_S 10.0
-#define SAVE_SHARE 300         /* of the time goes to making the positions' text, at most one part */
+#define SAVE_SHARE 300 /* of the time goes to making the positions' text, at most one part */
 #define SAVE_RETRY_S 5.0
-#define LOOK_EVERY_S 300.0     /* where events tell of everything: a net below them */
-#define POLL_EVERY_S 1.0       /* where they do not */
-#define POLL_SHARE 50          /* of the time goes to looking then, at most one part */
-#define LOOK_DELAY_S 0.01      /* several names change at once in a rotation */
-#define LOOK_SHARE 10          /* as above, for looks that names ask for */
-#define TIDY_EVERY_S 10.0      /* rotated files are retired, failed reads tried again */
-#define DOWN_PACE_S 1.0        /* while no destination answers, small batches form this often */
-#define CARRY_S 5.0            /* lines without a record are reported this late at most */
-#define ROTATED_QUIET_MS 30000 /* a rotated file that got nothing for so long is finished */
-#define SETTLE_MS 3000         /* a file that is too short to be told waits so long to grow */
+#define LOOK_EVERY_S 300.0       /* where events tell of everything: a net below them */
+#define POLL_EVERY_S 1.0         /* where they do not */
+#define POLL_SHARE 50            /* of the time goes to looking then, at most one part */
+#define LOOK_DELAY_S 0.01        /* several names change at once in a rotation */
+#define LOOK_SHARE 10            /* as above, for looks that names ask for */
+#define TIDY_EVERY_S 10.0        /* rotated files are retired, failed reads tried again */
+#define DOWN_PACE_S 1.0          /* while no destination answers, small batches form this often */
+#define CARRY_S 5.0              /* lines without a record are reported this late at most */
+#define ROTATED_QUIET_MS 30000   /* a rotated file that got nothing for so long is finished */
+#define SETTLE_MS 3000           /* a file that is too short to be told waits so long to grow */
 #define EXPIRE_S (60ull * 86400) /* of running time: no clock can move it */
-#define ABSENT_LOOKS 2         /* that found no file of an entry: it is gone */
-#define MAX_OPEN 128u          /* files kept open between reads, lest they be deleted unread */
+#define ABSENT_LOOKS 2           /* that found no file of an entry: it is gone */
+#define MAX_OPEN 128u            /* files kept open between reads, lest they be deleted unread */
+#define MAX_REFUSALS 10          /* told in a minute */
 #define MAX_BUILDERS POOL_MAX_WORKERS
 
 /* A file that is not being read: of which nothing (more) is wanted, or of which it cannot be told
@@ -81,12 +82,13 @@ struct engine {
     struct watch *watch;
     unsigned looks; /* discoveries under way */
     bool look_again;
-    double look_cost_s; /* CPU seconds of this discovery, and after it of the last one */
+    double look_cost_s;            /* CPU seconds of this discovery, and after it of the last one */
     int64_t looking_ms, looked_ms; /* when this discovery began, and the one before; wall clock */
     bool looked;                   /* every source was looked at once */
-    bool hazy;    /* this discovery met files that could not be told or read */
-    bool polling; /* events do not tell of everything */
-    struct log_limit polled, overflowed;
+    bool hazy;                     /* this discovery met files that could not be told or read */
+    bool polling;                  /* events do not tell of everything */
+    struct log_limit polled, overflowed, refusals;
+    unsigned n_refused; /* in this minute */
     struct passed_list passed;
     struct file_map passed_by_inode;
 
@@ -102,10 +104,10 @@ struct engine {
     ev_timer save_timer, look_timer, tidy_timer, pace_timer, carry_timer, stop_timer;
 };
 
-int64_t engine_now_ms(const struct engine *e);  /* wall clock of the loop's iteration */
-int64_t engine_mono_ms(void);                   /* no clock change moves it */
+int64_t engine_now_ms(const struct engine *e); /* wall clock of the loop's iteration */
+int64_t engine_mono_ms(void);                  /* no clock change moves it */
 double engine_mono_s(void);
-double engine_cpu_s(void);                      /* of this thread */
+double engine_cpu_s(void); /* of this thread */
 
 /* ---- engine.c */
 void engine_dirty(struct engine *e);
@@ -152,7 +154,7 @@ void engine_release_files(struct engine *e);
 void engine_rewind_stream(struct engine *e, struct stream *s);
 
 /* ---- engine_look.c */
-void engine_look(struct engine *e);                     /* discover all sources, now */
+void engine_look(struct engine *e);                    /* discover all sources, now */
 void engine_plan_look(struct engine *e, double after); /* or earlier, when one is due before */
 /* A name has changed: soon, but not all the time. */
 void engine_look_soon(struct engine *e);

@@ -214,15 +214,15 @@ static void waits(struct engine *e, struct stream *s)
 static void is_another(struct engine *e, struct stream *s)
 {
     log_event(LOG_INFO, "file_begun_anew",
-              "path=\"%s\" why=\"truncated, or replaced: what is there now is another log\"", s->path);
+              "path=\"%s\" why=\"truncated, or replaced: what is there now is another log\"",
+              s->path);
     engine_unpass(e, s->position->key);
     if (e->o.follow) {
         engine_drop_stream(e, s);
         engine_look_soon(e);
         return;
     }
-    struct position *p =
-        positions_add(&e->positions, s->position->stream, s->dev, s->ino, s->path);
+    struct position *p = positions_add(&e->positions, s->position->stream, s->dev, s->ino, s->path);
     if (!p)
         abort(); /* a small fixed object; a restart reads these lines again */
     s->position->bound = false;

@@ -242,10 +242,6 @@ static void take_text(struct filling *f, struct str line)
     struct reading *r = &f->stream->r;
     struct digested d;
     uint32_t hash = hash_line(line);
-    while (line.n &&
-           line.p[0] ==
-               '\0') /* what copytruncate leaves before the first line of a writer that seeks */
-        line = str_slice(line, 1, line.n);
     digest_line(&f->kit->digest, &f->stream->rules, f->fill->sites, f->parser, line, &d);
     if (d.verdict.kind == VERDICT_SKIP) {
         skip_line(f, d.verdict.reason);

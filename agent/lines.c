@@ -17,12 +17,12 @@ struct lines {
     enum container_kind kind;
     int fd; /* of a plain file; -1: it cannot be looked at again */
     bool replaced;
-    /* Inside a line that is too long: it began at long_at, behind long_seam, and its bytes before
-     * head are gone. Until its end is found it is a half line like any other. */
-    bool skipping;
-    uint64_t long_at;
-    size_t long_seam_bytes;
-    char long_seam[SEAM_BYTES];
+    /* Bytes at the beginning of the present line were given up: NULs, or all of one that is too
+     * long. Where it began, and what stood before that, is kept. */
+    bool dropped, too_long;
+    uint64_t began;
+    size_t seam_bytes;
+    char seam[SEAM_BYTES];
     char buffer[BUFFER_BYTES];
 };
 
@@ -84,7 +84,7 @@ uint64_t lines_at(const struct lines *l)
 
 uint64_t lines_position(const struct lines *l)
 {
-    return l->skipping ? l->long_at : l->base + l->head;
+    return l->dropped ? l->began : l->base + l->head;
 }
 
 enum container_end lines_state(const struct lines *l)
@@ -109,8 +109,8 @@ size_t lines_half_bytes(const struct lines *l)
 
 struct str lines_seam(const struct lines *l)
 {
-    if (l->skipping)
-        return (struct str){l->long_seam, l->long_seam_bytes};
+    if (l->dropped)
+        return (struct str){l->seam, l->seam_bytes};
     size_t n = l->head < SEAM_BYTES ? l->head : SEAM_BYTES;
     return (struct str){l->buffer + l->head - n, n};
 }
@@ -151,46 +151,57 @@ static bool refill(struct lines *l)
     return got > 0;
 }
 
+/* Gives up the bytes of the present line before `to`. */
+static void drop(struct lines *l, size_t to)
+{
+    if (!l->dropped) {
+        struct str seam = lines_seam(l);
+        memcpy(l->seam, seam.p, seam.n);
+        l->seam_bytes = seam.n;
+        l->began = lines_position(l);
+    }
+    l->dropped = true;
+    l->head = to;
+    if (l->scanned < to)
+        l->scanned = to;
+}
+
+/* What a writer that kept its offset leaves before its line when the file is truncated: a hole, of
+ * any size. */
+static void drop_nuls(struct lines *l)
+{
+    size_t to = l->head;
+    while (to < l->tail && l->buffer[to] == '\0')
+        to++;
+    if (to > l->head)
+        drop(l, to);
+}
+
 static enum lines_result emit(struct lines *l, size_t end, size_t next, struct str *line)
 {
     size_t start = l->head;
+    bool too_long = l->too_long;
     l->last = lines_position(l);
     l->head = l->scanned = next;
-    if (l->skipping) {
-        l->skipping = false;
-        return LINES_TOO_LONG;
-    }
+    l->dropped = l->too_long = false;
     *line = (struct str){l->buffer + start, end - start};
-    return LINES_LINE;
-}
-
-/* Gives up the bytes at hand of a line that will not fit. */
-static void pass_over(struct lines *l)
-{
-    if (!l->skipping) {
-        struct str seam = lines_seam(l);
-        memcpy(l->long_seam, seam.p, seam.n);
-        l->long_seam_bytes = seam.n;
-        l->long_at = lines_position(l);
-    }
-    l->skipping = true;
-    l->head = l->scanned = l->tail;
+    return too_long ? LINES_TOO_LONG : LINES_LINE;
 }
 
 enum lines_result lines_next(struct lines *l, struct str *line)
 {
     for (;;) {
+        if (!l->too_long)
+            drop_nuls(l);
         const char *from = l->buffer + l->scanned;
         const char *nl = memchr(from, '\n', l->tail - l->scanned);
-        if (nl) {
-            size_t end = (size_t)(nl - l->buffer);
-            if (end - l->head > LINE_MAX_BYTES)
-                pass_over(l);
+        size_t end = nl ? (size_t)(nl - l->buffer) : l->tail;
+        l->too_long = l->too_long || end - l->head > LINE_MAX_BYTES;
+        if (nl)
             return emit(l, end, end + 1, line);
-        }
         l->scanned = l->tail;
-        if (l->skipping || l->tail - l->head > LINE_MAX_BYTES)
-            pass_over(l);
+        if (l->too_long)
+            drop(l, l->tail);
         if (!refill(l))
             return LINES_END;
     }

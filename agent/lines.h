@@ -1,7 +1,8 @@
 /*
  * lines.h - a file's lines with their positions, whatever its container.
  *
- * A line is what stands before a '\n', which does not belong to it. Lines over LINE_MAX_BYTES are
+ * A line is what stands before a '\n', which does not belong to it, without NULs at its beginning:
+ * what a writer leaves there that kept its offset over a truncation. Lines over LINE_MAX_BYTES are
  * reported as too long, once, and passed over. What follows the last '\n' is a half line:
  * lines_next says so and does not move, and lines_take_half hands it out when the file is known to
  * be finished.
@@ -36,8 +37,9 @@ uint64_t lines_file_offset(const struct lines *l); /* in the file itself, for me
  * LINES_TOO_LONG), or returns LINES_END when there are none. */
 size_t lines_half_bytes(const struct lines *l);
 enum lines_result lines_take_half(struct lines *l, struct str *line);
-/* After LINES_END: what was read before the last bytes is not there any more. The file was truncated
- * and written anew while it was read; nothing of the new text was given out. Plain files only. */
+/* After LINES_END: what was read before the last bytes is not there any more. The file was
+ * truncated and written anew while it was read; nothing of the new text was given out. Plain files
+ * only. */
 bool lines_replaced(const struct lines *l);
 /* The SEAM_BYTES just before the current position (fewer only near the stream's start). */
 struct str lines_seam(const struct lines *l);

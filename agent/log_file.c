@@ -97,7 +97,8 @@ int log_file_open(const char *path, const struct log_roots *roots, int *fd, stru
                   const char **why)
 {
     char self[DESCRIPTOR_PATH_BYTES];
-    int there = open(path, O_PATH | O_CLOEXEC); /* opens nothing: a device or a FIFO stays as it is */
+    int there =
+        open(path, O_PATH | O_CLOEXEC); /* opens nothing: a device or a FIFO stays as it is */
     if (there < 0)
         return errno;
     snprintf(self, sizeof(self), "/proc/self/fd/%d", there);

@@ -33,22 +33,22 @@ struct position {
     struct hash128 stream;
     uint64_t dev, ino;
     struct intervals safe;
-    struct seam seam; /* the last one before which all is safe */
+    struct seam seam;     /* the last one before which all is safe */
     struct seam later[8]; /* of lines that are safe, but not yet all before them */
     size_t n_later;
     struct head head;
-    uint64_t size;   /* decoded bytes that its file is known to hold: more may be there */
-    uint64_t family; /* hash of the live name that its path belongs to; 0: not known */
-    uint64_t seen_s; /* of positions.uptime_s: when a file of this entry was last seen */
-    bool finished;   /* all that is wanted of it was read */
-    bool bound;      /* a file that is being followed has this entry */
-    unsigned users;  /* spans under way that name it */
+    uint64_t size;          /* decoded bytes that its file is known to hold: more may be there */
+    uint64_t family;        /* hash of the live name that its path belongs to; 0: not known */
+    uint64_t seen_s;        /* of positions.uptime_s: when a file of this entry was last seen */
+    bool finished;          /* all that is wanted of it was read */
+    bool bound;             /* a file that is being followed has this entry */
+    unsigned users;         /* spans under way that name it */
     struct intervals taken; /* by this process: safe, or on its way to be */
-    int source;      /* of the configuration whose file it is; -1: of none */
-    unsigned passed; /* files that fit it and are not read */
-    unsigned absent; /* looks, in a row, that found no file of it */
-    char *path;      /* its last name; label, and a hint where several entries fit */
-    char *text;      /* its line in the file; NULL when something has changed since */
+    int source;             /* of the configuration whose file it is; -1: of none */
+    unsigned passed;        /* files that fit it and are not read */
+    unsigned absent;        /* looks, in a row, that found no file of it */
+    char *path;             /* its last name; label, and a hint where several entries fit */
+    char *text;             /* its line in the file; NULL when something has changed since */
     size_t text_bytes;
 };
 

@@ -33,8 +33,8 @@ struct head head_of(struct str first)
 
 bool head_fits(const struct head *head, struct str first)
 {
-    return head->bytes == 0 || (first.n >= head->bytes &&
-                                hash_64(str_slice(first, 0, head->bytes), 0) == head->hash);
+    return head->bytes == 0 ||
+           (first.n >= head->bytes && hash_64(str_slice(first, 0, head->bytes), 0) == head->hash);
 }
 
 static enum seam_result check_plain(int fd, const struct seam *seam)

@@ -35,7 +35,7 @@ struct source {
     bool directives;
     bool fresh;           /* no file of it was ever read: `start` decides where reading begins */
     struct counts counts; /* loop */
-    struct log_limit complaint, unreadable, refused, empty, capped;
+    struct log_limit complaint, unreadable, empty, capped;
 };
 
 enum read_end {
@@ -61,15 +61,15 @@ struct bad_line {
 /* The worker's part. */
 struct reading {
     int fd;
-    struct lines *lines;         /* kept while there is more to read; NULL between */
-    struct parser *parser;       /* its own for formats with directives; NULL: the worker's */
-    uint64_t at;           /* the file's position: the next line to take */
-    struct seam seam;      /* checked at the next opening; at 0: nothing to check */
-    struct head head;      /* of the file, grown with it up to HEAD_BYTES */
-    struct intervals safe; /* at opening: lines in here are passed over */
+    struct lines *lines;      /* kept while there is more to read; NULL between */
+    struct parser *parser;    /* its own for formats with directives; NULL: the worker's */
+    uint64_t at;              /* the file's position: the next line to take */
+    struct seam seam;         /* checked at the next opening; at 0: nothing to check */
+    struct head head;         /* of the file, grown with it up to HEAD_BYTES */
+    struct intervals safe;    /* at opening: lines in here are passed over */
     enum container_kind kind; /* once it was opened */
-    bool finish;           /* take the half line at the end */
-    bool sequential;       /* standard input: cannot be opened again */
+    bool finish;              /* take the half line at the end */
+    bool sequential;          /* standard input: cannot be opened again */
     /* Streams in the file: where the present one began, and its id once its first line is known. */
     uint64_t base;
     bool known;

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #define NAME_EVENTS                                                                                \
-    (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF)
+    (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_MOVE_SELF |              \
+     IN_DELETE_SELF)
 
 struct directory {
     LIST_ENTRY(directory) link;

@@ -13,7 +13,8 @@ struct watch;
 struct watch_events {
     void *context;
     void (*on_written)(void *context, const char *path); /* a file has new bytes */
-    /* A name came, went, or changed, of a file or of a directory; one of a watched directory too. */
+    /* A name came, went, or changed, of a file or of a directory; one of a watched directory too.
+     */
     void (*on_names)(void *context, const char *path, bool directory);
     void (*on_overflow)(void *context); /* events were lost: look at everything */
 };
@@ -21,8 +22,8 @@ struct watch_events {
 /* NULL: no inotify here (errno); the caller polls. */
 struct watch *watch_new(struct ev_loop *loop, const struct watch_events *events);
 void watch_free(struct watch *w); /* accepts NULL */
-/* Watches a directory, once; `files`: for bytes written too, else for names only. -1: errno (ENOSPC:
- * fs.inotify.max_user_watches is reached). */
+/* Watches a directory, once; `files`: for bytes written too, else for names only. -1: errno
+ * (ENOSPC: fs.inotify.max_user_watches is reached). */
 int watch_directory(struct watch *w, const char *directory, bool files);
 
 #endif

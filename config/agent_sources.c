@@ -202,8 +202,8 @@ static void read_source(struct config_errors *e, const struct yaml_item *map,
                         struct source_config *s)
 {
     static const struct field_key keys[] = {
-        {"files", false}, {"format", false},   {"default_host", false}, {"scheme", false},
-        {"start", false}, {"optional", false}, {"olddir", false},       {"symlinks", false},
+        {"files", false},    {"format", false},   {"default_host", false}, {"scheme", false},
+        {"start", false},    {"optional", false}, {"olddir", false},       {"symlinks", false},
         {"client_ip", true}, {"time_zone", true},
     };
 

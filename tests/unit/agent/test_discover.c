@@ -481,7 +481,8 @@ static void test_claims(void **state)
                 fail_msg("%s%s: %d", table[i].name, gzip ? ", compressed" : "", f.claimed);
             buf_release(&content);
         }
-    struct claim both[] = {claim_of(text, near, 1), claim_of(text, far, 2), claim_of(other, far, 3)};
+    struct claim both[] = {claim_of(text, near, 1), claim_of(text, far, 2),
+                           claim_of(other, far, 3)};
     assert_int_equal(ask(&s, text, both, 3).claim, 2); /* the farthest that fits */
     assert_int_equal(ask(&s, other, both, 3).claim, 3);
     buf_release(&a);

@@ -37,8 +37,9 @@ static void test_spans_of_one_fill(void **state)
     assert_int_equal(span->records[0], 2);
     assert_int_equal(span->skipped[REASON_ASSET], 1);
     assert_string_equal(span->name, "a.log");
-    assert_int_equal(span->seam_hash,
-                     hash_64(str_slice(buf_str(&l.text), end > SEAM_BYTES ? end - SEAM_BYTES : 0, end), 0));
+    assert_int_equal(
+        span->seam_hash,
+        hash_64(str_slice(buf_str(&l.text), end > SEAM_BYTES ? end - SEAM_BYTES : 0, end), 0));
     assert_int_equal(g.source.counts.lines, 3);
     assert_int_equal(g.source.counts.records, 2);
     group_free(f.groups[0]);

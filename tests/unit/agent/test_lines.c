@@ -20,6 +20,14 @@ static void assert_seam(const char *name, const struct lines *l, struct str cont
         fail_msg("%s: wrong seam of %zu bytes at %llu", name, seam.n, (unsigned long long)at);
 }
 
+/* A line's text: NULs at its beginning are no part of it. */
+static struct str text_of(struct str content, size_t from, size_t to)
+{
+    while (from < to && content.p[from] == '\0')
+        from++;
+    return str_slice(content, from, to);
+}
+
 static void assert_end(const char *name, struct lines *l, struct str content, size_t at)
 {
     if (lines_position(l) != at || lines_half_bytes(l) != content.n - at)
@@ -32,13 +40,14 @@ static void assert_half(const char *name, struct lines *l, struct str content, s
 {
     struct str line;
     enum lines_result r = lines_take_half(l, &line);
-    enum lines_result want = at == content.n         ? LINES_END
-                             : content.n - at > LONG ? LINES_TOO_LONG
-                                                     : LINES_LINE;
+    struct str text = text_of(content, at, content.n);
+    enum lines_result want = at == content.n ? LINES_END
+                             : text.n > LONG ? LINES_TOO_LONG
+                                             : LINES_LINE;
     if (r != want)
         fail_msg("%s: the half line is %d instead of %d", name, r, want);
     if (r == LINES_LINE)
-        assert_true(str_eq(line, str_slice(content, at, content.n)));
+        assert_true(str_eq(line, text));
     if (r != LINES_END)
         assert_int_equal(lines_at(l), at);
     assert_end(name, l, content, content.n);
@@ -54,11 +63,11 @@ static void assert_lines(const char *name, struct lines *l, struct str content, 
     assert_int_equal(lines_position(l), at);
     assert_seam(name, l, content);
     while ((nl = str_chr(content, '\n', at)) >= 0) {
-        size_t n = (size_t)nl - at;
+        struct str text = text_of(content, at, (size_t)nl);
         enum lines_result r = lines_next(l, &line);
-        if (r != (n > LONG ? LINES_TOO_LONG : LINES_LINE))
-            fail_msg("%s: %d for %zu bytes at %zu", name, r, n, at);
-        if (r == LINES_LINE && !str_eq(line, str_slice(content, at, (size_t)nl)))
+        if (r != (text.n > LONG ? LINES_TOO_LONG : LINES_LINE))
+            fail_msg("%s: %d for %zu bytes at %zu", name, r, text.n, at);
+        if (r == LINES_LINE && !str_eq(line, text))
             fail_msg("%s: other text at %zu", name, at);
         assert_int_equal(lines_at(l), at);
         at = (size_t)nl + 1;
@@ -165,6 +174,70 @@ static void test_bytes(void **state)
         assert_file(table[i].name, &s, table[i].content, true);
     }
     scratch_remove(&s);
+}
+
+/* A hole before a line, as after copytruncate with a writer that kept its offset: of any size, and
+ * wherever it ends in the buffer. */
+static void test_holes(void **state)
+{
+    static const size_t sizes[] = {1,        63,       1024,     LONG - 1,     LONG,
+                                   LONG + 1, 2 * LONG, 10 << 20, 2 * LONG - 5, 2 * LONG + 5};
+    struct scratch s;
+    struct buf b;
+    scratch_make(&s);
+    buf_init(&b, 64u << 20);
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        for (int before = 0; before < 2; before++) {
+            buf_reset(&b);
+            if (before)
+                put_line(&b, 5000);
+            put_repeated(&b, '\0', sizes[i]);
+            put_line(&b, 100);
+            put_line(&b, LONG + 3);
+            put_repeated(&b, '\0', sizes[i]);
+            put_line(&b, LONG);
+            put_repeated(&b, '\0', before ? sizes[i] : 0);
+            assert_file("a hole", &s, buf_str(&b), false);
+            assert_file("a hole", &s, buf_str(&b), true);
+        }
+    buf_release(&b);
+    scratch_remove(&s);
+}
+
+/* Truncated and written anew, longer than before, while it is read: not a byte of the new text is
+ * taken for the old one's, nor lost without a word. */
+static void test_replaced(void **state)
+{
+    for (int grown = 0; grown < 2; grown++) {
+        struct scratch s;
+        struct buf b;
+        struct str line;
+        scratch_make(&s);
+        buf_init(&b, 64u << 20);
+        for (int i = 0; i < 20; i++)
+            put_line(&b, LONG / 2);
+        scratch_write(&s, "f", buf_str(&b));
+        int fd = scratch_open(&s, "f");
+        struct lines *l = lines_new(fd, CONTAINER_PLAIN, 0);
+        assert_int_equal(lines_next(l, &line), LINES_LINE);
+        b.p[0]++;
+        for (size_t i = 0; i < b.n; i++)
+            b.p[i] = b.p[i] == '.' ? ',' : b.p[i];
+        scratch_write(&s, "f", str_slice(buf_str(&b), 0, grown ? b.n : 100));
+        size_t taken = 1;
+        while (lines_next(l, &line) == LINES_LINE) {
+            assert_int_equal(str_chr(line, ',', 0), -1);
+            taken++;
+        }
+        assert_true(taken < 6); /* what was in the buffer */
+        assert_true(lines_replaced(l));
+        assert_int_equal(lines_next(l, &line), LINES_END);
+        assert_true(lines_replaced(l));
+        lines_free(l);
+        close(fd);
+        buf_release(&b);
+        scratch_remove(&s);
+    }
 }
 
 /* Lines of many lengths, more than fill the buffer several times. */
@@ -373,6 +446,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_holes),
+        cmocka_unit_test(test_replaced),
         cmocka_unit_test(test_resuming_at_each_line),
         cmocka_unit_test(test_offset_behind_the_end),
         cmocka_unit_test(test_growing),

@@ -22,8 +22,7 @@ static void fill_positions(struct positions *p, uint64_t extra)
     static const char *const paths[] = {"/var/log/a.log", "/var/log/\xc3\xa4 \"q\" \\ \n\t.log",
                                         ""};
     for (unsigned char i = 0; i < 3; i++) {
-        struct position *e =
-            positions_add_keyed(p, i ? UINT64_MAX - i : 0, stream_of(i), paths[i]);
+        struct position *e = positions_add_keyed(p, i ? UINT64_MAX - i : 0, stream_of(i), paths[i]);
         assert_non_null(e);
         e->dev = 7;
         e->ino = 100u + i;
@@ -348,8 +347,7 @@ static void test_malformed_lines(void **state)
         {HEAD_2 KEY_2 "3 04 3 9 0a 5 0b 6 2 0-5 \"/a\"\n", false},
         {HEAD_2 KEY_2 "3 04 3 9 0a 5 0b 6 0-5 \"/a\"\n", false},
         {HEAD_2 ENTRY "0-5 \"/a\"\n", false}, /* of version 1 */
-        {HEAD_2 KEY_2 "3 04 3 9 0a 5 0b 6 1 0-5 \"/a\"\n" KEY_2
-                      "3 04 3 9 0a 5 0b 6 1 0-5 \"/b\"\n",
+        {HEAD_2 KEY_2 "3 04 3 9 0a 5 0b 6 1 0-5 \"/a\"\n" KEY_2 "3 04 3 9 0a 5 0b 6 1 0-5 \"/b\"\n",
          false}, /* two with one key */
         {HEAD_2 "uptime x\n", false},
     };
@@ -612,24 +610,15 @@ static void test_spooled_sets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_there),
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_generations),
-        cmocka_unit_test(test_each_prefix),
-        cmocka_unit_test(test_each_bit),
-        cmocka_unit_test(test_other_damage),
-        cmocka_unit_test(test_newer_version),
-        cmocka_unit_test(test_malformed_lines),
-        cmocka_unit_test(test_version_1),
-        cmocka_unit_test(test_kept_lines),
-        cmocka_unit_test(test_uncover),
-        cmocka_unit_test(test_symlink_and_directory),
-        cmocka_unit_test(test_foreign_owner),
-        cmocka_unit_test(test_matching),
-        cmocka_unit_test(test_seams),
-        cmocka_unit_test(test_seams_in_any_order),
-        cmocka_unit_test(test_expiry),
-        cmocka_unit_test(test_spooled_sets),
+        cmocka_unit_test(test_nothing_there), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_generations),   cmocka_unit_test(test_each_prefix),
+        cmocka_unit_test(test_each_bit),      cmocka_unit_test(test_other_damage),
+        cmocka_unit_test(test_newer_version), cmocka_unit_test(test_malformed_lines),
+        cmocka_unit_test(test_version_1),     cmocka_unit_test(test_kept_lines),
+        cmocka_unit_test(test_uncover),       cmocka_unit_test(test_symlink_and_directory),
+        cmocka_unit_test(test_foreign_owner), cmocka_unit_test(test_matching),
+        cmocka_unit_test(test_seams),         cmocka_unit_test(test_seams_in_any_order),
+        cmocka_unit_test(test_expiry),        cmocka_unit_test(test_spooled_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

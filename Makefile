@@ -13,7 +13,7 @@ PREFIX  ?= /usr
 DESTDIR ?=
 VERSION := 0.1.0
 CC      ?= cc
-PKGS_AGENT  := libcurl libpcre2-8 zlib libzstd yaml-0.1
+PKGS_AGENT  := libcurl libpcre2-8 zlib libzstd liblzma yaml-0.1
 PKGS_SERVER := sqlite3 libcrypto libpcre2-8 zlib libzstd yaml-0.1
 PKG_CONFIG  ?= pkg-config
 
@@ -49,7 +49,7 @@ PARSERS := $(BUILD)/libparsers.a
 CONFIG  := $(BUILD)/libconfig.a
 AGENT   := $(BUILD)/libagent.a
 SERVER  := $(BUILD)/libserver.a
-LIBS_AGENT  := $(shell $(PKG_CONFIG) --libs $(PKGS_AGENT) 2>/dev/null) -lev -lm
+LIBS_AGENT  := $(shell $(PKG_CONFIG) --libs $(PKGS_AGENT) 2>/dev/null) -lbz2 -lev -lm
 LIBS_SERVER := $(shell $(PKG_CONFIG) --libs $(PKGS_SERVER) 2>/dev/null) -lev -lm
 
 # One short line a step; V=1 shows the commands.

@@ -182,6 +182,9 @@ static int add_file(struct backfill *b, const struct found_file *f)
         fprintf(stderr, "logferry backfill: %s: %s%s\n", f->path,
                 f->foreign ? "not readable, compressed with " : "",
                 f->foreign ? f->foreign : strerror(f->error));
+        if (f->foreign)
+            fprintf(stderr, "logferry backfill: try: %s '%s' | logferry backfill --source %s -\n",
+                    container_mend(f->foreign), f->path, b->job.source.name.p);
         b->job.unread++;
         return 0;
     }
@@ -208,9 +211,9 @@ static void print_plan(const struct backfill *b)
 {
     double seconds = 0;
     for (size_t i = 0; i < b->files.n; i++)
-        seconds +=
-            (double)b->files.files[i].size /
-            (b->files.files[i].kind == CONTAINER_GZIP ? GZIP_BYTES_PER_S : PLAIN_BYTES_PER_S);
+        seconds += (double)b->files.files[i].size / (container_is_compressed(b->files.files[i].kind)
+                                                         ? GZIP_BYTES_PER_S
+                                                         : PLAIN_BYTES_PER_S);
     fprintf(stderr, "plan: files=%zu bytes=%" PRIu64 " about=%.0fs format=%s to=%s job=%s\n",
             b->files.n, b->bytes, seconds, b->job.source.format.p,
             b->job.config->destinations[0].url.p, b->job.id);

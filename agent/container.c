@@ -1,51 +1,133 @@
-/* container.c - plain and gzip (RFC 1952, any number of members) behind one read call. */
-#include "agent/container.h"
+/* container.c - kinds, members and ends, plain files; the decoders are in container_<codec>.c. */
+#include "agent/container_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #define INPUT_BYTES (64u << 10)
 
 struct container {
     int fd;
-    enum container_kind kind;
+    const struct codec *codec; /* NULL: plain */
     enum container_end end;
     uint64_t offset; /* of the next byte to pread */
     bool sequential; /* a pipe */
     bool in_member;
     bool seen_member;
-    z_stream z;
-    gz_header header; /* of the member at hand; `done` is 1 when it is complete */
+    void *decoder;
+    struct decode_io io; /* its input lies in `input` */
     unsigned char *input;
 };
 
+/* ---- kinds ------------------------------------------------------------------------------------
+ */
+
+static const struct codec *const codecs[] = {
+    [CONTAINER_GZIP] = &codec_gzip,
+    [CONTAINER_ZSTD] = &codec_zstd,
+    [CONTAINER_BZIP2] = &codec_bzip2,
+    [CONTAINER_XZ] = &codec_xz,
+};
+#define N_CODECS (sizeof(codecs) / sizeof(codecs[0]))
+
+/* brotli has no magic. */
+static const struct foreign {
+    const char *name;
+    const char *to_stdout;
+    const char *magic;
+    size_t n;
+} foreign[] = {
+    {"lz4", "lz4 -dc", "\x04\x22\x4d\x18", 4}, {"lz4 (legacy)", "lz4 -dc", "\x02\x21\x4c\x18", 4},
+    {"compress", "zcat", "\x1f\x9d", 2},       {"zip", "unzip -p", "PK\x03\x04", 4},
+    {"lzip", "lzip -dc", "LZIP\x01", 5},       {"lzma", "xz --format=lzma -dc", "\x5d\0\0", 3},
+    {"lzop", "lzop -dc", "\x89LZO\0\r\n", 7},  {"7z", "7zr x -so", "7z\xbc\xaf\x27\x1c", 6},
+};
+#define N_FOREIGN (sizeof(foreign) / sizeof(foreign[0]))
+
+static bool one_fits(const struct codec *codec, const unsigned char *p, size_t n)
+{
+    for (size_t m = 0; m < codec->n_magic; m++) {
+        size_t i = 0;
+        while (i < n && (p[i] & codec->magic[m].mask[i]) == codec->magic[m].bytes[i])
+            i++;
+        if (i == n)
+            return true;
+    }
+    return false;
+}
+
 int container_detect(int fd, enum container_kind *kind, const char **codec)
 {
-    static const struct {
-        const char *magic;
-        size_t n;
-        const char *name;
-    } foreign[] = {{"\x28\xb5\x2f\xfd", 4, "zstd"},
-                   {"\xfd"
-                    "7zXZ\0",
-                    6, "xz"},
-                   {"BZh", 3, "bzip2"}};
-    char head[6];
-    ssize_t n = pread(fd, head, sizeof(head), 0);
-    if (n < 0)
+    unsigned char head[MAGIC_MAX_BYTES];
+    ssize_t got = pread(fd, head, sizeof(head), 0);
+    if (got < 0)
         return -1;
+    size_t n = (size_t)got;
     *kind = CONTAINER_PLAIN;
-    if (n >= 2 && memcmp(head, "\x1f\x8b", 2) == 0)
-        *kind = CONTAINER_GZIP;
-    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
-        if ((size_t)n >= foreign[i].n && memcmp(head, foreign[i].magic, foreign[i].n) == 0) {
+    for (size_t i = CONTAINER_PLAIN + 1; i < N_CODECS; i++)
+        if (n >= codecs[i]->least &&
+            one_fits(codecs[i], head, n < codecs[i]->most ? n : codecs[i]->most))
+            *kind = (enum container_kind)i;
+    for (size_t i = 0; i < N_FOREIGN; i++)
+        if (n >= foreign[i].n && memcmp(head, foreign[i].magic, foreign[i].n) == 0) {
             *kind = CONTAINER_FOREIGN;
             *codec = foreign[i].name;
         }
     return 0;
 }
+
+static const struct codec *codec_of(enum container_kind kind)
+{
+    return kind < N_CODECS ? codecs[kind] : NULL;
+}
+
+const char *container_codec(enum container_kind kind)
+{
+    const struct codec *codec = codec_of(kind);
+    return codec ? codec->name : "plain";
+}
+
+const char *container_too_wide(enum container_kind kind)
+{
+    return codec_of(kind)->wide;
+}
+
+const char *container_mend(const char *codec)
+{
+    for (size_t i = 0; i < N_FOREIGN; i++)
+        if (strcmp(foreign[i].name, codec) == 0)
+            return foreign[i].to_stdout;
+    for (size_t i = CONTAINER_PLAIN + 1; i < N_CODECS; i++)
+        if (codecs[i]->wide && strcmp(codecs[i]->wide, codec) == 0)
+            return codecs[i]->to_stdout;
+    return "cat";
+}
+
+bool container_pread(int fd, void *to, size_t n, uint64_t offset)
+{
+    ssize_t got;
+    do
+        got = pread(fd, to, n, (off_t)offset);
+    while (got < 0 && errno == EINTR);
+    return got >= 0 && (size_t)got == n;
+}
+
+bool container_length(int fd, enum container_kind kind, uint64_t size, uint64_t *length,
+                      uint64_t *modulus)
+{
+    const struct codec *codec = codec_of(kind);
+    if (codec)
+        return codec->length && codec->length(fd, size, length, modulus);
+    if (kind == CONTAINER_PLAIN) {
+        *length = size;
+        *modulus = 0;
+    }
+    return kind == CONTAINER_PLAIN;
+}
+
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 struct container *container_new(int fd, enum container_kind kind)
 {
@@ -53,25 +135,24 @@ struct container *container_new(int fd, enum container_kind kind)
     if (!c)
         return NULL;
     c->fd = fd;
-    c->kind = kind;
+    c->codec = codec_of(kind);
     c->sequential = lseek(fd, 0, SEEK_CUR) < 0;
-    if (kind != CONTAINER_GZIP)
+    if (!c->codec)
         return c;
     c->input = malloc(INPUT_BYTES);
-    if (!c->input || inflateInit2(&c->z, 15 + 16) != Z_OK) {
-        free(c->input);
-        free(c);
-        return NULL;
-    }
-    return c;
+    c->decoder = c->codec->new ();
+    if (c->input && c->decoder)
+        return c;
+    container_free(c);
+    return NULL;
 }
 
 void container_free(struct container *c)
 {
     if (!c)
         return;
-    if (c->kind == CONTAINER_GZIP)
-        inflateEnd(&c->z);
+    if (c->decoder)
+        c->codec->free(c->decoder);
     free(c->input);
     free(c);
 }
@@ -89,13 +170,16 @@ void container_seek(struct container *c, uint64_t offset)
 
 uint64_t container_file_offset(const struct container *c)
 {
-    return c->offset - c->z.avail_in;
+    return c->offset - c->io.n_in;
 }
 
-static size_t fail(struct container *c, enum container_end end)
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+static bool ends(struct container *c, enum container_end end)
 {
     c->end = end;
-    return 0;
+    return false;
 }
 
 static ssize_t read_some(struct container *c, void *to, size_t n)
@@ -112,87 +196,107 @@ static ssize_t read_some(struct container *c, void *to, size_t n)
 static size_t read_plain(struct container *c, char *to, size_t n)
 {
     ssize_t got = read_some(c, to, n);
-    if (got > 0) {
-        c->end = CONTAINER_MORE;
-        return (size_t)got;
-    }
-    return fail(c, got ? CONTAINER_IO_ERROR : CONTAINER_CLEAN);
+    c->end = got > 0 ? CONTAINER_MORE : got ? CONTAINER_IO_ERROR : CONTAINER_CLEAN;
+    return got > 0 ? (size_t)got : 0;
 }
 
-/* More input, when there is none left. False at an end. */
-static bool feed(struct container *c)
+/* At least n bytes of input at hand, or as many as there are. False: none, or a failure. */
+static bool feed(struct container *c, size_t n)
 {
-    if (c->z.avail_in)
+    if (c->io.n_in >= n)
         return true;
-    ssize_t got = read_some(c, c->input, INPUT_BYTES);
-    if (got <= 0) {
+    if (c->io.n_in)
+        memmove(c->input, c->io.in, c->io.n_in);
+    c->io.in = c->input;
+    while (c->io.n_in < n) {
+        ssize_t got = read_some(c, c->input + c->io.n_in, INPUT_BYTES - c->io.n_in);
         if (got < 0)
-            c->end = CONTAINER_IO_ERROR;
-        else
-            c->end = c->in_member || !c->seen_member ? CONTAINER_TRUNCATED : CONTAINER_CLEAN;
-        return false;
+            return ends(c, CONTAINER_IO_ERROR);
+        if (!got)
+            break;
+        c->io.n_in += (size_t)got;
     }
-    c->z.next_in = c->input;
-    c->z.avail_in = (unsigned)got;
-    return true;
+    if (c->io.n_in)
+        return true;
+    return ends(c, c->in_member || !c->seen_member ? CONTAINER_TRUNCATED : CONTAINER_CLEAN);
 }
 
-/* Between members: the next must begin with the magic; anything else is what pads or trails a file.
- */
+/* Over zeros in fours. False at an end: the file's, or zeros that are not of these. */
+static bool skip_padding(struct container *c)
+{
+    uint64_t n = 0;
+    while (feed(c, 1) && !c->io.in[0]) {
+        c->io.in++;
+        c->io.n_in--;
+        n++;
+    }
+    if (n % 4 && c->end != CONTAINER_IO_ERROR)
+        return ends(c, CONTAINER_GARBAGE);
+    return c->end == CONTAINER_MORE;
+}
+
+/* Between members: what does not begin another is what pads or trails a file. */
 static bool next_member(struct container *c)
 {
     if (c->in_member)
         return true;
-    if (!feed(c))
+    if (c->codec->pads && c->seen_member && !skip_padding(c))
         return false;
-    if (c->seen_member && c->z.next_in[0] != 0x1f) {
-        c->end = CONTAINER_GARBAGE;
+    if (!feed(c, c->codec->magic_bytes))
         return false;
+    size_t n = c->io.n_in < c->codec->magic_bytes ? c->io.n_in : c->codec->magic_bytes;
+    if (!one_fits(c->codec, c->io.in, n))
+        return ends(c, c->seen_member ? CONTAINER_GARBAGE : CONTAINER_CORRUPT);
+    if (n < c->codec->magic_bytes) {
+        c->io.n_in = 0;
+        return ends(c, CONTAINER_TRUNCATED);
     }
     c->in_member = true;
-    return inflateGetHeader(&c->z, &c->header) == Z_OK;
+    return true;
 }
 
-/* After inflate's answer: may reading go on? */
-static bool goes_on(struct container *c, int rc)
+/* After the decoder's answer: may reading go on? */
+static bool goes_on(struct container *c, enum decoded what)
 {
-    if (rc == Z_OK || rc == Z_BUF_ERROR)
+    switch (what) {
+    case DECODED_MORE:
         return true;
-    if (rc != Z_STREAM_END) {
-        c->end = c->seen_member && c->header.done < 1 ? CONTAINER_GARBAGE : CONTAINER_CORRUPT;
-        return false;
+    case DECODED_END:
+        c->in_member = false;
+        c->seen_member = true;
+        return true;
+    case DECODED_TOO_WIDE:
+        return ends(c, CONTAINER_TOO_WIDE);
+    case DECODED_NO_MEMORY:
+        errno = ENOMEM;
+        return ends(c, CONTAINER_IO_ERROR);
+    case DECODED_BAD:
+        break;
     }
-    c->in_member = false;
-    c->seen_member = true;
-    if (inflateReset(&c->z) == Z_OK)
-        return true;
-    c->end = CONTAINER_CORRUPT;
-    return false;
+    return ends(c, CONTAINER_CORRUPT);
 }
 
-static size_t read_gzip(struct container *c, char *to, size_t n)
+static size_t read_coded(struct container *c, char *to, size_t n)
 {
-    c->z.next_out = (unsigned char *)to;
-    c->z.avail_out = n > UINT32_MAX / 2 ? UINT32_MAX / 2 : (unsigned)n;
-    unsigned room = c->z.avail_out;
-    while (c->z.avail_out == room) {
+    c->io.out = (unsigned char *)to;
+    c->io.n_out = n;
+    while (n && c->io.n_out == n) {
         if (!next_member(c))
             return 0;
-        bool fed = feed(c);
-        int rc = inflate(&c->z, Z_NO_FLUSH);
-        if (!fed && c->z.avail_out == room)
-            return 0; /* feed has told why */
-        if (!fed)
-            c->end = CONTAINER_MORE; /* inflate still held what had no room before */
-        if (!goes_on(c, rc))
+        bool fed = feed(c, 1);
+        enum decoded what = c->codec->decode(c->decoder, &c->io);
+        if (!fed && what == DECODED_MORE && c->io.n_out == n)
+            return 0;            /* feed has told why */
+        c->end = CONTAINER_MORE; /* else it held what had no room before, or a member's end */
+        if (!goes_on(c, what))
             break;
     }
-    return room - c->z.avail_out;
+    return n - c->io.n_out;
 }
 
 size_t container_read(struct container *c, char *to, size_t n)
 {
-    if (c->kind == CONTAINER_PLAIN)
+    if (!c->codec)
         return read_plain(c, to, n);
-    return c->end == CONTAINER_MORE ? read_gzip(c, to, n) : 0;
+    return c->end == CONTAINER_MORE ? read_coded(c, to, n) : 0;
 }

@@ -220,14 +220,16 @@ static int tell_end(struct offline *o, const struct lines *l, const char *path)
 {
     static const char *const text[] = {
         [CONTAINER_TRUNCATED] =
-            "the file ends inside a gzip member; the complete lines before that were read",
-        [CONTAINER_CORRUPT] = "damaged gzip data; the lines before the damage were read",
+            "the file ends inside a member; the complete lines before that were read",
+        [CONTAINER_CORRUPT] = "damaged data; the lines before the damage were read",
+        [CONTAINER_TOO_WIDE] = "the window of what follows is over 128 MiB; decompress the file, "
+                               "and name that",
         [CONTAINER_IO_ERROR] = "reading failed"};
     enum container_end end = lines_state(l);
-    if (end != CONTAINER_TRUNCATED && end != CONTAINER_CORRUPT && end != CONTAINER_IO_ERROR)
+    if (!text[end])
         return 0;
-    fprintf(stderr, "logferry: %s: %s (at byte %llu of the file)\n", path, text[end],
-            (unsigned long long)lines_file_offset(l));
+    fprintf(stderr, "logferry: %s: %s (%s, at byte %llu of the file)\n", path, text[end],
+            container_codec(lines_kind(l)), (unsigned long long)lines_file_offset(l));
     o->unread++;
     return 0;
 }
@@ -268,6 +270,9 @@ static int read_file(struct offline *o, const struct found_file *f, offline_fn f
         fprintf(stderr, "logferry: %s: %s%s\n", f->path,
                 f->foreign ? "cannot be read, it is compressed with " : "",
                 why ? why : strerror(errno));
+        if (f->foreign)
+            fprintf(stderr, "logferry: try: %s '%s' | logferry … -\n", container_mend(f->foreign),
+                    f->path);
         o->unread++;
         return 0;
     }

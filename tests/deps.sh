@@ -18,6 +18,8 @@ libyaml-dev
 libpcre2-dev
 zlib1g-dev
 libzstd-dev
+libbz2-dev
+liblzma-dev
 libsqlite3-dev
 libssl-dev
 libxxhash-dev'
@@ -28,6 +30,8 @@ test_needs='libcmocka-dev
 libjansson-dev
 python3 python3
 zstd zstd
+xz-utils xz
+bzip2 bzip2
 util-linux flock
 openssl openssl
 systemd systemd-analyze'

@@ -96,8 +96,11 @@ home_of() { # header of a library: the files that may know it
     sqlite3.h) echo 'server/store_sqlite*' ;;
     xxhash.h) echo 'parsers/base/hash.c' ;;
     yaml.h) echo 'config/yaml.c' ;;
-    zlib.h) echo 'agent/container.c server/inflate.c' ;;
-    zstd.h) echo 'agent/batch.c server/inflate.c' ;;
+    bzlib.h) echo 'agent/container_bzip2.c' ;;
+    lzma.h) echo 'agent/container_xz.c' ;;
+    zlib.h) echo 'agent/container_gzip.c server/inflate.c' ;;
+    zstd.h) echo 'agent/batch.c agent/container_zstd.c server/inflate.c' ;;
+    zstd_errors.h) echo 'agent/container_zstd.c' ;;
     # parsers/ takes no input, makes no output, and knows no clock; parsers/base/ serves it so.
     dirent.h | fcntl.h | pthread.h | signal.h | sys/* | time.h | unistd.h)
         echo 'parsers/base/* config/* agent/* server/*'

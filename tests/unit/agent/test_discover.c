@@ -394,9 +394,12 @@ static void test_compressed_twins(void **state)
         struct found_file f = identify(&s, str_slice(buf_str(&b), 0, n));
         assert_true(!f.identified || hash128_eq(f.stream, gzip.stream));
     }
-    struct found_file zstd = identify(&s, STR("\x28\xb5\x2f\xfd\0\0"));
-    assert_int_equal(zstd.kind, CONTAINER_FOREIGN);
-    assert_string_equal(zstd.foreign, "zstd");
+    struct found_file lz4 = identify(&s, STR("\x04\x22\x4d\x18\0\0"));
+    assert_int_equal(lz4.kind, CONTAINER_FOREIGN);
+    assert_string_equal(lz4.foreign, "lz4");
+    struct found_file wide = identify(&s, STR("\x28\xb5\x2f\xfd\0\x90\x19\0\0abc"));
+    assert_int_equal(wide.kind, CONTAINER_FOREIGN);
+    assert_string_equal(wide.foreign, "zstd with a window over 128 MiB");
     buf_release(&b);
     scratch_remove(&s);
 }

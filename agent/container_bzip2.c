@@ -1,4 +1,5 @@
-/* container_bzip2.c - bzip2 with libbz2. A block is delivered whole or not at all. */
+/* container_bzip2.c - bzip2 with libbz2. Of a block that is damaged, how
+ * much comes depends on how much is asked for at once; those before it come whole. */
 #include "agent/container_impl.h"
 
 #include <stdlib.h>

@@ -357,6 +357,33 @@ static void test_bad_checksums(void **state)
     }
 }
 
+/* Found by the fuzzer: a block whose permutation leaves it. libbz2 loses count of what the call
+ * that meets it has made, so how much of that block comes depends on the step; the end does not. */
+static void test_bzip2_bad_permutation(void **state)
+{
+    static const size_t steps[] = {4096, 100, 3, 1};
+    struct rig r;
+    rig_make(&r, CONTAINER_BZIP2);
+    buf_put_str(&r.file, buf_str(&r.one));
+    buf_put_str(&r.file, STR("\x42\x5a\x68\x31\x31\x41\x59\x26\x53\x59\xb0\xa0\xfb\xba\x00\x00"
+                             "\xa4\xd9\x00\x00\x10\x40\x01\x7f\xe0\x02\x25\x30\x00\xf5\x9b\x61"
+                             "\xa1\x33\x29\xea\x29\xa1\x86\xa7\x84\xd4\x93\xd1\x00\x48\x53\x4d"
+                             "\x22\x6d\x23\xd4\x90\x93\xbf\x39\xc2\x9c\x18\x53\x51\x51\x51\x51"
+                             "\x51\x51\x51\x51\x51\x51\x51\x51\x51\x51\x51\x51\x51\x51\x51\x51"
+                             "\x51\x51\x51\x51\x51\x51\x51\x51\x98\x53\x13\x0a\x73\x0a\x65\x32"
+                             "\x9f\xb0\x06\x85\xa7\x9d\xcb\xde\xfe\x1f\x38\xb7\x28\x24\x68\xa6"
+                             "\xe8\xb6\xdb\xca\x60\x66\x84\xe6\x59\xe5\x00\x00\x00\x00\xee\xfb"
+                             "\xa1\x35\x6f\x65\xb6\xb3\x50\x08\x93\x80\x23\x80\x22\x28\xb5\x2f"
+                             "\xfd\x00\x68\x31\x00\x00\x73\x68\x6f\x72\x74\x0a\x28\xb5\x2f\xfd"));
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        struct read_back got = read_all(&r.dir, buf_str(&r.file), steps[i]);
+        assert_int_equal(got.end, CONTAINER_CORRUPT);
+        assert_true(str_starts(buf_str(&got.text), STR(A)));
+        buf_release(&got.text);
+    }
+    rig_remove(&r);
+}
+
 /* Damage in a later block: those before it come, in one read or in many. */
 static void late_damage_of(struct rig *r)
 {
@@ -530,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_growing),
         cmocka_unit_test(test_damaged_at_each_bit),
         cmocka_unit_test(test_bad_checksums),
+        cmocka_unit_test(test_bzip2_bad_permutation),
         cmocka_unit_test(test_late_damage),
         cmocka_unit_test(test_nested),
         cmocka_unit_test(test_zstd_window),

@@ -44,7 +44,7 @@ static enum decoded decode(void *decoder, struct decode_io *io)
         d->open = true;
     }
     unsigned in = at_most(io->n_in), out = at_most(io->n_out);
-    d->z.next_in = (char *)(uintptr_t)io->in; /* only read */
+    d->z.next_in = (char *)io->in; /* only read */
     d->z.avail_in = in;
     d->z.next_out = (char *)io->out;
     d->z.avail_out = out;

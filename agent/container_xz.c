@@ -74,26 +74,28 @@ static enum decoded decode(void *decoder, struct decode_io *io)
 #define INDEX_BYTES (16u << 20) /* some 300,000 blocks */
 
 /* liblzma asks for pieces of the file until it has the index of every stream. */
-static bool read_index(lzma_stream *z, int fd, uint64_t size, uint64_t at)
+static bool read_index(lzma_stream *z, int fd, uint64_t size)
 {
     unsigned char piece[8192];
-    for (;;) {
-        if (!z->avail_in && at < size) {
+    uint64_t at = 0;
+    lzma_ret rc = LZMA_OK;
+    while (rc == LZMA_OK) {
+        if (!z->avail_in) {
             size_t n = size - at < sizeof(piece) ? (size_t)(size - at) : sizeof(piece);
-            if (!container_pread(fd, piece, n, at))
+            if (!n || !container_pread(fd, piece, n, at))
                 return false;
             z->next_in = piece;
             z->avail_in = n;
             at += n;
         }
-        lzma_ret rc = lzma_code(z, at == size && !z->avail_in ? LZMA_FINISH : LZMA_RUN);
+        rc = lzma_code(z, LZMA_RUN);
         if (rc == LZMA_SEEK_NEEDED) {
             at = z->seek_pos;
             z->avail_in = 0;
-        } else if (rc != LZMA_OK) {
-            return rc == LZMA_STREAM_END;
+            rc = LZMA_OK;
         }
     }
+    return rc == LZMA_STREAM_END;
 }
 
 static bool length_of(int fd, uint64_t size, uint64_t *length, uint64_t *modulus)
@@ -101,7 +103,7 @@ static bool length_of(int fd, uint64_t size, uint64_t *length, uint64_t *modulus
     lzma_stream z = LZMA_STREAM_INIT;
     lzma_index *index = NULL;
     bool told = lzma_file_info_decoder(&z, &index, INDEX_BYTES, size) == LZMA_OK &&
-                read_index(&z, fd, size, 0);
+                read_index(&z, fd, size);
     if (told) {
         *length = lzma_index_uncompressed_size(index);
         *modulus = 0;

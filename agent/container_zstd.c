@@ -138,26 +138,24 @@ static bool walk_frame(struct walk *w)
     return true;
 }
 
+static bool walk_member(struct walk *w)
+{
+    unsigned char v[8];
+    if (w->headers++ == MAX_HEADERS || !container_pread(w->fd, v, 8, w->at))
+        return false;
+    if (little_endian(v, 4) == ZSTD_MAGICNUMBER)
+        return walk_frame(w);
+    w->at += 8 + little_endian(v + 4, 4);
+    return (little_endian(v, 4) & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
+}
+
 /* From frame to frame and block to block; one whose header does not tell ends it. */
 static bool length_of(int fd, uint64_t size, uint64_t *length, uint64_t *modulus)
 {
     struct walk w = {.fd = fd};
-    unsigned char v[8];
-    while (w.at < size) {
-        if (w.headers++ == MAX_HEADERS || !container_pread(fd, v, 4, w.at))
+    while (w.at < size)
+        if (!walk_member(&w))
             return false;
-        if (little_endian(v, 4) == ZSTD_MAGICNUMBER) {
-            if (!walk_frame(&w))
-                return false;
-        } else if ((little_endian(v, 4) & ZSTD_MAGIC_SKIPPABLE_MASK) ==
-                   ZSTD_MAGIC_SKIPPABLE_START) {
-            if (!container_pread(fd, v, 8, w.at))
-                return false;
-            w.at += 8 + little_endian(v + 4, 4);
-        } else {
-            return false;
-        }
-    }
     if (w.at != size || !size)
         return false;
     *length = w.length;

@@ -222,8 +222,7 @@ static int tell_end(struct offline *o, const struct lines *l, const char *path)
         [CONTAINER_TRUNCATED] =
             "the file ends inside a member; the complete lines before that were read",
         [CONTAINER_CORRUPT] = "damaged data; the lines before the damage were read",
-        [CONTAINER_TOO_WIDE] = "the window of what follows is over 128 MiB; decompress the file, "
-                               "and name that",
+        [CONTAINER_TOO_WIDE] = "the window is over 128 MiB from here on; decompress the file first",
         [CONTAINER_IO_ERROR] = "reading failed"};
     enum container_end end = lines_state(l);
     if (!text[end])

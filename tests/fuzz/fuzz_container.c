@@ -9,7 +9,7 @@
 #include "agent/lines.h"
 #include "tests/fuzz/fuzz_file.h"
 
-#define MAX_DECODED (256u << 10)
+#define MAX_DECODED (64u << 10)
 
 static void require(bool holds)
 {

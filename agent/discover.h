@@ -50,13 +50,13 @@ struct found_file {
     bool known;      /* was in the known set: not opened, nothing below is set */
     bool identified; /* the first line is complete */
     enum container_kind kind;
-    uint32_t trailer;      /* gzip: the last member's length, modulo 2^32; 0 otherwise */
+    uint32_t trailer; /* of the decoded bytes, modulo 2^32, where container_length tells; else 0 */
     struct hash128 stream; /* of what there is of the first line, when not identified */
     struct head head;      /* of what there is, up to HEAD_BYTES, when identified */
     enum claimed claimed;
     uint64_t claim;      /* the entry's key; 0: none */
     int error;           /* errno: it cannot be read */
-    const char *foreign; /* a compression that this version does not read */
+    const char *foreign; /* a compression that this version does not read, for container_mend */
     const char *refused; /* it is not opened, by rule: why */
 };
 

@@ -95,6 +95,8 @@ static int read_head(struct found_file *f, int fd, char *head, size_t *n)
     *n = read_block(c, head);
     struct str text = without_nuls(head, *n);
     int rc = container_state(c) == CONTAINER_IO_ERROR ? errno : 0;
+    if (!*n && container_state(c) == CONTAINER_TOO_WIDE)
+        f->foreign = container_too_wide(f->kind);
     if (text.n || *n < FIRST_LINE_BYTES || rc) {
         name_stream(f, text);
     } else {
@@ -110,10 +112,10 @@ static int read_head(struct found_file *f, int fd, char *head, size_t *n)
 
 static void read_trailer(struct found_file *f, int fd)
 {
-    unsigned char t[4];
-    if (f->kind == CONTAINER_GZIP && f->size > 18 && pread(fd, t, 4, (off_t)f->size - 4) == 4)
-        f->trailer =
-            (uint32_t)t[0] | (uint32_t)t[1] << 8 | (uint32_t)t[2] << 16 | (uint32_t)t[3] << 24;
+    uint64_t length = 0, modulus;
+    if (container_is_compressed(f->kind) &&
+        container_length(fd, f->kind, f->size, &length, &modulus))
+        f->trailer = (uint32_t)length;
 }
 
 /* ---- claims -----------------------------------------------------------------------------------
@@ -136,7 +138,7 @@ static enum claimed ask_unread(const struct question *q, const struct claim *c)
 
 static enum claimed ask_seam(struct question *q, const struct claim *c)
 {
-    if (q->file->kind == CONTAINER_GZIP && c->head.bytes && q->file->trailer == (uint32_t)c->safe)
+    if (q->file->trailer && c->head.bytes && q->file->trailer == (uint32_t)c->safe)
         return CLAIM_FITS; /* as long as what was read of it: not decoded for the rest */
     if (q->file->kind != CONTAINER_PLAIN && q->decodings++ >= MAX_DECODINGS)
         return CLAIM_WAITS;
@@ -209,7 +211,9 @@ static int look_into(struct found_file *f, int fd, const struct claim *claims, s
     if (!head)
         return ENOMEM;
     int rc = read_head(f, fd, head, &n);
-    if (!rc) {
+    if (f->foreign) {
+        f->kind = CONTAINER_FOREIGN;
+    } else if (!rc) {
         struct question q = {.file = f, .first = {head, n}, .fd = fd};
         read_trailer(f, fd);
         f->head = head_of(q.first);

@@ -254,7 +254,9 @@ static bool is_done(const struct position *p, const struct found_file *f)
     uint64_t safe = positions_frontier(p);
     if (safe == UINT64_MAX)
         return true;
-    return f->kind == CONTAINER_GZIP ? f->trailer == (uint32_t)safe : f->size == safe && !f->live;
+    if (container_is_compressed(f->kind)) /* 0: it does not tell, and nothing is safe yet */
+        return f->trailer && f->trailer == (uint32_t)safe;
+    return f->size == safe && !f->live;
 }
 
 static void read_on(struct engine *e, size_t source, const struct found_file *f, struct position *p)
@@ -323,8 +325,10 @@ static void tell_unreadable(struct engine *e, size_t source, const struct found_
                   s->config->name.p, f->path, strerror(f->error));
     if (f->foreign && f->live && log_limit_pass(&s->unreadable, engine_mono_ms(), 60000))
         log_event(LOG_WARN, "compression_unknown",
-                  "source=%s path=\"%s\" why=\"compressed with %s\" mend=\"compress it with gzip\"",
-                  s->config->name.p, f->path, f->foreign);
+                  "source=%s path=\"%s\" why=\"compressed with %s\" mend=\"%s '%s' | "
+                  "logferry backfill --source %s -\"",
+                  s->config->name.p, f->path, f->foreign, container_mend(f->foreign), f->path,
+                  s->config->name.p);
     if (f->refused && f->live && may_tell_refused(e))
         log_event(LOG_WARN, "file_refused",
                   "source=%s path=\"%s\" why=\"%s\" mend=\"name the directory that it leads to "

@@ -3,6 +3,8 @@
 #include "agent/engine_impl.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -266,6 +268,22 @@ static void tell_half(struct engine *e, struct stream *s)
                   s->path, s->r.half);
 }
 
+static void tell_damage(struct engine *e, struct stream *s, const char *event, const char *why,
+                        const char *mend)
+{
+    char text[128];
+    snprintf(text, sizeof(text), "%s %s", container_codec(s->r.kind), why);
+    tell(e, s, event, text, mend);
+}
+
+static void tell_foreign(struct engine *e, struct stream *s)
+{
+    char mend[PATH_MAX + 128];
+    snprintf(mend, sizeof(mend), "%s '%s' | logferry backfill --source %s -",
+             container_mend(s->r.foreign), s->path, s->source->config->name.p);
+    tell(e, s, "compression_unknown", s->r.foreign, mend);
+}
+
 static void after_reading(struct engine *e, struct stream *s)
 {
     switch (s->r.end) {
@@ -282,19 +300,19 @@ static void after_reading(struct engine *e, struct stream *s)
         engine_leave(e, s);
         return;
     case READ_TRUNCATED:
-        tell(e, s, "gzip_truncated",
-             "the file ends inside a gzip member; the complete lines before that were read",
-             "nothing, if it is still being written; else fetch it again");
+        tell_damage(e, s, "compressed_truncated",
+                    "ends inside a member; the complete lines before that were read",
+                    "nothing, if it is still being written; else fetch it again");
         waits(e, s);
         return;
     case READ_CORRUPT:
-        tell(e, s, "gzip_damaged", "bad data or checksum; the lines before the damage were read",
-             "fetch the file again and run again");
+        tell_damage(e, s, "compressed_damaged",
+                    "data or checksum is bad; the lines before the damage were read",
+                    "fetch the file again, then logferry backfill");
         engine_leave(e, s);
         return;
     case READ_FOREIGN:
-        tell(e, s, "compression_unknown", s->r.foreign,
-             "decompress the file, or compress it with gzip");
+        tell_foreign(e, s);
         engine_leave(e, s);
         return;
     case READ_STRANGER:

@@ -100,6 +100,16 @@ static uint64_t opening_offset(const struct stream *s, enum container_kind kind)
     return kind == CONTAINER_PLAIN ? r->at : 0;
 }
 
+/* A compressed file that is still being written does not reach the position yet. */
+static bool is_cut_before(struct reading *r, uint64_t offset)
+{
+    if (lines_position(r->lines) >= offset || lines_state(r->lines) != CONTAINER_TRUNCATED)
+        return false;
+    r->file_offset = lines_file_offset(r->lines);
+    close_lines(r);
+    return true;
+}
+
 static bool open_lines(struct stream *s)
 {
     struct reading *r = &s->r;
@@ -115,6 +125,8 @@ static bool open_lines(struct stream *s)
     r->lines = lines_new(r->fd, kind, offset);
     if (!r->lines)
         return fail(r, READ_FAILED, ENOMEM);
+    if (is_cut_before(r, offset))
+        return fail(r, READ_TRUNCATED, 0);
     if ((offset == 0 && !seam_in_place(r, kind)) || !head_in_place(r, kind))
         return fail(r, READ_STRANGER, 0);
     if (offset == 0) {
@@ -352,6 +364,8 @@ static enum read_end end_of(const struct reading *r)
         return READ_TRUNCATED;
     case CONTAINER_CORRUPT:
         return READ_CORRUPT;
+    case CONTAINER_TOO_WIDE:
+        return READ_FOREIGN;
     case CONTAINER_IO_ERROR:
         return READ_FAILED;
     default:
@@ -361,12 +375,12 @@ static enum read_end end_of(const struct reading *r)
 
 /* The half line at the end of something finished; header lines that no line followed. When there is
  * no room for them, the next fill reads them again. */
-static void finish(struct filling *f, bool gzip)
+static void finish(struct filling *f, bool compressed)
 {
     struct reading *r = &f->stream->r;
     struct str line;
     uint64_t end = lines_position(r->lines) + lines_half_bytes(r->lines);
-    if (!r->finish && !gzip) {
+    if (!r->finish && !compressed) {
         r->half = lines_half_bytes(r->lines);
         return;
     }
@@ -464,14 +478,15 @@ static void fill_stream(struct filling *f)
     if (!r->lines)
         return;
     r->file_offset = lines_file_offset(r->lines);
-    bool gzip = lines_kind(r->lines) == CONTAINER_GZIP;
     note_seam(f);
     if (r->end != READ_STRANGER) {
         note_head(r);
         note_size(r);
     }
     if (r->end == READ_ALL)
-        finish(f, gzip);
+        finish(f, container_is_compressed(lines_kind(r->lines)));
+    if (r->end == READ_FOREIGN)
+        r->foreign = container_too_wide(lines_kind(r->lines));
     if (r->end != READ_MORE && !r->sequential)
         close_lines(r); /* half a megabyte; the next look opens at the seam and so checks it */
 }

@@ -268,12 +268,10 @@ static void tell_half(struct engine *e, struct stream *s)
                   s->path, s->r.half);
 }
 
-static void tell_damage(struct engine *e, struct stream *s, const char *event, const char *why,
-                        const char *mend)
+static const char *of_codec(const struct stream *s, const char *what, char text[128])
 {
-    char text[128];
-    snprintf(text, sizeof(text), "%s %s", container_codec(s->r.kind), why);
-    tell(e, s, event, text, mend);
+    snprintf(text, 128, "%s %s", container_codec(s->r.kind), what);
+    return text;
 }
 
 static void tell_foreign(struct engine *e, struct stream *s)
@@ -286,6 +284,7 @@ static void tell_foreign(struct engine *e, struct stream *s)
 
 static void after_reading(struct engine *e, struct stream *s)
 {
+    char why[128];
     switch (s->r.end) {
     case READ_MORE:
         s->backlog = true;
@@ -300,15 +299,15 @@ static void after_reading(struct engine *e, struct stream *s)
         engine_leave(e, s);
         return;
     case READ_TRUNCATED:
-        tell_damage(e, s, "compressed_truncated",
-                    "ends inside a member; the complete lines before that were read",
-                    "nothing, if it is still being written; else fetch it again");
+        tell(e, s, "compressed_truncated",
+             of_codec(s, "ends inside a member; the complete lines before that were read", why),
+             "nothing, if it is still being written; else fetch it again");
         waits(e, s);
         return;
     case READ_CORRUPT:
-        tell_damage(e, s, "compressed_damaged",
-                    "data or checksum is bad; the lines before the damage were read",
-                    "fetch the file again, then logferry backfill");
+        tell(e, s, "compressed_damaged",
+             of_codec(s, "data or checksum is bad; the lines before the damage were read", why),
+             "fetch the file again, then logferry backfill");
         engine_leave(e, s);
         return;
     case READ_FOREIGN:

@@ -152,7 +152,7 @@ def test_truncated_and_damaged(world):
         log = lines.Log(world.path("source"), first=i * 20000, tag=extension)
         log.raw(b"")
         os.truncate(log.path, 0)
-        log.write(12000)
+        log.write(6000)
         target = world.path("cut." + extension)
         whole = compress(command, log.path, target)
         stored = server.count()

@@ -254,8 +254,10 @@ static bool is_done(const struct position *p, const struct found_file *f)
     uint64_t safe = positions_frontier(p);
     if (safe == UINT64_MAX)
         return true;
-    if (container_is_compressed(f->kind)) /* 0: it does not tell, and nothing is safe yet */
-        return f->trailer && f->trailer == (uint32_t)safe;
+    if (container_is_compressed(f->kind) && !f->trailer) /* it does not tell how long it is */
+        return p->finished && p->dev == f->dev && p->ino == f->ino;
+    if (container_is_compressed(f->kind))
+        return f->trailer == (uint32_t)safe;
     return f->size == safe && !f->live;
 }
 

@@ -76,18 +76,21 @@ void engine_watch(struct engine *e)
         poll_files(e, "", strerror(errno), "raise fs.inotify.max_user_instances");
 }
 
-void engine_watch_directories(struct engine *e, const struct looking *l)
+bool engine_watch_directories(struct engine *e, const struct looking *l)
 {
+    bool fresh = false;
     for (size_t i = 0; i < l->n_directories; i++) {
         const struct watched_directory *d = &l->directories[i];
         if (d->remote)
             poll_files(e, d->path, "other machines may write to this file system unseen",
                        "run the agent on the machine that writes");
-        bool watched = !e->watch || watch_directory(e->watch, d->path, d->files) == 0;
+        int rc = e->watch ? watch_directory(e->watch, d->path, d->files) : 0;
         bool matters = d->files || errno == ENOSPC || errno == ENOMEM;
-        if (!watched && matters && errno != ENOENT)
+        fresh = fresh || rc > 0;
+        if (rc < 0 && matters && errno != ENOENT)
             poll_files(e, d->path, strerror(errno),
                        errno == ENOSPC ? "raise fs.inotify.max_user_watches"
                                        : "let the agent's user read the directory");
     }
+    return fresh;
 }

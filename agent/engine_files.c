@@ -2,6 +2,7 @@
  */
 #include "agent/engine_impl.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -320,7 +321,7 @@ static bool may_tell_refused(struct engine *e)
 static void tell_unreadable(struct engine *e, size_t source, const struct found_file *f)
 {
     struct source *s = &e->sources[source];
-    if (f->error && log_limit_pass(&s->unreadable, engine_mono_ms(), 60000))
+    if (f->error && f->error != ENOENT && log_limit_pass(&s->unreadable, engine_mono_ms(), 60000))
         log_event(LOG_WARN, "file_unreadable",
                   "source=%s path=\"%s\" why=\"%s\" mend=\"let the agent's user read it, e.g. add "
                   "it to the group adm\"",

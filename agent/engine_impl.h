@@ -163,6 +163,7 @@ double engine_look_every(const struct engine *e);
 
 /* ---- engine_events.c */
 void engine_watch(struct engine *e);
-void engine_watch_directories(struct engine *e, const struct looking *l);
+/* True: one of them was not watched before. */
+bool engine_watch_directories(struct engine *e, const struct looking *l);
 
 #endif

@@ -112,7 +112,9 @@ static void on_looked(struct task *task)
     e->looks--;
     if (l->rc)
         abort(); /* out of memory for a list of files */
-    engine_watch_directories(e, l);
+    /* What happened before the watch was there, nothing tells. */
+    if (engine_watch_directories(e, l))
+        e->look_again = true;
     tell_empty(e, l);
     for (size_t i = 0; i < l->found.n; i++)
         engine_take_in(e, l->source, &l->found.files[i]);
@@ -149,13 +151,16 @@ static void list_claims(struct engine *e, struct looking *l)
         abort(); /* as above */
     for (size_t i = 0; i < e->positions.n; i++) {
         const struct position *p = e->positions.v[i];
+        /* What was taken is as good as safe here: it is not read again in this life. */
+        const struct seam *seam = p->tip.at > p->seam.at ? &p->tip : &p->seam;
+        uint64_t safe = positions_frontier(p);
         l->claims[n++] = (struct claim){.stream = p->stream,
                                         .key = p->key,
                                         .dev = p->dev,
                                         .ino = p->ino,
-                                        .seam = p->seam,
+                                        .seam = *seam,
                                         .head = p->head,
-                                        .safe = positions_frontier(p),
+                                        .safe = safe > seam->at ? safe : seam->at,
                                         .bound = p->bound};
     }
     l->known.n_claims = n;

@@ -137,7 +137,7 @@ void engine_bind(struct engine *e, struct stream *s, struct position *p)
                 abort(); /* a handful of bytes; the positions make a restart safe */
     s->position = p;
     r->at = intervals_gap(&r->safe, 0);
-    r->seam = p->seam;
+    r->seam = p->tip.at > p->seam.at && p->tip.at <= r->at ? p->tip : p->seam;
     r->head = p->head;
     p->bound = true;
     p->dev = s->dev;
@@ -354,6 +354,8 @@ static void update_position(struct engine *e, struct stream *s)
     struct position *p = s->position;
     if (intervals_add(&p->taken, r->began, r->at))
         abort(); /* a handful of bytes; the positions make a restart safe */
+    if (r->seam.at > p->tip.at)
+        p->tip = r->seam;
     if (r->known && r->base == 0 && !hash128_eq(p->stream, r->stream)) {
         p->stream = r->stream;
         positions_changed(p);

@@ -149,6 +149,8 @@ int positions_uncover(struct position *p, uint64_t from, uint64_t to)
         return -1;
     if (p->seam.at > from)
         p->seam = (struct seam){0};
+    if (p->tip.at > from)
+        p->tip = (struct seam){0};
     p->finished = false;
     positions_changed(p);
     return 0;

@@ -43,6 +43,7 @@ struct position {
     bool finished;          /* all that is wanted of it was read */
     bool bound;             /* a file that is being followed has this entry */
     unsigned users;         /* spans under way that name it */
+    struct seam tip;        /* where this process has got to, safe or not; at 0: nowhere */
     struct intervals taken; /* by this process: safe, or on its way to be */
     int source;             /* of the configuration whose file it is; -1: of none */
     unsigned passed;        /* files that fit it and are not read */

@@ -134,5 +134,5 @@ int watch_directory(struct watch *w, const char *directory, bool files)
     d->wd = wd;
     memcpy(d->path, directory, n);
     LIST_INSERT_HEAD(&w->all, d, link);
-    return 0;
+    return 1;
 }

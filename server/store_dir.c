@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static enum store_failure failure_of(int error)
@@ -32,6 +35,37 @@ int store_make_directory(const char *dir, bool create, struct buf *error,
     return -1;
 }
 
+/* The process that /proc/locks names for this file; 0: it names none (another namespace, or a file
+ * system whose device numbers differ). */
+static long lock_holder(int fd)
+{
+    struct stat st;
+    char line[256], name[64];
+    long pid = 0;
+    FILE *locks = fstat(fd, &st) == 0 ? fopen("/proc/locks", "re") : NULL;
+    if (!locks)
+        return 0;
+    snprintf(name, sizeof(name), " %02x:%02x:%llu ", major(st.st_dev), minor(st.st_dev),
+             (unsigned long long)st.st_ino);
+    while (pid == 0 && fgets(line, sizeof(line), locks)) {
+        const char *file = strstr(line, name), *words = strstr(line, "FLOCK");
+        const char *write = words ? strstr(words, "WRITE ") : NULL;
+        if (file && write)
+            pid = strtol(write + strlen("WRITE "), NULL, 10);
+    }
+    fclose(locks);
+    return pid;
+}
+
+static void put_holder(int fd, const char *dir, struct buf *error)
+{
+    long pid = lock_holder(fd);
+    buf_printf(error, "the store in %s is in use by another logferry-server", dir);
+    if (pid > 0)
+        buf_printf(error, ", process %ld", pid);
+    buf_lit(error, "; stop that one, or give another store with --store DIR");
+}
+
 int store_take_lock(const char *dir, struct buf *error, enum store_failure *failure)
 {
     struct buf path;
@@ -45,13 +79,27 @@ int store_take_lock(const char *dir, struct buf *error, enum store_failure *fail
                    strerror(errno));
     } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         *failure = STORE_LOCKED;
-        buf_printf(error,
-                   "the store in %s is in use by another logferry-server; stop that one, "
-                   "or give another store with --store DIR",
-                   dir);
+        put_holder(fd, dir, error);
         close(fd);
         fd = -1;
     }
     buf_release(&path);
     return fd;
+}
+
+bool store_put_missing(const char *path, struct buf *error)
+{
+    struct buf aside;
+    buf_init(&aside, 4096);
+    buf_printf(&aside, "%s.replaced", path);
+    bool moved = buf_cstr(&aside) && access(aside.p, F_OK) == 0;
+    buf_release(&aside);
+    if (moved)
+        buf_printf(error,
+                   "%s is not there, but %s.replaced is: a restore was ended before its end; give "
+                   "it again: logferry-server restore FILE",
+                   path, path);
+    else
+        buf_printf(error, "no store in %s; make one: logferry-server init", path);
+    return moved;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "parsers/base/fault.h"
+#include "server/store_dir.h"
 
 /* Pages of 8 KiB: 32 MiB of log before it is moved into the data base. */
 #define CHECKPOINT_PAGES 4000
@@ -313,7 +314,7 @@ static int set_up(struct engine *e)
     static const char pragmas[] =
         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
         "PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768;"
-        "PRAGMA journal_size_limit = 134217728; PRAGMA foreign_keys = OFF;";
+        "PRAGMA journal_size_limit = 67108864; PRAGMA foreign_keys = OFF;";
     sqlite3_busy_timeout(e->db, 5000);
     int code = sqlite3_exec(e->db, pragmas, NULL, NULL, NULL);
     sqlite3_wal_hook(e->db, on_wal, e);
@@ -333,11 +334,11 @@ static int open_file(struct engine *e, const char *path, bool create, struct buf
                      enum store_failure *failure)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
-    if (!create && access(path, F_OK) != 0) {
+    if (access(path, F_OK) != 0 && (store_put_missing(path, error) || !create)) {
         *failure = STORE_MISSING;
-        buf_printf(error, "no store in %s; make one: logferry-server init", path);
         return -1;
     }
+    buf_reset(error);
     int code = sqlite3_open_v2(path, &e->db, flags, NULL);
     if (code == SQLITE_OK)
         code = set_up(e);

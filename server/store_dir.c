@@ -75,8 +75,9 @@ int store_take_lock(const char *dir, struct buf *error, enum store_failure *fail
     int fd = name ? open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
     if (fd < 0) {
         *failure = failure_of(errno);
-        buf_printf(error, "cannot open %s/lock: %s; run this as the store's owner", dir,
-                   strerror(errno));
+        buf_printf(error, "cannot open %s/lock: %s; %s", dir, strerror(errno),
+                   errno == ELOOP || errno == EISDIR ? "it must be a plain file: move it away"
+                                                     : "run this as the store's owner");
     } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         *failure = STORE_LOCKED;
         put_holder(fd, dir, error);
@@ -87,19 +88,66 @@ int store_take_lock(const char *dir, struct buf *error, enum store_failure *fail
     return fd;
 }
 
-bool store_put_missing(const char *path, struct buf *error)
+bool store_was_moved(const char *path)
 {
     struct buf aside;
     buf_init(&aside, 4096);
     buf_printf(&aside, "%s.replaced", path);
-    bool moved = buf_cstr(&aside) && access(aside.p, F_OK) == 0;
+    bool moved = buf_cstr(&aside) && access(aside.p, F_OK) == 0 && access(path, F_OK) != 0;
     buf_release(&aside);
-    if (moved)
+    return moved;
+}
+
+void store_put_missing(const char *path, struct buf *error)
+{
+    if (store_was_moved(path))
         buf_printf(error,
                    "%s is not there, but %s.replaced is: a restore was ended before its end; give "
                    "it again: logferry-server restore FILE",
                    path, path);
     else
         buf_printf(error, "no store in %s; make one: logferry-server init", path);
-    return moved;
+}
+
+/* 0, or -1. */
+static int check_plain(const char *path, bool write, struct buf *error, enum store_failure *failure)
+{
+    struct stat st;
+    *failure = STORE_CANNOT;
+    if (lstat(path, &st) != 0)
+        return 0;
+    if (S_ISLNK(st.st_mode)) {
+        buf_printf(error,
+                   "%s is a symbolic link; put the file itself there, or give the directory that "
+                   "it is in with --store DIR",
+                   path);
+        return -1;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        buf_printf(error, "%s is no plain file; move it away", path);
+        return -1;
+    }
+    if (faccessat(AT_FDCWD, path, write ? R_OK | W_OK : R_OK, AT_EACCESS) == 0)
+        return 0;
+    *failure = STORE_DENIED;
+    buf_printf(error,
+               "may not %s %s, which belongs to user %u: %s; run this as that user, or give the "
+               "file to the owner of its directory with chown",
+               write ? "write" : "read", path, (unsigned)st.st_uid, strerror(errno));
+    return -1;
+}
+
+int store_check_file(const char *path, bool write, struct buf *error, enum store_failure *failure)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    struct buf name;
+    int status = 0;
+    buf_init(&name, 4096);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]) && status == 0; i++) {
+        buf_reset(&name);
+        buf_printf(&name, "%s%s", path, ends[i]);
+        status = buf_cstr(&name) ? check_plain(name.p, write, error, failure) : 0;
+    }
+    buf_release(&name);
+    return status;
 }

@@ -168,6 +168,16 @@ int schema_known(sqlite3 *db, const char *path, const char *mend, int64_t *versi
                  struct buf *error);
 int64_t schema_newest(void);
 
+/* store_sqlite_wal.c: the log beside a data base that nobody in this process has open. */
+struct wal_facts {
+    uint64_t lost;   /* committed pages that it should have, and has not */
+    uint64_t behind; /* pages behind its last whole commit */
+    bool foreign;    /* it is not the log that was there */
+    bool doubtful;   /* only a check of the whole data base tells whether it belongs to it */
+};
+void wal_look(const char *db_path, struct wal_facts *facts);
+void wal_tell(const char *db_path, const struct wal_facts *facts); /* logs it */
+
 /* store_sqlite_backup.c: a file that nobody else has open, without a log beside it, and without
  * making one. NULL: `error`. */
 sqlite3 *copy_open(const char *path, struct buf *error);

@@ -34,6 +34,8 @@ sqlite3 *reader_connect(const char *path, struct buf *error, enum store_failure 
             store_put_missing(path, error);
         return NULL;
     }
+    if (store_check_file(path, false, error, failure))
+        return NULL;
     int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK)
         code = set_up(db);

@@ -36,6 +36,9 @@ int admin_main(const char *store_dir, bool is_default, int argc, char **argv);
 /* report, ledger, why: read-only, beside a server or without one. */
 int admin_report_main(const char *store_dir, int argc, char **argv);
 bool admin_report_knows(const char *name);
+/* fsck and backup, beside a server or without one, and restore, without one. */
+int admin_care_main(const char *store_dir, int argc, char **argv);
+bool admin_care_knows(const char *name);
 
 /* The exit code that fits why a store did not open. */
 int admin_exit_code(enum store_failure failure);

@@ -128,6 +128,7 @@ static const struct route routes[] = {
     {ROUTE_POST, "/api/ingest/server/pageview", API_SINGLE_BODY_MAX, api_page_before, api_pageview},
     {ROUTE_POST, "/api/ingest/server/event", API_SINGLE_BODY_MAX, api_page_before, api_event},
     {ROUTE_POST, "/api/ingest/server/batch", API_BATCH_BODY_MAX, api_batch_before, api_batch},
+    {ROUTE_POST, "/api/ingest/server/verify", API_BATCH_BODY_MAX, api_batch_before, api_verify},
     {ROUTE_GET, "/api/ingest/server/capabilities", 0, NULL, api_capabilities},
     {ROUTE_GET, "/api/sites", 0, NULL, api_sites},
     {ROUTE_GET, "/healthz", 0, NULL, api_healthz},
@@ -151,7 +152,8 @@ struct api *api_new(struct ev_loop *loop, struct store *store, const struct cata
     a->ingest = limiter_new(config->ingest_rate, LIMITER_ADDRESSES);
     a->general = limiter_new(config->api_rate, LIMITER_ADDRESSES);
     a->worker = api_worker_new(loop);
-    if (a->ingest && a->general && a->worker)
+    a->verifier = verifier_new(loop, config->store_dir);
+    if (a->ingest && a->general && a->worker && a->verifier)
         return a;
     api_free(a);
     errno = ENOMEM;
@@ -163,6 +165,7 @@ void api_free(struct api *a)
     if (!a)
         return;
     api_worker_free(a->worker);
+    verifier_free(a->verifier);
     limiter_free(a->ingest);
     limiter_free(a->general);
     free(a);

@@ -7,6 +7,7 @@
  * - POST /api/ingest/server/pageview: one pageview
  * - POST /api/ingest/server/event: one event
  * - POST /api/ingest/server/batch: a header and its records (docs/architecture.md)
+ * - POST /api/ingest/server/verify: the same body; which of its records are stored?
  * - GET /api/ingest/server/capabilities: what this server speaks; no token needed
  * - GET /api/sites: the sites that the token may touch
  * - GET /healthz, /readyz
@@ -36,7 +37,8 @@ struct api_config {
     struct api_filters filters;
     struct limiter_rate ingest_rate; /* server pageview and event */
     struct limiter_rate api_rate;    /* ai-fetch, reads, and bad tokens at the batch endpoint */
-    bool limit_local;                /* loopback and unix sockets are limited too: for tests */
+    const char *store_dir; /* lent: verify reads the store there, on a connection of its own */
+    bool limit_local;      /* loopback and unix sockets are limited too: for tests */
 };
 /* No filters, HitKeep's rates: ingest 20/s with a burst of 40, api 10/s with 20. */
 void api_config_default(struct api_config *c);
@@ -49,15 +51,16 @@ struct api;
 /*
  * Everything is lent and outlives the API, except *config, which is copied. The catalogue counts
  * search engines as AI: a batch's sender may have decided so; the single-record endpoints refuse
- * them all the same. Starts one thread that decodes batches. NULL: errno says why (memory,
- * threads). Runs on the loop's thread, like all the rest.
+ * them all the same. Starts one thread that decodes batches, and one that
+ * verifies them. NULL: errno says why (memory, threads). Runs on the loop's thread, like all the
+ * rest.
  */
 struct api *api_new(struct ev_loop *loop, struct store *store, const struct catalogue *catalogue,
                     const struct api_config *config);
 /* Before the router's server starts. */
 void api_add_routes(struct api *a, struct router *r);
 /*
- * Ends the thread and answers 503 to what it had not finished. After http_server_free or a drain,
+ * Ends the threads and answers 503 to what it had not finished. After http_server_free or a drain,
  * and before store_close: what the store still works on needs no API. Accepts NULL.
  */
 void api_free(struct api *a);

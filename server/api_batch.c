@@ -4,13 +4,8 @@
  */
 #include <stdlib.h>
 
-#include "server/api_decode.h"
+#include "server/api_batch.h"
 #include "server/api_internal.h"
-
-static struct batch_task *task_of(struct work *work)
-{
-    return (struct batch_task *)((char *)work - offsetof(struct batch_task, work));
-}
 
 static void task_free(struct batch_task *t)
 {
@@ -20,18 +15,18 @@ static void task_free(struct batch_task *t)
 
 /* The request goes with the answer, and the task's texts with it: nothing may look at them
  * afterwards. */
-static void refuse_batch(struct batch_task *t, int status, const char *message, const char *extra)
+void api_batch_refuse(struct batch_task *t, int status, const char *message, const char *headers)
 {
     struct http_request *req = t->req;
-    http_error_with(req, status, message, extra);
+    http_error_with(req, status, message, headers);
     task_free(t);
 }
 
-static void put_answer(struct batch_task *t, struct str answer)
+void api_batch_answer(struct batch_task *t, struct str json)
 {
     struct buf line;
-    buf_init(&line, answer.n + 1);
-    buf_put_str(&line, answer);
+    buf_init(&line, json.n + 1);
+    buf_put_str(&line, json);
     buf_putc(&line, '\n');
     if (line.failed)
         http_error(t->req, 500, "Internal server error");
@@ -47,46 +42,46 @@ static void on_stored(struct store_job *job)
     switch (job->result) {
     case STORE_OK:
     case STORE_REPLAYED:
-        put_answer(t, buf_str(&job->answer));
+        api_batch_answer(t, buf_str(&job->answer));
         break;
     case STORE_REUSED:
-        refuse_batch(t, 422, "this batch id was used with another body", NULL);
+        api_batch_refuse(t, 422, "this batch id was used with another body", NULL);
         break;
     case STORE_FULL:
-        refuse_batch(t, 507, "no room on the disk", "Retry-After: 30\r\n");
+        api_batch_refuse(t, 507, "no room on the disk", "Retry-After: 30\r\n");
         break;
     default:
-        refuse_batch(t, 500, "Internal server error", NULL);
+        api_batch_refuse(t, 500, "Internal server error", NULL);
         break;
     }
 }
 
-struct batch_call {
-    struct batch_task task;
-    struct store *store;
-};
-
 static void run_decode(struct work *work)
 {
-    batch_decode(task_of(work));
+    batch_decode(batch_of(work));
+}
+
+bool api_batch_decoded(struct batch_task *t)
+{
+    bool later = t->work.dropped || t->status == 503;
+    if (!later && t->status == 0)
+        return true;
+    api_batch_refuse(t, later ? 503 : t->status,
+                     t->work.dropped ? "Service Unavailable" : t->message,
+                     later ? "Retry-After: 2\r\n" : NULL);
+    return false;
 }
 
 static void on_decoded(struct work *work)
 {
-    struct batch_task *t = task_of(work);
-    struct store *store = ((struct batch_call *)t)->store;
-    if (work->dropped) {
-        refuse_batch(t, 503, "Service Unavailable", "Retry-After: 2\r\n");
+    struct batch_task *t = batch_of(work);
+    struct store *store = t->owner;
+    if (!api_batch_decoded(t))
         return;
-    }
-    if (t->status != 0) {
-        refuse_batch(t, t->status, t->message, t->status == 503 ? "Retry-After: 2\r\n" : NULL);
-        return;
-    }
     t->job.done = on_stored;
     t->job.owner = t;
     if (store_submit(store, &t->job) < 0)
-        refuse_batch(t, 503, "Service Unavailable", "Retry-After: 2\r\n");
+        api_batch_refuse(t, 503, "Service Unavailable", "Retry-After: 2\r\n");
 }
 
 void api_batch_before(void *ctx, struct http_request *req)
@@ -98,43 +93,51 @@ void api_batch_before(void *ctx, struct http_request *req)
         rights_release(caller.rights);
 }
 
-static void start_decode(struct api *a, struct http_request *req, struct api_caller *caller,
-                         enum coding coding)
+static struct batch_task *new_task(struct api *a, struct http_request *req,
+                                   const struct api_caller *caller, enum coding coding)
 {
-    struct batch_call *call = calloc(1, sizeof(*call));
-    if (!call) {
-        rights_release(caller->rights);
+    struct batch_task *t = calloc(1, sizeof(*t));
+    if (!t) {
         http_error_with(req, 503, "out of memory", "Retry-After: 2\r\n");
-        return;
+        return NULL;
     }
-    call->store = a->store;
-    call->task.work.run = run_decode;
-    call->task.work.done = on_decoded;
-    call->task.req = req;
-    call->task.body = req->body;
-    call->task.coding = coding;
-    call->task.rights = caller->rights;
-    call->task.client = caller->client;
-    call->task.filters = &a->config.filters;
-    call->task.catalogue = a->catalogue;
-    api_worker_put(a->worker, &call->task.work);
+    t->req = req;
+    t->body = req->body;
+    t->coding = coding;
+    t->rights = caller->rights;
+    t->client = caller->client;
+    t->filters = &a->config.filters;
+    t->catalogue = a->catalogue;
+    return t;
+}
+
+struct batch_task *api_batch_task(struct api *a, struct http_request *req)
+{
+    struct api_caller caller;
+    enum coding coding;
+    struct batch_task *t = NULL;
+    /* Again: the token may have been revoked while the body came. */
+    if (!api_admit_unlimited(a, a->general, req, &caller))
+        return NULL;
+    if (req->body_too_large)
+        http_error(req, 413, "the batch is too large");
+    else if (!coding_parse(http_header(req, STR("content-encoding")), &coding))
+        http_error(req, 415, "Content-Encoding must be zstd, gzip or identity");
+    else
+        t = new_task(a, req, &caller, coding);
+    if (!t)
+        rights_release(caller.rights);
+    return t;
 }
 
 void api_batch(void *ctx, struct http_request *req)
 {
     struct api *a = ctx;
-    struct api_caller caller;
-    enum coding coding;
-    /* Again: the token may have been revoked while the body came. */
-    if (!api_admit_unlimited(a, a->general, req, &caller))
+    struct batch_task *t = api_batch_task(a, req);
+    if (!t)
         return;
-    if (req->body_too_large) {
-        rights_release(caller.rights);
-        http_error(req, 413, "the batch is too large");
-    } else if (!coding_parse(http_header(req, STR("content-encoding")), &coding)) {
-        rights_release(caller.rights);
-        http_error(req, 415, "Content-Encoding must be zstd, gzip or identity");
-    } else {
-        start_decode(a, req, &caller, coding);
-    }
+    t->owner = a->store;
+    t->work.run = run_decode;
+    t->work.done = on_decoded;
+    api_worker_put(a->worker, &t->work);
 }

@@ -98,12 +98,14 @@ void batch_release(struct batch_task *t)
     free(t->header.streams);
     free(t->header.user_agents);
     free(t->rows);
+    free(t->lines);
     free(t->agents);
     rights_release(t->rights);
     t->text = NULL;
     t->header.streams = NULL;
     t->header.user_agents = NULL;
     t->rows = NULL;
+    t->lines = NULL;
     t->agents = NULL;
     t->rights = NULL;
 }
@@ -164,7 +166,8 @@ static bool count_records(struct batch_task *t, struct walk *w)
         w->expected += t->header.streams[i].records;
     }
     t->rows = malloc((w->expected + 1) * sizeof(*t->rows));
-    return t->rows || no_memory(t);
+    t->lines = malloc((w->expected + 1) * sizeof(*t->lines));
+    return (t->rows && t->lines) || no_memory(t);
 }
 
 static bool read_header(struct batch_task *t, struct walk *w)
@@ -305,6 +308,7 @@ static bool take_record(struct batch_task *t, struct walk *w, struct str line)
     t->text_used += window.n;
     if (!place(t, w, r))
         return false;
+    t->lines[t->job.n_rows] = (uint32_t)w->line;
     row->stream = w->stream;
     row->browser = NULL;
     const struct api_refusal *why = NULL;
@@ -343,7 +347,9 @@ static bool finish_tail(struct batch_task *t)
 {
     struct buf whole;
     buf_init(&whole, t->tail.max + 64);
-    buf_printf(&whole, ",\"excluded\":%u,\"rejected\":[", t->job.n_excluded);
+    buf_printf(&whole, ",\"excluded\":%u", t->job.n_excluded);
+    t->tail_rejected = whole.n;
+    buf_lit(&whole, ",\"rejected\":[");
     buf_put_str(&whole, buf_str(&t->tail));
     buf_putc(&whole, ']');
     bool failed = whole.failed || t->tail.failed;

@@ -15,6 +15,7 @@ struct kept_text;
 struct batch_task {
     struct work work;
     struct http_request *req; /* for who answers; not touched here */
+    void *owner;              /* the same */
     /* asked */
     struct str body; /* as sent; outlives the task */
     enum coding coding;
@@ -27,6 +28,8 @@ struct batch_task {
                    `message` */
     char message[192];
     struct store_job job; /* but for done and owner */
+    uint32_t *lines;      /* for each of job.rows: its line of the body; the header is line 1 */
+    size_t tail_rejected; /* where in job.tail `,"rejected":[` begins */
     /* the job's memory */
     struct buf plain; /* the decoded body; empty when it was sent plain */
     char *text;       /* unescaped strings */

@@ -1,6 +1,6 @@
 /*
- * api_internal.h - shared by api.c (the gate), api_single.c, api_batch.c and api_read.c (the
- * endpoints).
+ * api_internal.h - shared by api.c (the gate) and api_single.c, api_batch.c, api_verify.c and
+ * api_read.c (the endpoints).
  */
 #ifndef LOGFERRY_SERVER_API_INTERNAL_H
 #define LOGFERRY_SERVER_API_INTERNAL_H
@@ -10,6 +10,7 @@
 #include "server/auth.h"
 
 struct api_worker;
+struct verifier; /* api_verify.c */
 
 struct api {
     struct store *store;
@@ -17,7 +18,11 @@ struct api {
     struct api_config config;
     struct limiter *ingest, *general;
     struct api_worker *worker;
+    struct verifier *verifier;
 };
+
+struct verifier *verifier_new(struct ev_loop *loop, const char *store_dir); /* NULL: as api_new */
+void verifier_free(struct verifier *v);                                     /* accepts NULL */
 
 /* Who asks. `rights` is retained: release it when done. */
 struct api_caller {
@@ -48,6 +53,7 @@ void api_pageview(void *ctx, struct http_request *req);
 void api_event(void *ctx, struct http_request *req);
 void api_batch_before(void *ctx, struct http_request *req);
 void api_batch(void *ctx, struct http_request *req);
+void api_verify(void *ctx, struct http_request *req); /* api_batch_before is its, too */
 void api_sites(void *ctx, struct http_request *req);
 void api_capabilities(void *ctx, struct http_request *req);
 void api_healthz(void *ctx, struct http_request *req);

@@ -54,11 +54,12 @@ void api_capabilities(void *ctx, struct http_request *req)
 {
     struct buf out;
     buf_init(&out, 1024);
-    buf_printf(&out,
-               "{\"server\":\"logferry-server/%s\",\"protocols\":[\"batch\"],\"limits\":{"
-               "\"decoded_bytes\":%u,\"records\":%u,\"streams\":%u,\"body_bytes\":%u},\"time\":\"",
-               LOGFERRY_VERSION, BATCH_MAX_DECODED, BATCH_MAX_RECORDS, BATCH_MAX_STREAMS,
-               API_BATCH_BODY_MAX);
+    buf_printf(
+        &out,
+        "{\"server\":\"logferry-server/%s\",\"protocols\":[\"batch\"],\"verify\":1,\"limits\":{"
+        "\"decoded_bytes\":%u,\"records\":%u,\"streams\":%u,\"body_bytes\":%u},\"time\":\"",
+        LOGFERRY_VERSION, BATCH_MAX_DECODED, BATCH_MAX_RECORDS, BATCH_MAX_STREAMS,
+        API_BATCH_BODY_MAX);
     time_put_rfc3339(&out, api_now_ms());
     buf_lit(&out, "\"}\n");
     http_respond(req, 200, JSON_TYPE, NULL, buf_str(&out));

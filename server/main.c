@@ -2,7 +2,6 @@
  * main.c - logferry-server: finds the configuration and the store, and the command.
  */
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "config/exit_codes.h"
 #include "config/server_config.h"
 #include "server/admin.h"
+#include "server/owner.h"
 #include "server/serve.h"
 
 #define CONFIG_FILE "/etc/logferry/logferry-server.yaml"
@@ -31,6 +31,9 @@ static const char help[] =
     "  serve [--listen ADDR:PORT|unix:/path] run the server, until SIGTERM\n"
     "  report [--site S] [--from T] [--to T] [--top N] [--json]\n"
     "  ledger [--site S] [--json]            what became of every line, by node (also: why)\n"
+    "  fsck [--json]                         looks for damage; beside a running server, too\n"
+    "  backup FILE [--force]                 a copy, beside a running server, too\n"
+    "  restore FILE [--yes]                  a backup becomes the store; the server is stopped\n"
     "  help, version\n"
     "\n"
     "  --store DIR      default $STATE_DIRECTORY, else /var/lib/logferry-server\n"
@@ -114,24 +117,36 @@ static int run_serve(const struct command_line *line, const struct server_config
     return serve(&options);
 }
 
-/* What root does to a store is done as its owner: else the server could not open root's files. */
 static int become_owner(const char *store)
 {
-    struct stat st;
-    if (geteuid() != 0 || stat(store, &st) != 0 || st.st_uid == 0)
+    if (owner_become(store) == 0)
         return 0;
-    if (setgroups(0, NULL) == 0 && setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0)
-        return 0;
-    fprintf(stderr, "logferry-server: cannot act as the owner of %s: %s; run this as user %u\n",
-            store, strerror(errno), (unsigned)st.st_uid);
+    fprintf(stderr, "logferry-server: cannot act as the owner of %s: %s; run this as that user\n",
+            store, strerror(errno));
     return EXIT_PERMISSION;
+}
+
+static int run_command(const struct command_line *line, const struct server_config *config,
+                       const char *store)
+{
+    const char *name = line->argv[0];
+    if (strcmp(name, "serve") == 0)
+        return run_serve(line, config, store);
+    int code = become_owner(store);
+    if (code)
+        return code;
+    if (admin_report_knows(name))
+        return admin_report_main(store, line->argc, line->argv);
+    if (admin_care_knows(name))
+        return admin_care_main(store, line->argc, line->argv);
+    return admin_main(store, !line->store, line->argc, line->argv);
 }
 
 static int run(const struct command_line *line)
 {
     const char *name = line->argv[0];
     bool serving = strcmp(name, "serve") == 0;
-    if (!serving && !admin_knows(name) && !admin_report_knows(name)) {
+    if (!serving && !admin_knows(name) && !admin_report_knows(name) && !admin_care_knows(name)) {
         fprintf(stderr, "logferry-server: unknown command %s; see logferry-server help\n", name);
         return EXIT_USAGE;
     }
@@ -140,14 +155,7 @@ static int run(const struct command_line *line)
     struct server_config *config = needed ? load_config(line) : NULL;
     if (needed && !config)
         return EXIT_BAD_CONFIG;
-    const char *store = line->store ? line->store : config->store.p;
-    int code = serving ? 0 : become_owner(store);
-    if (serving)
-        code = run_serve(line, config, store);
-    else if (code == 0 && admin_report_knows(name))
-        code = admin_report_main(store, line->argc, line->argv);
-    else if (code == 0)
-        code = admin_main(store, !line->store, line->argc, line->argv);
+    int code = run_command(line, config, line->store ? line->store : config->store.p);
     server_config_free(config);
     return code;
 }

@@ -221,6 +221,7 @@ static int start_parts(struct server *s)
 {
     struct http_limits limits;
     struct api_config api = api_config_of(s->options->config);
+    api.store_dir = s->options->store_dir;
     struct http_app app;
     int code = open_store(s);
     if (code)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "parsers/base/fault.h"
+#include "server/store_dir.h"
 
 /* Pages of 8 KiB: 32 MiB of log before it is moved into the data base. */
 #define CHECKPOINT_PAGES 4000
@@ -313,7 +314,7 @@ static int set_up(struct engine *e)
     static const char pragmas[] =
         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
         "PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768;"
-        "PRAGMA journal_size_limit = 134217728; PRAGMA foreign_keys = OFF;";
+        "PRAGMA journal_size_limit = 67108864; PRAGMA foreign_keys = OFF;";
     sqlite3_busy_timeout(e->db, 5000);
     int code = sqlite3_exec(e->db, pragmas, NULL, NULL, NULL);
     sqlite3_wal_hook(e->db, on_wal, e);
@@ -329,20 +330,58 @@ static int open_parts(struct engine *e)
     return e->catalogue && e->md && e->digest ? 0 : -1;
 }
 
+static int refuse_log(const char *path, struct buf *error)
+{
+    buf_printf(error,
+               "%s-wal is not the log that was there when the server ended: replayed, it would "
+               "spoil the data base; put the right one back, or move this one away: mv %s-wal "
+               "%s-wal.old",
+               path, path, path);
+    return -1;
+}
+
+/* With this log it is no sound data base. It stays as it is: nothing is moved into it. */
+static int check_doubtful(struct engine *e, const char *path, struct buf *error)
+{
+    int64_t version = 0;
+    struct buf why;
+    buf_init(&why, 4096);
+    int status = copy_check(e->db, path, "quick_check", &version, &why);
+    if (status != 0) {
+        sqlite3_db_config(e->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        buf_printf(error,
+                   "%s-wal seems to be another data base's: together with it, %s; if the data base "
+                   "was put there as a copy, move the log away: mv %s-wal %s-wal.old",
+                   path, why.failed ? "the store is damaged" : buf_cstr(&why), path, path);
+    }
+    buf_release(&why);
+    return status;
+}
+
 static int open_file(struct engine *e, const char *path, bool create, struct buf *error,
                      enum store_failure *failure)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
-    if (!create && access(path, F_OK) != 0) {
+    if (access(path, F_OK) != 0 && (!create || store_was_moved(path))) {
         *failure = STORE_MISSING;
-        buf_printf(error, "no store in %s; make one: logferry-server init", path);
+        store_put_missing(path, error);
         return -1;
     }
+    if (store_check_file(path, true, error, failure))
+        return -1;
+    struct wal_facts facts;
+    wal_look(path, &facts);
+    if (facts.foreign)
+        return refuse_log(path, error);
     int code = sqlite3_open_v2(path, &e->db, flags, NULL);
     if (code == SQLITE_OK)
         code = set_up(e);
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK && facts.doubtful && check_doubtful(e, path, error))
+        return -1;
+    if (code == SQLITE_OK) {
+        wal_tell(path, &facts);
         return schema_migrate(e->db, path, create, error, failure);
+    }
     *failure = code == SQLITE_PERM || code == SQLITE_READONLY ? STORE_DENIED : STORE_CANNOT;
     buf_printf(error, "cannot open %s: %s; check its owner, its disk, and that it is a store", path,
                sqlite3_errstr(code));

@@ -163,6 +163,28 @@ int schema_migrate(sqlite3 *db, const char *path, bool create, struct buf *error
 /* Refuses what is no store, or one newer than this program. */
 int schema_check(sqlite3 *db, const char *path, struct buf *error, enum store_failure *failure);
 
+/* Refuses what is no store; its version may be any. `mend`: what to do when it cannot be read. */
+int schema_known(sqlite3 *db, const char *path, const char *mend, int64_t *version,
+                 struct buf *error);
+int64_t schema_newest(void);
+
+/* store_sqlite_wal.c: the log beside a data base that nobody in this process has open. */
+struct wal_facts {
+    uint64_t lost;   /* committed pages that it should have, and has not */
+    uint64_t behind; /* pages behind its last whole commit */
+    bool foreign;    /* it is not the log that was there */
+    bool doubtful;   /* only a check of the whole data base tells whether it belongs to it */
+};
+void wal_look(const char *db_path, struct wal_facts *facts);
+void wal_tell(const char *db_path, const struct wal_facts *facts); /* logs it */
+
+/* store_sqlite_backup.c: a file that nobody else has open, without a log beside it, and without
+ * making one. NULL: `error`. */
+sqlite3 *copy_open(const char *path, struct buf *error);
+/* Is it a store, and sound? `pragma` is quick_check or integrity_check. */
+int copy_check(sqlite3 *db, const char *path, const char *pragma, int64_t *version,
+               struct buf *error);
+
 /* store_sqlite_dict.c: ids of texts that repeat; -1 on failure. */
 int64_t label_id(struct engine *e, struct str text);
 int64_t agent_id(struct engine *e, const struct agent *agent);
@@ -196,8 +218,16 @@ int batch_put(struct engine *e, struct store_job *job); /* sets result; -1: the 
 struct store_reader {
     sqlite3 *db;
 };
+/* The connection alone, whatever the file holds; NULL: as store_reader_open. */
+sqlite3 *reader_connect(const char *path, struct buf *error, enum store_failure *failure);
 int reader_begin(struct store_reader *r);
 int reader_end(struct store_reader *r, int status);
+
+/* store_sqlite_invariants.c: a query that gives the rows that break a rule: which, and how. */
+struct invariant {
+    const char *table, *text, *mend;
+};
+const struct invariant *invariants_of_rows(size_t *n);
 
 /* store_sqlite_admin.c: the snapshot, from any connection. */
 struct rights *rights_read(sqlite3 *db);

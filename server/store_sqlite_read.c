@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "server/store_dir.h"
+
 static int set_up(sqlite3 *db)
 {
     int now = 0;
@@ -21,26 +23,29 @@ static int set_up(sqlite3 *db)
                         NULL, NULL, NULL);
 }
 
-static int open_file(struct store_reader *r, const char *path, struct buf *error,
-                     enum store_failure *failure)
+sqlite3 *reader_connect(const char *path, struct buf *error, enum store_failure *failure)
 {
+    sqlite3 *db = NULL;
     if (access(path, R_OK) != 0) {
         *failure = errno == EACCES ? STORE_DENIED : STORE_MISSING;
         if (*failure == STORE_DENIED)
             buf_printf(error, "may not read %s; run this as the store's owner", path);
         else
-            buf_printf(error, "no store in %s; make one: logferry-server init", path);
-        return -1;
+            store_put_missing(path, error);
+        return NULL;
     }
-    int code = sqlite3_open_v2(path, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+    if (store_check_file(path, false, error, failure))
+        return NULL;
+    int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK)
-        code = set_up(r->db);
+        code = set_up(db);
     if (code == SQLITE_OK)
-        return schema_check(r->db, path, error, failure);
+        return db;
     *failure = STORE_CANNOT;
     buf_printf(error, "cannot read %s: %s; run this as the store's owner", path,
                sqlite3_errstr(code));
-    return -1;
+    sqlite3_close(db);
+    return NULL;
 }
 
 struct store_reader *store_reader_open(const char *dir, struct buf *error,
@@ -55,7 +60,9 @@ struct store_reader *store_reader_open(const char *dir, struct buf *error,
     if (!r || !buf_cstr(&path))
         buf_printf(error, "out of memory, or the path %s is too long", dir);
     else
-        status = open_file(r, buf_cstr(&path), error, failure);
+        r->db = reader_connect(buf_cstr(&path), error, failure);
+    if (r && r->db)
+        status = schema_check(r->db, buf_cstr(&path), error, failure);
     buf_release(&path);
     if (status == 0)
         return r;

@@ -92,13 +92,16 @@ static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)
     return status;
 }
 
-static int read_versions(sqlite3 *db, const char *path, int64_t *version, struct buf *error)
+#define MEND_STORE "put a backup in its place: logferry-server restore FILE"
+
+static int read_versions(sqlite3 *db, const char *path, const char *mend, int64_t *version,
+                         struct buf *error)
 {
     int64_t application = 0, tables = 0;
     if (pragma_number(db, "PRAGMA user_version", version) ||
         pragma_number(db, "PRAGMA application_id", &application) ||
         pragma_number(db, "SELECT count(*) FROM sqlite_schema", &tables)) {
-        buf_printf(error, "cannot read %s: %s; restore it from a backup", path, sqlite3_errmsg(db));
+        buf_printf(error, "cannot read %s: %s; %s", path, sqlite3_errmsg(db), mend);
         return -1;
     }
     if (tables > 0 && application != APPLICATION_ID) {
@@ -111,11 +114,27 @@ static int read_versions(sqlite3 *db, const char *path, int64_t *version, struct
     return 0;
 }
 
+int64_t schema_newest(void)
+{
+    return SCHEMA_VERSION;
+}
+
+int schema_known(sqlite3 *db, const char *path, const char *mend, int64_t *version,
+                 struct buf *error)
+{
+    if (read_versions(db, path, mend, version, error))
+        return -1;
+    if (*version > 0)
+        return 0;
+    buf_printf(error, "%s is empty: it is no store", path);
+    return -1;
+}
+
 int schema_check(sqlite3 *db, const char *path, struct buf *error, enum store_failure *failure)
 {
     int64_t version = 0;
     *failure = STORE_CANNOT;
-    if (read_versions(db, path, &version, error))
+    if (read_versions(db, path, MEND_STORE, &version, error))
         return -1;
     if (version == SCHEMA_VERSION)
         return 0;
@@ -152,7 +171,7 @@ int schema_migrate(sqlite3 *db, const char *path, bool create, struct buf *error
 {
     int64_t version = 0;
     *failure = STORE_CANNOT;
-    if (read_versions(db, path, &version, error))
+    if (read_versions(db, path, MEND_STORE, &version, error))
         return -1;
     if (version > SCHEMA_VERSION)
         return schema_check(db, path, error, failure);

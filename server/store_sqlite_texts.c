@@ -39,7 +39,7 @@ static const char *const sql_texts[SQL_COUNT] = {
     [SQL_GET_STREAM] = "SELECT id FROM streams WHERE sid = ?1",
     [SQL_PUT_STREAM] = "INSERT INTO streams(sid) VALUES(?1)",
     [SQL_GET_DAY_KEY] = "SELECT key FROM day_keys WHERE day = ?1",
-    [SQL_PUT_DAY_KEY] = "INSERT INTO day_keys(day, key, used) VALUES(?1, ?2, ?3)",
+    [SQL_PUT_DAY_KEY] = "INSERT OR REPLACE INTO day_keys(day, key, used) VALUES(?1, ?2, ?3)",
     [SQL_TOUCH_DAY_KEY] = "UPDATE day_keys SET used = ?2 WHERE day = ?1",
     [SQL_PUT_EVENT] = "INSERT INTO events(site, at, name, properties, visitor)"
                       " VALUES(?1, ?2, ?3, ?4, ?5)",

@@ -26,7 +26,9 @@ static int load_key(struct engine *e, struct day_key *key, int64_t day)
         if (sound)
             memcpy(key->key, sqlite3_column_blob(row, 0), (size_t)n);
         sqlite3_reset(row);
-        return sound ? 0 : -1;
+        if (sound)
+            return 0;
+        /* Damaged: refused, the records of this day would wait for ever. */
     }
     if (found < 0 || getrandom(key->key, sizeof(key->key), 0) != (ssize_t)sizeof(key->key))
         return -1;

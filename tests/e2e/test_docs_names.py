@@ -221,6 +221,7 @@ def test_commands(world):
     found += [" ".join(w for w in pair if w != "NULL") for pair in
               [(a, b.strip('"')) for a, b in re.findall(r'\{"(\w+)", (NULL|"\w+"), admin', server)]]
     found += re.findall(r'strcmp\(name, "(\w+)"\)', read("server/admin_report.c")) + ["serve"]
+    found += re.findall(r'\{"(\w+)", care_', read("server/admin_care.c"))
     same("commands", documented, found)
 
 

@@ -553,9 +553,10 @@ static void capabilities(void **state)
     bench_ask(*state, &p, "GET /api/ingest/server/capabilities", "", STR_NONE);
     assert_int_equal(probe_status(&p), 200);
     assert_non_null(strstr(probe_body(&p), "{\"server\":\"logferry-server/"));
-    assert_non_null(strstr(probe_body(&p),
-                           "\"protocols\":[\"batch\"],\"limits\":{\"decoded_bytes\":33554432,"
-                           "\"records\":10000,\"streams\":4096,"));
+    assert_non_null(
+        strstr(probe_body(&p),
+               "\"protocols\":[\"batch\"],\"verify\":1,\"limits\":{\"decoded_bytes\":33554432,"
+               "\"records\":10000,\"streams\":4096,"));
     assert_non_null(strstr(probe_body(&p), "\"time\":\"20"));
     probe_close(&p);
 }

@@ -128,13 +128,25 @@ static int find_files(struct verify *v)
     return 0;
 }
 
+static void tell_foreign(struct verify *v, const char *path, const char *codec)
+{
+    fprintf(stderr,
+            "logferry verify: %s: not readable, compressed with %s; try: %s FILE | logferry verify "
+            "… -\n",
+            path, codec, container_mend(codec));
+    v->job.unread++;
+}
+
 static bool is_readable(struct verify *v, const struct found_file *f)
 {
-    const char *why = f->foreign ? f->foreign : f->refused;
-    if (!f->error && !why)
+    if (!f->error && !f->foreign && !f->refused)
         return true;
-    fprintf(stderr, "logferry verify: %s: %s%s\n", f->path,
-            f->foreign ? "not readable, compressed with " : "", why ? why : strerror(f->error));
+    if (f->foreign) {
+        tell_foreign(v, f->path, f->foreign);
+        return false;
+    }
+    fprintf(stderr, "logferry verify: %s: %s\n", f->path,
+            f->refused ? f->refused : strerror(f->error));
     v->job.unread++;
     return false;
 }
@@ -178,7 +190,7 @@ static void tell_end(struct verify *v, const struct stream *s)
         tell_unread(v, s, "damaged compressed data; the lines before the damage were read", "");
         break;
     case READ_FOREIGN:
-        tell_unread(v, s, "not readable, compressed with", r->foreign);
+        tell_foreign(v, s->path, r->foreign);
         break;
     case READ_STRANGER:
         tell_unread(v, s, "it was truncated or replaced meanwhile; run the command again", "");

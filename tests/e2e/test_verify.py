@@ -99,6 +99,9 @@ def test_nothing_missing(world):
     lines.gzip_copy(log.path, log.path + ".gz")
     _, streams, total = verify(agent, "--source", "web", log.path, log.path + ".gz")
     check(streams[1]["same_as"] == log.path and total["repeated"] == 1 and total["lines"] == 1800, f"{streams}")
+    run(["zstd", "-q", log.path, "-o", world.path("twin.zst")], world.dir)
+    _, streams, total = verify(agent, "--source", "web", world.path("twin.zst"), log.path)
+    check(streams[1]["same_as"] == world.path("twin.zst") and total["stored"] == want, f"{streams}")
     with open(log.path, "rb") as f:
         _, streams, total = verify(agent, "--source", "web", "-", stdin=f.read())
     check(streams[0]["path"] == "-" and total["stored"] == want, f"{streams}")
@@ -269,7 +272,10 @@ def test_damage(world):
     agent.backfill("--source", "web", log.path)
     size = lines.gzip_copy(log.path, world.path("cut.gz"))
     lines.gzip_copy(log.path, world.path("cut.gz"), size // 2)
-    for path, word in ((world.path("cut.gz"), "ends too early"), (world.path("nowhere"), "No such file")):
+    with open(world.path("old.Z"), "wb") as f:
+        f.write(b"\x1f\x9d\x90" + bytes(40))
+    for path, word in ((world.path("cut.gz"), "ends too early"), (world.path("old.Z"), "| logferry verify"),
+                       (world.path("nowhere"), "No such file")):
         code, out, err = agent.command("verify", "--source", "web", path, expect=65)
         check(word in err and "NOT READ" in out and "missing of what could be read" not in err, out + err)
     _, _, total = verify(agent, "--source", "web", log.path, world.path("nowhere"), expect=65)

@@ -30,7 +30,7 @@ static const struct {
     {402, 499, ANSWER_PAUSE, "the server refuses the request"},
 };
 
-static enum answer_action by_status(long status, const char **why)
+enum answer_action answer_status(long status, const char **why)
 {
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         if (status >= table[i].from && status <= table[i].to) {
@@ -157,7 +157,7 @@ enum answer_action answer_batch(const struct http_answer *a, const char *batch_i
         return ANSWER_RETRY;
     }
     if (a->status != 200)
-        return by_status(a->status, why);
+        return answer_status(a->status, why);
     if (read_outcome(a->body, batch_id, outcome))
         return ANSWER_ACCEPTED;
     batch_outcome_release(outcome);
@@ -174,7 +174,7 @@ enum answer_action answer_sites(const struct http_answer *a, const char **why)
     }
     if (a->status == 200)
         return ANSWER_ACCEPTED;
-    enum answer_action action = by_status(a->status, why);
+    enum answer_action action = answer_status(a->status, why);
     return action == ANSWER_SPLIT ? ANSWER_PAUSE : action;
 }
 

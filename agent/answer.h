@@ -31,6 +31,8 @@ struct batch_outcome {
 
 void batch_outcome_release(struct batch_outcome *o);
 
+/* The table's word on any other status than 200 (*why as below). */
+enum answer_action answer_status(long status, const char **why);
 /* For POST /api/ingest/server/batch. *why: a static sentence for the log. *outcome is filled on
  * ANSWER_ACCEPTED only. */
 enum answer_action answer_batch(const struct http_answer *a, const char *batch_id,

@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int complain(int code, const char *format, const char *what)
+static int complain(struct backfill_job *j, int code, const char *format, const char *what)
 {
-    fputs("logferry backfill: ", stderr);
-    fprintf(stderr, format, what);
-    fputc('\n', stderr);
+    char line[8192];
+    int n = snprintf(line, sizeof(line), format, what);
+    buf_printf(j->err, "logferry %s: %.*s\n", j->command,
+               n < (int)sizeof(line) ? n : (int)sizeof(line) - 1, line);
     return code;
 }
 
@@ -42,7 +43,7 @@ static int config_of_url(struct backfill_job *j, const char *url)
     buf_putc(&text, '\n');
     j->config = agent_config_parse(buf_str(&text), "--output", &error);
     int code = j->config ? 0
-                         : complain(EXIT_USAGE, "%s",
+                         : complain(j, EXIT_USAGE, "%s",
                                     error.failed || !buf_cstr(&error) ? "out of memory"
                                                                       : buf_cstr(&error));
     buf_release(&text);
@@ -56,10 +57,10 @@ static int config_of_file(struct backfill_job *j, const char *path)
     buf_init(&error, 64u << 10);
     j->config = agent_config_load(path, &error);
     if (!j->config)
-        fprintf(stderr, "%.*s\n", STR_ARGS(str_trim(buf_str(&error))));
+        buf_printf(j->err, "%.*s\n", STR_ARGS(str_trim(buf_str(&error))));
     buf_release(&error);
     if (j->config && !j->config->n_destinations)
-        return complain(EXIT_BAD_CONFIG, "%s: there is no destination", path);
+        return complain(j, EXIT_BAD_CONFIG, "%s: there is no destination", path);
     return j->config ? 0 : EXIT_BAD_CONFIG;
 }
 
@@ -76,7 +77,7 @@ static int choose_destination(struct backfill_job *j, const char *name)
             c->sites[k].to = c->sites[k].to >> i & 1;
         return 0;
     }
-    return complain(EXIT_USAGE, "the configuration has no destination `%s`", name);
+    return complain(j, EXIT_USAGE, "the configuration has no destination `%s`", name);
 }
 
 static int choose_source(struct backfill_job *j, const struct options *o)
@@ -88,7 +89,7 @@ static int choose_source(struct backfill_job *j, const struct options *o)
         if (str_eq(c->sources[i].name, str_of(o->source)))
             j->source = c->sources[i];
     if (o->source && !str_eq(j->source.name, str_of(o->source)))
-        return complain(EXIT_USAGE, "the configuration has no source `%s`", o->source);
+        return complain(j, EXIT_USAGE, "the configuration has no source `%s`", o->source);
     if (!o->source && !o->format && c->n_sources == 1)
         j->source = c->sources[0];
     if (o->format)
@@ -96,7 +97,7 @@ static int choose_source(struct backfill_job *j, const struct options *o)
     if (o->host)
         j->source.default_host = str_of(o->host);
     if (!str_is_set(j->source.format))
-        return complain(EXIT_USAGE, "%s",
+        return complain(j, EXIT_USAGE, "%s",
                         "say how to read the lines: --source NAME of the configuration, or "
                         "--format FORMAT and --host HOST");
     return 0;
@@ -157,27 +158,41 @@ static int open_directory(struct backfill_job *j, const char *state)
     int code = 0;
     buf_init(&why, 8192);
     snprintf(j->path, sizeof(j->path), "%s/jobs/%s", state, j->id);
-    if (state_dir_open(j->path, &j->fd, &j->lock, &why, &code))
-        complain(code, "%s", buf_cstr(&why) ? buf_cstr(&why) : "out of memory");
+    if (state_dir_open(j->path, &j->fd, &j->lock, &why, &code)) {
+        const char *text = buf_cstr(&why) ? buf_cstr(&why) : "out of memory";
+        complain(j, code,
+                 strstr(text, "is in use")
+                     ? "the same backfill is under way already; wait for it: %s"
+                     : "%s",
+                 text);
+    }
     buf_release(&why);
     return code;
 }
 
-int backfill_job_open(struct backfill_job *j, const struct options *o)
+int backfill_job_choose(struct backfill_job *j, const struct options *o, const char *command,
+                        struct buf *err)
 {
-    *j = (struct backfill_job){.fd = -1, .lock = -1};
+    *j = (struct backfill_job){.command = command, .fd = -1, .lock = -1, .err = err};
     bool url = o->output && is_url(o->output);
     int code = url ? config_of_url(j, o->output) : config_of_file(j, o->config);
     if (!code && o->output && !url)
         code = choose_destination(j, o->output);
-    if (!code)
-        code = choose_source(j, o);
+    return code ? code : choose_source(j, o);
+}
+
+int backfill_job_open(struct backfill_job *j, const struct options *o, const char *state,
+                      struct buf *err)
+{
+    int code = backfill_job_choose(j, o, "backfill", err);
     if (code)
         return code;
     if (o->jobs)
         j->config->workers = (unsigned)o->jobs;
     make_id(j, o);
-    return open_directory(j, o->state_dir ? o->state_dir : j->config->state_dir.p);
+    if (!state)
+        state = o->state_dir ? o->state_dir : j->config->state_dir.p;
+    return open_directory(j, state);
 }
 
 void backfill_job_close(struct backfill_job *j, bool complete)

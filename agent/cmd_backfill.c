@@ -313,7 +313,12 @@ int command_backfill(const struct options *o)
         return dry_run(o, false);
     if (o->output && strcmp(o->output, "stdout") == 0)
         return dry_run(o, true);
-    int code = backfill_job_open(&b.job, o);
+    struct buf err;
+    buf_init(&err, 64u << 10);
+    int code = backfill_job_open(&b.job, o, NULL, &err);
+    if (err.n)
+        fwrite(err.p, 1, err.n, stderr);
+    buf_release(&err);
     if (!code)
         code = find_files(&b);
     b.loop = ev_default_loop(EVFLAG_AUTO);

@@ -7,6 +7,7 @@
 int command_report(const struct options *o);
 int command_run(const struct options *o);
 int command_backfill(const struct options *o);
+int command_verify(const struct options *o);
 int command_explain(const struct options *o);
 int command_check(const struct options *o);
 

@@ -293,11 +293,7 @@ static int configured_sites(struct uplink *u)
     const struct agent_config *c = u->o.config;
     if (!c->n_sites || u->sites)
         return 0;
-    u->sites = sites_new();
-    for (size_t i = 0; u->sites && i < c->n_sites; i++)
-        for (size_t k = 0; k < c->sites[i].hosts.n; k++)
-            if (sites_add(u->sites, c->sites[i].hosts.items[k], c->sites[i].site, c->sites[i].to))
-                return -1;
+    u->sites = sites_of_config(c);
     return u->sites ? 0 : -1;
 }
 

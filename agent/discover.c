@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #define MAX_TREE_DEPTH 16
+#define FINISHED_AFTER_MS 300000
 
 void discovery_release(struct discovery *d)
 {
@@ -258,4 +259,9 @@ int discover_path(const char *path, struct discovery *out)
     if (missing)
         errno = ENOENT;
     return rc;
+}
+
+bool discover_is_finished(const struct found_file *f, int64_t now_ms)
+{
+    return now_ms - f->mtime_ms > FINISHED_AFTER_MS;
 }

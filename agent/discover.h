@@ -96,6 +96,9 @@ int discover_source(const struct source_config *c, const struct discover_known *
  */
 int discover_path(const char *path, struct discovery *out);
 void discovery_release(struct discovery *d);
+/* Of history: nobody has written to it for five minutes, so its last line is whole without a
+ * newline, too. */
+bool discover_is_finished(const struct found_file *f, int64_t now_ms);
 int discover_known_compare(const void *a, const void *b);
 int discover_claim_compare(const void *a, const void *b); /* by stream; the farthest seam first */
 

@@ -253,21 +253,12 @@ static int init_sources(struct engine *e, struct buf *why)
     e->sources = calloc(e->o.n_sources, sizeof(*e->sources));
     for (size_t i = 0; e->sources && i < e->o.n_sources; i++) {
         struct source *s = &e->sources[i];
-        s->config = &e->o.sources[i];
-        s->format = format_new(s->config->format, why);
-        if (!s->format)
+        if (source_init(s, &e->o.sources[i], c, why))
             return EXIT_BAD_CONFIG;
-        s->directives = format_has_directives(s->format);
+        s->rules.since_ms = e->o.since_ms;
+        s->rules.until_ms = e->o.until_ms;
         if (e->o.follow && log_roots_init(&s->roots, s->config))
             return EXIT_INTERNAL;
-        s->rules = (struct digest_rules){.judge = &c->rules,
-                                         .default_host = s->config->default_host,
-                                         .scheme = s->config->scheme,
-                                         .since_ms = e->o.since_ms,
-                                         .until_ms = e->o.until_ms,
-                                         .n_destinations = c->n_destinations};
-        for (size_t k = 0; k < c->n_destinations; k++)
-            s->rules.send[k] = c->destinations[k].send;
     }
     return e->sources ? 0 : EXIT_INTERNAL;
 }
@@ -399,10 +390,8 @@ void engine_free(struct engine *e)
             parser_free(e->kits[i].parsers[k]);
         free(e->kits[i].parsers);
     }
-    for (size_t i = 0; e->sources && i < e->o.n_sources; i++) {
-        format_free(e->sources[i].format);
-        log_roots_release(&e->sources[i].roots);
-    }
+    for (size_t i = 0; e->sources && i < e->o.n_sources; i++)
+        source_release(&e->sources[i]);
     free(e->kits);
     free(e->sources);
     catalogue_free(e->catalogue);

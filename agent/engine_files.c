@@ -477,8 +477,7 @@ int engine_add(struct engine *e, const struct found_file *f, int fd)
     engine_bind(e, s, p);
     s->r.fd = fd;
     s->r.sequential = fd >= 0;
-    s->r.finish = fd >= 0 || engine_now_ms(e) - f->mtime_ms >
-                                 300000; /* nobody has written to it for five minutes */
+    s->r.finish = fd >= 0 || discover_is_finished(f, engine_now_ms(e));
     engine_make_ready(e, s);
     return 0;
 }

@@ -171,9 +171,18 @@ static void begin_span(struct filling *f, uint64_t from, struct span *span)
     memcpy(span->name, name, strlen(name) + 1);
 }
 
+static void tell(const struct filling *f, struct fill_line line)
+{
+    const struct fill_witness *w = f->fill->witness;
+    if (w)
+        w->on_line(w->context, f->stream, &line);
+}
+
 static void skip_lines(struct filling *f, enum reason reason, uint32_t n)
 {
     struct reading *r = &f->stream->r;
+    if (n)
+        tell(f, (struct fill_line){.reason = reason, .n = n, .time_ms = HIT_NO_NUMBER});
     r->counts.lines += n;
     r->counts.skipped[reason] += n;
     while (n--)
@@ -256,6 +265,8 @@ static void take_text(struct filling *f, struct str line)
     uint32_t hash = hash_line(line);
     digest_line(&f->kit->digest, &f->stream->rules, f->fill->sites, f->parser, line, &d);
     if (d.verdict.kind == VERDICT_SKIP) {
+        int64_t time_ms = d.parsed == PARSE_OK ? d.hit.time_ms : HIT_NO_NUMBER;
+        tell(f, (struct fill_line){d.verdict.reason, 1, time_ms, hash});
         skip_line(f, d.verdict.reason);
         if (d.parsed == PARSE_BAD && !r->bad.error)
             r->bad = (struct bad_line){r->at, d.error, d.column};
@@ -263,6 +274,7 @@ static void take_text(struct filling *f, struct str line)
     }
     d.record.at = r->at - r->base;
     d.record.line_hash = hash;
+    tell(f, (struct fill_line){REASON_NONE, 1, d.hit.time_ms, hash});
     if (builder_record(f->fill->builder, &d.record, d.ua, d.to))
         record_in_next(f, &d);
     r->counts.records++;
@@ -342,10 +354,12 @@ static bool take(struct filling *f, enum lines_result what, struct str line, uin
         return false;
     r->at = at;
     r->counts.lines++;
-    if (what == LINES_TOO_LONG)
+    if (what == LINES_TOO_LONG) {
+        tell(f, (struct fill_line){.reason = REASON_TOO_LONG, .n = 1, .time_ms = HIT_NO_NUMBER});
         skip_line(f, REASON_TOO_LONG);
-    else
+    } else {
         take_text(f, line);
+    }
     f->fill->bytes += next - at;
     r->at = next;
     builder_advance(f->fill->builder, next, next - r->base);

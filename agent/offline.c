@@ -57,11 +57,7 @@ static int take_sites(struct offline *o)
     o->digest_rules.any_site = !c || !c->n_sites;
     if (o->digest_rules.any_site)
         return 0;
-    o->sites = sites_new();
-    for (size_t i = 0; o->sites && i < c->n_sites; i++)
-        for (size_t k = 0; k < c->sites[i].hosts.n; k++)
-            if (sites_add(o->sites, c->sites[i].hosts.items[k], c->sites[i].site, c->sites[i].to))
-                return EXIT_INTERNAL;
+    o->sites = sites_of_config(c);
     for (size_t i = 0; i < c->n_destinations; i++)
         o->digest_rules.send[i] = c->destinations[i].send;
     o->digest_rules.n_destinations = c->n_destinations;

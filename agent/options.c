@@ -31,6 +31,7 @@ static const struct {
     {"dry-run", NULL, 'n', "read and count, send nothing"},
     {"json", NULL, 'J', "one JSON object a line"},
     {"summary", NULL, 'y', "one line for each verdict and reason"},
+    {"all-hours", NULL, 'A', "show every hour, not only those that lack something"},
     {"offline", NULL, 'O', "look at the configuration only"},
     {"print-defaults", NULL, 'p', "print what holds where the configuration is silent"},
 };
@@ -146,6 +147,7 @@ static void set_flag(struct options *o, char letter)
     o->dry_run = o->dry_run || letter == 'n';
     o->json = o->json || letter == 'J';
     o->summary = o->summary || letter == 'y';
+    o->all_hours = o->all_hours || letter == 'A';
     o->offline = o->offline || letter == 'O';
     o->print_defaults = o->print_defaults || letter == 'p';
 }

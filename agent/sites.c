@@ -123,6 +123,18 @@ struct sites *sites_copy(const struct sites *s)
     return copy;
 }
 
+struct sites *sites_of_config(const struct agent_config *c)
+{
+    struct sites *s = sites_new();
+    for (size_t i = 0; s && i < c->n_sites; i++)
+        for (size_t k = 0; k < c->sites[i].hosts.n; k++)
+            if (sites_add(s, c->sites[i].hosts.items[k], c->sites[i].site, c->sites[i].to)) {
+                sites_unref(s);
+                return NULL;
+            }
+    return s;
+}
+
 const struct site_route *sites_find(const struct sites *s, struct str host)
 {
     bool found;

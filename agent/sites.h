@@ -16,6 +16,8 @@ struct site_route {
 
 struct sites;
 
+/* Those that the configuration names. NULL: out of memory. */
+struct sites *sites_of_config(const struct agent_config *c);
 struct sites *sites_new(void); /* empty, one reference; NULL: out of memory */
 struct sites *sites_copy(const struct sites *s);
 struct sites *sites_ref(struct sites *s);

@@ -38,6 +38,12 @@ struct source {
     struct log_limit complaint, unreadable, empty, capped;
 };
 
+/* The format and the rules by which this source's lines are judged; all is borrowed. 0, or -1 with
+ * a sentence. source_release frees the format. */
+int source_init(struct source *s, const struct source_config *config, const struct agent_config *c,
+                struct buf *why);
+void source_release(struct source *s); /* accepts a zeroed one */
+
 enum read_end {
     READ_ALL,       /* every complete line there is; a plain file may grow */
     READ_MORE,      /* the batch is full: there may be more */
@@ -122,6 +128,22 @@ struct worker_kit {
     uint64_t serial;
 };
 
+/* What became of lines that were taken: one line, or `n` that came to the same. */
+struct fill_line {
+    enum reason reason; /* REASON_NONE: it is a record */
+    uint32_t n;
+    int64_t time_ms; /* HIT_NO_NUMBER: none was read */
+    uint32_t hash;   /* of the line; 0 where it was not looked at */
+};
+
+/* Told of every line in the order of the file; records so in the order of the batch's body. Runs on
+ * the worker, with s->r.stream and s->r.base as they hold for the line, and for a single one with
+ * s->r.at at its start. */
+struct fill_witness {
+    void *context;
+    void (*on_line)(void *context, const struct stream *s, const struct fill_line *line);
+};
+
 #define FILL_MAX_STREAMS 64u
 #define FILL_MAX_BYTES (64u << 20) /* read in one fill, so that the loop hears of progress */
 
@@ -135,7 +157,8 @@ struct fill {
     struct builder *builder;
     struct stream *streams[FILL_MAX_STREAMS];
     size_t n_streams;
-    bool seal; /* seal even what holds no record */
+    bool seal;                          /* seal even what holds no record */
+    const struct fill_witness *witness; /* NULL: nobody asks */
     uint64_t bytes;
     struct group *groups[2];
     size_t n_groups;

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SITES = ("example.com",)
 BATCH = "/api/ingest/server/batch"
+VERIFY = "/api/ingest/server/verify"
 
 
 def decoded(body, encoding):
@@ -88,6 +89,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         mood = sink.mood
         sink.requests.append((time.monotonic(), "POST", self.path))
+        if self.path == VERIFY:
+            self.verify(body)
+            return
         if self.path != BATCH:
             self.answer(404, b"404 page not found\n")
             return
@@ -108,6 +112,30 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.json({"batch": header["batch"], "stored": len(records) - len(rejected), "duplicate": 0,
                    "excluded": 0, "rejected": rejected})
+
+
+    def verify(self, body):
+        """Which of the records were taken before? `verify_moods` are for the next questions, one each:
+        a status, a status with Retry-After, a word of misbehave(), or a function of the answer."""
+        sink = self.server.sink
+        mood = sink.verify_moods.pop(0) if sink.verify_moods else None
+        if isinstance(mood, tuple):
+            self.answer(mood[0], b"not now\n", headers=[("Retry-After", str(mood[1]))])
+            return
+        if not callable(mood) and self.misbehave(mood):
+            return
+        lines = decoded(body, self.headers.get("Content-Encoding")).splitlines()
+        header = json.loads(lines[0])
+        records = [json.loads(line) for line in lines[1:]]
+        sink.asked.append(len(records))
+        if sink.verify_limit and len(records) > sink.verify_limit:
+            self.answer(413, b"too large\n")
+            return
+        if sink.verify_poison in [number_of(r) for r in records]:
+            self.answer(400, b"line 2: poison\n")
+            return
+        answer = sink.look_up(header, records)
+        self.json(mood(answer) if mood else answer)
 
 
 class Listener(ThreadingHTTPServer):
@@ -134,6 +162,12 @@ class Sink:
         self.requests = []  # (moment, method, path)
         self.encodings = set()
         self.broken = []    # bodies that were no batch
+        self.held = set()   # (stream, at, hash) of every record
+        self.excluded = set()   # visitors' addresses
+        self.verify_moods = []
+        self.verify_limit = 0   # 413 for more records in a question
+        self.verify_poison = None   # 400 for every question that holds the record of this number
+        self.asked = []     # records of each question
         self.listen(port)
 
     def listen(self, port):
@@ -169,12 +203,40 @@ class Sink:
                     rejected.append({"line": at + 2, "status": status[0], "error": status[1]})
                 else:
                     self.records.append((now, header["batch"], record))
+            self.held |= {key for key, record in zip(keys_of(header, records), records)
+                          if not self.refused_sites.get(self.site_of(record))}
         return rejected
+
+    def look_up(self, header, records):
+        """The answer to a question."""
+        counts, missing, rejected = {"present": 0, "missing": 0, "excluded": 0}, [], []
+        with self.lock:
+            for at, (key, record) in enumerate(zip(keys_of(header, records), records)):
+                status = self.refused_sites.get(self.site_of(record))
+                if status:
+                    rejected.append({"line": at + 2, "status": status[0], "error": status[1]})
+                elif record.get("visitor_ip") in self.excluded:
+                    counts["excluded"] += 1
+                elif key in self.held:
+                    counts["present"] += 1
+                else:
+                    counts["missing"] += 1
+                    if missing and missing[-1][1] == at + 1:
+                        missing[-1][1] = at + 2
+                    else:
+                        missing.append([at + 2, at + 2])
+        return {"batch": header["batch"], **counts, "missing_lines": missing, "rejected": rejected}
 
     def numbers(self):
         """(kind, number) of every record, in order of arrival, repeats included."""
         with self.lock:
             return [(r["k"], number_of(r)) for _, _, r in self.records]
+
+
+def keys_of(header, records):
+    """What identifies each record, for one site."""
+    streams = [s["id"] for s in header["streams"] for _ in range(s["records"])]
+    return [(stream, r["at"], r["h"]) for stream, r in zip(streams, records)]
 
 
 def number_of(record):

@@ -1,5 +1,6 @@
 /* engine_look.c - looking for files: every source, one task each; see engine.h. */
 #include "agent/engine_impl.h"
+#include "parsers/base/fault.h"
 
 #include <stdlib.h>
 
@@ -114,6 +115,7 @@ static void on_looked(struct task *task)
         abort(); /* out of memory for a list of files */
     engine_watch_directories(e, l);
     tell_empty(e, l);
+    fault_point("files.looked");
     for (size_t i = 0; i < l->found.n; i++)
         engine_take_in(e, l->source, &l->found.files[i]);
     miss(e, l->source);

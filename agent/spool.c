@@ -2,6 +2,7 @@
 #include "agent/spool.h"
 #include "agent/state_dir.h"
 #include "parsers/base/fault.h"
+#include "parsers/base/sys.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -70,9 +71,9 @@ static uint64_t checksum(struct str meta, struct str body)
 
 int spool_write(int shelf_fd, uint64_t seq, const struct batch *b, struct str meta, uint64_t *bytes)
 {
-    static const struct write_points points = {"spool.before_write", "spool.write",
-                                               "spool.after_write", "spool.after_fsync",
-                                               "spool.after_rename"};
+    static const struct write_points points = {
+        "spool.before_write", "spool.after_open",   "spool.write",     "spool.after_write",
+        "spool.after_fsync",  "spool.after_rename", "spool.after_sync"};
     struct buf head, text;
     char name[NAME_BYTES];
     file_name(seq, name);
@@ -98,8 +99,8 @@ int spool_remove(int shelf_fd, uint64_t seq)
     char name[NAME_BYTES];
     file_name(seq, name);
     fault_point("spool.before_unlink");
-    int rc = state_remove_file(shelf_fd, name);
-    fault_point("spool.after_unlink");
+    int rc = state_remove_file(shelf_fd, name, "spool.after_unlink");
+    fault_point("spool.after_unlink_sync");
     return rc;
 }
 
@@ -108,7 +109,11 @@ int spool_set_aside(int shelf_fd, uint64_t seq)
     char name[NAME_BYTES], bad[NAME_BYTES];
     file_name(seq, name);
     snprintf(bad, sizeof(bad), "%016" PRIx64 ".bad", seq);
-    return renameat(shelf_fd, name, shelf_fd, bad) ? errno : 0;
+    fault_point("spool.before_set_aside");
+    if (sys_renameat(shelf_fd, name, shelf_fd, bad) || sys_fsync(shelf_fd))
+        return errno;
+    fault_point("spool.after_set_aside");
+    return 0;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /* uplink_disk.c - parcels to the spool, back from disk, and off it; see uplink.h. */
 #include "agent/uplink_impl.h"
+#include "parsers/base/fault.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -96,6 +97,7 @@ static void on_spilled(struct task *task)
         p->on_disk = true;
         p->shelf = SHELF_SPOOL;
         p->carries_spans = t->spans;
+        fault_point("spill.before_safe");
         note_done(p, t->told);
         parcel_make_safe(p);
     }
@@ -233,6 +235,7 @@ static void on_fetched(struct task *task)
     struct uplink *u = t->uplink;
     p->reading = false;
     p->batch = t->batch;
+    fault_point("fetch.after_read");
     if (!p->batch)
         lost_file(p, t->error);
     task_free(t);

@@ -1,6 +1,7 @@
 /* uplink_shelves.c - at start: what waits on disk, before the positions are used; see uplink.h. */
 #include "agent/state_dir.h"
 #include "agent/uplink_impl.h"
+#include "parsers/base/fault.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -132,8 +133,10 @@ int uplink_load_shelves(struct uplink *u, struct buf *why)
                        u->o.config->state_dir.p, shelf_name(shelf), strerror(errno));
             return -1;
         }
-        for (size_t i = 0; i < n && !rc; i++)
+        for (size_t i = 0; i < n && !rc; i++) {
             rc = load_item(u, shelf, &items[i]);
+            fault_point("shelves.after_load");
+        }
         free(items);
         if (rc) {
             buf_printf(why, "out of memory while reading %s/%s", u->o.config->state_dir.p,

@@ -286,12 +286,14 @@ static int on_wal(void *engine, sqlite3 *db, const char *name, int pages)
 
 void engine_settle(struct engine *e)
 {
-    if (e->wal_pages < CHECKPOINT_PAGES)
+    if (e->wal_pages < CHECKPOINT_PAGES && !(e->wal_pages && fault_fails("store.settle_early")))
         return;
     e->wal_pages = 0;
+    fault_point("store.before_checkpoint");
     int code = sqlite3_wal_checkpoint_v2(e->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (code != SQLITE_OK && code != SQLITE_BUSY)
         engine_note(e, code, "checkpoint");
+    fault_point("store.after_checkpoint");
 }
 
 /* ---- opening and closing ------------------------------------------------------------------ */
@@ -338,9 +340,12 @@ static int open_file(struct engine *e, const char *path, bool create, struct buf
         buf_printf(error, "no store in %s; make one: logferry-server init", path);
         return -1;
     }
+    store_sys_install();
     int code = sqlite3_open_v2(path, &e->db, flags, NULL);
+    fault_point("store.after_open");
     if (code == SQLITE_OK)
         code = set_up(e);
+    fault_point("store.after_set_up");
     if (code == SQLITE_OK)
         return schema_migrate(e->db, path, create, error, failure);
     *failure = code == SQLITE_PERM || code == SQLITE_READONLY ? STORE_DENIED : STORE_CANNOT;
@@ -375,7 +380,9 @@ void engine_close(struct engine *e)
         return;
     for (int i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize(e->statements[i]);
+    fault_point("store.before_close");
     sqlite3_close(e->db); /* checkpoints: this is the writing connection */
+    fault_point("store.after_close");
     labels_forget(e);
     catalogue_free(e->catalogue);
     EVP_MD_free(e->md);

@@ -119,6 +119,8 @@ int spool_set_aside(int shelf_fd, uint64_t seq)
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
+static const char no_memory[] = "out of memory";
+
 /* Appends the JSON string's text and a NUL to m->text, which has room for all: its cap is the
  * file's size. */
 static bool unquote(struct spool_meta *m, struct str quoted, struct str *out)
@@ -145,7 +147,7 @@ static bool read_span(struct spool_meta *m, struct str line)
     struct str path;
     struct spool_span *v = realloc(m->spans, (m->n_spans + 1) * sizeof(*v));
     if (!v)
-        return false;
+        return false; /* errno is ENOMEM */
     m->spans = v;
     if (!str_to_hex64(str_cut(&line, ' '), &s.key) ||
         !hash128_parse(str_cut(&line, ' '), &s.stream) ||
@@ -219,15 +221,23 @@ static const char *parse(struct str file, struct batch *b, struct spool_meta *m)
     struct str meta = str_slice(file, 0, n_meta), body = str_slice(file, n_meta, file.n);
     buf_init(&m->text, meta.n + 1);
     if (!buf_reserve(&m->text, meta.n + 1))
-        return "out of memory";
+        return no_memory;
+    errno = 0;
     while (meta.n)
         if (!read_item(m, b, str_cut(&meta, '\n')))
-            return "its description is malformed";
+            return errno == ENOMEM ? no_memory : "its description is malformed";
     if (!b->id[0])
         return "its description has no id";
     buf_init(&b->body, body.n);
     buf_put_str(&b->body, body);
-    return b->body.failed ? "out of memory" : NULL;
+    return b->body.failed ? no_memory : NULL;
+}
+
+/* Not the file's own fault: it may be read another time. */
+static bool may_pass(int rc)
+{
+    return rc == EIO || rc == EMFILE || rc == ENFILE || rc == ENOMEM || rc == ENOBUFS ||
+           rc == ESTALE;
 }
 
 struct batch *spool_read(int shelf_fd, uint64_t seq, struct spool_meta *meta, const char **error)
@@ -242,8 +252,10 @@ struct batch *spool_read(int shelf_fd, uint64_t seq, struct spool_meta *meta, co
     *error = rc ? strerror(rc) : parse(buf_str(&file), b, &own);
     buf_release(&file);
     if (*error) {
+        rc = *error == no_memory ? ENOMEM : rc;
         batch_free(b);
         spool_meta_release(&own);
+        errno = may_pass(rc) ? rc : 0;
         return NULL;
     }
     if (meta)

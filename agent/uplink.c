@@ -180,7 +180,7 @@ void destination_pump(struct destination *d)
            !d->uplink->stopping) {
         struct parcel *p = d->first->parcel;
         if (!p->batch) {
-            if (!p->reading)
+            if (!p->reading && !ev_is_active(&d->uplink->disk_timer))
                 uplink_fetch(p);
             return;
         }
@@ -411,7 +411,10 @@ void uplink_read_ledger(const struct uplink *u, size_t destination, struct uplin
 
 static void on_disk_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    uplink_spill_all(timer->data);
+    struct uplink *u = timer->data;
+    uplink_spill_all(u);
+    for (size_t i = 0; i < u->n_destinations; i++)
+        destination_pump(&u->destinations[i]);
 }
 
 struct uplink *uplink_new(const struct uplink_options *options, struct buf *why)

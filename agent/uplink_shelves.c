@@ -104,6 +104,15 @@ static int load_item(struct uplink *u, enum shelf shelf, const struct spool_item
     if (shelf == SHELF_DEAD)
         return 0;
     struct batch *b = spool_read(u->shelf_fd[shelf], item->seq, &meta, &error);
+    if (!b && errno == ENOMEM)
+        return -1;
+    if (!b && errno) {
+        log_event(LOG_ERROR, "spool_file_unreadable",
+                  "shelf=%s file=%016llx.batch why=\"%s\" mend=\"mend the disk, or raise the limit "
+                  "of open files, and restart; it is kept and read then\"",
+                  shelf_name(shelf), (unsigned long long)item->seq, error);
+        return 0;
+    }
     if (!b) {
         u->shelf_bytes[shelf] -= item->bytes;
         spool_set_aside(u->shelf_fd[shelf], item->seq);

@@ -266,8 +266,9 @@ class Ordeal:
 
     def missing(self, fault, what):
         for shelf in ("spool", "parked", "dead"):
-            if not os.listdir(os.path.join(self.agent.state, shelf)):
-                os.rmdir(os.path.join(self.agent.state, shelf))
+            path = os.path.join(self.agent.state, shelf)
+            if os.path.isdir(path) and not os.listdir(path):
+                os.rmdir(path)
         self.agent.start(fault)
         if fault and self.agent.proc.alive():  # a shelf that was not empty
             self.agent.kill()

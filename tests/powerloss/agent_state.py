@@ -18,10 +18,12 @@ def positions(content):
     """{"generation", "safe": {stream: [(from, to)]}, "done": {destination: [(from, to)]}} of one
     positions file, or None when it is not whole."""
     content = bytes(content)
-    body, line = content[:-13], content[-13:]
-    if not line.startswith(b"crc ") or not line.endswith(b"\n"):
+    end = content[:-1].rfind(b"\n") + 1
+    body, line = content[:end], content[end:]
+    if not line.endswith(b"\n") or not line.startswith((b"crc ", b"sum ")):
         return None
-    if zlib.crc32(body) != int(line[4:12], 16):
+    proper = b"crc %08x\n" % zlib.crc32(body) if line[:1] == b"c" else b"sum %016x\n" % XXH(body, len(body), 0)
+    if line != proper:
         return None
     text = body.decode().splitlines()
     assert text[0].split()[0] == "logferry-positions", text[0]
@@ -52,7 +54,7 @@ def batch(content):
     content = bytes(content)
     head, _, rest = content.partition(b"\n")
     words = head.split()
-    if len(words) != 5 or words[0] != b"logferry-batch" or words[1] != b"2":
+    if len(words) != 5 or words[0] != b"logferry-batch" or int(words[1]) < 2:
         return None
     n_meta, n_body = int(words[3]), int(words[4])
     meta, body = rest[:n_meta], rest[n_meta:]

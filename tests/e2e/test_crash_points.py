@@ -14,7 +14,7 @@ from harness import SITE, check_nothing_lost, expected, wait_stored, wait_sunk
 from proc import CRASHED, Proc, check, run, wait_for
 
 FULL = os.environ.get("E2E_FULL") == "1"
-BUDGET = 10**6 if FULL else 20
+BUDGET = 10**6 if FULL else 12
 # A line is sent again when the positions that say it was delivered were not yet durable. They are
 # written once a second; a sanitizer build on a busy machine is late.
 WINDOW_S = 4.0

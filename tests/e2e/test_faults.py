@@ -7,6 +7,8 @@ allocations an even share, another one at each seed); a normal run draws what fi
 import os
 import signal
 import time
+from collections import defaultdict
+from itertools import zip_longest
 
 import lines
 from harness import wait_stored, wait_sunk
@@ -14,7 +16,7 @@ from proc import Proc, check, wait_for
 from test_crash_points import read_counts
 
 FULL = os.environ.get("E2E_FULL") == "1"
-BUDGET = 10**6 if FULL else 22
+BUDGET = 10**6 if FULL else 12
 ALLOCATIONS = 400  # of one program, in E2E_FULL
 WINDOW_MS = 2000
 ERRNOS = {
@@ -46,9 +48,10 @@ def draw(world, counts):
     faults = every_fault(world, counts)
     if not FULL:
         world.random.shuffle(faults)
-        seen = {}
-        # the i-th of each name come before the (i+1)-th of any
-        faults.sort(key=lambda f: seen.setdefault(f.split(":")[1], []).append(0) or len(seen[f.split(":")[1]]))
+        calls = defaultdict(list)
+        for fault in faults:
+            calls[fault.split(":")[1]].append(fault)
+        faults = [f for one_of_each in zip_longest(*calls.values()) for f in one_of_each if f]
     end = time.monotonic() + BUDGET
     done = 0
     for fault in faults:
@@ -140,6 +143,31 @@ def test_agent_into_sink(world):
 
 def test_agent_into_server(world):
     AgentLives(world, "server").run()
+
+
+def test_spool_file_that_cannot_be_read_now(world):
+    """A passing error of the disk, or no descriptor left, makes no damaged file of a whole one."""
+    for errno in ("EIO", "EMFILE"):
+        sink = world.sink()
+        log = lines.Log(world.path(errno + ".log"))
+        log.write(50)
+        agent = world.agent(sink, errno, files=log.path).start()
+        wait_sunk(sink, log.written)
+        sink.mood = 503
+        for _ in range(2):
+            before = set(agent.state_files("spool"))
+            log.write(50)
+            wait_for(lambda b=before: set(agent.state_files("spool")) - b, 20, "a spooled batch")
+        agent.stop()
+        sink.mood = None
+        # The start reads both positions, the sites and each file; what comes then is to be sent.
+        nth = 3 + len(agent.state_files("spool")) + 1
+        agent.start(f"fail:sys.read:{nth}+{WINDOW_MS}:{errno}")
+        agent.proc.wait_event("disk_unwell")
+        wait_sunk(sink, log.written)
+        wait_for(lambda: not agent.state_files("spool"), 20, "an empty spool")
+        check(not agent.proc.events("spool_file_damaged"), "a whole file was called damaged")
+        agent.stop()
 
 
 # ---- the server

@@ -288,9 +288,9 @@ def test_agent_that_does_not_sync(world):
         run = AgentRun(world, what.replace(".", "-"), fault=f"skip:{what}:1-99999999")
         run.short_story()
         records = journal.read(run.journal)
-        bad, first = agent_seeds(run, AgentJudge(run), records, 400, world.random.randrange(10**9), False)
-        check(bad, f"without {what}, none of 400 disks lost a line")
-        print(f"without {what} {bad} of 400 disks lose lines; {first}")
+        bad, first = agent_seeds(run, AgentJudge(run), records, 200, world.random.randrange(10**9), False)
+        check(bad, f"without {what}, none of 200 disks lost a line")
+        print(f"without {what} {bad} of 200 disks lose lines; {first}")
 
 
 # ---- the server -----------------------------------------------------------------------------------

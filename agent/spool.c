@@ -289,19 +289,35 @@ static int add_item(struct spool_item **items, size_t *n, int shelf_fd, const ch
     return 0;
 }
 
-int spool_list(int shelf_fd, struct spool_item **items, size_t *n)
+static DIR *open_shelf(int shelf_fd)
 {
     int fd = openat(shelf_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir && fd >= 0)
+        close(fd);
+    return dir;
+}
+
+void spool_clean(int shelf_fd)
+{
+    DIR *dir = open_shelf(shelf_fd);
+    struct dirent *e;
+    while (dir && (e = readdir(dir)))
+        if (str_ends(str_of(e->d_name), STR(".batch.new")))
+            sys_unlinkat(shelf_fd, e->d_name, 0); /* should it stay, it only takes room */
+    if (dir)
+        closedir(dir);
+}
+
+int spool_list(int shelf_fd, struct spool_item **items, size_t *n)
+{
+    DIR *dir = open_shelf(shelf_fd);
     struct dirent *e;
     int rc = 0;
     *items = NULL;
     *n = 0;
-    if (!dir) {
-        if (fd >= 0)
-            close(fd);
+    if (!dir)
         return -1;
-    }
     while (!rc && (e = readdir(dir)))
         rc = add_item(items, n, shelf_fd, e->d_name);
     closedir(dir);

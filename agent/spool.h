@@ -56,6 +56,8 @@ struct batch *spool_read(int shelf_fd, uint64_t seq, struct spool_meta *meta, co
 int spool_remove(int shelf_fd, uint64_t seq); /* 0 or an errno */
 /* Sets a file that cannot be read aside, as <seq>.bad. */
 int spool_set_aside(int shelf_fd, uint64_t seq);
+/* Removes what writes that a crash cut short have left. At start, while nobody writes. */
+void spool_clean(int shelf_fd);
 /* The numbers of the files there, ascending, and their sizes. The caller frees *seqs. -1: errno. */
 struct spool_item {
     uint64_t seq, bytes;

@@ -137,6 +137,7 @@ int uplink_load_shelves(struct uplink *u, struct buf *why)
         size_t n;
         int rc = 0;
         u->shelf_fd[shelf] = state_dir_sub(u->o.state_fd, shelf_name(shelf));
+        spool_clean(u->shelf_fd[shelf]);
         if (u->shelf_fd[shelf] < 0 || spool_list(u->shelf_fd[shelf], &items, &n)) {
             buf_printf(why, "%s/%s: %s; give the agent's user this directory",
                        u->o.config->state_dir.p, shelf_name(shelf), strerror(errno));

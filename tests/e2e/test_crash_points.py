@@ -303,7 +303,7 @@ class Ordeal:
         self.to.start(fault)
         if not self.agent.proc.alive():
             self.agent.start()
-        if fault:
+        if "crash:" in fault:
             self.until_dead(self.to.proc, what, 40)
         else:
             self.feed(60, 30)
@@ -354,6 +354,8 @@ class Ordeal:
             self.judge_repeats()
         wait_for(lambda: not self.agent.state_files("spool"), 30, "an empty spool")
         self.agent.stop()
+        left = [p for p in self.agent.state_files() if p.endswith(".batch.new")]
+        check(not left, f"left behind: {left}")
 
     def judge_repeats(self):
         """What came twice had come shortly before a crash the first time."""

@@ -1,6 +1,7 @@
 """The agent's files as a second reader sees them, written from docs/architecture.md and the headers
 positions.h and spool.h alone: what the agent would hold to be safe."""
 import ctypes
+import functools
 import json
 import subprocess
 import zlib
@@ -49,9 +50,9 @@ def newest(files):
     return max(found, key=lambda p: p["generation"], default=None)
 
 
+@functools.lru_cache(4096)  # most disks of a run hold the same files
 def batch(content):
     """{"to", "spans": [(stream, from, to)], "records"} of a batch file, or None when it is not whole."""
-    content = bytes(content)
     head, _, rest = content.partition(b"\n")
     words = head.split()
     if len(words) != 5 or words[0] != b"logferry-batch" or int(words[1]) < 2:
@@ -86,7 +87,7 @@ def shelf(files, name):
     found = []
     for path, content in files.items():
         if path.startswith(name + "/") and path.endswith(".batch") and content is not None:
-            one = batch(content)
+            one = batch(bytes(content))
             if one:
                 found.append((int(path[len(name) + 1:-6], 16), one))
     return found

@@ -387,6 +387,12 @@ static void test_shelves(void **state)
     assert_list(&s, seqs, 3);
     struct spool_item *items;
     size_t n;
+    spool_clean(s.fd);
+    assert_false(scratch_has(&s, "0000000000000001.batch.new"));
+    for (size_t i = 1; i < COUNT(others); i++)
+        assert_true(scratch_has(&s, others[i]));
+    assert_list(&s, seqs, 3);
+    spool_clean(-1);
     assert_int_equal(spool_list(-1, &items, &n), -1);
     assert_string_equal(shelf_name(SHELF_SPOOL), "spool");
     assert_string_equal(shelf_name(SHELF_PARKED), "parked");

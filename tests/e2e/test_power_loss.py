@@ -10,6 +10,7 @@ the journal is another one at each run and is kept with the test's directory.
 import bisect
 import os
 import random
+import re
 import shutil
 import sqlite3
 import sys
@@ -20,7 +21,7 @@ from collections import Counter, defaultdict
 
 import lines
 from harness import expected
-from proc import CRASHED, Fail, Proc, check, wait_for
+from proc import CRASHED, Fail, Proc, check, run, wait_for
 from sink import number_of
 from test_batch import BATCH, Batch
 
@@ -46,26 +47,28 @@ class AgentRun:
         self.sinks = {n: world.sink() for n in NAMES}
         self.logs = [lines.Log(os.path.join(self.directory, f"{i}.log"), first=i * 10**6, tag=f"{name}{i}")
                      for i in range(2)]
-        self.written = {}  # path of the file that has them now -> (numbers, text)
+        self.history = []  # logs of a backfill
         self.state = os.path.join(self.directory, "deep", "state")
         self.journal = os.path.join(self.directory, "journal")
-        self.config = self.configure(self.sinks, "agent.yaml")
+        self.config = self.configure()
         self.proc = None
 
-    def configure(self, sinks, name):
-        token = self.world.write(name + ".token", "lf_" + "0" * 64 + "_00000000\n")
-        text = f"node: {name}\ndestinations:\n"
+    def configure(self):
+        token = self.world.write("token", "lf_" + "0" * 64 + "_00000000\n")
+        text = "node: agent\ndestinations:\n"
         for n in NAMES:
-            text += f"  {n}: {{url: '{sinks[n].url}', token_file: {token}}}\n"
+            text += f"  {n}: {{url: '{self.sinks[n].url}', token_file: {token}}}\n"
+        # Named here, so that no line is read before it is known who gets it.
+        text += "sites:\n  - {hosts: [example.com], site: example.com}\n"
         text += (f"sources:\n  web:\n    files: {self.directory}/*.log\n    format: nginx_combined\n"
                  f"    default_host: example.com\n    start: all\n")
-        return self.world.write(name, text)
+        return self.world.write(os.path.join(self.directory, "agent.yaml"), text)
 
-    def start(self, fault="", state=None, config=None, name="agent", journalled=True):
+    def start(self, fault="", state=None, name="agent", journalled=True):
         fault = ",".join(f for f in (fault, self.fault) if f)
         env = {"STATE_DIRECTORY": state or self.state, "RUNTIME_DIRECTORY": self.directory,
                "LOGFERRY_FAULT": fault, "LOGFERRY_JOURNAL": self.journal if journalled else ""}
-        argv = [self.world.agent_bin, "--config", config or self.config, "run"]
+        argv = [self.world.agent_bin, "--config", self.config, "run"]
         self.proc = Proc(argv, self.directory, name, env)
         wait_for(lambda: self.proc.events("started") or not self.proc.alive(), 20, "the agent's start")
 
@@ -83,6 +86,20 @@ class AgentRun:
         self.logs.append(log)
         self.logs[i] = lines.Log(log.path, first=log.next + 10**5, tag=log.tag + "'")
         log.path += ".1"
+
+    def make_history(self, count):
+        directory = self.world.mkdir(self.directory, "history")
+        self.history = [lines.Log(os.path.join(directory, f"old{i}.log"), first=(i + 7) * 10**6, tag=f"old{i}")
+                        for i in range(2)]
+        for log in self.history:
+            log.write(count)
+
+    def backfill(self, fault="", expect=0, state=None, journalled=True, rate=4000):
+        env = {"STATE_DIRECTORY": state or self.state, "RUNTIME_DIRECTORY": self.directory,
+               "LOGFERRY_FAULT": fault, "LOGFERRY_JOURNAL": self.journal if journalled else ""}
+        argv = [self.world.agent_bin, "--config", self.config, "backfill", "--source", "web",
+                "--rate", str(rate), os.path.join(self.directory, "history")]
+        run(argv, self.directory, 60, env, expect=expect)
 
     def numbers(self):
         return [n for log in self.logs for n in log.written]
@@ -103,15 +120,9 @@ class AgentRun:
         check(not self.proc.alive() and self.proc.child.returncode == CRASHED,
               f"no crash at {point}:{nth}: {self.proc.child.returncode}\n{self.proc.text()[-1000:]}")
 
-    def begin(self):
-        """The first start, until the agent knows the sites of both destinations."""
-        self.start()
-        wait_for(lambda: all(os.path.exists(os.path.join(self.state, f"sites.{n}.json")) for n in NAMES),
-                 20, "both lists of sites")
-
     def story(self):
         """All that an agent's state lives through; about fifteen seconds."""
-        self.begin()
+        self.start()
         self.write(1.2)
         self.sinks["other"].mood = 503
         self.write(1.5)
@@ -129,9 +140,12 @@ class AgentRun:
         self.sinks["main"].mood = None
         self.wait_delivered()
         self.proc.stop()
+        self.make_history(5000)
+        self.backfill("crash:positions.after_rename:2", CRASHED)
+        self.backfill()
 
     def short_story(self):
-        self.begin()
+        self.start()
         self.write(0.5)
         self.sinks["other"].mood = 503
         self.write(2.0)
@@ -160,7 +174,7 @@ class AgentJudge:
                 for record, owner in zip(records, owners * (len(records) // max(1, len(owners)) or 1)):
                     streams[number_of(record)] = owner
         self.lines = defaultdict(list)  # stream -> [(offset, number)] of the lines that make records
-        for log in run.logs:
+        for log in run.logs + run.history:
             with open(log.path, "rb") as f:
                 text = f.read().splitlines(keepends=True)
             offset = 0
@@ -174,10 +188,20 @@ class AgentJudge:
         """A sentence when this disk would lose a line, else None."""
         prefix = os.path.relpath(self.run.state, self.run.directory) + "/"
         state = {p[len(prefix):]: c for p, c in files.items() if p.startswith(prefix)}
-        found = agent_state.newest(state) or {"generation": 0, "safe": {}, "done": {}}
+        generation = (agent_state.newest(state) or {"generation": 0})["generation"]
         proven = max((g for when, g in self.durable if when < ns), default=0)
-        if found["generation"] < proven:
-            return f"positions: generation {proven} was synced, {found['generation']} is there"
+        if generation < proven:
+            return f"positions: generation {proven} was synced, {generation} is there"
+        jobs = {"/".join(p.split("/")[:2]) + "/" for p in state if re.match("jobs/[^/]+/", p)}
+        for top in ["", *jobs]:
+            problem = self.unsafe({p[len(top):]: c for p, c in state.items() if p.startswith(top)}, ns)
+            if problem:
+                return top + problem
+        return None
+
+    def unsafe(self, state, ns):
+        """The same of one state directory, the agent's or a job's."""
+        found = agent_state.newest(state) or {"generation": 0, "safe": {}, "done": {}}
         safe = {s: list(r) for s, r in found["safe"].items()}
         kept = {n: set() for n in NAMES}
         for number, batch in agent_state.shelf(state, "spool"):
@@ -237,20 +261,28 @@ def agent_seeds(run, judge, records, seeds, seed, stop_at_first=True):
 
 
 def go_on_from(run, judge, files, ns, i):
-    """The real agent on that disk, with the logs as they are by now."""
+    """The real agent, and the backfill, on that disk, with the logs as they are by now."""
     again = os.path.join(run.directory, f"after.{i}")
     disks.build(files, again)
     state = os.path.join(again, os.path.relpath(run.state, run.directory))
-    sinks = {n: run.world.sink() for n in NAMES}
-    want = set(expected(run.numbers()))
     had = {n: {(lines.kind(k), k) for k, when in judge.acknowledged[n].items() if when < ns} for n in NAMES}
-    run.start(state=state, config=run.configure(sinks, f"after.{i}.yaml"), name=f"after.{i}", journalled=False)
+    for sink in run.sinks.values():  # the same destinations, or the backfill would be another job
+        sink.records, sink.headers = [], []
+
+    def lost(numbers):
+        want = set(expected(numbers))
+        return {n: sorted(want - had[n] - set(run.sinks[n].numbers()))[:5] for n in NAMES}
+
+    run.start(state=state, name=f"after.{i}", journalled=False)
     try:
-        wait_for(lambda: all(want <= had[n] | set(sinks[n].numbers()) for n in NAMES), 30, "the end", 0.2)
+        wait_for(lambda: not any(lost(run.numbers()).values()), 30, "the end", 0.2)
     except Fail:
-        lost = {n: sorted(want - had[n] - set(sinks[n].numbers()))[:5] for n in NAMES}
-        raise Fail(f"seed {i}: the agent went on, and lost {lost}:\n{run.proc.text()[-1500:]}") from None
+        raise Fail(f"disk {i}: the agent went on, and lost {lost(run.numbers())}:\n"
+                   f"{run.proc.text()[-1500:]}") from None
     run.proc.stop()
+    run.backfill(state=state, journalled=False, rate=10**6)
+    numbers = [n for log in run.history for n in log.written]
+    check(not any(lost(numbers).values()), f"disk {i}: the backfill went on, and lost {lost(numbers)}")
     shutil.rmtree(again)
 
 

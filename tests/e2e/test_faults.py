@@ -66,7 +66,7 @@ def check_end(proc, fault):
     """It ended by itself, or at SIGTERM: cleanly, or with a message."""
     code = proc.child.returncode
     text = proc.text()
-    if code == 0:
+    if code in (0, -signal.SIGTERM):  # before it has started, the signal finds no handler
         return
     if code == 137 and fault.endswith(":crash"):
         return

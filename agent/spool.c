@@ -233,11 +233,11 @@ static const char *parse(struct str file, struct batch *b, struct spool_meta *m)
     return b->body.failed ? no_memory : NULL;
 }
 
-/* Not the file's own fault: it may be read another time. */
+/* Not the file's own fault, which is what state_read_file finds wrong with it: it may be read
+ * another time. */
 static bool may_pass(int rc)
 {
-    return rc == EIO || rc == EMFILE || rc == ENFILE || rc == ENOMEM || rc == ENOBUFS ||
-           rc == ESTALE;
+    return rc && rc != ENOENT && rc != ELOOP && rc != EPERM && rc != EINVAL && rc != EFBIG;
 }
 
 struct batch *spool_read(int shelf_fd, uint64_t seq, struct spool_meta *meta, const char **error)
@@ -321,6 +321,11 @@ int spool_list(int shelf_fd, struct spool_item **items, size_t *n)
     while (!rc && (e = readdir(dir)))
         rc = add_item(items, n, shelf_fd, e->d_name);
     closedir(dir);
+    if (rc) {
+        free(*items);
+        *items = NULL;
+        *n = 0;
+    }
     if (*n)
         qsort(*items, *n, sizeof(**items), by_seq);
     return rc;

@@ -20,9 +20,10 @@ PKG_CONFIG  ?= pkg-config
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
         -Wpointer-arith -Wundef -Wno-unused-parameter
 HARD := -fstack-protector-strong -fPIE -fno-plt
+comma := ,
 ifeq ($(SAN),1)
 OPT  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DLOGFERRY_FAULTS
-LSAN := -fsanitize=address,undefined
+LSAN := -fsanitize=address,undefined $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup strndup)
 else ifeq ($(SAN),fuzz)
 OPT  := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined
 LSAN := -fsanitize=address,undefined

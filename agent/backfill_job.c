@@ -3,13 +3,12 @@
 
 #include "agent/state_dir.h"
 #include "config/exit_codes.h"
+#include "parsers/base/fault.h"
 #include "parsers/base/hash.h"
 #include "parsers/base/json.h"
+#include "parsers/base/sys.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static int complain(struct backfill_job *j, int code, const char *format, const char *what)
 {
@@ -167,6 +166,7 @@ static int open_directory(struct backfill_job *j, const char *state)
                  text);
     }
     buf_release(&why);
+    fault_point("job.after_open");
     return code;
 }
 
@@ -195,25 +195,35 @@ int backfill_job_open(struct backfill_job *j, const struct options *o, const cha
     return open_directory(j, state);
 }
 
-void backfill_job_close(struct backfill_job *j, bool complete)
+/* All is delivered: what is left of the directory after a crash in here sends nothing but what the
+ * server has. */
+static void remove_directory(struct backfill_job *j)
 {
     static const char *const files[] = {"positions.a", "positions.b", "lock"};
     static const char *const shelves[] = {"spool", "parked", "dead"};
-    if (complete && j->fd >= 0) {
-        char cache[128];
-        for (size_t i = 0; i < j->config->n_destinations; i++) {
-            snprintf(cache, sizeof(cache), "sites.%s.json", j->config->destinations[i].name.p);
-            unlinkat(j->fd, cache, 0);
-        }
-        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-            unlinkat(j->fd, files[i], 0);
-        for (size_t i = 0; i < sizeof(shelves) / sizeof(shelves[0]); i++)
-            unlinkat(j->fd, shelves[i], AT_REMOVEDIR); /* stays when something waits in it */
-        rmdir(j->path);
+    char cache[128];
+    fault_point("job.before_remove");
+    for (size_t i = 0; i < j->config->n_destinations; i++) {
+        snprintf(cache, sizeof(cache), "sites.%s.json", j->config->destinations[i].name.p);
+        sys_unlinkat(j->fd, cache, 0);
     }
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        sys_unlinkat(j->fd, files[i], 0);
+        fault_point("job.after_unlink");
+    }
+    for (size_t i = 0; i < sizeof(shelves) / sizeof(shelves[0]); i++)
+        sys_unlinkat(j->fd, shelves[i], AT_REMOVEDIR); /* stays when something waits in it */
+    sys_unlinkat(AT_FDCWD, j->path, AT_REMOVEDIR);
+    fault_point("job.after_remove");
+}
+
+void backfill_job_close(struct backfill_job *j, bool complete)
+{
+    if (complete && j->fd >= 0)
+        remove_directory(j);
     if (j->fd >= 0)
-        close(j->fd);
+        sys_close(j->fd);
     if (j->lock >= 0)
-        close(j->lock);
+        sys_close(j->lock);
     agent_config_free(j->config);
 }

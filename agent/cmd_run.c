@@ -172,6 +172,8 @@ int command_run(const struct options *o)
     const char *path = buf_cstr(&state);
     if (d.config && path && !state_dir_open(path, &state_fd, &lock_fd, &why, &code))
         code = live_on(&d, state_fd, path);
+    if (d.config && !path)
+        buf_lit(&why, "out of memory");
     if (why.n)
         fprintf(stderr, "logferry: %.*s\n", STR_ARGS(str_trim(buf_str(&why))));
     if (state_fd >= 0)

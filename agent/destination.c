@@ -156,9 +156,9 @@ struct cache_task {
 
 static void run_write_cache(struct task *task, unsigned worker)
 {
-    static const struct write_points points = {"sites.before_write", "sites.write",
-                                               "sites.after_write", "sites.after_fsync",
-                                               "sites.after_rename"};
+    static const struct write_points points = {
+        "sites.before_write", "sites.after_open",   "sites.write",     "sites.after_write",
+        "sites.after_fsync",  "sites.after_rename", "sites.after_sync"};
     struct cache_task *t = (struct cache_task *)task;
     int rc = state_write_file(t->uplink->o.state_fd, t->name, buf_str(&t->text), STR_NONE, &points);
     if (rc) /* a convenience for a start without the server */

@@ -1,6 +1,7 @@
 /* engine.c - the engine's life, and its positions; see engine.h. */
 #include "agent/engine_impl.h"
 #include "config/exit_codes.h"
+#include "parsers/base/fault.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -109,6 +110,7 @@ static void save(struct engine *e)
     if (e->progress)
         e->last_saved_at = engine_mono_s();
     e->progress = false;
+    fault_point("engine.before_save");
     e->save_task = (struct task){.run = run_save, .done = on_saved};
     pool_submit(e->pool, &e->save_task, true);
 }
@@ -177,6 +179,7 @@ static void finish(struct engine *e)
         save(e);
         return;
     }
+    fault_point("engine.finished");
     e->finished = true;
     ev_timer_stop(e->o.loop, &e->stop_timer);
     e->o.on_finished(e->o.context);

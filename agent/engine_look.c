@@ -1,5 +1,6 @@
 /* engine_look.c - looking for files: every source, one task each; see engine.h. */
 #include "agent/engine_impl.h"
+#include "parsers/base/fault.h"
 
 #include <stdlib.h>
 
@@ -116,6 +117,7 @@ static void on_looked(struct task *task)
     if (engine_watch_directories(e, l))
         e->look_again = true;
     tell_empty(e, l);
+    fault_point("files.looked");
     for (size_t i = 0; i < l->found.n; i++)
         engine_take_in(e, l->source, &l->found.files[i]);
     miss(e, l->source);

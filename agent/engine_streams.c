@@ -1,6 +1,7 @@
 /* engine_streams.c - files that are read: which are ready, which are open, what a fill came to; see
  * engine.h. */
 #include "agent/engine_impl.h"
+#include "parsers/base/fault.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -71,6 +72,7 @@ void engine_rename_stream(struct engine *e, struct stream *s, const char *path)
     s->path = copy;
     if (s->position && !positions_rename(s->position, path))
         engine_dirty(e);
+    fault_point("files.renamed");
 }
 
 static void unready(struct engine *e, struct stream *s)
@@ -145,6 +147,7 @@ void engine_bind(struct engine *e, struct stream *s, struct position *p)
     p->seen_s = e->positions.uptime_s;
     positions_rename(p, s->path);
     positions_changed(p);
+    fault_point("files.bound");
 }
 
 /* ---- open files -------------------------------------------------------------------------------
@@ -403,6 +406,7 @@ void engine_tidy(struct engine *e)
         if (s->retry) {
             engine_make_ready(e, s);
         } else if (!s->live && now - s->quiet_since_ms >= ROTATED_QUIET_MS) {
+            fault_point("files.retired");
             s->r.finish = true;
             engine_make_ready(e, s);
         }

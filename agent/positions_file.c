@@ -69,9 +69,10 @@ int positions_encode(struct positions *p, int64_t now_ms, struct buf *out)
 
 int positions_store(int dir_fd, uint64_t generation, struct str text)
 {
-    static const struct write_points points = {"positions.before_write", "positions.write",
-                                               "positions.after_write", "positions.after_fsync",
-                                               "positions.after_rename"};
+    static const struct write_points points = {"positions.before_write", "positions.after_open",
+                                               "positions.write",        "positions.after_write",
+                                               "positions.after_fsync",  "positions.after_rename",
+                                               "positions.after_sync"};
     return state_write_file(dir_fd, files[generation % 2], text, STR_NONE, &points);
 }
 

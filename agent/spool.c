@@ -2,6 +2,7 @@
 #include "agent/spool.h"
 #include "agent/state_dir.h"
 #include "parsers/base/fault.h"
+#include "parsers/base/sys.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -70,9 +71,9 @@ static uint64_t checksum(struct str meta, struct str body)
 
 int spool_write(int shelf_fd, uint64_t seq, const struct batch *b, struct str meta, uint64_t *bytes)
 {
-    static const struct write_points points = {"spool.before_write", "spool.write",
-                                               "spool.after_write", "spool.after_fsync",
-                                               "spool.after_rename"};
+    static const struct write_points points = {
+        "spool.before_write", "spool.after_open",   "spool.write",     "spool.after_write",
+        "spool.after_fsync",  "spool.after_rename", "spool.after_sync"};
     struct buf head, text;
     char name[NAME_BYTES];
     file_name(seq, name);
@@ -98,8 +99,8 @@ int spool_remove(int shelf_fd, uint64_t seq)
     char name[NAME_BYTES];
     file_name(seq, name);
     fault_point("spool.before_unlink");
-    int rc = state_remove_file(shelf_fd, name);
-    fault_point("spool.after_unlink");
+    int rc = state_remove_file(shelf_fd, name, "spool.after_unlink");
+    fault_point("spool.after_unlink_sync");
     return rc;
 }
 
@@ -108,11 +109,17 @@ int spool_set_aside(int shelf_fd, uint64_t seq)
     char name[NAME_BYTES], bad[NAME_BYTES];
     file_name(seq, name);
     snprintf(bad, sizeof(bad), "%016" PRIx64 ".bad", seq);
-    return renameat(shelf_fd, name, shelf_fd, bad) ? errno : 0;
+    fault_point("spool.before_set_aside");
+    if (sys_renameat(shelf_fd, name, shelf_fd, bad) || sys_fsync(shelf_fd))
+        return errno;
+    fault_point("spool.after_set_aside");
+    return 0;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------
  */
+
+static const char no_memory[] = "out of memory";
 
 /* Appends the JSON string's text and a NUL to m->text, which has room for all: its cap is the
  * file's size. */
@@ -140,7 +147,7 @@ static bool read_span(struct spool_meta *m, struct str line)
     struct str path;
     struct spool_span *v = realloc(m->spans, (m->n_spans + 1) * sizeof(*v));
     if (!v)
-        return false;
+        return false; /* errno is ENOMEM */
     m->spans = v;
     if (!str_to_hex64(str_cut(&line, ' '), &s.key) ||
         !hash128_parse(str_cut(&line, ' '), &s.stream) ||
@@ -214,15 +221,23 @@ static const char *parse(struct str file, struct batch *b, struct spool_meta *m)
     struct str meta = str_slice(file, 0, n_meta), body = str_slice(file, n_meta, file.n);
     buf_init(&m->text, meta.n + 1);
     if (!buf_reserve(&m->text, meta.n + 1))
-        return "out of memory";
+        return no_memory;
+    errno = 0;
     while (meta.n)
         if (!read_item(m, b, str_cut(&meta, '\n')))
-            return "its description is malformed";
+            return errno == ENOMEM ? no_memory : "its description is malformed";
     if (!b->id[0])
         return "its description has no id";
     buf_init(&b->body, body.n);
     buf_put_str(&b->body, body);
-    return b->body.failed ? "out of memory" : NULL;
+    return b->body.failed ? no_memory : NULL;
+}
+
+/* Not the file's own fault, which is what state_read_file finds wrong with it: it may be read
+ * another time. */
+static bool may_pass(int rc)
+{
+    return rc && rc != ENOENT && rc != ELOOP && rc != EPERM && rc != EINVAL && rc != EFBIG;
 }
 
 struct batch *spool_read(int shelf_fd, uint64_t seq, struct spool_meta *meta, const char **error)
@@ -237,8 +252,10 @@ struct batch *spool_read(int shelf_fd, uint64_t seq, struct spool_meta *meta, co
     *error = rc ? strerror(rc) : parse(buf_str(&file), b, &own);
     buf_release(&file);
     if (*error) {
+        rc = *error == no_memory ? ENOMEM : rc;
         batch_free(b);
         spool_meta_release(&own);
+        errno = may_pass(rc) ? rc : 0;
         return NULL;
     }
     if (meta)
@@ -272,22 +289,43 @@ static int add_item(struct spool_item **items, size_t *n, int shelf_fd, const ch
     return 0;
 }
 
-int spool_list(int shelf_fd, struct spool_item **items, size_t *n)
+static DIR *open_shelf(int shelf_fd)
 {
     int fd = openat(shelf_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir && fd >= 0)
+        close(fd);
+    return dir;
+}
+
+void spool_clean(int shelf_fd)
+{
+    DIR *dir = open_shelf(shelf_fd);
+    struct dirent *e;
+    while (dir && (e = readdir(dir)))
+        if (str_ends(str_of(e->d_name), STR(".batch.new")))
+            sys_unlinkat(shelf_fd, e->d_name, 0); /* should it stay, it only takes room */
+    if (dir)
+        closedir(dir);
+}
+
+int spool_list(int shelf_fd, struct spool_item **items, size_t *n)
+{
+    DIR *dir = open_shelf(shelf_fd);
     struct dirent *e;
     int rc = 0;
     *items = NULL;
     *n = 0;
-    if (!dir) {
-        if (fd >= 0)
-            close(fd);
+    if (!dir)
         return -1;
-    }
     while (!rc && (e = readdir(dir)))
         rc = add_item(items, n, shelf_fd, e->d_name);
     closedir(dir);
+    if (rc) {
+        free(*items);
+        *items = NULL;
+        *n = 0;
+    }
     if (*n)
         qsort(*items, *n, sizeof(**items), by_seq);
     return rc;

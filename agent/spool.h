@@ -50,11 +50,14 @@ void spool_put_spans(struct buf *meta, const struct span *spans, size_t n);
 /* Writes file number `seq`. 0 or an errno; *bytes: its size. */
 int spool_write(int shelf_fd, uint64_t seq, const struct batch *b, struct str meta,
                 uint64_t *bytes);
-/* Reads one back. NULL, with a static sentence in *error. `meta` may be NULL. */
+/* Reads one back. NULL, with a static sentence in *error; errno is 0 when the file is to blame,
+ * else why it cannot be read now. `meta` may be NULL. */
 struct batch *spool_read(int shelf_fd, uint64_t seq, struct spool_meta *meta, const char **error);
 int spool_remove(int shelf_fd, uint64_t seq); /* 0 or an errno */
 /* Sets a file that cannot be read aside, as <seq>.bad. */
 int spool_set_aside(int shelf_fd, uint64_t seq);
+/* Removes what writes that a crash cut short have left. At start, while nobody writes. */
+void spool_clean(int shelf_fd);
 /* The numbers of the files there, ascending, and their sizes. The caller frees *seqs. -1: errno. */
 struct spool_item {
     uint64_t seq, bytes;

@@ -3,13 +3,31 @@
 
 #include "config/exit_codes.h"
 #include "parsers/base/fault.h"
+#include "parsers/base/sys.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+/* The name of a directory outlasts a power failure only when the directory above it is synced.
+ * Above ours may lie one that we may not read; then its file system must do without. */
+static int sync_above(const char *path)
+{
+    char above[4096];
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    while (n && path[n - 1] != '/')
+        n--;
+    memcpy(above, path, n);
+    above[n] = '\0';
+    int fd = sys_openat(AT_FDCWD, n ? above : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return errno == EACCES ? 0 : errno;
+    int rc = sys_fsync(fd) && errno != EINVAL && errno != EROFS ? errno : 0;
+    sys_close(fd);
+    return rc;
+}
 
 static int make_parents(const char *path)
 {
@@ -22,10 +40,17 @@ static int make_parents(const char *path)
             continue;
         memcpy(part, path, i);
         part[i] = '\0';
-        if (mkdir(part, 0700) && errno != EEXIST)
+        if (sys_mkdirat(AT_FDCWD, part, 0700) == 0) {
+            fault_point("state.after_mkdir");
+            int rc = sync_above(part);
+            if (rc)
+                return rc;
+        } else if (errno != EEXIST) {
             return errno;
+        }
     }
-    return 0;
+    /* One that is there may have been made by a process that was killed before it synced. */
+    return sync_above(path);
 }
 
 static int refuse(struct buf *why, int *exit_code, const char *path, const char *what,
@@ -46,13 +71,14 @@ static void read_holder(int fd, char *text, size_t n)
 static int take_lock(const char *path, int dir, struct buf *why, int *exit_code)
 {
     char holder[64];
-    int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fault_point("state.before_lock");
+    int fd = sys_openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return refuse(why, exit_code, path, strerror(errno),
                       "give --state-dir a directory that you may write");
     if (flock(fd, LOCK_EX | LOCK_NB)) {
         read_holder(fd, holder, sizeof(holder));
-        close(fd);
+        sys_close(fd);
         *exit_code = EXIT_CANNOT_WRITE;
         buf_printf(why,
                    "state directory %s is in use by process %s; stop it, or give --state-dir "
@@ -61,9 +87,10 @@ static int take_lock(const char *path, int dir, struct buf *why, int *exit_code)
         return -1;
     }
     int n = snprintf(holder, sizeof(holder), "%ld", (long)getpid());
-    if (ftruncate(fd, 0) || pwrite(fd, holder, (size_t)n, 0) != n) {
+    if (sys_ftruncate(fd, 0) || sys_pwrite(fd, holder, (size_t)n, 0) != n) {
         /* a full disk: the lock holds all the same, only its label is missing */
     }
+    fault_point("state.after_lock");
     return fd;
 }
 
@@ -73,13 +100,13 @@ int state_dir_open(const char *path, int *dir_fd, int *lock_fd, struct buf *why,
     if (rc)
         return refuse(why, exit_code, path, strerror(rc),
                       "make it, or give --state-dir a directory that you may write");
-    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int dir = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (dir < 0)
         return refuse(why, exit_code, path, strerror(errno),
                       "give --state-dir a directory that you may write");
     int lock = take_lock(path, dir, why, exit_code);
     if (lock < 0) {
-        close(dir);
+        sys_close(dir);
         return -1;
     }
     *dir_fd = dir;
@@ -89,15 +116,25 @@ int state_dir_open(const char *path, int *dir_fd, int *lock_fd, struct buf *why,
 
 int state_dir_sub(int dir_fd, const char *name)
 {
-    if (mkdirat(dir_fd, name, 0700) && errno != EEXIST)
+    if (sys_mkdirat(dir_fd, name, 0700) == 0)
+        fault_point("state.after_mkdir_sub");
+    else if (errno != EEXIST)
         return -1;
-    return openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = sys_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, 0);
+    /* Its own name, and what a process that was killed has left in it: from now on all counts. */
+    if (fd >= 0 && (sys_fsync(dir_fd) || sys_fsync(fd))) {
+        int error = errno;
+        sys_close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
 }
 
 static int write_all(int fd, struct str s, const char *point)
 {
     while (s.n) {
-        ssize_t n = fault_fails(point) ? -1 : write(fd, s.p, s.n);
+        ssize_t n = fault_fails(point) ? -1 : sys_write(fd, s.p, s.n);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -109,13 +146,22 @@ static int write_all(int fd, struct str s, const char *point)
 
 static int write_new(int fd, struct str head, struct str body, const struct write_points *points)
 {
+    fault_point(points->after_open);
     int rc = write_all(fd, head, points->write);
     if (!rc)
         rc = write_all(fd, body, points->write);
     fault_point(points->after_write);
-    if (!rc && fsync(fd))
+    if (!rc && sys_fsync(fd))
         rc = errno;
     return rc;
+}
+
+static int sync_names(int dir_fd, const struct write_points *points)
+{
+    if (sys_fsync(dir_fd))
+        return errno;
+    fault_point(points->after_sync);
+    return 0;
 }
 
 int state_write_file(int dir_fd, const char *name, struct str head, struct str body,
@@ -126,21 +172,22 @@ int state_write_file(int dir_fd, const char *name, struct str head, struct str b
     if (n < 0 || (size_t)n >= sizeof(temporary))
         return ENAMETOOLONG;
     fault_point(points->before_write);
-    int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd =
+        sys_openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return errno;
     int rc = write_new(fd, head, body, points);
-    if (close(fd) && !rc)
+    if (sys_close(fd) && !rc)
         rc = errno;
     fault_point(points->after_fsync);
-    if (!rc && renameat(dir_fd, temporary, dir_fd, name))
+    if (!rc && sys_renameat(dir_fd, temporary, dir_fd, name))
         rc = errno;
     if (rc) {
-        unlinkat(dir_fd, temporary, 0);
+        sys_unlinkat(dir_fd, temporary, 0);
         return rc;
     }
     fault_point(points->after_rename);
-    return fsync(dir_fd) ? errno : 0;
+    return sync_names(dir_fd, points);
 }
 
 static int check_file(int fd, size_t max, size_t *size)
@@ -161,7 +208,7 @@ static int check_file(int fd, size_t max, size_t *size)
 int state_read_file(int dir_fd, const char *name, struct buf *out)
 {
     size_t size = 0, got = 0;
-    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = sys_openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0)
         return errno;
     int rc = check_file(fd, out->max, &size);
@@ -169,7 +216,7 @@ int state_read_file(int dir_fd, const char *name, struct buf *out)
     if (!rc && !p)
         rc = ENOMEM;
     while (!rc && got < size) {
-        ssize_t n = read(fd, p + got, size - got);
+        ssize_t n = sys_read(fd, p + got, size - got);
         if (n <= 0) {
             rc = n < 0 ? errno : 0;
             break;
@@ -177,13 +224,14 @@ int state_read_file(int dir_fd, const char *name, struct buf *out)
         got += (size_t)n;
     }
     out->n += got;
-    close(fd);
+    sys_close(fd);
     return rc;
 }
 
-int state_remove_file(int dir_fd, const char *name)
+int state_remove_file(int dir_fd, const char *name, const char *after_unlink)
 {
-    if (unlinkat(dir_fd, name, 0) && errno != ENOENT)
+    if (sys_unlinkat(dir_fd, name, 0) && errno != ENOENT)
         return errno;
-    return fsync(dir_fd) ? errno : 0;
+    fault_point(after_unlink);
+    return sys_fsync(dir_fd) ? errno : 0;
 }

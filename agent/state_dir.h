@@ -11,12 +11,13 @@
  * until closed. -1 with a full sentence in `why`: what, where, and how to mend. Exit code for that:
  * *exit_code. */
 int state_dir_open(const char *path, int *dir_fd, int *lock_fd, struct buf *why, int *exit_code);
-/* Opens, making it when missing, a directory below. -1: errno. */
+/* Opens, making it when missing, a directory below; what it holds is synced then. -1: errno. */
 int state_dir_sub(int dir_fd, const char *name);
 
 /* Names of the fault points that a write passes (parsers/base/fault.h). */
 struct write_points {
-    const char *before_write, *write, *after_write, *after_fsync, *after_rename;
+    const char *before_write, *after_open, *write, *after_write, *after_fsync, *after_rename,
+        *after_sync;
 };
 
 /*
@@ -29,7 +30,8 @@ int state_write_file(int dir_fd, const char *name, struct str head, struct str b
 /* Reads a regular file of ours, at most `out`'s cap. 0 or an errno: ELOOP for a symlink, EPERM for
  * another owner, EFBIG over the cap. */
 int state_read_file(int dir_fd, const char *name, struct buf *out);
-/* Unlinks and fsyncs the directory. 0 or an errno; a file that is not there is 0. */
-int state_remove_file(int dir_fd, const char *name);
+/* Unlinks and fsyncs the directory, with a fault point between. 0 or an errno; a file that is not
+ * there is 0. */
+int state_remove_file(int dir_fd, const char *name, const char *after_unlink);
 
 #endif

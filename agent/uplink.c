@@ -49,6 +49,7 @@ void parcel_make_safe(struct parcel *p)
     if (--g->pending)
         return;
     u->groups_in_memory--;
+    fault_point("uplink.before_safe");
     u->o.on_safe(u->o.context, g);
     u->o.on_change(u->o.context);
 }
@@ -92,6 +93,7 @@ void parcel_settle(struct parcel *p, struct destination *d)
         struct intervals *done = positions_spooled(u->o.positions, d->config->name);
         if (done)
             intervals_add(done, p->seq, p->seq + 1); /* out of memory: sent again after a crash */
+        fault_point("uplink.spooled_done");
         u->o.on_dirty(u->o.context);
     }
     if (!p->pending)
@@ -178,7 +180,7 @@ void destination_pump(struct destination *d)
            !d->uplink->stopping) {
         struct parcel *p = d->first->parcel;
         if (!p->batch) {
-            if (!p->reading)
+            if (!p->reading && !ev_is_active(&d->uplink->disk_timer))
                 uplink_fetch(p);
             return;
         }
@@ -364,6 +366,7 @@ void uplink_saved(struct uplink *u, uint64_t generation)
     for (struct parcel *p = u->parcels; p; p = next) {
         next = p->next;
         if (p->covered_by && p->covered_by <= generation) {
+            fault_point("uplink.covered");
             p->covered_by = 0;
             uplink_discard(p);
         }
@@ -408,7 +411,10 @@ void uplink_read_ledger(const struct uplink *u, size_t destination, struct uplin
 
 static void on_disk_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    uplink_spill_all(timer->data);
+    struct uplink *u = timer->data;
+    uplink_spill_all(u);
+    for (size_t i = 0; i < u->n_destinations; i++)
+        destination_pump(&u->destinations[i]);
 }
 
 struct uplink *uplink_new(const struct uplink_options *options, struct buf *why)

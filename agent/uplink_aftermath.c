@@ -66,8 +66,10 @@ static void bury(struct aftermath *t, const struct batch *b)
     buf_init(&meta, SPOOL_META_MAX);
     buf_put_str(&meta, buf_str(&t->meta));
     spool_put_reason(&meta, t->reason);
+    fault_point("bury.before_write");
     t->rc = spool_write(t->uplink->shelf_fd[SHELF_DEAD], t->dead_seq, b, buf_str(&meta),
                         &t->dead_bytes);
+    fault_point("bury.after_write");
     buf_release(&meta);
 }
 
@@ -102,6 +104,7 @@ static void run_rejected(struct aftermath *t)
     if (part)
         name_site(t, part);
     if (part && !(t->was_parked && part->n_records == b->n_records)) {
+        fault_point("park.before_write");
         t->rc = spool_write(t->uplink->shelf_fd[SHELF_PARKED], t->seq, part, buf_str(&t->meta),
                             &t->parked_bytes);
         fault_point("park.after_write");
@@ -219,7 +222,9 @@ static void on_aftermath(struct task *task)
     } else if (t->kind == AFTERMATH_SPLIT) {
         free(e);
         add_halves(t, d);
+        fault_point("split.after_halves");
     } else {
+        fault_point("aftermath.before_settle");
         free(e);
         account(t, d);
         if (t->was_parked && t->n_parked == p->n_records) {

@@ -1,10 +1,13 @@
 /* uplink_disk.c - parcels to the spool, back from disk, and off it; see uplink.h. */
 #include "agent/uplink_impl.h"
+#include "parsers/base/fault.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 #define DISK_RETRY_S 5.0
+#define MAX_READ_ERRORS 12 /* EIO of one file: the disk has lost it */
 
 /* One thing a worker does. Which fields are used depends on what it does. */
 struct disk_task {
@@ -96,6 +99,7 @@ static void on_spilled(struct task *task)
         p->on_disk = true;
         p->shelf = SHELF_SPOOL;
         p->carries_spans = t->spans;
+        fault_point("spill.before_safe");
         note_done(p, t->told);
         parcel_make_safe(p);
     }
@@ -173,7 +177,7 @@ static struct batch *renew(struct batch *b, const char **error)
 {
     char salt[16];
     struct batch *fresh = NULL;
-    *error = "no random bytes";
+    *error = "out of memory"; /* or of random bytes, which is as passing */
     if (getrandom(salt, sizeof(salt), 0) == sizeof(salt))
         fresh = batch_select(b, select_all, NULL, (struct str){salt, sizeof(salt)}, false, error);
     batch_free(b);
@@ -185,9 +189,14 @@ static void run_fetch(struct task *task, unsigned worker)
     struct disk_task *t = (struct disk_task *)task;
     struct parcel *p = t->parcel;
     t->batch = spool_read(t->uplink->shelf_fd[p->shelf], p->seq, NULL, &t->error);
-    if (t->batch && p->shelf == SHELF_PARKED)
+    t->rc = t->batch ? 0 : errno;
+    if (t->batch && p->shelf == SHELF_PARKED) {
         t->batch = renew(t->batch, &t->error);
-    if (!t->batch)
+        t->rc = t->batch || strcmp(t->error, "out of memory") != 0 ? 0 : ENOMEM;
+    }
+    if (t->rc == EIO && ++p->read_errors >= MAX_READ_ERRORS)
+        t->rc = 0;
+    if (!t->batch && !t->rc)
         spool_set_aside(t->uplink->shelf_fd[p->shelf], p->seq);
 }
 
@@ -233,7 +242,10 @@ static void on_fetched(struct task *task)
     struct uplink *u = t->uplink;
     p->reading = false;
     p->batch = t->batch;
-    if (!p->batch)
+    fault_point("fetch.after_read");
+    if (t->rc) /* it stays in the queue */
+        uplink_disk_failed(u, p->shelf, t->rc);
+    else if (!p->batch)
         lost_file(p, t->error);
     task_free(t);
     if (!p->pending)

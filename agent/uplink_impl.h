@@ -22,6 +22,7 @@ struct parcel {
     unsigned halves[CONFIG_MAX_DESTINATIONS]; /* out at that destination in our place */
     unsigned pending;                         /* destinations that have not got it */
     unsigned users;                           /* transfers and tasks that need `batch` */
+    unsigned read_errors;                     /* how often the disk could not read its file */
     uint32_t n_records;
     enum shelf shelf;
     bool on_disk, writing, reading, carries_spans;

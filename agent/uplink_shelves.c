@@ -1,6 +1,7 @@
 /* uplink_shelves.c - at start: what waits on disk, before the positions are used; see uplink.h. */
 #include "agent/state_dir.h"
 #include "agent/uplink_impl.h"
+#include "parsers/base/fault.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -103,6 +104,15 @@ static int load_item(struct uplink *u, enum shelf shelf, const struct spool_item
     if (shelf == SHELF_DEAD)
         return 0;
     struct batch *b = spool_read(u->shelf_fd[shelf], item->seq, &meta, &error);
+    if (!b && errno == ENOMEM)
+        return -1;
+    if (!b && errno) {
+        log_event(LOG_ERROR, "spool_file_unreadable",
+                  "shelf=%s file=%016llx.batch why=\"%s\" mend=\"mend the disk, or raise the limit "
+                  "of open files, and restart; it is kept and read then\"",
+                  shelf_name(shelf), (unsigned long long)item->seq, error);
+        return 0;
+    }
     if (!b) {
         u->shelf_bytes[shelf] -= item->bytes;
         spool_set_aside(u->shelf_fd[shelf], item->seq);
@@ -127,13 +137,16 @@ int uplink_load_shelves(struct uplink *u, struct buf *why)
         size_t n;
         int rc = 0;
         u->shelf_fd[shelf] = state_dir_sub(u->o.state_fd, shelf_name(shelf));
+        spool_clean(u->shelf_fd[shelf]);
         if (u->shelf_fd[shelf] < 0 || spool_list(u->shelf_fd[shelf], &items, &n)) {
             buf_printf(why, "%s/%s: %s; give the agent's user this directory",
                        u->o.config->state_dir.p, shelf_name(shelf), strerror(errno));
             return -1;
         }
-        for (size_t i = 0; i < n && !rc; i++)
+        for (size_t i = 0; i < n && !rc; i++) {
             rc = load_item(u, shelf, &items[i]);
+            fault_point("shelves.after_load");
+        }
         free(items);
         if (rc) {
             buf_printf(why, "out of memory while reading %s/%s", u->o.config->state_dir.p,

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "parsers/base/fault.h"
 #include "parsers/base/log.h"
 #include "server/store_dir.h"
 #include "server/store_engine.h"
@@ -170,7 +171,7 @@ static void give_results(struct store *s, struct job_list *group, enum engine_st
 static void housekeep(struct store *s)
 {
     int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
-    if (now_ms < s->housekeep_at_ms)
+    if (now_ms < s->housekeep_at_ms && !fault_fails("store.housekeep_early"))
         return;
     bool more = engine_housekeep(s->engine, clock_ms(CLOCK_REALTIME));
     s->housekeep_at_ms = now_ms + (more ? HOUSEKEEP_MORE_MS : HOUSEKEEP_MS);
@@ -221,6 +222,7 @@ static void *writer_main(void *arg)
         enum engine_status status = run_group(s, &group, &called);
         if (called && status == ENGINE_OK)
             swap_rights(s);
+        fault_point("store.before_answer");
         give_results(s, &group, status);
         engine_settle(s->engine);
         pthread_mutex_lock(&s->mutex);

@@ -157,6 +157,16 @@ void engine_forget(struct engine *e); /* empties the caches */
 
 /* ---- parts -------------------------------------------------------------------------------- */
 
+/* store_sqlite_sys.c: SQLite's system calls go through parsers/base/sys.h in a test build; before
+ * the first connection is opened. */
+#ifdef LOGFERRY_FAULTS
+void store_sys_install(void);
+#else
+static inline void store_sys_install(void)
+{
+}
+#endif
+
 /* store_sqlite_schema.c: brings the data base to the version of this program. */
 int schema_migrate(sqlite3 *db, const char *path, bool create, struct buf *error,
                    enum store_failure *failure);

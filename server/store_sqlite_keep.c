@@ -4,6 +4,7 @@
  */
 #include "server/store_sqlite_impl.h"
 
+#include "parsers/base/fault.h"
 #include "parsers/base/time.h"
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
@@ -100,9 +101,12 @@ bool engine_housekeep(struct engine *e, int64_t now_ms)
     bool more = false;
     if (engine_begin(e, now_ms) != ENGINE_OK)
         return false;
+    fault_point("keep.begin");
     if (forget_keys(e) == 0 && forget_batches(e, &more) == 0 && retire_lane(e, &more) == 0 &&
-        retire_events(e, &more) == 0 && engine_commit(e) == ENGINE_OK)
+        retire_events(e, &more) == 0 && engine_commit(e) == ENGINE_OK) {
+        fault_point("keep.after_commit");
         return more;
+    }
     engine_rollback(e);
     return false;
 }

@@ -6,6 +6,8 @@
  */
 #include "server/store_sqlite_impl.h"
 
+#include "parsers/base/fault.h"
+
 #define APPLICATION_ID 0x6c667931 /* "lfy1": tells a store from any other SQLite file */
 
 static const char step_1[] =
@@ -158,8 +160,10 @@ static int run_step(sqlite3 *db, int64_t from)
                                      APPLICATION_ID, (long long)from + 1);
     int code = versions ? SQLITE_OK : SQLITE_NOMEM;
     const char *const parts[] = {"BEGIN IMMEDIATE", steps[from], versions, "COMMIT"};
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && code == SQLITE_OK; i++)
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && code == SQLITE_OK; i++) {
         code = sqlite3_exec(db, parts[i], NULL, NULL, NULL);
+        fault_point("migrate.step");
+    }
     if (code != SQLITE_OK && !sqlite3_get_autocommit(db))
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     sqlite3_free(versions);

@@ -106,6 +106,9 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(400, b"Bad request body\n")
             return
         sink.encodings.add(self.headers.get("Content-Encoding"))
+        if sink.batch_limit is not None and len(records) > sink.batch_limit:
+            self.answer(413, b"Request body too large\n")
+            return
         rejected = sink.take(header, records)
         if mood == "reset_after":  # acknowledged in the sink's eyes, never heard of by the agent
             self.reset()
@@ -155,6 +158,8 @@ class Sink:
                              "max_records": 10000}
         self.mood = None
         self.refused_sites = {}  # domain -> (status, error)
+        self.refused = {}        # number of a line -> (status, error)
+        self.batch_limit = None  # records; more are answered with 413
         self.released = threading.Event()
         self.lock = threading.Lock()
         self.records = []   # (moment, batch id, record)
@@ -199,6 +204,8 @@ class Sink:
             self.headers.append((now, header))
             for at, record in enumerate(records):
                 status = self.refused_sites.get(self.site_of(record))
+                if self.refused and not status:
+                    status = self.refused.get(number_of(record))
                 if status:
                     rejected.append({"line": at + 2, "status": status[0], "error": status[1]})
                 else:

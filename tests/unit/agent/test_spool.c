@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <sys/resource.h>
 
 #include "agent/spool.h"
 #include "tests/unit/agent/scratch.h"
@@ -310,6 +311,40 @@ static void test_newer_version(void **state)
     scratch_remove(&s);
 }
 
+/* errno tells a file that is to blame from one that cannot be read now. */
+static void test_who_is_to_blame(void **state)
+{
+    struct scratch s;
+    struct rlimit limit, none;
+    struct buf meta;
+    const char *error;
+    scratch_make(&s);
+    buf_init(&meta, 100);
+    struct batch *b = make_batch(BATCH_PLAIN, STR("x"));
+    write_file(&s, 0, b, &meta);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct batch *back = spool_read(s.fd, 0, NULL, &error);
+    int blamed = errno;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_null(back);
+    assert_int_equal(blamed, EMFILE);
+    back = spool_read(s.fd, 0, NULL, &error);
+    assert_non_null(back);
+    batch_free(back);
+    scratch_write(&s, FILE_0, STR("logferry-batch 2"));
+    errno = EIO;
+    assert_null(spool_read(s.fd, 0, NULL, &error));
+    assert_int_equal(errno, 0);
+    unlinkat(s.fd, FILE_0, 0);
+    assert_null(spool_read(s.fd, 0, NULL, &error));
+    assert_int_equal(errno, 0);
+    batch_free(b);
+    scratch_remove(&s);
+}
+
 static void assert_list(const struct scratch *s, const uint64_t *want, size_t n_want)
 {
     struct spool_item *items;
@@ -352,6 +387,12 @@ static void test_shelves(void **state)
     assert_list(&s, seqs, 3);
     struct spool_item *items;
     size_t n;
+    spool_clean(s.fd);
+    assert_false(scratch_has(&s, "0000000000000001.batch.new"));
+    for (size_t i = 1; i < COUNT(others); i++)
+        assert_true(scratch_has(&s, others[i]));
+    assert_list(&s, seqs, 3);
+    spool_clean(-1);
     assert_int_equal(spool_list(-1, &items, &n), -1);
     assert_string_equal(shelf_name(SHELF_SPOOL), "spool");
     assert_string_equal(shelf_name(SHELF_PARKED), "parked");
@@ -369,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_descriptions),
         cmocka_unit_test(test_more_destinations_than_there_can_be),
         cmocka_unit_test(test_newer_version),
+        cmocka_unit_test(test_who_is_to_blame),
         cmocka_unit_test(test_shelves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

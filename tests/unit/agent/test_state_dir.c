@@ -16,7 +16,8 @@
 /* Fault points of these tests; LOGFERRY_FAULT is read once, so all are set in main. */
 #define FAULTS                                                                                     \
     "fail:full.write:1-1:ENOSPC,fail:half.write:2-2:ENOSPC,fail:io.write:1-2:EIO,"                 \
-    "crash:c1.before:1,crash:c2.written:1,crash:c3.synced:1,crash:c4.renamed:1"
+    "crash:c1.before:1,crash:c2.written:1,crash:c3.synced:1,crash:c4.renamed:1,"                   \
+    "crash:c5.opened:1,crash:c6.names:1"
 
 struct opened {
     int dir, lock, rc, exit_code;
@@ -144,8 +145,8 @@ static void assert_content(const struct scratch *s, const char *name, const char
     buf_release(&b);
 }
 
-static const struct write_points no_points = {"t.before", "t.write", "t.written", "t.synced",
-                                              "t.renamed"};
+static const struct write_points no_points = {"t.before", "t.opened",  "t.write", "t.written",
+                                              "t.synced", "t.renamed", "t.names"};
 
 static void test_writing_and_reading(void **state)
 {
@@ -167,8 +168,8 @@ static void test_writing_and_reading(void **state)
     name[sizeof(name) - 1] = '\0';
     assert_int_equal(state_write_file(s.fd, name, STR("x"), STR_NONE, &no_points), ENAMETOOLONG);
     assert_int_equal(state_write_file(s.fd, "no/f", STR("x"), STR_NONE, &no_points), ENOENT);
-    assert_int_equal(state_remove_file(s.fd, "f"), 0);
-    assert_int_equal(state_remove_file(s.fd, "f"), 0);
+    assert_int_equal(state_remove_file(s.fd, "f", "t.unlinked"), 0);
+    assert_int_equal(state_remove_file(s.fd, "f", "t.unlinked"), 0);
     buf_init(&b, 10);
     assert_int_equal(state_read_file(s.fd, "f", &b), ENOENT);
     buf_release(&b);
@@ -221,10 +222,10 @@ static void test_full_disk(void **state)
         struct write_points points;
         int error;
     } table[] = {
-        {{"t", "full.write", "t", "t", "t"}, ENOSPC}, /* at the first byte */
-        {{"t", "half.write", "t", "t", "t"}, ENOSPC}, /* between head and body */
-        {{"t", "io.write", "t", "t", "t"}, EIO},
-        {{"t", "io.write", "t", "t", "t"}, EIO},
+        {{"t", "t", "full.write", "t", "t", "t", "t"}, ENOSPC}, /* at the first byte */
+        {{"t", "t", "half.write", "t", "t", "t", "t"}, ENOSPC}, /* between head and body */
+        {{"t", "t", "io.write", "t", "t", "t", "t"}, EIO},
+        {{"t", "t", "io.write", "t", "t", "t", "t"}, EIO},
     };
     struct scratch s;
     scratch_make(&s);
@@ -248,10 +249,12 @@ static void test_crashes(void **state)
         struct write_points points;
         const char *want;
     } table[] = {
-        {{"c1.before", "t", "t", "t", "t"}, "before"},
-        {{"t", "t", "c2.written", "t", "t"}, "before"},
-        {{"t", "t", "t", "c3.synced", "t"}, "before"},
-        {{"t", "t", "t", "t", "c4.renamed"}, "headbody"},
+        {{"c1.before", "t", "t", "t", "t", "t", "t"}, "before"},
+        {{"t", "c5.opened", "t", "t", "t", "t", "t"}, "before"},
+        {{"t", "t", "t", "c2.written", "t", "t", "t"}, "before"},
+        {{"t", "t", "t", "t", "c3.synced", "t", "t"}, "before"},
+        {{"t", "t", "t", "t", "t", "c4.renamed", "t"}, "headbody"},
+        {{"t", "t", "t", "t", "t", "t", "c6.names"}, "headbody"},
     };
     struct scratch s;
     int status;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +66,34 @@ static int errno_of_first(void)
     return fault_fails("x") ? errno : 0;
 }
 
+#ifdef LOGFERRY_FAULTS
+/* A bit for each of four passes that fails, with 60 ms before the last: then the fault is over. */
+static int passes_over_time(void)
+{
+    int bits = 0;
+    for (int i = 0; i < 4; i++) {
+        if (i == 3)
+            usleep(60000);
+        bits |= fault_fails("slow") << i;
+    }
+    return bits;
+}
+
+/* A bit for each kind of allocation that fails. What could not grow is what it was. */
+static int allocations(void)
+{
+    char *a = malloc(10), *b = calloc(2, 10), *keep = strdup("kept"), *d = strndup("abc", 2);
+    int bits = (a ? 0 : 1) | (b ? 0 : 2) | (keep ? 0 : 4) | (d ? 0 : 8);
+    char *grown = realloc(a, 4000);
+    bits |= grown ? 0 : 16;
+    free(grown ? grown : a);
+    free(b);
+    free(keep);
+    free(d);
+    return bits;
+}
+#endif
+
 static void test_faults(void **state)
 {
 #ifdef LOGFERRY_FAULTS
@@ -88,6 +117,14 @@ static void test_faults(void **state)
         {"crash:z:1,fail:x:1-1:EIO", errno_of_first, EIO},
         {"fail:x:1-1:EROFS", errno_of_first, EROFS},
         {"fail:x:1-1:122", errno_of_first, 122},
+        {"fail:x:1-1:EMFILE", errno_of_first, EMFILE},
+        {"fail:write:3+60000:ENOSPC", failing_passes, 4 + 8 + 16 + 32 + 64},
+        {"fail:write:8+1:ENOSPC", failing_passes, 0},
+        {"fail:slow:2+40:EIO", passes_over_time, 2 + 4},
+        {"skip:x:1-1,tear:x:1:0:EIO", errno_of_first, 0}, /* only calls of sys.h know these */
+        {"fail:malloc:3-5:ENOMEM", allocations, 4 + 8 + 16},
+        {"fail:malloc:1-9:ENOMEM", allocations, 1 + 2 + 4 + 8 + 16},
+        {"fail:malloc:6-6:ENOMEM", allocations, 0},
     };
     static const char *const malformed[] = {
         "crash",
@@ -102,6 +139,15 @@ static void test_faults(void **state)
         "fail:x:1-1:EFOO",
         "fail:x:1-1",
         "fail:x:1-1:0",
+        "fail:x:1+:EIO",
+        "fail:x:1+0:EIO",
+        "skip:x:1",
+        "skip:x:2-1",
+        "skip:x:1-2:EIO",
+        "tear:x:1:5",
+        "tear:x:1:EIO",
+        "tear:x:0:5:EIO",
+        "tear:x:1:5:sometimes",
         ",",
         "crash:a:1,,",
     };

@@ -243,10 +243,12 @@ struct batch *batch_select(const struct batch *b, batch_select_fn select, void *
     part = s.records.failed ? NULL
                             : batch_compose(&s.header, buf_str(&s.records), s.n_records,
                                             b->encoding == BATCH_ZSTD);
-    if (part)
+    if (part) {
         part->to = b->to;
-    else
+        part->sealed_ms = b->sealed_ms;
+    } else {
         *error = "out of memory";
+    }
 out:
     free(s.header.streams);
     free(s.header.user_agents);

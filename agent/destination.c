@@ -72,6 +72,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
         return;
     }
     d->state = DESTINATION_READY; /* a try; what comes back tells */
+    if (!d->first && d->doubtful)
+        destination_ask_sites(d); /* nothing is there to try it with */
     destination_pump(d);
     d->uplink->o.on_change(d->uplink->o.context);
 }
@@ -225,6 +227,8 @@ static void sites_arrived(struct destination *d, struct str body)
         else
             destination_complain(d, "destination_unwell", NULL, why);
     }
+    if (!d->first && !d->n_flying)
+        d->doubtful = d->no_spool = false;
     if (d->state == DESTINATION_PAUSED)
         destination_set_state(d, DESTINATION_READY, 0);
     if (changed || d->patience-- == 0) {
@@ -252,6 +256,8 @@ static void on_sites(void *context, const struct http_answer *a)
         destination_complain(d, "destination_unwell", a, why);
         if (d->state == DESTINATION_PAUSED)
             destination_set_state(d, DESTINATION_PAUSED, -1);
+        else if (d->state == DESTINATION_READY && d->doubtful && !d->first && !d->n_flying)
+            destination_set_state(d, DESTINATION_WAITING, a->retry_after_ms);
         break;
     }
     plan_next(d);

@@ -24,13 +24,13 @@ static void log_destination(const struct uplink_ledger *l)
     log_event(LOG_INFO, "ledger",
               "destination=%s records=%llu acknowledged=%llu stored=%llu duplicate=%llu "
               "excluded=%llu dead=%llu in_memory=%llu spooled=%llu parked=%llu "
-              "batches=%llu state=%s last_error=\"%s\"",
+              "expired=%llu owed=%llu batches=%llu state=%s last_error=\"%s\"",
               l->name, (unsigned long long)l->records, (unsigned long long)l->acknowledged,
               (unsigned long long)l->stored, (unsigned long long)l->duplicate,
               (unsigned long long)l->excluded, (unsigned long long)l->dead,
               (unsigned long long)l->in_memory, (unsigned long long)l->spooled,
-              (unsigned long long)l->parked, (unsigned long long)l->batches, l->state,
-              l->last_error);
+              (unsigned long long)l->parked, (unsigned long long)l->expired,
+              (unsigned long long)l->owed, (unsigned long long)l->batches, l->state, l->last_error);
 }
 
 static bool source_balances(const struct counts *c)
@@ -49,7 +49,8 @@ bool engine_balances(struct engine *e)
     for (size_t i = 0; i < uplink_destinations(e->uplink); i++) {
         struct uplink_ledger l;
         uplink_read_ledger(e->uplink, i, &l);
-        good = good && l.records == l.acknowledged + l.dead + l.in_memory + l.spooled + l.parked;
+        good = good && l.records ==
+                           l.acknowledged + l.dead + l.in_memory + l.spooled + l.parked + l.expired;
     }
     return good;
 }

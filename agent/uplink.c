@@ -19,6 +19,7 @@ struct parcel *parcel_new(struct uplink *u)
     if (!p)
         return NULL;
     p->uplink = u;
+    p->born_ms = uplink_clock_ms();
     p->link = u->last_parcel;
     *u->last_parcel = p;
     u->last_parcel = &p->next;
@@ -28,6 +29,8 @@ struct parcel *parcel_new(struct uplink *u)
 void parcel_free(struct parcel *p)
 {
     struct uplink *u = p->uplink;
+    p->pending = 0;
+    parcel_recount(p);
     *p->link = p->next;
     if (p->next)
         p->next->link = p->link;
@@ -49,8 +52,27 @@ void parcel_make_safe(struct parcel *p)
     if (--g->pending)
         return;
     u->groups_in_memory--;
-    u->o.on_safe(u->o.context, g);
+    if (g->owed)
+        group_free(g);
+    else
+        u->o.on_safe(u->o.context, g);
     u->o.on_change(u->o.context);
+}
+
+void parcel_recount(struct parcel *p)
+{
+    struct uplink *u = p->uplink;
+    bool there = (p->on_disk || p->writing) && p->shelf == SHELF_SPOOL;
+    unsigned now = there ? p->pending : 0;
+    for (size_t i = 0; i < u->n_destinations; i++) {
+        struct destination *d = &u->destinations[i];
+        if (p->counted & d->bit)
+            d->spool_bytes -= p->counted_bytes;
+        if (now & d->bit)
+            d->spool_bytes += p->bytes_on_disk;
+    }
+    p->counted = now;
+    p->counted_bytes = p->bytes_on_disk;
 }
 
 void parcel_trim(struct parcel *p)
@@ -81,6 +103,7 @@ void parcel_settle(struct parcel *p, struct destination *d)
 {
     struct uplink *u = p->uplink;
     p->pending &= ~d->bit;
+    parcel_recount(p);
     if (p->parent) {
         struct parcel *parent = p->parent;
         parcel_free(p);
@@ -123,6 +146,21 @@ int destination_enqueue(struct destination *d, struct parcel *p, bool first)
     *d->last = e;
     d->last = &e->next;
     return 0;
+}
+
+void destination_drop(struct destination *d, struct parcel *p)
+{
+    struct errand **at = &d->first;
+    while (*at) {
+        struct errand *e = *at;
+        if (e->parcel == p) {
+            *at = e->next;
+            free(e);
+        } else {
+            at = &e->next;
+        }
+    }
+    d->last = at;
 }
 
 static struct errand *take_first(struct destination *d)
@@ -189,6 +227,7 @@ void destination_pump(struct destination *d)
             return;
         }
     }
+    destination_pay(d);
 }
 
 /* ---- answers ----------------------------------------------------------------------------------
@@ -199,6 +238,7 @@ void errand_failed(struct errand *e, enum answer_action action, const struct htt
 {
     struct destination *d = e->destination;
     put_first(d, e);
+    d->doubtful = true;
     if (action == ANSWER_PAUSE) {
         destination_complain(d, "destination_paused", a, why);
         destination_set_state(d, DESTINATION_PAUSED, -1);
@@ -221,6 +261,7 @@ static void accepted(struct errand *e, struct batch_outcome *outcome)
     struct parcel *p = e->parcel;
     fault_point("uplink.after_answer");
     d->failures = 0;
+    d->doubtful = d->no_spool = false;
     d->last_error[0] = '\0';
     d->ledger.batches++;
     if (outcome->n_rejected && p->shelf != SHELF_PARKED && shelf_is_full(u, SHELF_PARKED)) {
@@ -302,18 +343,18 @@ void uplink_submit(struct uplink *u, struct group *g)
         p->group = g;
         p->pending = b->to;
         p->n_records = b->n_records;
-        bool down = false;
+        p->part = (unsigned)i;
+        unsigned unwell = uplink_unwell(u);
         for (size_t k = 0; k < u->n_destinations; k++) {
             struct destination *d = &u->destinations[k];
             if (!(b->to & d->bit))
                 continue;
             d->ledger.records += b->n_records;
-            down = down || d->state != DESTINATION_READY;
             if (destination_enqueue(d, p, false))
                 abort();
         }
-        if (down)
-            uplink_spill(u, p);
+        if (b->to & unwell)
+            uplink_spill(u, p); /* the last word about p */
     }
     for (size_t k = 0; k < u->n_destinations; k++)
         destination_pump(&u->destinations[k]);
@@ -341,6 +382,18 @@ bool uplink_is_down(const struct uplink *u)
         if (u->destinations[i].state == DESTINATION_READY)
             return false;
     return true;
+}
+
+unsigned uplink_unwell(const struct uplink *u)
+{
+    unsigned bits = 0;
+    for (size_t i = 0; i < u->n_destinations; i++) {
+        const struct destination *d = &u->destinations[i];
+        if (d->state != DESTINATION_READY ||
+            (u->n_destinations > 1 && (d->doubtful || d->spool_bytes)))
+            bits |= d->bit;
+    }
+    return bits;
 }
 
 bool uplink_is_settled(const struct uplink *u)
@@ -391,6 +444,8 @@ void uplink_read_ledger(const struct uplink *u, size_t destination, struct uplin
     out->name = d->config->name.p;
     out->state = states[d->state];
     out->last_error = d->last_error;
+    for (size_t i = 0; i < d->n_owed; i++)
+        out->owed += d->owed[i].records;
     for (const struct parcel *p = u->parcels; p; p = p->next) {
         if (!(p->pending & d->bit) || p->halves[d->index])
             continue;
@@ -431,6 +486,7 @@ struct uplink *uplink_new(const struct uplink_options *options, struct buf *why)
             goto fail;
     if (uplink_load_shelves(u, why))
         goto fail;
+    uplink_expiry_start(u);
     for (size_t i = 0; i < u->n_destinations; i++)
         destination_start(&u->destinations[i]);
     return u;
@@ -445,6 +501,7 @@ void uplink_free(struct uplink *u)
         return;
     u->stopping = true;
     ev_timer_stop(u->o.loop, &u->disk_timer);
+    uplink_expiry_release(u);
     for (size_t i = 0; i < u->n_destinations; i++)
         destination_release(&u->destinations[i]);
     http_client_free(u->http);

@@ -11,21 +11,55 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int make_parents(const char *path)
+/* Root makes files for whom the directory belongs to: what it leaves behind, the service can use.
+ * Only what this process has made, by its descriptor: nobody can put another file in its place. */
+static int give_away(int fd, int dir_fd)
+{
+    struct stat dir, st;
+    if (geteuid() != 0)
+        return 0;
+    if (fstat(dir_fd, &dir) || fstat(fd, &st))
+        return -1;
+    return dir.st_uid == 0 || st.st_uid != 0 ? 0 : fchown(fd, dir.st_uid, dir.st_gid);
+}
+
+/* Opens a directory, made when it is missing. -1: errno. */
+static int enter(int parent, const char *name, int flags)
+{
+    bool made = mkdirat(parent, name, 0700) == 0;
+    int error = made ? 0 : errno;
+    if (!made && error != EEXIST && error != EROFS && error != EACCES)
+        return -1;
+    int fd = openat(parent, name, O_DIRECTORY | O_CLOEXEC | (made ? O_NOFOLLOW : flags));
+    if (fd >= 0 && made && give_away(fd, parent)) {
+        close(fd);
+        return -1;
+    }
+    if (fd < 0 && errno == ENOENT && error)
+        errno = error; /* why it could not be made says more */
+    return fd;
+}
+
+/* Opens the directory `path` and makes what is missing of it. -1: errno. */
+static int open_path(const char *path)
 {
     char part[4096];
-    size_t n = strlen(path);
-    if (n >= sizeof(part))
-        return ENAMETOOLONG;
-    for (size_t i = 1; i <= n; i++) {
-        if (path[i] != '/' && path[i] != '\0')
+    struct str rest = str_of(path);
+    int dir = open(rest.n && rest.p[0] == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    while (dir >= 0 && rest.n) {
+        struct str name = str_cut(&rest, '/');
+        while (rest.n && rest.p[0] == '/')
+            rest = str_slice(rest, 1, rest.n);
+        if (!name.n)
             continue;
-        memcpy(part, path, i);
-        part[i] = '\0';
-        if (mkdir(part, 0700) && errno != EEXIST)
-            return errno;
+        int n = snprintf(part, sizeof(part), "%.*s", STR_ARGS(name));
+        int next = n < (int)sizeof(part) ? enter(dir, part, rest.n ? O_PATH : O_RDONLY) : -1;
+        int error = n < (int)sizeof(part) ? errno : ENAMETOOLONG;
+        close(dir);
+        errno = error;
+        dir = next;
     }
-    return 0;
+    return dir;
 }
 
 static int refuse(struct buf *why, int *exit_code, const char *path, const char *what,
@@ -43,10 +77,30 @@ static void read_holder(int fd, char *text, size_t n)
     text[got > 0 ? got : 0] = '\0';
 }
 
+/* A file that could be another one's under this name is not written to. */
+static int open_lock(int dir)
+{
+    struct stat st;
+    int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0 && give_away(fd, dir)) {
+        close(fd);
+        return -1;
+    }
+    if (fd >= 0 || errno != EEXIST)
+        return fd;
+    fd = openat(dir, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_nlink > 1)) {
+        close(fd);
+        errno = EINVAL;
+        return -1;
+    }
+    return fd;
+}
+
 static int take_lock(const char *path, int dir, struct buf *why, int *exit_code)
 {
     char holder[64];
-    int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open_lock(dir);
     if (fd < 0)
         return refuse(why, exit_code, path, strerror(errno),
                       "give --state-dir a directory that you may write");
@@ -69,11 +123,7 @@ static int take_lock(const char *path, int dir, struct buf *why, int *exit_code)
 
 int state_dir_open(const char *path, int *dir_fd, int *lock_fd, struct buf *why, int *exit_code)
 {
-    int rc = make_parents(path);
-    if (rc)
-        return refuse(why, exit_code, path, strerror(rc),
-                      "make it, or give --state-dir a directory that you may write");
-    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int dir = open_path(path);
     if (dir < 0)
         return refuse(why, exit_code, path, strerror(errno),
                       "give --state-dir a directory that you may write");
@@ -89,9 +139,7 @@ int state_dir_open(const char *path, int *dir_fd, int *lock_fd, struct buf *why,
 
 int state_dir_sub(int dir_fd, const char *name)
 {
-    if (mkdirat(dir_fd, name, 0700) && errno != EEXIST)
-        return -1;
-    return openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return enter(dir_fd, name, O_RDONLY | O_NOFOLLOW);
 }
 
 static int write_all(int fd, struct str s, const char *point)
@@ -126,10 +174,12 @@ int state_write_file(int dir_fd, const char *name, struct str head, struct str b
     if (n < 0 || (size_t)n >= sizeof(temporary))
         return ENAMETOOLONG;
     fault_point(points->before_write);
-    int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (unlinkat(dir_fd, temporary, 0) && errno != ENOENT) /* a dead process's */
+        return errno;
+    int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno;
-    int rc = write_new(fd, head, body, points);
+    int rc = give_away(fd, dir_fd) ? errno : write_new(fd, head, body, points);
     if (close(fd) && !rc)
         rc = errno;
     fault_point(points->after_fsync);

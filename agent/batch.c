@@ -259,3 +259,19 @@ out:
     buf_release(&body);
     return part;
 }
+
+static bool select_all(void *context, size_t line)
+{
+    return true;
+}
+
+struct batch *batch_renew(struct batch *b, const char **error)
+{
+    char salt[16];
+    struct batch *fresh = NULL;
+    *error = "no random bytes";
+    if (getrandom(salt, sizeof(salt), 0) == sizeof(salt))
+        fresh = batch_select(b, select_all, NULL, (struct str){salt, sizeof(salt)}, false, error);
+    batch_free(b);
+    return fresh;
+}

@@ -106,9 +106,10 @@ static bool flush(struct connection *c)
     c->sent = 0;
     ev_io_stop(c->control->o.loop, &c->out);
     ev_timer_stop(c->control->o.loop, &c->timer);
-    if (c->ended)
-        connection_free(c);
-    return !c->ended;
+    if (!c->ended)
+        return true;
+    connection_free(c);
+    return false;
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *io, int events)

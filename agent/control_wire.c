@@ -247,7 +247,7 @@ static const char *bind_in(int fd, int dir_fd)
     mode_t old = umask(0117);
     int rc = bind(fd, (const struct sockaddr *)&address, sizeof(address));
     umask(old);
-    if (rc || listen(fd, 16))
+    if (rc || listen(fd, 64))
         return strerror(errno);
     return NULL;
 }

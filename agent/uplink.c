@@ -446,12 +446,15 @@ void uplink_read_ledger(const struct uplink *u, size_t destination, struct uplin
     out->last_error = d->last_error;
     for (size_t i = 0; i < d->n_owed; i++)
         out->owed += d->owed[i].records;
+    int64_t now = uplink_clock_ms();
     for (const struct parcel *p = u->parcels; p; p = p->next) {
         if (!(p->pending & d->bit) || p->halves[d->index])
             continue;
         const struct parcel *whole = p;
         while (whole->parent)
             whole = whole->parent;
+        if (now - whole->born_ms > out->oldest_ms && p->shelf != SHELF_PARKED)
+            out->oldest_ms = now - whole->born_ms;
         if (p->shelf == SHELF_PARKED)
             out->parked += p->n_records;
         else if (whole->on_disk)

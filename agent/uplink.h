@@ -28,6 +28,7 @@
 #define LOGFERRY_AGENT_UPLINK_H
 
 #include "agent/batch.h"
+#include "agent/dead.h"
 #include "agent/pool.h"
 #include "agent/positions.h"
 #include "agent/sites.h"
@@ -92,9 +93,35 @@ struct uplink_ledger {
     uint64_t in_memory, spooled, parked, expired;
     uint64_t owed; /* records whose lines will be read again for it */
     uint64_t batches;
+    int64_t oldest_ms; /* the age of the oldest batch that waits for it; 0: none does */
     const char *state; /* "ready", "waiting", "paused" */
     const char *last_error;
 };
+/* What became of an order about dead letters. */
+struct dead_result {
+    unsigned letters, missing, failed;
+    uint64_t records;
+    const char *error; /* of the last failure */
+};
+struct dead_order {
+    enum dead_op op;
+    const uint64_t *seqs; /* n 0: all */
+    size_t n;
+    void *context;
+    void (*done)(void *context, const struct dead_result *result); /* perhaps at once */
+};
+/* Sends dead letters again (a new batch id; refused again, they are dead again), or removes them.
+ */
+void uplink_move_dead(struct uplink *u, const struct dead_order *order);
+
+/* What is on a shelf. */
+struct shelf_state {
+    size_t files;
+    uint64_t bytes;
+    int64_t oldest_ms; /* age; 0: none */
+};
+void uplink_read_shelf(const struct uplink *u, enum shelf shelf, struct shelf_state *out);
+
 size_t uplink_destinations(const struct uplink *u);
 void uplink_read_ledger(const struct uplink *u, size_t destination, struct uplink_ledger *out);
 

@@ -2,7 +2,6 @@
 #include "agent/uplink_impl.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define DISK_RETRY_S 5.0
 
@@ -155,30 +154,13 @@ void uplink_spill_all(struct uplink *u)
 /* ---- back from disk ---------------------------------------------------------------------------
  */
 
-static bool select_all(void *context, size_t line)
-{
-    return true;
-}
-
-/* A parked batch is answered anew only under a new id: the old answer is on the server's books. */
-static struct batch *renew(struct batch *b, const char **error)
-{
-    char salt[16];
-    struct batch *fresh = NULL;
-    *error = "no random bytes";
-    if (getrandom(salt, sizeof(salt), 0) == sizeof(salt))
-        fresh = batch_select(b, select_all, NULL, (struct str){salt, sizeof(salt)}, false, error);
-    batch_free(b);
-    return fresh;
-}
-
 static void run_fetch(struct task *task, unsigned worker)
 {
     struct disk_task *t = (struct disk_task *)task;
     struct parcel *p = t->parcel;
     t->batch = spool_read(t->uplink->shelf_fd[p->shelf], p->seq, NULL, &t->error);
     if (t->batch && p->shelf == SHELF_PARKED)
-        t->batch = renew(t->batch, &t->error);
+        t->batch = batch_renew(t->batch, &t->error); /* its old answer is on the server's books */
     if (!t->batch)
         spool_set_aside(t->uplink->shelf_fd[p->shelf], p->seq);
 }

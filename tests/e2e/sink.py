@@ -105,6 +105,9 @@ class Handler(BaseHTTPRequestHandler):
             sink.broken.append(body[:200])
             self.answer(400, b"Bad request body\n")
             return
+        if sink.poison and sink.poison[1] == "batch" and sink.poison[0] in map(number_of, records):
+            self.answer(400, b"poison\n")
+            return
         sink.encodings.add(self.headers.get("Content-Encoding"))
         rejected = sink.take(header, records)
         if mood == "reset_after":  # acknowledged in the sink's eyes, never heard of by the agent
@@ -155,6 +158,7 @@ class Sink:
                              "max_records": 10000}
         self.mood = None
         self.refused_sites = {}  # domain -> (status, error)
+        self.poison = None       # (number, "record" or "batch"): what is refused with 400 for it
         self.released = threading.Event()
         self.lock = threading.Lock()
         self.records = []   # (moment, batch id, record)
@@ -199,6 +203,8 @@ class Sink:
             self.headers.append((now, header))
             for at, record in enumerate(records):
                 status = self.refused_sites.get(self.site_of(record))
+                if self.poison and number_of(record) == self.poison[0]:
+                    status = (400, "poison")
                 if status:
                     rejected.append({"line": at + 2, "status": status[0], "error": status[1]})
                 else:

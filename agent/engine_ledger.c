@@ -22,8 +22,8 @@ static void put_source(struct buf *text, const struct source *s)
     uint64_t skipped = 0;
     for (int i = 1; i < REASON_COUNT; i++)
         skipped += c->skipped[i];
-    buf_printf(text, "source=%s lines=%llu records=%llu skipped=%llu lost=%llu",
-               s->config->name.p, (unsigned long long)c->lines, (unsigned long long)c->records,
+    buf_printf(text, "source=%s lines=%llu records=%llu skipped=%llu lost=%llu", s->config->name.p,
+               (unsigned long long)c->lines, (unsigned long long)c->records,
                (unsigned long long)skipped, (unsigned long long)c->lost);
     for (int i = 1; i < REASON_COUNT; i++)
         if (c->skipped[i])
@@ -96,7 +96,9 @@ void engine_log_ledger(struct engine *e)
 uint64_t engine_behind(const struct engine *e, size_t source)
 {
     uint64_t bytes = 0;
-    for (const struct stream *s = e->streams; s; s = s->next) {
+    const struct stream *s;
+    TAILQ_FOREACH(s, &e->streams, all)
+    {
         if (s->source != &e->sources[source] || !s->live || !s->position)
             continue;
         uint64_t safe = intervals_gap(&s->position->safe, 0);

@@ -40,6 +40,15 @@ void parcel_free(struct parcel *p)
     free(p);
 }
 
+/* Its lines are not safe, and not on their way any more: they are read again. */
+static void leave_owed(struct group *g)
+{
+    for (size_t i = 0; i < g->n_spans; i++)
+        if (g->spans[i].position->users)
+            g->spans[i].position->users--;
+    group_free(g);
+}
+
 void parcel_make_safe(struct parcel *p)
 {
     struct uplink *u = p->uplink;
@@ -53,7 +62,7 @@ void parcel_make_safe(struct parcel *p)
         return;
     u->groups_in_memory--;
     if (g->owed)
-        group_free(g);
+        leave_owed(g);
     else
         u->o.on_safe(u->o.context, g);
     u->o.on_change(u->o.context);
@@ -239,6 +248,7 @@ void errand_failed(struct errand *e, enum answer_action action, const struct htt
     struct destination *d = e->destination;
     put_first(d, e);
     d->doubtful = true;
+    uplink_expire_soon(d->uplink, e->parcel);
     if (action == ANSWER_PAUSE) {
         destination_complain(d, "destination_paused", a, why);
         destination_set_state(d, DESTINATION_PAUSED, -1);
@@ -408,6 +418,11 @@ bool uplink_is_settled(const struct uplink *u)
 
 struct sites *uplink_sites(const struct uplink *u)
 {
+    if (u->assumed || u->o.config->n_sites)
+        return u->assumed ? u->assumed : u->sites;
+    for (size_t i = 0; i < u->n_destinations; i++)
+        if (!u->destinations[i].sites_told)
+            return NULL; /* for a while: see uplink_assume_sites */
     return u->sites;
 }
 
@@ -476,6 +491,7 @@ struct uplink *uplink_new(const struct uplink_options *options, struct buf *why)
         return NULL;
     u->o = *options;
     u->last_parcel = &u->parcels;
+    u->begun_ms = uplink_clock_ms();
     ev_timer_init(&u->disk_timer, on_disk_timer, 0.0, 0.0);
     u->disk_timer.data = u;
     for (int i = 0; i < SHELF_COUNT; i++)
@@ -518,5 +534,6 @@ void uplink_free(struct uplink *u)
         if (u->shelf_fd[i] >= 0)
             close(u->shelf_fd[i]);
     sites_unref(u->sites);
+    sites_unref(u->assumed);
     free(u);
 }

@@ -311,6 +311,17 @@ void uplink_expire(struct uplink *u)
         destination_pump(&u->destinations[i]);
 }
 
+void uplink_expire_soon(struct uplink *u, const struct parcel *p)
+{
+    while (p->parent)
+        p = p->parent;
+    if (p->born_ms > uplink_clock_ms() - max_age_ms(u))
+        return;
+    ev_timer_stop(u->o.loop, &u->expire_timer);
+    ev_timer_set(&u->expire_timer, 0.0, u->expire_timer.repeat);
+    ev_timer_start(u->o.loop, &u->expire_timer);
+}
+
 static void on_expire_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     uplink_expire(timer->data);
@@ -322,6 +333,10 @@ static void on_slow_timer(struct ev_loop *loop, ev_timer *timer, int events)
     struct uplink *u = timer->data;
     int64_t before = uplink_clock_ms() - SLOW_MS;
     struct parcel *next;
+    if (u->sites && !uplink_sites(u)) {
+        uplink_assume_sites(u);
+        u->o.on_change(u->o.context);
+    }
     for (struct parcel *p = u->groups_in_memory ? u->parcels : NULL; p; p = next) {
         next = p->next;
         if (p->group && p->born_ms < before)
@@ -337,7 +352,7 @@ void uplink_expiry_start(struct uplink *u)
     ev_timer_init(&u->slow_timer, on_slow_timer, 0.5, 0.5);
     u->expire_timer.data = u->slow_timer.data = u;
     ev_timer_start(u->o.loop, &u->expire_timer);
-    if (u->n_destinations > 1 && u->o.spool)
+    if (u->n_destinations > 1)
         ev_timer_start(u->o.loop, &u->slow_timer);
 }
 
@@ -361,12 +376,16 @@ void uplink_expiry_release(struct uplink *u)
 /* ---- room -------------------------------------------------------------------------------------
  */
 
-static bool has_room(const struct destination *d, uint64_t bytes)
+static uint64_t share(const struct uplink *u)
 {
-    const struct uplink *u = d->uplink;
     uint64_t limit = u->o.config->limits.spool_bytes;
     uint64_t ours = limit > u->foreign_bytes ? limit - u->foreign_bytes : 0;
-    return d->spool_bytes + bytes <= ours / u->n_destinations;
+    return ours / u->n_destinations;
+}
+
+static bool has_room(const struct destination *d, uint64_t bytes)
+{
+    return d->spool_bytes + bytes <= share(d->uplink);
 }
 
 /* Those of the parcel's destinations whose spool may not take it. */
@@ -466,15 +485,36 @@ static void owe(struct destination *d, struct parcel *p)
     p->pending &= ~d->bit;
 }
 
+/* Larger than a whole share: it would not fit into an empty one either. */
+static void drop_giant(struct uplink *u, struct parcel *p, unsigned full)
+{
+    for (size_t i = 0; i < u->n_destinations; i++) {
+        struct destination *d = &u->destinations[i];
+        if (!(full & d->bit) || flies_to(d, p))
+            continue;
+        count_expired(d, p->n_records, "the batch is larger than its share of limits.spool");
+        destination_drop(d, p);
+        p->pending &= ~d->bit;
+    }
+}
+
 bool uplink_make_room(struct uplink *u, struct parcel *p)
 {
     unsigned unwell = uplink_unwell(u), everyone = (1u << u->n_destinations) - 1;
     unsigned full = without_room(u, p, unwell);
     bool drops = u->o.config->limits.when_full == WHEN_FULL_DROP_OLDEST;
-    while (full && drops && drop_oldest(u, full, unwell))
-        full = without_room(u, p, unwell);
-    if (!full)
+    if (full && drops && p->batch->body.n > share(u))
+        drop_giant(u, p, full);
+    else
+        while (full && drops && drop_oldest(u, full, unwell))
+            full = without_room(u, p, unwell);
+    full &= p->pending;
+    if (!p->pending)
+        parcel_finish(p);
+    else if (!full)
         return true;
+    if (!full)
+        return false;
     bool others = everyone & ~unwell & ~full;
     tell_full(u, full, others);
     if (!others || !p->group)

@@ -91,6 +91,7 @@ struct destination {
     struct log_limit complaint, parked_complaint, dead_complaint, token_complaint, sites_complaint;
     uint64_t sites_hash; /* of the last answer */
     bool sites_known;
+    bool sites_told;   /* it has answered, now or before a restart: what it wants is known */
     unsigned patience; /* answers without a change until parked batches are tried all the same */
     char last_error[200];
     struct uplink_ledger ledger;
@@ -115,6 +116,8 @@ struct uplink {
     size_t n_dead, cap_dead;
     uint64_t foreign_bytes; /* in spool/, of destinations that are not configured */
     struct sites *sites;
+    struct sites *assumed; /* the same, with who has not said what he wants at every host; NULL */
+    int64_t begun_ms;
     bool stopping;
 };
 
@@ -149,6 +152,8 @@ void uplink_expiry_release(struct uplink *u);
 /* The age of a file that was found at start; tells once when the clock cannot be trusted. */
 int64_t uplink_age_ms(struct uplink *u, enum shelf shelf, uint64_t seq, int64_t sealed_ms);
 void uplink_expire(struct uplink *u);
+/* It came back from a destination: is it too old by now? */
+void uplink_expire_soon(struct uplink *u, const struct parcel *p);
 /* Makes room for so many bytes more, if that is what is wanted: true when each of the parcel's
  * destinations has it. False: it stays in memory, or was owed and freed. */
 bool uplink_make_room(struct uplink *u, struct parcel *p);
@@ -181,6 +186,8 @@ void destination_set_state(struct destination *d, enum destination_state state, 
 void destination_complain(struct destination *d, const char *event, const struct http_answer *a,
                           const char *why);
 void destination_ask_sites(struct destination *d);
+/* After a change of who is known: what is to be assumed of the others. */
+void uplink_assume_sites(struct uplink *u);
 void destination_unpark(struct destination *d);
 void destination_read_token(struct destination *d);
 

@@ -62,12 +62,42 @@ class Handler(BaseHTTPRequestHandler):
                        "rejected": []})
         elif mood == "reset":
             self.reset()
+        elif mood in ("drip", "endless_header", "endless_body", "chunked_junk", "bad_gzip"):
+            self.torment(mood)
+        elif isinstance(mood, tuple):  # status, Retry-After
+            self.answer(mood[0], b"not now\n", headers=(("Retry-After", str(mood[1])),))
         elif mood == "silent":
             self.server.sink.released.wait(60)
             self.close_connection = True
         else:
             return False
         return True
+
+    def torment(self, mood):
+        """Answers without an end, or without sense; until the client has had enough."""
+        self.close_connection = True
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        released = self.server.sink.released
+        try:
+            if mood == "drip":
+                for byte in head * 10:
+                    self.wfile.write(bytes([byte]))
+                    if released.wait(1):
+                        return
+            elif mood == "endless_header":
+                self.wfile.write(head)
+                while not released.is_set():
+                    self.wfile.write(b"X-More: " + b"x" * 1000 + b"\r\n")
+            elif mood == "endless_body":
+                self.wfile.write(head + b"Content-Length: 1073741824\r\n\r\n")
+                while not released.is_set():
+                    self.wfile.write(b"[" * 65536)
+            elif mood == "chunked_junk":
+                self.wfile.write(head + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nqq\r\n")
+            else:
+                self.wfile.write(head + b"Content-Encoding: gzip\r\nContent-Length: 6\r\n\r\n\x1f\x8b\xff\xff\0\0")
+        except OSError:
+            pass  # it has had enough
 
     def do_GET(self):
         sink = self.server.sink

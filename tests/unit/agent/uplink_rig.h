@@ -68,7 +68,7 @@ static inline bool on_expired(void *context, const struct spool_span *spans, siz
 {
     struct rig *r = context;
     for (size_t i = 0; i < n; i++)
-        assert_non_null(positions_by_key(&r->positions, spans[i].key, spans[i].stream));
+        assert_non_null(positions_by_key(&r->positions, spans[i].key));
     r->expired++;
     r->expired_from = n ? spans[0].from : 0;
     r->expired_to = n ? spans[n - 1].to : 0;

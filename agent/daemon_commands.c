@@ -1,6 +1,7 @@
 /* daemon_commands.c - see daemon_commands.h. */
 #include "agent/daemon_commands.h"
 
+#include "agent/old_jobs.h"
 #include "agent/status.h"
 #include "config/exit_codes.h"
 #include "parsers/base/log.h"
@@ -11,8 +12,9 @@
 #include <unistd.h>
 
 #define MAX_JOBS 8
-#define JOB_WORKERS 2       /* beside those of the daemon itself */
-#define HANGUP_S 4.0        /* a job whose client went has so long for what is on its way */
+#define JOB_WORKERS 2 /* beside those of the daemon itself */
+#define HANGUP_S 4.0  /* a job whose client went has so long for what is on its way */
+#define SWEEP_S 3600.0
 #define PROGRESS_ROOM 65536 /* a client that takes no progress gets none */
 
 struct job {
@@ -30,6 +32,10 @@ struct daemon_commands {
     double begun;
     struct status_job *jobs;
     size_t n_jobs;
+    struct pool *pool; /* for what waits for a disk and belongs to no engine */
+    struct task sweep; /* of jobs that nobody finishes */
+    ev_timer sweep_timer;
+    int64_t sweep_age_ms, sweep_now_ms;
     bool stopping;
 };
 
@@ -195,6 +201,42 @@ static void serve_backfill(struct daemon_commands *c, struct control_call *call)
     }
 }
 
+/* ---- old jobs ---------------------------------------------------------------------------------
+ */
+
+static void run_sweep(struct task *task, unsigned worker)
+{
+    struct daemon_commands *c =
+        (struct daemon_commands *)((char *)task - offsetof(struct daemon_commands, sweep));
+    old_jobs_expire(c->o.state_fd, c->sweep_age_ms, c->sweep_now_ms);
+}
+
+static void plan_sweep(struct daemon_commands *c, double after)
+{
+    ev_timer_set(&c->sweep_timer, after, 0.0);
+    ev_timer_start(c->o.loop, &c->sweep_timer);
+}
+
+static void on_swept(struct task *task)
+{
+    struct daemon_commands *c =
+        (struct daemon_commands *)((char *)task - offsetof(struct daemon_commands, sweep));
+    plan_sweep(c, SWEEP_S);
+}
+
+static void on_sweep_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct daemon_commands *c = timer->data;
+    if (!c->config) {
+        plan_sweep(c, 1.0);
+        return;
+    }
+    c->sweep_age_ms = (int64_t)c->config->limits.max_age_ms;
+    c->sweep_now_ms = (int64_t)(ev_now(loop) * 1000);
+    c->sweep = (struct task){.run = run_sweep, .done = on_swept};
+    pool_submit(c->pool, &c->sweep, false);
+}
+
 /* ---- life -------------------------------------------------------------------------------------
  */
 
@@ -225,6 +267,14 @@ struct daemon_commands *daemon_commands_new(const struct daemon_options *options
         return NULL;
     c->o = *options;
     c->begun = ev_now(options->loop);
+    c->pool = pool_new(options->loop, 1);
+    if (!c->pool) {
+        free(c);
+        return NULL;
+    }
+    ev_timer_init(&c->sweep_timer, on_sweep_timer, 0.0, 0.0);
+    c->sweep_timer.data = c;
+    plan_sweep(c, 1.0);
     const struct control_options control = {.loop = options->loop,
                                             .state_path = options->state_path,
                                             .state_fd = options->state_fd,
@@ -266,5 +316,7 @@ void daemon_commands_free(struct daemon_commands *c)
     if (!c)
         return;
     control_free(c->control);
+    ev_timer_stop(c->o.loop, &c->sweep_timer);
+    pool_free(c->pool);
     free(c);
 }

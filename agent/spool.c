@@ -14,6 +14,7 @@
 
 #define FILE_MAX (SPOOL_META_MAX + 2 * (size_t)BATCH_MAX_DECODED)
 #define NAME_BYTES 32
+#define ABSENT_MS (30 * 86400000ll) /* so long an agent may be off, with files in its spool */
 
 const char *shelf_name(enum shelf shelf)
 {
@@ -114,12 +115,22 @@ int64_t spool_changed_ms(int shelf_fd, uint64_t seq)
     return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
 }
 
-void spool_touch(int shelf_fd, uint64_t seq)
+int64_t spool_age_ms(int shelf_fd, uint64_t seq, int64_t sealed_ms, const struct spool_clock *clock,
+                     bool *unknown)
 {
     char name[NAME_BYTES];
+    int64_t now = clock->now_ms, believable = clock->max_age_ms + ABSENT_MS;
+    *unknown = false;
+    if (now >= sealed_ms && now - sealed_ms <= believable)
+        return now - sealed_ms;
+    int64_t changed = spool_changed_ms(shelf_fd, seq);
+    if (now >= changed && now - changed <= believable)
+        return now - changed;
     file_name(seq, name);
     int rc = utimensat(shelf_fd, name, NULL, AT_SYMLINK_NOFOLLOW);
-    (void)rc; /* the next start begins to count anew */
+    (void)rc; /* else the next start begins to count anew */
+    *unknown = true;
+    return 0;
 }
 
 int spool_set_aside(int shelf_fd, uint64_t seq)

@@ -53,10 +53,15 @@ int spool_write(int shelf_fd, uint64_t seq, const struct batch *b, struct str me
                 uint64_t *bytes);
 /* Reads one back. NULL, with a static sentence in *error. `meta` may be NULL. */
 struct batch *spool_read(int shelf_fd, uint64_t seq, struct spool_meta *meta, const char **error);
-int spool_remove(int shelf_fd, uint64_t seq); /* 0 or an errno */
-/* The file's time of change, or now as it: where `sealed` is no time to count from, that is. */
+int spool_remove(int shelf_fd, uint64_t seq);         /* 0 or an errno */
 int64_t spool_changed_ms(int shelf_fd, uint64_t seq); /* 0: cannot be told */
-void spool_touch(int shelf_fd, uint64_t seq);
+/* The age of a file by the rule of uplink.h; *unknown: it cannot be told and counts from now, and
+ * the file's time of change was set to now. */
+struct spool_clock {
+    int64_t now_ms, max_age_ms;
+};
+int64_t spool_age_ms(int shelf_fd, uint64_t seq, int64_t sealed_ms, const struct spool_clock *clock,
+                     bool *unknown);
 /* Sets a file that cannot be read aside, as <seq>.bad. */
 int spool_set_aside(int shelf_fd, uint64_t seq);
 /* The numbers of the files there, ascending, and their sizes. The caller frees *seqs. -1: errno. */

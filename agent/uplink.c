@@ -99,6 +99,12 @@ void parcel_finish(struct parcel *p)
         return; /* what is under way comes back here */
     parcel_make_safe(p);
     if (!p->on_disk || p->kept) {
+        if (p->on_disk)
+            uplink_add_dead(u, &(struct dead_letter){.shelf = p->shelf,
+                                                     .seq = p->seq,
+                                                     .bytes = p->bytes_on_disk,
+                                                     .born_ms = p->born_ms,
+                                                     .n_records = p->n_records});
         parcel_free(p);
     } else if (p->carries_spans) {
         p->covered_by = u->o.positions->generation + 1;

@@ -209,7 +209,8 @@ static void account(struct aftermath *t, struct destination *d)
     l->dead += t->n_dead;
     t->uplink->shelf_bytes[SHELF_DEAD] += t->dead_bytes;
     if (t->dead_bytes)
-        uplink_add_dead(t->uplink, &(struct dead_letter){.seq = t->dead_seq,
+        uplink_add_dead(t->uplink, &(struct dead_letter){.shelf = SHELF_DEAD,
+                                                         .seq = t->dead_seq,
                                                          .bytes = t->dead_bytes,
                                                          .born_ms = whole(p)->born_ms,
                                                          .n_records = t->n_dead});

@@ -50,6 +50,11 @@ static void take_in(struct uplink *u, const struct dead_move *m)
     u->shelf_bytes[SHELF_SPOOL] += m->spool_bytes;
     if (!p || destination_enqueue(d, p, false)) {
         u->foreign_bytes += m->spool_bytes; /* it waits for a start that knows the destination */
+        uplink_add_dead(u, &(struct dead_letter){.shelf = SHELF_SPOOL,
+                                                 .seq = m->spool_seq,
+                                                 .bytes = m->spool_bytes,
+                                                 .born_ms = uplink_clock_ms(),
+                                                 .n_records = m->n_records});
         if (p)
             parcel_free(p);
         return;
@@ -78,7 +83,7 @@ static void on_moved(struct task *task)
         if (job->op == DEAD_REPLAY)
             take_in(u, &t->move);
     }
-    uplink_dead_removed(u, t->move.seq, t->rc);
+    uplink_dead_removed(u, SHELF_DEAD, t->move.seq, t->rc);
     free(t);
     job->tasks--;
     finish_job(job);
@@ -116,10 +121,12 @@ void uplink_move_dead(struct uplink *u, const struct dead_order *order)
     job->done = order->done;
     job->context = order->context;
     for (size_t i = 0; i < u->n_dead && !order->n; i++)
-        move_one(u, job, &u->dead[i]);
+        if (u->dead[i].shelf == SHELF_DEAD)
+            move_one(u, job, &u->dead[i]);
     for (size_t k = 0; k < order->n; k++) {
         size_t i = 0;
-        while (i < u->n_dead && u->dead[i].seq != order->seqs[k])
+        while (i < u->n_dead &&
+               (u->dead[i].seq != order->seqs[k] || u->dead[i].shelf != SHELF_DEAD))
             i++;
         if (i < u->n_dead)
             move_one(u, job, &u->dead[i]);
@@ -133,11 +140,13 @@ void uplink_read_shelf(const struct uplink *u, enum shelf shelf, struct shelf_st
 {
     int64_t now = uplink_clock_ms();
     *out = (struct shelf_state){.bytes = u->shelf_bytes[shelf]};
-    if (shelf == SHELF_DEAD)
-        out->files = u->n_dead;
-    for (size_t i = 0; shelf == SHELF_DEAD && i < u->n_dead; i++)
+    for (size_t i = 0; i < u->n_dead; i++) {
+        if (u->dead[i].shelf != shelf)
+            continue;
+        out->files++;
         if (now - u->dead[i].born_ms > out->oldest_ms)
             out->oldest_ms = now - u->dead[i].born_ms;
+    }
     for (const struct parcel *p = u->parcels; p; p = p->next) {
         if (!p->on_disk || p->shelf != shelf)
             continue;

@@ -27,19 +27,15 @@ static int64_t max_age_ms(const struct uplink *u)
 
 int64_t uplink_age_ms(struct uplink *u, enum shelf shelf, uint64_t seq, int64_t sealed_ms)
 {
-    int64_t now = uplink_now_ms(u), believable = max_age_ms(u) + ABSENT_MS;
-    if (now >= sealed_ms && now - sealed_ms <= believable)
-        return now - sealed_ms;
-    int64_t changed = spool_changed_ms(u->shelf_fd[shelf], seq);
-    if (now >= changed && now - changed <= believable)
-        return now - changed;
-    spool_touch(u->shelf_fd[shelf], seq);
-    if (log_limit_pass(&u->age_complaint, now, TELL_MS))
+    const struct spool_clock clock = {uplink_now_ms(u), max_age_ms(u)};
+    bool unknown;
+    int64_t age = spool_age_ms(u->shelf_fd[shelf], seq, sealed_ms, &clock, &unknown);
+    if (unknown && log_limit_pass(&u->age_complaint, clock.now_ms, TELL_MS))
         log_event(LOG_WARN, "age_unknown",
                   "shelf=%s file=%016llx.batch why=\"by this clock it is from the future, or long "
                   "past limits.max_age; its age counts from now\" mend=\"is the clock right?\"",
                   shelf_name(shelf), (unsigned long long)seq);
-    return 0;
+    return age;
 }
 
 /* ---- telling ----------------------------------------------------------------------------------
@@ -214,6 +210,7 @@ static void expire_parcel(struct parcel *p)
 struct bury_task {
     struct task task;
     struct uplink *uplink;
+    enum shelf shelf;
     uint64_t seq;
     int rc;
 };
@@ -231,17 +228,19 @@ void uplink_add_dead(struct uplink *u, const struct dead_letter *letter)
     u->dead[u->n_dead++] = *letter;
 }
 
-void uplink_dead_removed(struct uplink *u, uint64_t seq, int rc)
+void uplink_dead_removed(struct uplink *u, enum shelf shelf, uint64_t seq, int rc)
 {
     for (size_t i = 0; i < u->n_dead; i++) {
-        if (u->dead[i].seq != seq)
+        if (u->dead[i].seq != seq || u->dead[i].shelf != shelf)
             continue;
         u->dead[i].busy = false;
         if (rc) {
-            uplink_disk_failed(u, SHELF_DEAD, rc);
+            uplink_disk_failed(u, shelf, rc);
             return;
         }
-        u->shelf_bytes[SHELF_DEAD] -= u->dead[i].bytes;
+        u->shelf_bytes[shelf] -= u->dead[i].bytes;
+        if (shelf == SHELF_SPOOL)
+            u->foreign_bytes -= u->dead[i].bytes;
         u->dead[i] = u->dead[--u->n_dead];
         return;
     }
@@ -250,14 +249,14 @@ void uplink_dead_removed(struct uplink *u, uint64_t seq, int rc)
 static void run_bury(struct task *task, unsigned worker)
 {
     struct bury_task *t = (struct bury_task *)task;
-    t->rc = spool_remove(t->uplink->shelf_fd[SHELF_DEAD], t->seq);
+    t->rc = spool_remove(t->uplink->shelf_fd[t->shelf], t->seq);
 }
 
 static void on_buried(struct task *task)
 {
     struct bury_task *t = (struct bury_task *)task;
     t->uplink->tasks--;
-    uplink_dead_removed(t->uplink, t->seq, t->rc);
+    uplink_dead_removed(t->uplink, t->shelf, t->seq, t->rc);
     t->uplink->o.on_change(t->uplink->o.context);
     free(t);
 }
@@ -273,6 +272,7 @@ static void expire_dead(struct uplink *u, int64_t before)
         t->task = (struct task){.run = run_bury, .done = on_buried};
         t->uplink = u;
         t->seq = l->seq;
+        t->shelf = l->shelf;
         l->busy = true;
         files++;
         records += l->n_records;

@@ -52,8 +52,10 @@ struct owed {
     uint64_t records;
 };
 
-/* A file in dead/. */
+/* A file that waits for a person: in dead/, or on another shelf for a destination that is not
+ * configured. */
 struct dead_letter {
+    enum shelf shelf;
     uint64_t seq, bytes;
     int64_t born_ms;
     uint32_t n_records;
@@ -161,7 +163,7 @@ bool uplink_make_room(struct uplink *u, struct parcel *p);
 void destination_pay(struct destination *d);
 void uplink_add_dead(struct uplink *u, const struct dead_letter *letter);
 /* On the loop, after a worker removed its file: 0, or the errno of that. */
-void uplink_dead_removed(struct uplink *u, uint64_t seq, int rc);
+void uplink_dead_removed(struct uplink *u, enum shelf shelf, uint64_t seq, int rc);
 
 /* ---- uplink_disk.c: what workers do for parcels */
 int uplink_load_shelves(struct uplink *u, struct buf *why);

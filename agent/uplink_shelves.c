@@ -62,6 +62,18 @@ static bool wanted_by_unknown(struct uplink *u, const struct spool_meta *m)
     return false;
 }
 
+static void add_dead(struct uplink *u, enum shelf shelf, const struct spool_item *item,
+                     const struct batch *b)
+{
+    int64_t age = uplink_age_ms(u, shelf, item->seq, b->sealed_ms);
+    const struct dead_letter l = {.shelf = shelf,
+                                  .seq = item->seq,
+                                  .bytes = item->bytes,
+                                  .born_ms = uplink_clock_ms() - age,
+                                  .n_records = b->n_records};
+    uplink_add_dead(u, &l);
+}
+
 static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_item *item,
                       const struct spool_meta *m, const struct batch *b)
 {
@@ -70,8 +82,10 @@ static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_ite
     bool kept = wanted_by_unknown(u, m);
     if (kept && shelf == SHELF_SPOOL)
         u->foreign_bytes += item->bytes;
-    if (kept && !pending)
-        return 0; /* left where it is */
+    if (kept && !pending) {
+        add_dead(u, shelf, item, b); /* left where it is, but not for ever */
+        return 0;
+    }
     struct parcel *p = parcel_new(u);
     if (!p)
         return -1;
@@ -102,16 +116,6 @@ static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_ite
     return 0;
 }
 
-static void add_dead(struct uplink *u, const struct spool_item *item, const struct batch *b)
-{
-    int64_t age = uplink_age_ms(u, SHELF_DEAD, item->seq, b->sealed_ms);
-    const struct dead_letter l = {.seq = item->seq,
-                                  .bytes = item->bytes,
-                                  .born_ms = uplink_clock_ms() - age,
-                                  .n_records = b->n_records};
-    uplink_add_dead(u, &l);
-}
-
 static int load_item(struct uplink *u, enum shelf shelf, const struct spool_item *item)
 {
     struct spool_meta meta;
@@ -131,7 +135,7 @@ static int load_item(struct uplink *u, enum shelf shelf, const struct spool_item
     }
     int rc = shelf == SHELF_DEAD ? 0 : cover(u, &meta);
     if (shelf == SHELF_DEAD)
-        add_dead(u, item, b);
+        add_dead(u, shelf, item, b);
     else if (!rc)
         rc = add_parcel(u, shelf, item, &meta, b);
     batch_free(b);

@@ -164,6 +164,12 @@ static bool on_expired(void *context, const struct spool_span *spans, size_t n)
     return all;
 }
 
+static bool logs_are_known(void *context)
+{
+    const struct engine *e = context;
+    return e->looked || !e->o.follow;
+}
+
 /* ---- progress ---------------------------------------------------------------------------------
  */
 
@@ -357,7 +363,8 @@ struct engine *engine_new(const struct engine_options *options, struct buf *why,
                                .on_safe = on_safe,
                                .on_change = on_change,
                                .on_dirty = on_uplink_dirty,
-                               .on_expired = on_expired};
+                               .on_expired = on_expired,
+                               .logs_are_known = logs_are_known};
     *exit_code = init_sources(e, why);
     if (!*exit_code)
         *exit_code = init_workers(e);

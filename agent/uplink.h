@@ -57,6 +57,9 @@ struct uplink_options {
      * have them any more. In memory only: what the spool holds of them goes when the next
      * generation of the positions is durable. NULL: the logs never have them. */
     bool (*on_expired)(void *context, const struct spool_span *spans, size_t n);
+    /* Whether on_expired can tell yet which lines the logs have: until then nothing expires. NULL:
+     * it can. */
+    bool (*logs_are_known)(void *context);
 };
 
 /* Opens the shelves and reads what waits there: its intervals are added to the positions. NULL with

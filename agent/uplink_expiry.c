@@ -324,7 +324,14 @@ void uplink_expire_soon(struct uplink *u, const struct parcel *p)
 
 static void on_expire_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    uplink_expire(timer->data);
+    struct uplink *u = timer->data;
+    if (!u->o.logs_are_known || u->o.logs_are_known(u->o.context)) {
+        uplink_expire(u);
+        return;
+    }
+    ev_timer_stop(loop, timer);
+    ev_timer_set(timer, 0.2, timer->repeat);
+    ev_timer_start(loop, timer);
 }
 
 /* Who answers is not to wait for who is slow: what hangs in memory goes to the spool. */

@@ -243,10 +243,12 @@ struct batch *batch_select(const struct batch *b, batch_select_fn select, void *
     part = s.records.failed ? NULL
                             : batch_compose(&s.header, buf_str(&s.records), s.n_records,
                                             b->encoding == BATCH_ZSTD);
-    if (part)
+    if (part) {
         part->to = b->to;
-    else
+        part->sealed_ms = b->sealed_ms;
+    } else {
         *error = "out of memory";
+    }
 out:
     free(s.header.streams);
     free(s.header.user_agents);
@@ -256,4 +258,20 @@ out:
     buf_release(&scratch);
     buf_release(&body);
     return part;
+}
+
+static bool select_all(void *context, size_t line)
+{
+    return true;
+}
+
+struct batch *batch_renew(struct batch *b, const char **error)
+{
+    char salt[16];
+    struct batch *fresh = NULL;
+    *error = "no random bytes";
+    if (getrandom(salt, sizeof(salt), 0) == sizeof(salt))
+        fresh = batch_select(b, select_all, NULL, (struct str){salt, sizeof(salt)}, false, error);
+    batch_free(b);
+    return fresh;
 }

@@ -39,7 +39,9 @@ struct batch {
     enum batch_encoding encoding;
     unsigned to; /* destinations: bit i */
     uint32_t n_records;
-    struct buf body;     /* what is sent and spooled */
+    int64_t
+        sealed_ms;   /* wall clock; of a part: when the whole was. What rests on disk ages by it */
+    struct buf body; /* what is sent and spooled */
     struct group *group; /* NULL for a batch read back from disk */
 };
 
@@ -49,6 +51,7 @@ struct group {
     struct batch *batches[GROUP_MAX_BATCHES]; /* the loop takes them over one by one */
     size_t n_batches;
     size_t pending; /* batches, or what became of them, that are not safe yet */
+    bool owed;      /* a destination without room does without it: its lines are not safe */
     bool spilling;  /* one of them is being spooled: one by one, so that the last knows it is */
 };
 
@@ -107,6 +110,8 @@ typedef bool (*batch_select_fn)(void *context, size_t line);
  */
 struct batch *batch_select(const struct batch *b, batch_select_fn select, void *context,
                            struct str salt, bool accounts, const char **error);
+/* The same records under a new id, so that a server answers anew. Takes b over. NULL as above. */
+struct batch *batch_renew(struct batch *b, const char **error);
 /* The decoded body; the caller releases it. -1 with a static sentence. */
 int batch_decode(const struct batch *b, struct buf *out, const char **error);
 

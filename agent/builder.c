@@ -3,6 +3,7 @@
 #include "agent/batch_compose.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #define MAX_SPANS 1024u /* of one builder; the wire allows BATCH_MAX_STREAMS */
 /* Of listed user agents. In JSON, a byte can become six: with the records, always one body. */
@@ -218,6 +219,13 @@ static void fill_streams(const struct builder *b, size_t i, struct batch_header 
     }
 }
 
+static int64_t wall_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static struct batch *seal_part(const struct builder *b, size_t i)
 {
     const struct part *p = &b->parts[i];
@@ -237,8 +245,10 @@ static struct batch *seal_part(const struct builder *b, size_t i)
     }
     free(h.streams);
     free(h.user_agents);
-    if (batch)
+    if (batch) {
         batch->to = b->n_parts ? p->to : b->labels.all_destinations;
+        batch->sealed_ms = wall_ms();
+    }
     return batch;
 }
 

@@ -1,5 +1,6 @@
 /* cmd_run.c - the daemon: an engine that follows, signals, systemd. */
 #include "agent/commands.h"
+#include "agent/daemon_commands.h"
 #include "agent/engine.h"
 #include "agent/state_dir.h"
 #include "config/exit_codes.h"
@@ -19,14 +20,34 @@ struct daemon_state {
     struct agent_config *config;
     struct agent_config *fresh; /* of a reload: takes over when the engine has stopped */
     struct engine *engine;
+    struct daemon_commands *commands;
+    bool ended; /* the engine has: jobs may still be at it */
     ev_signal term, interrupt, reload, ledger;
     ev_timer watchdog;
 };
 
+static void break_when_done(struct daemon_state *d)
+{
+    if (d->ended && daemon_commands_is_idle(d->commands))
+        ev_break(d->loop, EVBREAK_ALL);
+}
+
 static void on_finished(void *context)
 {
     struct daemon_state *d = context;
-    ev_break(d->loop, EVBREAK_ALL);
+    d->ended = true;
+    break_when_done(d);
+}
+
+static void on_idle(void *context)
+{
+    break_when_done(context);
+}
+
+static void stop(struct daemon_state *d)
+{
+    daemon_commands_stop(d->commands, DRAIN_S);
+    engine_stop(d->engine, DRAIN_S);
 }
 
 static void on_stop(struct ev_loop *loop, ev_signal *signal, int events)
@@ -34,7 +55,7 @@ static void on_stop(struct ev_loop *loop, ev_signal *signal, int events)
     struct daemon_state *d = signal->data;
     log_event(LOG_INFO, "stopping", "signal=%d", signal->signum);
     notify_send("STOPPING=1");
-    engine_stop(d->engine, DRAIN_S);
+    stop(d);
 }
 
 static void on_ledger(struct ev_loop *loop, ev_signal *signal, int events)
@@ -67,7 +88,7 @@ static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
     d->fresh = load(d->options->config, &error);
     if (d->fresh) {
         notify_send("RELOADING=1");
-        engine_stop(d->engine, DRAIN_S);
+        stop(d);
     } else {
         log_event(
             LOG_ERROR, "reload_refused",
@@ -126,6 +147,8 @@ static int live(struct daemon_state *d, int state_fd, const char *state_path)
         return code;
     }
     buf_release(&why);
+    d->ended = false;
+    daemon_commands_engine(d->commands, d->engine, d->config);
     engine_start(d->engine);
     log_event(LOG_INFO, "started",
               "version=%s config=%s node=%.*s sources=%zu destinations=%zu state=%s",
@@ -134,6 +157,7 @@ static int live(struct daemon_state *d, int state_fd, const char *state_path)
     notify_send("READY=1");
     ev_run(d->loop, 0);
     engine_log_ledger(d->engine);
+    daemon_commands_engine(d->commands, NULL, NULL);
     engine_free(d->engine);
     d->engine = NULL;
     return EXIT_OK;
@@ -144,6 +168,14 @@ static int live_on(struct daemon_state *d, int state_fd, const char *state_path)
 {
     int code;
     d->loop = ev_default_loop(EVFLAG_AUTO);
+    const struct daemon_options o = {.loop = d->loop,
+                                     .state_path = state_path,
+                                     .state_fd = state_fd,
+                                     .context = d,
+                                     .on_idle = on_idle};
+    d->commands = daemon_commands_new(&o);
+    if (!d->commands)
+        return EXIT_INTERNAL;
     watch_all(d);
     for (;;) {
         code = live(d, state_fd, state_path);
@@ -153,6 +185,7 @@ static int live_on(struct daemon_state *d, int state_fd, const char *state_path)
         d->config = d->fresh;
         d->fresh = NULL;
     }
+    daemon_commands_free(d->commands);
     ev_loop_destroy(d->loop);
     return code;
 }

@@ -13,6 +13,7 @@
 #define BACKOFF_BASE_MS 500
 #define BACKOFF_CAP_MS 30000
 #define COMPLAIN_MS 60000
+#define FIRST_ANSWER_MS 10000 /* so long the first reading waits for every destination */
 
 void destination_complain(struct destination *d, const char *event, const struct http_answer *a,
                           const char *why)
@@ -72,6 +73,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
         return;
     }
     d->state = DESTINATION_READY; /* a try; what comes back tells */
+    if (!d->first && d->doubtful)
+        destination_ask_sites(d); /* nothing is there to try it with */
     destination_pump(d);
     d->uplink->o.on_change(d->uplink->o.context);
 }
@@ -136,13 +139,34 @@ static bool learn(struct destination *d, struct str body, const char **why)
                   "client grant, with the role ingest\"",
                   d->config->name.p);
     d->sites_known = d->sites_known || n > 0;
+    d->sites_told = true;
     if (sites_count(s) == 0) {
         sites_unref(s);
+        uplink_assume_sites(u);
         return true;
     }
     sites_unref(u->sites);
     u->sites = s;
+    uplink_assume_sites(u);
     return true;
+}
+
+/* A destination that has never answered does not keep the others waiting, and loses nothing: it
+ * gets what they get, and what it does not want it refuses, which parks it. */
+void uplink_assume_sites(struct uplink *u)
+{
+    unsigned untold = 0;
+    for (size_t i = 0; i < u->n_destinations; i++)
+        if (!u->destinations[i].sites_told)
+            untold |= u->destinations[i].bit;
+    sites_unref(u->assumed);
+    u->assumed = NULL;
+    if (!untold || !u->sites || u->o.config->n_sites ||
+        uplink_clock_ms() - u->begun_ms < FIRST_ANSWER_MS)
+        return;
+    u->assumed = sites_copy(u->sites);
+    if (u->assumed)
+        sites_add_everywhere(u->assumed, untold);
 }
 
 /* All hosts ever learnt, so that a site which is closed to the token is still known after a
@@ -225,6 +249,8 @@ static void sites_arrived(struct destination *d, struct str body)
         else
             destination_complain(d, "destination_unwell", NULL, why);
     }
+    if (!d->first && !d->n_flying)
+        d->doubtful = d->no_spool = false;
     if (d->state == DESTINATION_PAUSED)
         destination_set_state(d, DESTINATION_READY, 0);
     if (changed || d->patience-- == 0) {
@@ -252,6 +278,8 @@ static void on_sites(void *context, const struct http_answer *a)
         destination_complain(d, "destination_unwell", a, why);
         if (d->state == DESTINATION_PAUSED)
             destination_set_state(d, DESTINATION_PAUSED, -1);
+        else if (d->state == DESTINATION_READY && d->doubtful && !d->first && !d->n_flying)
+            destination_set_state(d, DESTINATION_WAITING, a->retry_after_ms);
         break;
     }
     plan_next(d);

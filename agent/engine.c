@@ -157,6 +157,21 @@ static void on_safe(void *context, struct group *g)
     engine_dirty(e);
 }
 
+/* Where one file of several is gone, what the others have is read again all the same. */
+static bool on_expired(void *context, const struct spool_span *spans, size_t n)
+{
+    bool all = true;
+    for (size_t i = 0; i < n; i++)
+        all = engine_rewind(context, spans[i].key, spans[i].from, spans[i].to) && all;
+    return all;
+}
+
+static bool logs_are_known(void *context)
+{
+    const struct engine *e = context;
+    return e->looked || !e->o.follow;
+}
+
 /* ---- progress ---------------------------------------------------------------------------------
  */
 
@@ -350,7 +365,9 @@ struct engine *engine_new(const struct engine_options *options, struct buf *why,
                                .context = e,
                                .on_safe = on_safe,
                                .on_change = on_change,
-                               .on_dirty = on_uplink_dirty};
+                               .on_dirty = on_uplink_dirty,
+                               .on_expired = on_expired,
+                               .logs_are_known = logs_are_known};
     *exit_code = init_sources(e, why);
     if (!*exit_code)
         *exit_code = init_workers(e);

@@ -57,6 +57,10 @@ double engine_progress(const struct engine *e, uint64_t bytes);
 unsigned engine_unread(const struct engine *e);
 /* One event=ledger line a source and a destination. */
 void engine_log_ledger(struct engine *e);
+/* The same lines as text; out NULL: to the log. */
+void engine_put_ledger(struct engine *e, struct buf *out);
+/* Bytes of the live files of a source that are not safe yet, by the sizes that were last seen. */
+uint64_t engine_behind(const struct engine *e, size_t source);
 /* Do the books balance? */
 bool engine_balances(struct engine *e);
 

@@ -1,36 +1,49 @@
 /* engine_ledger.c - the books as log lines; see engine.h and docs/operations.md. */
 #include "agent/engine_impl.h"
 
-static void log_source(const struct source *s)
+/* One line: to the log, or as the log would have it, to `out`. */
+static void put_line(struct buf *out, enum log_level level, struct buf *text)
 {
-    struct buf text;
-    const struct counts *c = &s->counts;
-    uint64_t skipped = 0;
-    buf_init(&text, 4096);
-    for (int i = 1; i < REASON_COUNT; i++) {
-        skipped += c->skipped[i];
-        if (c->skipped[i])
-            buf_printf(&text, " %s=%llu", reason_name((enum reason)i),
-                       (unsigned long long)c->skipped[i]);
+    if (!out) {
+        log_event(level, "ledger", "%.*s", STR_ARGS(buf_str(text)));
+    } else {
+        buf_lit(out, "level=");
+        buf_put_str(out, level == LOG_ERROR ? STR("error") : STR("info"));
+        buf_lit(out, " event=ledger ");
+        buf_put_str(out, buf_str(text));
+        buf_putc(out, '\n');
     }
-    log_event(LOG_INFO, "ledger", "source=%s lines=%llu records=%llu skipped=%llu lost=%llu%.*s",
-              s->config->name.p, (unsigned long long)c->lines, (unsigned long long)c->records,
-              (unsigned long long)skipped, (unsigned long long)c->lost, STR_ARGS(buf_str(&text)));
-    buf_release(&text);
+    buf_reset(text);
 }
 
-static void log_destination(const struct uplink_ledger *l)
+static void put_source(struct buf *text, const struct source *s)
 {
-    log_event(LOG_INFO, "ledger",
-              "destination=%s records=%llu acknowledged=%llu stored=%llu duplicate=%llu "
-              "excluded=%llu dead=%llu in_memory=%llu spooled=%llu parked=%llu "
-              "batches=%llu state=%s last_error=\"%s\"",
-              l->name, (unsigned long long)l->records, (unsigned long long)l->acknowledged,
-              (unsigned long long)l->stored, (unsigned long long)l->duplicate,
-              (unsigned long long)l->excluded, (unsigned long long)l->dead,
-              (unsigned long long)l->in_memory, (unsigned long long)l->spooled,
-              (unsigned long long)l->parked, (unsigned long long)l->batches, l->state,
-              l->last_error);
+    const struct counts *c = &s->counts;
+    uint64_t skipped = 0;
+    for (int i = 1; i < REASON_COUNT; i++)
+        skipped += c->skipped[i];
+    buf_printf(text, "source=%s lines=%llu records=%llu skipped=%llu lost=%llu", s->config->name.p,
+               (unsigned long long)c->lines, (unsigned long long)c->records,
+               (unsigned long long)skipped, (unsigned long long)c->lost);
+    for (int i = 1; i < REASON_COUNT; i++)
+        if (c->skipped[i])
+            buf_printf(text, " %s=%llu", reason_name((enum reason)i),
+                       (unsigned long long)c->skipped[i]);
+}
+
+static void put_destination(struct buf *text, const struct uplink_ledger *l)
+{
+    buf_printf(text,
+               "destination=%s records=%llu acknowledged=%llu stored=%llu duplicate=%llu "
+               "excluded=%llu dead=%llu in_memory=%llu spooled=%llu parked=%llu "
+               "expired=%llu owed=%llu batches=%llu state=%s last_error=\"%s\"",
+               l->name, (unsigned long long)l->records, (unsigned long long)l->acknowledged,
+               (unsigned long long)l->stored, (unsigned long long)l->duplicate,
+               (unsigned long long)l->excluded, (unsigned long long)l->dead,
+               (unsigned long long)l->in_memory, (unsigned long long)l->spooled,
+               (unsigned long long)l->parked, (unsigned long long)l->expired,
+               (unsigned long long)l->owed, (unsigned long long)l->batches, l->state,
+               l->last_error);
 }
 
 static bool source_balances(const struct counts *c)
@@ -49,20 +62,47 @@ bool engine_balances(struct engine *e)
     for (size_t i = 0; i < uplink_destinations(e->uplink); i++) {
         struct uplink_ledger l;
         uplink_read_ledger(e->uplink, i, &l);
-        good = good && l.records == l.acknowledged + l.dead + l.in_memory + l.spooled + l.parked;
+        good = good && l.records ==
+                           l.acknowledged + l.dead + l.in_memory + l.spooled + l.parked + l.expired;
     }
     return good;
 }
 
-void engine_log_ledger(struct engine *e)
+void engine_put_ledger(struct engine *e, struct buf *out)
 {
-    for (size_t i = 0; i < e->o.n_sources; i++)
-        log_source(&e->sources[i]);
+    struct buf text;
+    bool good = engine_balances(e);
+    buf_init(&text, 8192);
+    for (size_t i = 0; i < e->o.n_sources; i++) {
+        put_source(&text, &e->sources[i]);
+        put_line(out, LOG_INFO, &text);
+    }
     for (size_t i = 0; i < uplink_destinations(e->uplink); i++) {
         struct uplink_ledger l;
         uplink_read_ledger(e->uplink, i, &l);
-        log_destination(&l);
+        put_destination(&text, &l);
+        put_line(out, LOG_INFO, &text);
     }
-    log_event(engine_balances(e) ? LOG_INFO : LOG_ERROR, "ledger", "balanced=%s",
-              engine_balances(e) ? "yes" : "no");
+    buf_printf(&text, "balanced=%s", good ? "yes" : "no");
+    put_line(out, good ? LOG_INFO : LOG_ERROR, &text);
+    buf_release(&text);
+}
+
+void engine_log_ledger(struct engine *e)
+{
+    engine_put_ledger(e, NULL);
+}
+
+uint64_t engine_behind(const struct engine *e, size_t source)
+{
+    uint64_t bytes = 0;
+    const struct stream *s;
+    TAILQ_FOREACH(s, &e->streams, all)
+    {
+        if (s->source != &e->sources[source] || !s->live || !s->position)
+            continue;
+        uint64_t safe = intervals_gap(&s->position->safe, 0);
+        bytes += s->size > safe ? s->size - safe : 0;
+    }
+    return bytes;
 }

@@ -19,6 +19,10 @@ static const struct command commands[] = {
      "cvsfhoSUJA", command_verify},
     {"explain", "[--source NAME | --format F --host H] [--json | --summary] [FILE | -]",
      "says of each line what becomes of it, and which rule decided", "cvsfhJy", command_explain},
+    {"status", "[--json]", "how the running daemon is: lines, records, what waits, and why", "cdvJ",
+     command_status},
+    {"dead", "list | show ID… | replay ID…|--all | drop ID…|--all",
+     "the records that a server refused for themselves", "cdvJaYI", command_dead},
     {"check", "[--offline] [--print-defaults]",
      "validates the configuration; tries files, tokens and servers", "cdvOp", command_check},
 };

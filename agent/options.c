@@ -33,6 +33,9 @@ static const struct {
     {"summary", NULL, 'y', "one line for each verdict and reason"},
     {"all-hours", NULL, 'A', "show every hour, not only those that lack something"},
     {"offline", NULL, 'O', "look at the configuration only"},
+    {"all", NULL, 'a', "every dead letter"},
+    {"yes", NULL, 'Y', "do not ask"},
+    {"show-ip", NULL, 'I', "show visitors' addresses whole"},
     {"print-defaults", NULL, 'p', "print what holds where the configuration is silent"},
 };
 #define N_OPTIONS (sizeof(table) / sizeof(table[0]))
@@ -150,6 +153,9 @@ static void set_flag(struct options *o, char letter)
     o->all_hours = o->all_hours || letter == 'A';
     o->offline = o->offline || letter == 'O';
     o->print_defaults = o->print_defaults || letter == 'p';
+    o->all = o->all || letter == 'a';
+    o->yes = o->yes || letter == 'Y';
+    o->show_ip = o->show_ip || letter == 'I';
 }
 
 static const struct command *find(const struct command *commands, size_t n, const char *name)

@@ -16,6 +16,8 @@ struct options {
     int64_t since_ms, until_ms; /* INT64_MIN, INT64_MAX: not given */
     uint64_t jobs, rate;        /* 0: not given */
     bool dry_run, json, summary, all_hours, offline, print_defaults, verbose;
+    bool all, yes, show_ip; /* dead letters */
+    bool progress;          /* of a backfill: on a terminal; not on the command line */
     char **paths;
     size_t n_paths;
 };

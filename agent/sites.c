@@ -135,6 +135,12 @@ struct sites *sites_of_config(const struct agent_config *c)
     return s;
 }
 
+void sites_add_everywhere(struct sites *s, unsigned to)
+{
+    for (size_t i = 0; i < s->n; i++)
+        s->v[i].to |= to;
+}
+
 const struct site_route *sites_find(const struct sites *s, struct str host)
 {
     bool found;

@@ -24,6 +24,8 @@ struct sites *sites_ref(struct sites *s);
 void sites_unref(struct sites *s); /* accepts NULL */
 /* Only before the snapshot is shared. A host that is there gets `to` added. -1: out of memory. */
 int sites_add(struct sites *s, struct str host, struct str site, unsigned to);
+/* Every host goes there as well. */
+void sites_add_everywhere(struct sites *s, unsigned to);
 size_t sites_count(const struct sites *s);
 /* NULL when unknown. A host that is not known as it stands is looked up without one leading "www.".
  */

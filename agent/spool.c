@@ -15,6 +15,7 @@
 
 #define FILE_MAX (SPOOL_META_MAX + 2 * (size_t)BATCH_MAX_DECODED)
 #define NAME_BYTES 32
+#define ABSENT_MS (30 * 86400000ll) /* so long an agent may be off, with files in its spool */
 
 const char *shelf_name(enum shelf shelf)
 {
@@ -79,8 +80,9 @@ int spool_write(int shelf_fd, uint64_t seq, const struct batch *b, struct str me
     file_name(seq, name);
     buf_init(&text, SPOOL_META_MAX);
     buf_init(&head, SPOOL_META_MAX + 128);
-    buf_printf(&text, "id %s\nencoding %s\nrecords %u\n", b->id,
-               b->encoding == BATCH_ZSTD ? "zstd" : "plain", b->n_records);
+    buf_printf(&text, "id %s\nencoding %s\nrecords %u\nsealed %" PRId64 "\n", b->id,
+               b->encoding == BATCH_ZSTD ? "zstd" : "plain", b->n_records,
+               b->sealed_ms > 0 ? b->sealed_ms : 0);
     buf_put_str(&text, meta);
     buf_printf(&head, "logferry-batch %d %016" PRIx64 " %zu %zu\n", SPOOL_VERSION,
                checksum(buf_str(&text), buf_str(&b->body)), text.n, b->body.n);
@@ -102,6 +104,34 @@ int spool_remove(int shelf_fd, uint64_t seq)
     int rc = state_remove_file(shelf_fd, name, "spool.after_unlink");
     fault_point("spool.after_unlink_sync");
     return rc;
+}
+
+int64_t spool_changed_ms(int shelf_fd, uint64_t seq)
+{
+    char name[NAME_BYTES];
+    struct stat st;
+    file_name(seq, name);
+    if (fstatat(shelf_fd, name, &st, AT_SYMLINK_NOFOLLOW))
+        return 0;
+    return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+}
+
+int64_t spool_age_ms(int shelf_fd, uint64_t seq, int64_t sealed_ms, const struct spool_clock *clock,
+                     bool *unknown)
+{
+    char name[NAME_BYTES];
+    int64_t now = clock->now_ms, believable = clock->max_age_ms + ABSENT_MS;
+    *unknown = false;
+    if (now >= sealed_ms && now - sealed_ms <= believable)
+        return now - sealed_ms;
+    int64_t changed = spool_changed_ms(shelf_fd, seq);
+    if (now >= changed && now - changed <= believable)
+        return now - changed;
+    file_name(seq, name);
+    int rc = utimensat(shelf_fd, name, NULL, AT_SYMLINK_NOFOLLOW);
+    (void)rc; /* else the next start begins to count anew */
+    *unknown = true;
+    return 0;
 }
 
 int spool_set_aside(int shelf_fd, uint64_t seq)
@@ -181,6 +211,11 @@ static bool read_item(struct spool_meta *m, struct batch *b, struct str line)
         b->n_records = good ? (uint32_t)n : 0;
         return good;
     }
+    if (str_eq(word, STR("sealed"))) {
+        bool good = str_to_u64(line, INT64_MAX, &n);
+        b->sealed_ms = good ? (int64_t)n : 0;
+        return good;
+    }
     if (str_eq(word, STR("to")))
         return m->n_to < CONFIG_MAX_DESTINATIONS && unquote(m, line, &m->to[m->n_to]) && ++m->n_to;
     if (str_eq(word, STR("reason")))
@@ -251,6 +286,8 @@ struct batch *spool_read(int shelf_fd, uint64_t seq, struct spool_meta *meta, co
     int rc = b ? state_read_file(shelf_fd, name, &file) : ENOMEM;
     *error = rc ? strerror(rc) : parse(buf_str(&file), b, &own);
     buf_release(&file);
+    if (!*error && !b->sealed_ms) /* of a version before it was noted */
+        b->sealed_ms = spool_changed_ms(shelf_fd, seq);
     if (*error) {
         rc = *error == no_memory ? ENOMEM : rc;
         batch_free(b);

@@ -29,28 +29,71 @@ static int sync_above(const char *path)
     return rc;
 }
 
-static int make_parents(const char *path)
+/* Root makes files for whom the directory belongs to: what it leaves behind, the service can use.
+ * Only what this process has made, by its descriptor: nobody can put another file in its place. */
+static int give_away(int fd, int dir_fd)
+{
+    struct stat dir, st;
+    if (geteuid() != 0)
+        return 0;
+    if (fstat(dir_fd, &dir) || fstat(fd, &st))
+        return -1;
+    return dir.st_uid == 0 || st.st_uid != 0 ? 0 : fchown(fd, dir.st_uid, dir.st_gid);
+}
+
+/* A directory that was just made is there after a power failure. Its parent may be one that we may
+ * not read; then its file system must do without. */
+static int sync_parent(int parent)
+{
+    int fd = sys_openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return errno == EACCES ? 0 : -1;
+    int rc = sys_fsync(fd) && errno != EINVAL && errno != EROFS ? -1 : 0;
+    sys_close(fd);
+    return rc;
+}
+
+/* Opens a directory, made when it is missing. -1: errno. */
+static int enter(int parent, const char *name, int flags)
+{
+    bool made = sys_mkdirat(parent, name, 0700) == 0;
+    int error = made ? 0 : errno;
+    if (!made && error != EEXIST && error != EROFS && error != EACCES)
+        return -1;
+    if (made)
+        fault_point("state.after_mkdir");
+    int fd =
+        sys_openat(parent, name, O_DIRECTORY | O_CLOEXEC | (made ? O_NOFOLLOW : flags), 0);
+    if (fd >= 0 && made && (give_away(fd, parent) || sync_parent(parent))) {
+        sys_close(fd);
+        return -1;
+    }
+    if (fd < 0 && errno == ENOENT && error)
+        errno = error; /* why it could not be made says more */
+    return fd;
+}
+
+/* Opens the directory `path` and makes what is missing of it. -1: errno. */
+static int open_path(const char *path)
 {
     char part[4096];
-    size_t n = strlen(path);
-    if (n >= sizeof(part))
-        return ENAMETOOLONG;
-    for (size_t i = 1; i <= n; i++) {
-        if (path[i] != '/' && path[i] != '\0')
+    struct str rest = str_of(path);
+    int dir = sys_openat(AT_FDCWD, rest.n && rest.p[0] == '/' ? "/" : ".",
+                         O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    while (dir >= 0 && rest.n) {
+        struct str name = str_cut(&rest, '/');
+        while (rest.n && rest.p[0] == '/')
+            rest = str_slice(rest, 1, rest.n);
+        if (!name.n)
             continue;
-        memcpy(part, path, i);
-        part[i] = '\0';
-        if (sys_mkdirat(AT_FDCWD, part, 0700) == 0) {
-            fault_point("state.after_mkdir");
-            int rc = sync_above(part);
-            if (rc)
-                return rc;
-        } else if (errno != EEXIST) {
-            return errno;
-        }
+        int n = snprintf(part, sizeof(part), "%.*s", STR_ARGS(name));
+        int next = n < (int)sizeof(part) ? enter(dir, part, rest.n ? O_PATH : O_RDONLY) : -1;
+        int error = n < (int)sizeof(part) ? errno : ENAMETOOLONG;
+        sys_close(dir);
+        errno = error;
+        dir = next;
     }
-    /* One that is there may have been made by a process that was killed before it synced. */
-    return sync_above(path);
+    return dir;
 }
 
 static int refuse(struct buf *why, int *exit_code, const char *path, const char *what,
@@ -68,11 +111,31 @@ static void read_holder(int fd, char *text, size_t n)
     text[got > 0 ? got : 0] = '\0';
 }
 
+/* A file that could be another one's under this name is not written to. */
+static int open_lock(int dir)
+{
+    struct stat st;
+    int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0 && give_away(fd, dir)) {
+        close(fd);
+        return -1;
+    }
+    if (fd >= 0 || errno != EEXIST)
+        return fd;
+    fd = openat(dir, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_nlink > 1)) {
+        close(fd);
+        errno = EINVAL;
+        return -1;
+    }
+    return fd;
+}
+
 static int take_lock(const char *path, int dir, struct buf *why, int *exit_code)
 {
     char holder[64];
     fault_point("state.before_lock");
-    int fd = sys_openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open_lock(dir);
     if (fd < 0)
         return refuse(why, exit_code, path, strerror(errno),
                       "give --state-dir a directory that you may write");
@@ -96,11 +159,12 @@ static int take_lock(const char *path, int dir, struct buf *why, int *exit_code)
 
 int state_dir_open(const char *path, int *dir_fd, int *lock_fd, struct buf *why, int *exit_code)
 {
-    int rc = make_parents(path);
-    if (rc)
-        return refuse(why, exit_code, path, strerror(rc),
-                      "make it, or give --state-dir a directory that you may write");
-    int dir = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    int rc = 0, dir = open_path(path);
+    if (dir >= 0 && (rc = sync_above(path))) {
+        sys_close(dir);
+        dir = -1;
+        errno = rc;
+    }
     if (dir < 0)
         return refuse(why, exit_code, path, strerror(errno),
                       "give --state-dir a directory that you may write");
@@ -116,11 +180,7 @@ int state_dir_open(const char *path, int *dir_fd, int *lock_fd, struct buf *why,
 
 int state_dir_sub(int dir_fd, const char *name)
 {
-    if (sys_mkdirat(dir_fd, name, 0700) == 0)
-        fault_point("state.after_mkdir_sub");
-    else if (errno != EEXIST)
-        return -1;
-    int fd = sys_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, 0);
+    int fd = enter(dir_fd, name, O_RDONLY | O_NOFOLLOW);
     /* Its own name, and what a process that was killed has left in it: from now on all counts. */
     if (fd >= 0 && (sys_fsync(dir_fd) || sys_fsync(fd))) {
         int error = errno;
@@ -172,11 +232,12 @@ int state_write_file(int dir_fd, const char *name, struct str head, struct str b
     if (n < 0 || (size_t)n >= sizeof(temporary))
         return ENAMETOOLONG;
     fault_point(points->before_write);
-    int fd =
-        sys_openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (sys_unlinkat(dir_fd, temporary, 0) && errno != ENOENT) /* a dead process's */
+        return errno;
+    int fd = sys_openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno;
-    int rc = write_new(fd, head, body, points);
+    int rc = give_away(fd, dir_fd) ? errno : write_new(fd, head, body, points);
     if (sys_close(fd) && !rc)
         rc = errno;
     fault_point(points->after_fsync);

@@ -1,6 +1,7 @@
 /*
  * state_dir.h - the agent's directory of state and how files get into it safely. Worker threads,
- * but for the opening at start. Everything is 0600 in directories 0700.
+ * but for the opening at start. Everything is 0600 in directories 0700; what root makes belongs to
+ * the owner of the directory it is made in.
  */
 #ifndef LOGFERRY_AGENT_STATE_DIR_H
 #define LOGFERRY_AGENT_STATE_DIR_H

@@ -19,6 +19,7 @@ struct parcel *parcel_new(struct uplink *u)
     if (!p)
         return NULL;
     p->uplink = u;
+    p->born_ms = uplink_clock_ms();
     p->link = u->last_parcel;
     *u->last_parcel = p;
     u->last_parcel = &p->next;
@@ -28,6 +29,8 @@ struct parcel *parcel_new(struct uplink *u)
 void parcel_free(struct parcel *p)
 {
     struct uplink *u = p->uplink;
+    p->pending = 0;
+    parcel_recount(p);
     *p->link = p->next;
     if (p->next)
         p->next->link = p->link;
@@ -35,6 +38,15 @@ void parcel_free(struct parcel *p)
         u->last_parcel = p->link;
     batch_free(p->batch);
     free(p);
+}
+
+/* Its lines are not safe, and not on their way any more: they are read again. */
+static void leave_owed(struct group *g)
+{
+    for (size_t i = 0; i < g->n_spans; i++)
+        if (g->spans[i].position->users)
+            g->spans[i].position->users--;
+    group_free(g);
 }
 
 void parcel_make_safe(struct parcel *p)
@@ -50,8 +62,27 @@ void parcel_make_safe(struct parcel *p)
         return;
     u->groups_in_memory--;
     fault_point("uplink.before_safe");
-    u->o.on_safe(u->o.context, g);
+    if (g->owed)
+        leave_owed(g);
+    else
+        u->o.on_safe(u->o.context, g);
     u->o.on_change(u->o.context);
+}
+
+void parcel_recount(struct parcel *p)
+{
+    struct uplink *u = p->uplink;
+    bool there = (p->on_disk || p->writing) && p->shelf == SHELF_SPOOL;
+    unsigned now = there ? p->pending : 0;
+    for (size_t i = 0; i < u->n_destinations; i++) {
+        struct destination *d = &u->destinations[i];
+        if (p->counted & d->bit)
+            d->spool_bytes -= p->counted_bytes;
+        if (now & d->bit)
+            d->spool_bytes += p->bytes_on_disk;
+    }
+    p->counted = now;
+    p->counted_bytes = p->bytes_on_disk;
 }
 
 void parcel_trim(struct parcel *p)
@@ -69,6 +100,12 @@ void parcel_finish(struct parcel *p)
         return; /* what is under way comes back here */
     parcel_make_safe(p);
     if (!p->on_disk || p->kept) {
+        if (p->on_disk)
+            uplink_add_dead(u, &(struct dead_letter){.shelf = p->shelf,
+                                                     .seq = p->seq,
+                                                     .bytes = p->bytes_on_disk,
+                                                     .born_ms = p->born_ms,
+                                                     .n_records = p->n_records});
         parcel_free(p);
     } else if (p->carries_spans) {
         p->covered_by = u->o.positions->generation + 1;
@@ -82,6 +119,7 @@ void parcel_settle(struct parcel *p, struct destination *d)
 {
     struct uplink *u = p->uplink;
     p->pending &= ~d->bit;
+    parcel_recount(p);
     if (p->parent) {
         struct parcel *parent = p->parent;
         parcel_free(p);
@@ -125,6 +163,21 @@ int destination_enqueue(struct destination *d, struct parcel *p, bool first)
     *d->last = e;
     d->last = &e->next;
     return 0;
+}
+
+void destination_drop(struct destination *d, struct parcel *p)
+{
+    struct errand **at = &d->first;
+    while (*at) {
+        struct errand *e = *at;
+        if (e->parcel == p) {
+            *at = e->next;
+            free(e);
+        } else {
+            at = &e->next;
+        }
+    }
+    d->last = at;
 }
 
 static struct errand *take_first(struct destination *d)
@@ -191,6 +244,7 @@ void destination_pump(struct destination *d)
             return;
         }
     }
+    destination_pay(d);
 }
 
 /* ---- answers ----------------------------------------------------------------------------------
@@ -201,6 +255,8 @@ void errand_failed(struct errand *e, enum answer_action action, const struct htt
 {
     struct destination *d = e->destination;
     put_first(d, e);
+    d->doubtful = true;
+    uplink_expire_soon(d->uplink, e->parcel);
     if (action == ANSWER_PAUSE) {
         destination_complain(d, "destination_paused", a, why);
         destination_set_state(d, DESTINATION_PAUSED, -1);
@@ -223,6 +279,7 @@ static void accepted(struct errand *e, struct batch_outcome *outcome)
     struct parcel *p = e->parcel;
     fault_point("uplink.after_answer");
     d->failures = 0;
+    d->doubtful = d->no_spool = false;
     d->last_error[0] = '\0';
     d->ledger.batches++;
     if (outcome->n_rejected && p->shelf != SHELF_PARKED && shelf_is_full(u, SHELF_PARKED)) {
@@ -304,18 +361,18 @@ void uplink_submit(struct uplink *u, struct group *g)
         p->group = g;
         p->pending = b->to;
         p->n_records = b->n_records;
-        bool down = false;
+        p->part = (unsigned)i;
+        unsigned unwell = uplink_unwell(u);
         for (size_t k = 0; k < u->n_destinations; k++) {
             struct destination *d = &u->destinations[k];
             if (!(b->to & d->bit))
                 continue;
             d->ledger.records += b->n_records;
-            down = down || d->state != DESTINATION_READY;
             if (destination_enqueue(d, p, false))
                 abort();
         }
-        if (down)
-            uplink_spill(u, p);
+        if (b->to & unwell)
+            uplink_spill(u, p); /* the last word about p */
     }
     for (size_t k = 0; k < u->n_destinations; k++)
         destination_pump(&u->destinations[k]);
@@ -345,6 +402,18 @@ bool uplink_is_down(const struct uplink *u)
     return true;
 }
 
+unsigned uplink_unwell(const struct uplink *u)
+{
+    unsigned bits = 0;
+    for (size_t i = 0; i < u->n_destinations; i++) {
+        const struct destination *d = &u->destinations[i];
+        if (d->state != DESTINATION_READY ||
+            (u->n_destinations > 1 && (d->doubtful || d->spool_bytes)))
+            bits |= d->bit;
+    }
+    return bits;
+}
+
 bool uplink_is_settled(const struct uplink *u)
 {
     if (u->groups_in_memory || u->tasks)
@@ -357,6 +426,11 @@ bool uplink_is_settled(const struct uplink *u)
 
 struct sites *uplink_sites(const struct uplink *u)
 {
+    if (u->assumed || u->o.config->n_sites)
+        return u->assumed ? u->assumed : u->sites;
+    for (size_t i = 0; i < u->n_destinations; i++)
+        if (!u->destinations[i].sites_told)
+            return NULL; /* for a while: see uplink_assume_sites */
     return u->sites;
 }
 
@@ -394,12 +468,17 @@ void uplink_read_ledger(const struct uplink *u, size_t destination, struct uplin
     out->name = d->config->name.p;
     out->state = states[d->state];
     out->last_error = d->last_error;
+    for (size_t i = 0; i < d->n_owed; i++)
+        out->owed += d->owed[i].records;
+    int64_t now = uplink_clock_ms();
     for (const struct parcel *p = u->parcels; p; p = p->next) {
         if (!(p->pending & d->bit) || p->halves[d->index])
             continue;
         const struct parcel *whole = p;
         while (whole->parent)
             whole = whole->parent;
+        if (now - whole->born_ms > out->oldest_ms && p->shelf != SHELF_PARKED)
+            out->oldest_ms = now - whole->born_ms;
         if (p->shelf == SHELF_PARKED)
             out->parked += p->n_records;
         else if (whole->on_disk)
@@ -424,6 +503,7 @@ struct uplink *uplink_new(const struct uplink_options *options, struct buf *why)
         return NULL;
     u->o = *options;
     u->last_parcel = &u->parcels;
+    u->begun_ms = uplink_clock_ms();
     ev_timer_init(&u->disk_timer, on_disk_timer, 0.0, 0.0);
     u->disk_timer.data = u;
     for (int i = 0; i < SHELF_COUNT; i++)
@@ -437,6 +517,7 @@ struct uplink *uplink_new(const struct uplink_options *options, struct buf *why)
             goto fail;
     if (uplink_load_shelves(u, why))
         goto fail;
+    uplink_expiry_start(u);
     for (size_t i = 0; i < u->n_destinations; i++)
         destination_start(&u->destinations[i]);
     return u;
@@ -451,6 +532,7 @@ void uplink_free(struct uplink *u)
         return;
     u->stopping = true;
     ev_timer_stop(u->o.loop, &u->disk_timer);
+    uplink_expiry_release(u);
     for (size_t i = 0; i < u->n_destinations; i++)
         destination_release(&u->destinations[i]);
     http_client_free(u->http);
@@ -464,5 +546,6 @@ void uplink_free(struct uplink *u)
         if (u->shelf_fd[i] >= 0)
             close(u->shelf_fd[i]);
     sites_unref(u->sites);
+    sites_unref(u->assumed);
     free(u);
 }

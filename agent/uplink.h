@@ -5,14 +5,34 @@
  * of its set. While a destination does not answer, its batches go to the spool (where there is
  * one), so that nobody waits for it and the lines are safe. A batch whose site is closed to the
  * token is parked, a record that is refused for itself becomes a dead letter.
+ *
+ * Room. spool/ may hold limits.spool bytes, and each destination the same share of them: a dead one
+ * fills its own. When that is full and nobody answers, reading waits. When others answer, they go
+ * on: the one without room is owed the lines. They are neither safe nor in memory; their positions
+ * do not advance, and when it answers and has its backlog they are read again (on_expired). The
+ * others then get them a second time, and count duplicates.
+ *
+ * Age. What rests on disk goes limits.max_age after its batch was sealed. A process counts that
+ * with the time since boot; at start the age is wall clock less `sealed`, if that lies between 0
+ * and max_age + 30 days, else wall clock less the file's time of change, if that does, else 0 and
+ * the file's time is set: a clock that jumped, or a file of the future, expires nothing at once.
+ *   spool/   Nobody that it names has it, and it speaks for its lines: on_expired. Then its
+ *            destinations get no more spool files until they answer: the logs are their buffer.
+ *            Otherwise those that lack it lose it: `expired`.
+ *   parked/  `expired`.      dead/  deleted.
+ * Order: rewind in memory, save the positions, unlink the file. A crash before the unlink leaves a
+ * file that covers the lines at the next start, and expires again; after it, positions that do not
+ * cover them.
  */
 #ifndef LOGFERRY_AGENT_UPLINK_H
 #define LOGFERRY_AGENT_UPLINK_H
 
 #include "agent/batch.h"
+#include "agent/dead.h"
 #include "agent/pool.h"
 #include "agent/positions.h"
 #include "agent/sites.h"
+#include "agent/spool.h"
 
 struct uplink;
 
@@ -32,6 +52,14 @@ struct uplink_options {
     void (*on_change)(void *context);
     /* The positions' done sets changed: a save is due. */
     void (*on_dirty)(void *context);
+    /* These lines are to be read again, for they are at no destination that still wants them: takes
+     * them out of the positions, as far as they are in there, and true; false when the logs do not
+     * have them any more. In memory only: what the spool holds of them goes when the next
+     * generation of the positions is durable. NULL: the logs never have them. */
+    bool (*on_expired)(void *context, const struct spool_span *spans, size_t n);
+    /* Whether on_expired can tell yet which lines the logs have: until then nothing expires. NULL:
+     * it can. */
+    bool (*logs_are_known)(void *context);
 };
 
 /* Opens the shelves and reads what waits there: its intervals are added to the positions. NULL with
@@ -59,16 +87,44 @@ void uplink_saved(struct uplink *u, uint64_t generation);
 void uplink_retry_now(struct uplink *u);
 
 /* The books of one destination, in records. They balance:
- * records = acknowledged + dead + in_memory + spooled + parked. */
+ * records = acknowledged + dead + in_memory + spooled + parked + expired. What is owed to it is in
+ * none of them: it comes in anew. */
 struct uplink_ledger {
     const char *name;
     uint64_t records; /* came in, or were found on disk at start */
     uint64_t acknowledged, stored, duplicate, excluded, dead;
-    uint64_t in_memory, spooled, parked;
+    uint64_t in_memory, spooled, parked, expired;
+    uint64_t owed; /* records whose lines will be read again for it */
     uint64_t batches;
+    int64_t oldest_ms; /* the age of the oldest batch that waits for it; 0: none does */
     const char *state; /* "ready", "waiting", "paused" */
     const char *last_error;
 };
+/* What became of an order about dead letters. */
+struct dead_result {
+    unsigned letters, missing, failed;
+    uint64_t records;
+    const char *error; /* of the last failure */
+};
+struct dead_order {
+    enum dead_op op;
+    const uint64_t *seqs; /* n 0: all */
+    size_t n;
+    void *context;
+    void (*done)(void *context, const struct dead_result *result); /* perhaps at once */
+};
+/* Sends dead letters again (a new batch id; refused again, they are dead again), or removes them.
+ */
+void uplink_move_dead(struct uplink *u, const struct dead_order *order);
+
+/* What is on a shelf. */
+struct shelf_state {
+    size_t files;
+    uint64_t bytes;
+    int64_t oldest_ms; /* age; 0: none */
+};
+void uplink_read_shelf(const struct uplink *u, enum shelf shelf, struct shelf_state *out);
+
 size_t uplink_destinations(const struct uplink *u);
 void uplink_read_ledger(const struct uplink *u, size_t destination, struct uplink_ledger *out);
 

@@ -149,6 +149,13 @@ static void run_aftermath(struct task *task, unsigned worker)
         t->rc = EIO;
 }
 
+static const struct parcel *whole(const struct parcel *p)
+{
+    while (p->parent)
+        p = p->parent;
+    return p;
+}
+
 /* The new file on the parked shelf becomes a parcel that waits for its site. */
 static void add_parked(struct aftermath *t, struct destination *d)
 {
@@ -160,7 +167,8 @@ static void add_parked(struct aftermath *t, struct destination *d)
     p->seq = t->seq;
     p->bytes_on_disk = t->parked_bytes;
     p->n_records = t->n_parked;
-    p->pending = d->bit;
+    p->pending = p->named = d->bit;
+    p->born_ms = whole(t->parcel)->born_ms;
     t->uplink->shelf_bytes[SHELF_PARKED] += t->parked_bytes;
 }
 
@@ -203,6 +211,12 @@ static void account(struct aftermath *t, struct destination *d)
     l->acknowledged += p->n_records - t->n_parked - t->n_dead;
     l->dead += t->n_dead;
     t->uplink->shelf_bytes[SHELF_DEAD] += t->dead_bytes;
+    if (t->dead_bytes)
+        uplink_add_dead(t->uplink, &(struct dead_letter){.shelf = SHELF_DEAD,
+                                                         .seq = t->dead_seq,
+                                                         .bytes = t->dead_bytes,
+                                                         .born_ms = whole(p)->born_ms,
+                                                         .n_records = t->n_dead});
     tell_rejected(t, d);
 }
 

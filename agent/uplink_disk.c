@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define DISK_RETRY_S 5.0
 #define MAX_READ_ERRORS 12 /* EIO of one file: the disk has lost it */
@@ -92,6 +91,7 @@ static void on_spilled(struct task *task)
         p->group->spilling = false;
     if (t->rc) {
         u->shelf_bytes[SHELF_SPOOL] -= p->bytes_on_disk;
+        p->bytes_on_disk = 0;
         uplink_disk_failed(u, SHELF_SPOOL, t->rc);
     } else {
         u->shelf_bytes[SHELF_SPOOL] += t->bytes - p->bytes_on_disk;
@@ -104,6 +104,7 @@ static void on_spilled(struct task *task)
         parcel_make_safe(p);
     }
     unsigned pending = p->pending;
+    parcel_recount(p);
     task_free(t);
     if (pending)
         parcel_trim(p);
@@ -113,19 +114,6 @@ static void on_spilled(struct task *task)
     u->o.on_change(u->o.context);
 }
 
-static bool has_room(struct uplink *u, uint64_t bytes)
-{
-    if (u->shelf_bytes[SHELF_SPOOL] + bytes <= u->o.config->limits.spool_bytes)
-        return true;
-    if (log_limit_pass(&u->full_complaint, uplink_now_ms(u), 60000))
-        log_event(LOG_WARN, "spool_full",
-                  "bytes=%llu why=\"limits.spool is reached\" mend=\"raise limits.spool or bring "
-                  "the destination back; "
-                  "reading waits, nothing is lost while the logs stay\"",
-                  (unsigned long long)u->shelf_bytes[SHELF_SPOOL]);
-    return false;
-}
-
 void uplink_spill(struct uplink *u, struct parcel *p)
 {
     while (p->parent)
@@ -133,11 +121,12 @@ void uplink_spill(struct uplink *u, struct parcel *p)
     if (!u->o.spool || p->on_disk || p->writing || !p->batch || u->stopping ||
         ev_is_active(&u->disk_timer) || (p->group && p->group->spilling))
         return;
-    if (!has_room(u, p->batch->body.n))
+    if (!uplink_make_room(u, p))
         return;
     struct disk_task *t = task_new(u, p, run_spill, on_spilled);
     t->told = p->pending;
-    t->spans = p->group && p->group->pending == 1; /* the last of its group speaks for all */
+    /* The last of its group speaks for all, unless some of it is owed. */
+    t->spans = p->group && p->group->pending == 1 && !p->group->owed;
     for (size_t i = 0; i < u->n_destinations; i++)
         if (t->told & u->destinations[i].bit)
             spool_put_destination(&t->meta, u->destinations[i].config->name);
@@ -147,6 +136,8 @@ void uplink_spill(struct uplink *u, struct parcel *p)
     p->bytes_on_disk = p->batch->body.n; /* an estimate, until it is written */
     u->shelf_bytes[SHELF_SPOOL] += p->bytes_on_disk;
     p->writing = true;
+    p->named = t->told;
+    parcel_recount(p);
     if (p->group)
         p->group->spilling = true;
     p->users++;
@@ -155,34 +146,17 @@ void uplink_spill(struct uplink *u, struct parcel *p)
 
 void uplink_spill_all(struct uplink *u)
 {
-    unsigned down = 0;
-    for (size_t i = 0; i < u->n_destinations; i++)
-        if (u->destinations[i].state != DESTINATION_READY)
-            down |= u->destinations[i].bit;
-    for (struct parcel *p = u->parcels; p && down; p = p->next)
-        if (p->pending & down)
+    unsigned unwell = u->groups_in_memory ? uplink_unwell(u) : 0;
+    struct parcel *next;
+    for (struct parcel *p = u->parcels; p && unwell; p = next) {
+        next = p->next; /* p itself may go, and nothing else */
+        if (p->pending & unwell)
             uplink_spill(u, p);
+    }
 }
 
 /* ---- back from disk ---------------------------------------------------------------------------
  */
-
-static bool select_all(void *context, size_t line)
-{
-    return true;
-}
-
-/* A parked batch is answered anew only under a new id: the old answer is on the server's books. */
-static struct batch *renew(struct batch *b, const char **error)
-{
-    char salt[16];
-    struct batch *fresh = NULL;
-    *error = "out of memory"; /* or of random bytes, which is as passing */
-    if (getrandom(salt, sizeof(salt), 0) == sizeof(salt))
-        fresh = batch_select(b, select_all, NULL, (struct str){salt, sizeof(salt)}, false, error);
-    batch_free(b);
-    return fresh;
-}
 
 static void run_fetch(struct task *task, unsigned worker)
 {
@@ -190,30 +164,14 @@ static void run_fetch(struct task *task, unsigned worker)
     struct parcel *p = t->parcel;
     t->batch = spool_read(t->uplink->shelf_fd[p->shelf], p->seq, NULL, &t->error);
     t->rc = t->batch ? 0 : errno;
-    if (t->batch && p->shelf == SHELF_PARKED) {
-        t->batch = renew(t->batch, &t->error);
+    if (t->batch && p->shelf == SHELF_PARKED) { /* its old answer is on the server's books */
+        t->batch = batch_renew(t->batch, &t->error);
         t->rc = t->batch || strcmp(t->error, "out of memory") != 0 ? 0 : ENOMEM;
     }
     if (t->rc == EIO && ++p->read_errors >= MAX_READ_ERRORS)
         t->rc = 0;
     if (!t->batch && !t->rc)
         spool_set_aside(t->uplink->shelf_fd[p->shelf], p->seq);
-}
-
-/* The queue entries of a parcel that cannot be sent any more. */
-static void drop_errands(struct parcel *p, struct destination *d)
-{
-    struct errand **at = &d->first;
-    while (*at) {
-        struct errand *e = *at;
-        if (e->parcel == p) {
-            *at = e->next;
-            free(e);
-        } else {
-            at = &e->next;
-        }
-    }
-    d->last = at;
 }
 
 static void lost_file(struct parcel *p, const char *error)
@@ -225,11 +183,12 @@ static void lost_file(struct parcel *p, const char *error)
               shelf_name(p->shelf), (unsigned long long)p->seq, p->n_records, error);
     u->shelf_bytes[p->shelf] -= p->bytes_on_disk;
     p->on_disk = false;
+    parcel_recount(p);
     for (size_t i = 0; i < u->n_destinations; i++) {
         struct destination *d = &u->destinations[i];
         if (!(p->pending & d->bit) || p->halves[i]) /* its halves are on their way there */
             continue;
-        drop_errands(p, d);
+        destination_drop(d, p);
         d->ledger.dead += p->n_records;
         p->pending &= ~d->bit;
     }

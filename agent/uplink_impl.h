@@ -24,6 +24,11 @@ struct parcel {
     unsigned users;                           /* transfers and tasks that need `batch` */
     unsigned read_errors;                     /* how often the disk could not read its file */
     uint32_t n_records;
+    unsigned part;    /* which of its group's batches */
+    unsigned named;   /* destinations that its file names */
+    int64_t born_ms;  /* uplink_clock_ms when its batch was sealed */
+    unsigned counted; /* destinations whose spool_bytes hold counted_bytes */
+    uint64_t counted_bytes;
     enum shelf shelf;
     bool on_disk, writing, reading, carries_spans;
     bool kept;   /* its file stays: a destination that is not configured now wants it, too */
@@ -39,6 +44,23 @@ struct errand {
     struct parcel *parcel;
     struct destination *destination;
     struct http_transfer *transfer;
+};
+
+/* Lines that a destination without room is to get when they are read again: one stretch a stream.
+ */
+struct owed {
+    struct spool_span span; /* path: owned */
+    uint64_t records;
+};
+
+/* A file that waits for a person: in dead/, or on another shelf for a destination that is not
+ * configured. */
+struct dead_letter {
+    enum shelf shelf;
+    uint64_t seq, bytes;
+    int64_t born_ms;
+    uint32_t n_records;
+    bool busy; /* a worker has it */
 };
 
 enum destination_state {
@@ -58,12 +80,21 @@ struct destination {
     struct errand *first, **last;      /* queue */
     struct errand *flying[MAX_FLYING]; /* under way; NULL: a free place */
     unsigned n_flying;
-    unsigned failures; /* in a row */
+    unsigned failures;    /* in a row */
+    bool doubtful;        /* it failed, and has taken nothing since */
+    bool no_spool;        /* something expired: until it answers it gets no spool file */
+    uint64_t spool_bytes; /* of files in spool/ that wait for it */
+    struct owed *owed;
+    size_t n_owed, cap_owed;
+    uint64_t untold; /* expired records that no event has told of yet */
+    const char *untold_why;
+    struct log_limit expired_complaint;
     struct buf token;
     char *base_url, *proxy, *ca_file;
     struct log_limit complaint, parked_complaint, dead_complaint, token_complaint, sites_complaint;
     uint64_t sites_hash; /* of the last answer */
     bool sites_known;
+    bool sites_told;   /* it has answered, now or before a restart: what it wants is known */
     unsigned patience; /* answers without a change until parked batches are tried all the same */
     char last_error[200];
     struct uplink_ledger ledger;
@@ -79,10 +110,17 @@ struct uplink {
     int shelf_fd[SHELF_COUNT];
     uint64_t shelf_bytes[SHELF_COUNT];
     size_t groups_in_memory;
-    size_t tasks;        /* of ours in the pool */
-    ev_timer disk_timer; /* try the spool again after a disk error */
-    struct log_limit disk_complaint, full_complaint;
+    size_t tasks;          /* of ours in the pool */
+    ev_timer disk_timer;   /* try the spool again after a disk error */
+    ev_timer expire_timer; /* looks at ages */
+    ev_timer slow_timer;   /* of several destinations, one keeps a batch waiting */
+    struct log_limit disk_complaint, full_complaint, age_complaint;
+    struct dead_letter *dead; /* in no order */
+    size_t n_dead, cap_dead;
+    uint64_t foreign_bytes; /* in spool/, of destinations that are not configured */
     struct sites *sites;
+    struct sites *assumed; /* the same, with who has not said what he wants at every host; NULL */
+    int64_t begun_ms;
     bool stopping;
 };
 
@@ -101,6 +139,32 @@ void parcel_make_safe(struct parcel *p);
 void parcel_trim(struct parcel *p);
 void errand_failed(struct errand *e, enum answer_action action, const struct http_answer *a,
                    const char *why);
+
+/* What is counted as this destination's share follows the parcel's state. */
+void parcel_recount(struct parcel *p);
+/* The destination's queue entries of this parcel. */
+void destination_drop(struct destination *d, struct parcel *p);
+/* Those who keep others waiting unless their batches are spooled: down, or (where there are others)
+ * in doubt, or still busy with what was spooled. */
+unsigned uplink_unwell(const struct uplink *u);
+
+/* ---- uplink_expiry.c: room and age */
+int64_t uplink_clock_ms(void); /* since boot; goes on in a suspended machine */
+void uplink_expiry_start(struct uplink *u);
+void uplink_expiry_release(struct uplink *u);
+/* The age of a file that was found at start; tells once when the clock cannot be trusted. */
+int64_t uplink_age_ms(struct uplink *u, enum shelf shelf, uint64_t seq, int64_t sealed_ms);
+void uplink_expire(struct uplink *u);
+/* It came back from a destination: is it too old by now? */
+void uplink_expire_soon(struct uplink *u, const struct parcel *p);
+/* Makes room for so many bytes more, if that is what is wanted: true when each of the parcel's
+ * destinations has it. False: it stays in memory, or was owed and freed. */
+bool uplink_make_room(struct uplink *u, struct parcel *p);
+/* What is owed to a destination that answers and has nothing else to do is read again. */
+void destination_pay(struct destination *d);
+void uplink_add_dead(struct uplink *u, const struct dead_letter *letter);
+/* On the loop, after a worker removed its file: 0, or the errno of that. */
+void uplink_dead_removed(struct uplink *u, enum shelf shelf, uint64_t seq, int rc);
 
 /* ---- uplink_disk.c: what workers do for parcels */
 int uplink_load_shelves(struct uplink *u, struct buf *why);
@@ -125,6 +189,8 @@ void destination_set_state(struct destination *d, enum destination_state state, 
 void destination_complain(struct destination *d, const char *event, const struct http_answer *a,
                           const char *why);
 void destination_ask_sites(struct destination *d);
+/* After a change of who is known: what is to be assumed of the others. */
+void uplink_assume_sites(struct uplink *u);
 void destination_unpark(struct destination *d);
 void destination_read_token(struct destination *d);
 

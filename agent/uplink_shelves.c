@@ -63,13 +63,30 @@ static bool wanted_by_unknown(struct uplink *u, const struct spool_meta *m)
     return false;
 }
 
-static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_item *item,
-                      const struct spool_meta *m, uint32_t n_records)
+static void add_dead(struct uplink *u, enum shelf shelf, const struct spool_item *item,
+                     const struct batch *b)
 {
+    int64_t age = uplink_age_ms(u, shelf, item->seq, b->sealed_ms);
+    const struct dead_letter l = {.shelf = shelf,
+                                  .seq = item->seq,
+                                  .bytes = item->bytes,
+                                  .born_ms = uplink_clock_ms() - age,
+                                  .n_records = b->n_records};
+    uplink_add_dead(u, &l);
+}
+
+static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_item *item,
+                      const struct spool_meta *m, const struct batch *b)
+{
+    uint32_t n_records = b->n_records;
     unsigned pending = wanted_by(u, m, shelf, item->seq);
     bool kept = wanted_by_unknown(u, m);
-    if (kept && !pending)
-        return 0; /* left where it is */
+    if (kept && shelf == SHELF_SPOOL)
+        u->foreign_bytes += item->bytes;
+    if (kept && !pending) {
+        add_dead(u, shelf, item, b); /* left where it is, but not for ever */
+        return 0;
+    }
     struct parcel *p = parcel_new(u);
     if (!p)
         return -1;
@@ -81,6 +98,12 @@ static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_ite
     p->pending = pending;
     p->carries_spans = m->n_spans > 0;
     p->kept = kept;
+    p->born_ms = uplink_clock_ms() - uplink_age_ms(u, shelf, item->seq, b->sealed_ms);
+    for (size_t i = 0; i < m->n_to; i++) {
+        struct destination *d = by_name(u, m->to[i]);
+        p->named |= d ? d->bit : 0;
+    }
+    parcel_recount(p);
     for (size_t i = 0; i < u->n_destinations; i++) {
         struct destination *d = &u->destinations[i];
         if (!(pending & d->bit))
@@ -101,8 +124,6 @@ static int load_item(struct uplink *u, enum shelf shelf, const struct spool_item
     u->shelf_bytes[shelf] += item->bytes;
     if (item->seq >= u->o.positions->spool_next)
         u->o.positions->spool_next = item->seq + 1;
-    if (shelf == SHELF_DEAD)
-        return 0;
     struct batch *b = spool_read(u->shelf_fd[shelf], item->seq, &meta, &error);
     if (!b && errno == ENOMEM)
         return -1;
@@ -117,14 +138,16 @@ static int load_item(struct uplink *u, enum shelf shelf, const struct spool_item
         u->shelf_bytes[shelf] -= item->bytes;
         spool_set_aside(u->shelf_fd[shelf], item->seq);
         log_event(LOG_ERROR, "spool_file_damaged",
-                  "shelf=%s file=%016llx.bad why=\"%s\" mend=\"its lines are read again while the "
-                  "log has them\"",
+                  "shelf=%s file=%016llx.bad why=\"%s\" mend=\"backfill the logs of that time; "
+                  "what a server has is not stored twice\"",
                   shelf_name(shelf), (unsigned long long)item->seq, error);
         return 0;
     }
-    int rc = cover(u, &meta);
-    if (!rc)
-        rc = add_parcel(u, shelf, item, &meta, b->n_records);
+    int rc = shelf == SHELF_DEAD ? 0 : cover(u, &meta);
+    if (shelf == SHELF_DEAD)
+        add_dead(u, shelf, item, b);
+    else if (!rc)
+        rc = add_parcel(u, shelf, item, &meta, b);
     batch_free(b);
     spool_meta_release(&meta);
     return rc;

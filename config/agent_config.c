@@ -18,6 +18,7 @@
 #define MIB (KIB * 1024)
 #define GIB (MIB * 1024)
 #define TIB (GIB * 1024)
+#define DAY_MS UINT64_C(86400000)
 #define MAX_WORKERS 16 /* POOL_MAX_WORKERS of agent/pool.h */
 
 static unsigned default_workers(void)
@@ -44,6 +45,7 @@ static void set_defaults(struct agent_config *c)
     judge_rules_defaults(&c->rules);
     c->limits.spool_bytes = GIB;
     c->limits.dead_bytes = 64 * MIB;
+    c->limits.max_age_ms = 7 * DAY_MS;
     c->limits.when_full = WHEN_FULL_BLOCK;
     c->state_dir = config_file_directory(c->arena, "STATE_DIRECTORY", STR("/var/lib/logferry"));
     c->workers = default_workers();
@@ -53,19 +55,25 @@ static void read_limits(struct config_errors *e, const struct yaml_item *map,
                         struct agent_config *c)
 {
     static const struct field_key keys[] = {
-        {"spool", false}, {"dead", false}, {"max_age", true}, {"when_full", false}};
+        {"spool", false}, {"dead", false}, {"max_age", false}, {"when_full", false}};
     static const struct field_range spool = {MIB, 16 * TIB, {"a size from 1MiB to 16TiB", "1GiB"}};
     static const struct field_range dead = {
         64 * KIB, 16 * TIB, {"a size from 64KiB to 16TiB", "64MiB"}};
-    static const struct field_hint full = {"block", "block"};
+    static const struct field_range age = {
+        60000, 365 * DAY_MS, {"a duration from 1m to 365d", "7d"}};
+    static const struct field_hint full = {"block or drop_oldest", "block"};
+    static const char *const full_names[] = {"block", "drop_oldest"};
+    size_t choice;
 
     if (!field_map(e, map, keys, COUNT_OF(keys)))
         return;
     field_size(e, map, "spool", spool, &c->limits.spool_bytes);
     field_size(e, map, "dead", dead, &c->limits.dead_bytes);
+    field_duration(e, map, "max_age", age, &c->limits.max_age_ms);
     const struct yaml_item *item = field_scalar(e, map, "when_full", full);
-    if (item && !str_eq(item->text, STR("block")))
-        field_bad_value(e, item, "is not supported by this version", full);
+    if (item &&
+        field_name(e, item, (struct field_names){full_names, COUNT_OF(full_names)}, &choice))
+        c->limits.when_full = (enum when_full)choice;
 }
 
 static void read_node(struct config_errors *e, const struct yaml_item *root, struct agent_config *c)

@@ -46,7 +46,7 @@ struct source_config {
     bool optional; /* no warning while nothing matches */
 };
 
-enum when_full { WHEN_FULL_BLOCK };
+enum when_full { WHEN_FULL_BLOCK, WHEN_FULL_DROP_OLDEST };
 
 struct agent_config {
     struct str path; /* the file it came from */
@@ -61,6 +61,7 @@ struct agent_config {
     bool ai_search_engines;
     struct {
         uint64_t spool_bytes, dead_bytes;
+        uint64_t max_age_ms; /* of what rests on disk */
         enum when_full when_full;
     } limits;
     struct str state_dir;       /* default $STATE_DIRECTORY, else /var/lib/logferry */

@@ -51,6 +51,6 @@ void agent_config_print_defaults(struct buf *out)
     put_texts(out, "drop_query", &r.drop_query);
     put_texts(out, "not_pages", &r.not_pages);
     buf_lit(out, "exclude: {ip: [], path: [], user_agent: []}\n"
-                 "limits: {spool: 1GiB, dead: 64MiB, when_full: block}\n"
+                 "limits: {spool: 1GiB, dead: 64MiB, max_age: 7d, when_full: block}\n"
                  "ai: {search_engines: false}\n");
 }

@@ -280,15 +280,16 @@ bool field_u32(struct config_errors *e, const struct yaml_item *map, const char 
     return true;
 }
 
-bool field_size(struct config_errors *e, const struct yaml_item *map, const char *key,
-                struct field_range range, uint64_t *bytes)
+/* A value that `read` understands, within its range. */
+static bool field_ranged(struct config_errors *e, const struct yaml_item *item,
+                         bool (*read)(struct str, uint64_t *), struct field_range range,
+                         uint64_t *out)
 {
-    const struct yaml_item *item = field_scalar(e, map, key, range.hint);
     uint64_t value;
 
     if (!item)
         return false;
-    if (!value_size(item->text, &value)) {
+    if (!read(item->text, &value)) {
         field_bad_value(e, item, "is not understood", range.hint);
         return false;
     }
@@ -296,6 +297,18 @@ bool field_size(struct config_errors *e, const struct yaml_item *map, const char
         field_bad_value(e, item, value < range.min ? "is too small" : "is too large", range.hint);
         return false;
     }
-    *bytes = value;
+    *out = value;
     return true;
+}
+
+bool field_size(struct config_errors *e, const struct yaml_item *map, const char *key,
+                struct field_range range, uint64_t *bytes)
+{
+    return field_ranged(e, field_scalar(e, map, key, range.hint), value_size, range, bytes);
+}
+
+bool field_duration(struct config_errors *e, const struct yaml_item *map, const char *key,
+                    struct field_range range, uint64_t *ms)
+{
+    return field_ranged(e, field_scalar(e, map, key, range.hint), value_duration, range, ms);
 }

@@ -62,6 +62,9 @@ bool field_u32(struct config_errors *e, const struct yaml_item *map, const char 
 bool field_size(struct config_errors *e, const struct yaml_item *map, const char *key,
                 struct field_range range, uint64_t *bytes);
 
+bool field_duration(struct config_errors *e, const struct yaml_item *map, const char *key,
+                    struct field_range range, uint64_t *ms);
+
 /* Never empty. */
 struct field_names {
     const char *const *names;

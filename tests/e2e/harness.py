@@ -266,7 +266,7 @@ def ledger_of(text, what):
             check(one["lines"] == one["records"] + one["skipped"], f"{what}: lines do not balance: {event}")
         else:
             one["sent"] = one.pop("records")
-            became = sum(one[k] for k in ("acknowledged", "dead", "in_memory", "spooled", "parked"))
+            became = sum(one[k] for k in ("acknowledged", "dead", "in_memory", "spooled", "parked", "expired"))
             check(one["sent"] == became, f"{what}: records do not balance: {event}")
             check(one["acknowledged"] == one["stored"] + one["duplicate"] + one["excluded"],
                   f"{what}: what was acknowledged does not balance: {event}")

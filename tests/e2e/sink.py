@@ -62,12 +62,42 @@ class Handler(BaseHTTPRequestHandler):
                        "rejected": []})
         elif mood == "reset":
             self.reset()
+        elif mood in ("drip", "endless_header", "endless_body", "chunked_junk", "bad_gzip"):
+            self.torment(mood)
+        elif isinstance(mood, tuple):  # status, Retry-After
+            self.answer(mood[0], b"not now\n", headers=(("Retry-After", str(mood[1])),))
         elif mood == "silent":
             self.server.sink.released.wait(60)
             self.close_connection = True
         else:
             return False
         return True
+
+    def torment(self, mood):
+        """Answers without an end, or without sense; until the client has had enough."""
+        self.close_connection = True
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        released = self.server.sink.released
+        try:
+            if mood == "drip":
+                for byte in head * 10:
+                    self.wfile.write(bytes([byte]))
+                    if released.wait(1):
+                        return
+            elif mood == "endless_header":
+                self.wfile.write(head)
+                while not released.is_set():
+                    self.wfile.write(b"X-More: " + b"x" * 1000 + b"\r\n")
+            elif mood == "endless_body":
+                self.wfile.write(head + b"Content-Length: 1073741824\r\n\r\n")
+                while not released.is_set():
+                    self.wfile.write(b"[" * 65536)
+            elif mood == "chunked_junk":
+                self.wfile.write(head + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nqq\r\n")
+            else:
+                self.wfile.write(head + b"Content-Encoding: gzip\r\nContent-Length: 6\r\n\r\n\x1f\x8b\xff\xff\0\0")
+        except OSError:
+            pass  # it has had enough
 
     def do_GET(self):
         sink = self.server.sink
@@ -104,6 +134,9 @@ class Handler(BaseHTTPRequestHandler):
         except (ValueError, IndexError, subprocess.CalledProcessError, OSError):
             sink.broken.append(body[:200])
             self.answer(400, b"Bad request body\n")
+            return
+        if sink.poison and sink.poison[1] == "batch" and sink.poison[0] in map(number_of, records):
+            self.answer(400, b"poison\n")
             return
         sink.encodings.add(self.headers.get("Content-Encoding"))
         if sink.batch_limit is not None and len(records) > sink.batch_limit:
@@ -160,6 +193,7 @@ class Sink:
         self.refused_sites = {}  # domain -> (status, error)
         self.refused = {}        # number of a line -> (status, error)
         self.batch_limit = None  # records; more are answered with 413
+        self.poison = None       # (number, "record" or "batch"): what is refused with 400 for it
         self.released = threading.Event()
         self.lock = threading.Lock()
         self.records = []   # (moment, batch id, record)
@@ -206,6 +240,8 @@ class Sink:
                 status = self.refused_sites.get(self.site_of(record))
                 if self.refused and not status:
                     status = self.refused.get(number_of(record))
+                if self.poison and number_of(record) == self.poison[0]:
+                    status = (400, "poison")
                 if status:
                     rejected.append({"line": at + 2, "status": status[0], "error": status[1]})
                 else:

@@ -33,7 +33,7 @@ AGENT = {
     "rotate": ((), ("files.renamed", "files.bound")),
     "stop": ((), ("engine.finished",)),
     "damaged": ((), ("spool.before_set_aside", "spool.after_set_aside")),
-    "missing": (("state.after_mkdir_sub",), ()),
+    "missing": (("state.after_mkdir",), ()),
     "job": (POSITIONS[1:], ("job.after_open", "job.before_remove", "job.after_unlink", "job.after_remove",
                             "state.after_mkdir")),
 }

@@ -219,3 +219,132 @@ def test_full_disk_of_the_server(world):
     write_for(log, 2)
     wait_stored(server, log.written, 60)
     agent.stop()
+
+
+def test_retry_after(world):
+    """503 and 429 with Retry-After: that long nobody asks; then everything comes, once."""
+    sink = world.sink()
+    log = lines.Log(world.path("access.log"))
+    log.write(100)
+    agent = world.agent(sink).start()
+    wait_sunk(sink, log.written)
+    for status in (503, 429):
+        sink.mood = (status, 3)
+        before = len(sink.requests)
+        began = time.monotonic()
+        log.write(100)
+        wait_for(lambda: len(sink.requests) > before, 10, "an attempt")
+        write_for(log, 2)
+        posts = [r for r in sink.requests[before:] if r[1] == "POST"]
+        check(len(posts) <= 2, f"{len(posts)} attempts in the {time.monotonic() - began:.1f} s of Retry-After: 3")
+        sink.mood = None
+        check(wait_sunk(sink, log.written, 20) == 0, "records came twice")
+    agent.stop()
+
+
+def test_attempts_are_jittered(world):
+    """At most one attempt a second on the average, at uneven distances."""
+    sink = world.sink()
+    log = lines.Log(world.path("access.log"))
+    log.write(100)
+    agent = world.agent(sink).start()
+    wait_sunk(sink, log.written)
+    sink.mood = 503
+    before = len(sink.requests)
+    write_for(log, 20, rate=100)
+    times = [r[0] for r in sink.requests[before:]]
+    gaps = [round(b - a, 2) for a, b in zip(times, times[1:])]
+    check(len(times) <= 20, f"{len(times)} attempts in 20 s: {gaps}")
+    check(len(set(gaps)) >= len(gaps) - 1, f"evenly spaced: {gaps}")
+    sink.mood = None
+    check(wait_sunk(sink, log.written, 45) == 0, "records came twice")
+    agent.stop()
+
+
+def paused(world, status):
+    sink = world.sink()
+    log = lines.Log(world.path("access.log"))
+    log.write(100)
+    agent = world.agent(sink).start()
+    wait_sunk(sink, log.written)
+    sink.mood = status
+    write_for(log, scale(6))
+    told = len(agent.proc.events("destination_paused"))
+    check(told == 1, f"{told} messages about {status} in {scale(6):.0f} s")
+    sink.mood = None
+    began = time.monotonic()
+    wait_for(lambda: set(expected(log.written)) <= set(sink.numbers()), 15, "every line")
+    took = time.monotonic() - began
+    check(took <= 6, f"{took:.1f} s until it went on")
+    check(wait_sunk(sink, log.written) == 0, "records came twice")
+    check(not agent.state_files("dead"), f"{status} killed records")
+    agent.stop()
+
+
+def test_401_resumes_soon(world):
+    paused(world, 401)
+
+
+def test_403_resumes_soon(world):
+    paused(world, 403)
+
+
+def tormented(world, mood, seconds):
+    """Nothing grows, nothing is lost, and reading goes on into the spool."""
+    sink = world.sink()
+    log = lines.Log(world.path("access.log"))
+    log.write(100)
+    agent = world.agent(sink).start()
+    wait_sunk(sink, log.written)
+    sink.mood = mood
+    write_for(log, seconds, rate=200)
+    before, _ = agent.proc.usage()
+    write_for(log, seconds, rate=200)
+    resident, cpu = agent.proc.usage()
+    check(resident - before < 24 << 20, f"{mood}: it grew from {before >> 20} to {resident >> 20} MiB")
+    sink.mood = None
+    sink.released.set()
+    wait_sunk(sink, log.written, 100, f"every line after {mood}")
+    agent.ledger()
+    agent.stop()
+    print(f"resident {resident >> 20} MiB")
+
+
+def test_one_byte_a_second(world):
+    tormented(world, "drip", 3)
+
+
+def test_endless_header(world):
+    tormented(world, "endless_header", 3)
+
+
+def test_endless_body(world):
+    tormented(world, "endless_body", 3)
+
+
+def test_chunked_junk(world):
+    tormented(world, "chunked_junk", 2)
+
+
+def test_bad_gzip_answer(world):
+    tormented(world, "bad_gzip", 2)
+
+
+def test_stop_with_much_queued(world):
+    """R37: SIGTERM in the middle of a large backlog ends in five seconds, and nothing is sent again."""
+    sink = world.sink()
+    log = lines.Log(world.path("access.log"))
+    log.write(300000 if os.environ.get("E2E_FULL") != "1" else 1000000)
+    agent = world.agent(sink).start()
+    wait_for(lambda: len(sink.records) > 20000, 60, "some of it", 0.02)
+    began = time.monotonic()
+    agent.stop(20)
+    took = time.monotonic() - began
+    have = len(sink.records)
+    check(took < 5.5, f"it took {took:.1f} s to stop")
+    check(have < len(expected(log.written)), "all was sent before the stop: the test is too small")
+    agent.start()
+    again = wait_sunk(sink, log.written, 90)
+    check(again == 0, f"{again} records were sent again after a clean stop")
+    agent.stop()
+    print(f"stopped in {took:.1f} s with {have} records sent")

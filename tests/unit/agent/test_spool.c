@@ -19,6 +19,7 @@ static struct batch *make_batch(enum batch_encoding encoding, struct str body)
     memcpy(b->id, ID, BATCH_ID_BYTES);
     b->encoding = encoding;
     b->n_records = 17;
+    b->sealed_ms = 1764000000123;
     buf_init(&b->body, 1 << 20);
     buf_put_str(&b->body, body);
     return b;
@@ -78,7 +79,8 @@ static void assert_meta(const struct spool_meta *m)
 static bool same_batch(const struct batch *a, const struct batch *b)
 {
     return strcmp(a->id, b->id) == 0 && a->encoding == b->encoding &&
-           a->n_records == b->n_records && str_eq(buf_str(&a->body), buf_str(&b->body));
+           a->n_records == b->n_records && a->sealed_ms == b->sealed_ms &&
+           str_eq(buf_str(&a->body), buf_str(&b->body));
 }
 
 static void test_round_trip(void **state)
@@ -244,6 +246,9 @@ static void test_descriptions(void **state)
         {HEAD SPAN "1 2 3 3 \"/a\"\n", true},
         {"id " ID "x\n", false},
         {"id 1\n", false},
+        {HEAD "sealed 1764000000123\n", true},
+        {HEAD "sealed -1\n", false},
+        {HEAD "sealed\n", false},
         {HEAD "records\n", false},
         {HEAD "records 10001\n", false},
         {HEAD "to main\n", false},
@@ -272,6 +277,10 @@ static void test_descriptions(void **state)
         struct batch *b = spool_read(s.fd, 0, NULL, &error);
         if ((b != NULL) != table[i].good || (error == NULL) != table[i].good)
             fail_msg("%s: %s", table[i].meta, error ? error : "accepted");
+        /* Before version 3 the file's time is all there is. */
+        int64_t changed = spool_changed_ms(s.fd, 0);
+        if (b && !strstr(table[i].meta, "sealed"))
+            assert_int_equal(b->sealed_ms, changed);
         batch_free(b);
         buf_release(&file);
     }

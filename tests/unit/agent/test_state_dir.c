@@ -209,9 +209,43 @@ static void test_leftovers(void **state)
     assert_content(&s, "f", "new");
     assert_false(scratch_has(&s, "f.new"));
     assert_int_equal(symlinkat("elsewhere", s.fd, "f.new"), 0); /* not ours: not written through */
-    assert_int_not_equal(state_write_file(s.fd, "f", STR("newer"), STR_NONE, &no_points), 0);
-    assert_content(&s, "f", "new");
+    assert_int_equal(state_write_file(s.fd, "f", STR("newer"), STR_NONE, &no_points), 0);
+    assert_content(&s, "f", "newer");
     assert_false(scratch_has(&s, "elsewhere"));
+    scratch_remove(&s);
+}
+
+/* Root in a directory of another user: nothing that it makes is root's. */
+static void test_owner(void **state)
+{
+    static const char *const made[] = {"theirs/jobs", "theirs/jobs/1", "theirs/jobs/1/lock",
+                                       "theirs/jobs/1/spool", "theirs/jobs/1/f"};
+    struct scratch s;
+    struct stat st;
+    char path[PATH_MAX];
+    if (geteuid() != 0)
+        skip();
+    scratch_make(&s);
+    assert_int_equal(mkdirat(s.fd, "theirs", 0700), 0);
+    assert_int_equal(fchownat(s.fd, "theirs", 4711, 4712, 0), 0);
+    struct opened o = open_dir(scratch_path(&s, "theirs/jobs/1", path));
+    assert_int_equal(o.rc, 0);
+    int sub = state_dir_sub(o.dir, "spool");
+    assert_true(sub >= 0);
+    assert_int_equal(state_write_file(o.dir, "f", STR("x"), STR_NONE, &no_points), 0);
+    for (size_t i = 0; i < COUNT(made); i++) {
+        assert_int_equal(fstatat(s.fd, made[i], &st, AT_SYMLINK_NOFOLLOW), 0);
+        if (st.st_uid != 4711 || st.st_gid != 4712)
+            fail_msg("%s belongs to %u", made[i], st.st_uid);
+    }
+    assert_int_equal(linkat(s.fd, "theirs/jobs/1/f", o.dir, "again", 0), 0);
+    assert_int_equal(unlinkat(o.dir, "lock", 0), 0);
+    assert_int_equal(linkat(o.dir, "f", o.dir, "lock", 0), 0);
+    struct opened again = open_dir(path); /* a lock that is a hard link is another one's file */
+    assert_int_equal(again.rc, -1);
+    close(sub);
+    close(o.dir);
+    close(o.lock);
     scratch_remove(&s);
 }
 
@@ -284,7 +318,7 @@ int main(void)
         cmocka_unit_test(test_making_and_locking),  cmocka_unit_test(test_unusable_places),
         cmocka_unit_test(test_unwritable_parent),   cmocka_unit_test(test_directories_below),
         cmocka_unit_test(test_writing_and_reading), cmocka_unit_test(test_what_is_not_read),
-        cmocka_unit_test(test_leftovers),
+        cmocka_unit_test(test_leftovers),           cmocka_unit_test(test_owner),
 #ifdef LOGFERRY_FAULTS
         cmocka_unit_test(test_full_disk),           cmocka_unit_test(test_crashes),
 #endif

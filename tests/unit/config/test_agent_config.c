@@ -256,13 +256,14 @@ static const struct config_case others[] = {
     {"state_dir", DEST "state_dir: lib\n",
      "f:3:12: state_dir: \"lib\" is no such path; expected an absolute path without `..`; write "
      "`state_dir: /var/lib/logferry`\n"},
-    {"limits", DEST "limits:\n  spool: 1GB\n  dead: 1\n  max_age: 31d\n  when_full: drop_oldest\n",
+    {"limits", DEST "limits:\n  spool: 1GB\n  dead: 1\n  max_age: 366d\n  when_full: drop\n",
      "f:4:10: limits.spool: \"1GB\" is not understood; expected a size from 1MiB to 16TiB; write "
      "`spool: 1GiB`\n"
      "f:5:9: limits.dead: \"1\" is too small; expected a size from 64KiB to 16TiB; write `dead: "
      "64MiB`\n"
-     "f:6:3: limits.max_age: " NOT_YET
-     "f:7:14: limits.when_full: \"drop_oldest\" is not supported by this version; expected block; "
+     "f:6:12: limits.max_age: \"366d\" is too large; expected a duration from 1m to 365d; write "
+     "`max_age: 7d`\n"
+     "f:7:14: limits.when_full: \"drop\" is not known here; expected one of block, drop_oldest; "
      "write `when_full: block`\n"},
     {"exclude",
      DEST "exclude:\n  ip: [192.0.2.0/24, 192.0.2]\n  path: healthz\n  user_agent: ['']\n",
@@ -386,6 +387,7 @@ static void defaults(void **state)
     assert_false(c->ai_search_engines);
     assert_int_equal(c->limits.spool_bytes, UINT64_C(1) << 30);
     assert_int_equal(c->limits.dead_bytes, UINT64_C(64) << 20);
+    assert_int_equal(c->limits.max_age_ms, UINT64_C(7) * 86400000);
     assert_int_equal(c->limits.when_full, WHEN_FULL_BLOCK);
     assert_str(c->state_dir, "/var/lib/logferry");
     assert_in_range(c->workers, 1, 4);
@@ -419,7 +421,7 @@ static const char full[] =
     "  cdn: {files: /srv/*.gz, format: cloudfront, start: end}\n"
     "exclude: {ip: [198.51.100.0/24, '2001:db8::/32'], path: [/a, /b], user_agent: our bot}\n"
     "pages: {methods: [GET, HEAD], statuses: [200], drop_query: [], not_pages: [/wp-json]}\n"
-    "limits: {spool: 2GiB, dead: 512K, when_full: block}\n"
+    "limits: {spool: 2GiB, dead: 512K, max_age: 90m, when_full: drop_oldest}\n"
     "ai: {search_engines: true}\n"
     "state_dir: /srv/state\n"
     "workers: 9\n";

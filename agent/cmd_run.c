@@ -19,6 +19,7 @@ struct daemon_state {
     const struct options *options;
     struct agent_config *config;
     struct agent_config *fresh; /* of a reload: takes over when the engine has stopped */
+    bool ending;                /* a signal to end came */
     struct engine *engine;
     struct daemon_commands *commands;
     bool ended; /* the engine has: jobs may still be at it */
@@ -55,6 +56,9 @@ static void on_stop(struct ev_loop *loop, ev_signal *signal, int events)
     struct daemon_state *d = signal->data;
     log_event(LOG_INFO, "stopping", "signal=%d", signal->signum);
     notify_send("STOPPING=1");
+    agent_config_free(d->fresh); /* of a reload under way */
+    d->fresh = NULL;
+    d->ending = true;
     stop(d);
 }
 
@@ -82,11 +86,13 @@ static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
 {
     struct daemon_state *d = signal->data;
     struct buf error;
-    if (d->fresh)
+    if (d->ending)
         return;
     buf_init(&error, 64u << 10);
-    d->fresh = load(d->options->config, &error);
-    if (d->fresh) {
+    struct agent_config *fresh = load(d->options->config, &error);
+    if (fresh) {
+        agent_config_free(d->fresh); /* of a reload under way: this one is newer */
+        d->fresh = fresh;
         notify_send("RELOADING=1");
         stop(d);
     } else {

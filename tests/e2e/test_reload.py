@@ -57,3 +57,24 @@ def test_reloads_under_load(world):
     again = wait_sunk(sink, log.written)
     check(again == 0, f"{again} records came twice")
     agent.stop()
+
+
+def test_signals_in_a_row(world):
+    """The last configuration counts, also when it came while the one before was taking over; and a stop
+    is a stop, also in the middle of a reload."""
+    server = world.server().start()
+    log = lines.Log(world.path("access.log"))
+    log.write(2000)
+    agent = world.agent(server).start()
+    for turn in range(3):
+        with open(agent.config, encoding="ascii") as f:
+            good = f.read().replace(f"node: agent{turn or ''}\n", f"node: agent{turn + 1}\n")
+        agent.proc.signal(signal.SIGHUP)  # the configuration as it was
+        world.write("agent.yaml", good)
+        agent.proc.signal(signal.SIGHUP)
+        wait_for(lambda: any(e["node"] == f"agent{turn + 1}" for e in agent.proc.events("started")), 20,
+                 "the newest configuration")
+        log.write(100)
+    wait_stored(server, log.written)
+    agent.proc.signal(signal.SIGHUP)
+    agent.stop()

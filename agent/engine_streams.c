@@ -350,13 +350,28 @@ static void tell_bad_line(struct engine *e, struct stream *s)
     bad->error = NULL;
 }
 
+/* What this fill has read, not what it passed over: that is safe, or was taken before, or was given
+ * back meanwhile (engine_rewind) and is still to be read. */
+static void note_taken(struct position *p, const struct reading *r)
+{
+    const struct intervals *passed = &r->safe;
+    uint64_t from = intervals_gap(passed, r->began);
+    for (size_t i = 0; from < r->at; from = intervals_gap(passed, from)) {
+        while (i < passed->n && passed->v[i].from <= from)
+            i++;
+        uint64_t to = i < passed->n && passed->v[i].from < r->at ? passed->v[i].from : r->at;
+        if (intervals_add(&p->taken, from, to))
+            abort(); /* a handful of bytes; the positions make a restart safe */
+        from = to;
+    }
+}
+
 /* What the worker has learnt goes to the entry. */
 static void update_position(struct engine *e, struct stream *s)
 {
     struct reading *r = &s->r;
     struct position *p = s->position;
-    if (intervals_add(&p->taken, r->began, r->at))
-        abort(); /* a handful of bytes; the positions make a restart safe */
+    note_taken(p, r);
     if (r->seam.at > p->tip.at)
         p->tip = r->seam;
     if (r->known && r->base == 0 && !hash128_eq(p->stream, r->stream)) {

@@ -17,7 +17,8 @@
  * and max_age + 30 days, else wall clock less the file's time of change, if that does, else 0 and
  * the file's time is set: a clock that jumped, or a file of the future, expires nothing at once.
  *   spool/   Nobody that it names has it, and it speaks for its lines: on_expired. Then its
- *            destinations get no more spool files until they answer: the logs are their buffer.
+ *            destinations get no more spool files until they answer, or the agent starts anew: the
+ *            logs are their buffer.
  *            Otherwise those that lack it lose it: `expired`.
  *   parked/  `expired`.      dead/  deleted.
  * Order: rewind in memory, save the positions, unlink the file. A crash before the unlink leaves a

@@ -13,9 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define USAGE                                                                                            \
-    "logferry dead: list [--json], show ID…, replay ID… or --all, drop ID… or --all; `dead list` " \
-    "prints the ids\n"
+static int usage(void)
+{
+    fputs("logferry dead: list [--json], show ID…, replay ID… or --all, drop ID… or --all; "
+          "`dead list` prints the ids\n",
+          stderr);
+    return EXIT_USAGE;
+}
 
 bool command_state_path(const struct options *o, struct buf *path)
 {
@@ -233,8 +237,7 @@ static int move_letters(const char *state, const struct options *o, enum dead_op
     struct buf why;
     int code = 0;
     if (o->all == (o->n_paths > 1)) {
-        fputs(USAGE, stderr);
-        return EXIT_USAGE;
+        return usage();
     }
     if (op == DEAD_DROP && !is_sure(o))
         return EXIT_USAGE;
@@ -248,23 +251,28 @@ static int move_letters(const char *state, const struct options *o, enum dead_op
     return move_here(state, o, op);
 }
 
+static int run_in(const char *state, const struct options *o, const char *what)
+{
+    if (strcmp(what, "list") == 0)
+        return o->n_paths == 1 ? list(state, o->json) : usage();
+    if (strcmp(what, "show") == 0)
+        return o->n_paths > 1 ? show(state, o) : usage();
+    return move_letters(state, o, strcmp(what, "drop") == 0 ? DEAD_DROP : DEAD_REPLAY);
+}
+
 int command_dead(const struct options *o)
 {
-    const char *what = o->n_paths ? o->paths[0] : "";
+    static const char *const known[] = {"list", "show", "replay", "drop"};
     struct buf state;
     int code = EXIT_BAD_CONFIG;
-    bool lists = strcmp(what, "list") == 0, shows = strcmp(what, "show") == 0;
-    bool replays = strcmp(what, "replay") == 0, drops = strcmp(what, "drop") == 0;
-    if ((!lists && !shows && !replays && !drops) || (lists && o->n_paths > 1) ||
-        (shows && o->n_paths < 2)) {
-        fputs(USAGE, stderr);
-        return EXIT_USAGE;
-    }
+    bool good = false;
+    for (size_t i = 0; i < 4 && o->n_paths; i++)
+        good = good || strcmp(o->paths[0], known[i]) == 0;
+    if (!good)
+        return usage();
     buf_init(&state, 4096);
     if (command_state_path(o, &state))
-        code = lists   ? list(state.p, o->json)
-               : shows ? show(state.p, o)
-                       : move_letters(state.p, o, replays ? DEAD_REPLAY : DEAD_DROP);
+        code = run_in(state.p, o, o->paths[0]);
     buf_release(&state);
     return code;
 }

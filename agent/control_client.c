@@ -49,27 +49,35 @@ static bool send_all(int fd, struct str s)
     return true;
 }
 
-/* Exactly n bytes; an interruption is passed on once, and again means: no more waiting. */
-static bool receive(int fd, char *to, size_t n)
+/* Waits for something to read; an interruption is passed on once, and again means: no more waiting.
+ * False: nothing will come. */
+static bool wait_readable(int fd)
 {
-    static sig_atomic_t passed_on;
-    for (size_t got = 0; got < n;) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
+    static bool passed_on;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    for (;;) {
         if (interrupted > 1)
             return false;
         if (interrupted && !passed_on) {
-            passed_on = 1;
+            passed_on = true;
             shutdown(fd, SHUT_WR);
         }
         int ready = poll(&p, 1, passed_on ? GOODBYE_MS : -1);
-        if (ready < 0 && errno == EINTR)
-            continue;
-        ssize_t more = ready > 0 ? recv(fd, to + got, n - got, 0) : -1;
-        if (more < 0 && ready > 0 && errno == EINTR)
-            continue;
-        if (more <= 0)
+        if (ready >= 0 || errno != EINTR)
+            return ready > 0;
+    }
+}
+
+/* Exactly n bytes. */
+static bool receive(int fd, char *to, size_t n)
+{
+    for (size_t got = 0; got < n;) {
+        if (!wait_readable(fd))
             return false;
-        got += (size_t)more;
+        ssize_t more = recv(fd, to + got, n - got, 0);
+        if (more == 0 || (more < 0 && errno != EINTR))
+            return false;
+        got += more > 0 ? (size_t)more : 0;
     }
     return true;
 }

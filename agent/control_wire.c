@@ -114,7 +114,7 @@ bool control_request_parse(char *words, size_t n, struct control_request *out)
         return false;
     for (size_t i = 0; i < n; i++)
         count += words[i] == '\0';
-    char **v = count <= CONTROL_WORDS_MAX ? calloc(count, sizeof(*v)) : NULL;
+    char **v = count <= CONTROL_WORDS_MAX ? calloc(count + 1, sizeof(*v)) : NULL;
     if (!v)
         return false;
     for (size_t i = 0; i < count; i++) {

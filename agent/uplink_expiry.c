@@ -505,34 +505,43 @@ static void drop_giant(struct uplink *u, struct parcel *p, unsigned full)
     }
 }
 
-bool uplink_make_room(struct uplink *u, struct parcel *p)
+/* when_full: drop_oldest. Returns those who still have no room. */
+static unsigned drop_for(struct uplink *u, struct parcel *p, unsigned full, unsigned unwell)
 {
-    unsigned unwell = uplink_unwell(u), everyone = (1u << u->n_destinations) - 1;
-    unsigned full = without_room(u, p, unwell);
-    bool drops = u->o.config->limits.when_full == WHEN_FULL_DROP_OLDEST;
-    if (full && drops && p->batch->body.n > share(u))
+    if (u->o.config->limits.when_full != WHEN_FULL_DROP_OLDEST)
+        return full;
+    if (full && p->batch->body.n > share(u)) {
         drop_giant(u, p, full);
-    else
-        while (full && drops && drop_oldest(u, full, unwell))
-            full = without_room(u, p, unwell);
-    full &= p->pending;
-    if (!p->pending)
-        parcel_finish(p);
-    else if (!full)
-        return true;
-    if (!full)
-        return false;
-    bool others = everyone & ~unwell & ~full;
-    tell_full(u, full, others);
-    if (!others || !p->group)
-        return false;
+        return full & p->pending;
+    }
+    while (full && drop_oldest(u, full, unwell))
+        full = without_room(u, p, unwell);
+    return full;
+}
+
+/* False: one of them has it on its way; that answer decides. */
+static bool owe_all(struct uplink *u, struct parcel *p, unsigned full)
+{
     for (size_t i = 0; i < u->n_destinations; i++)
         if ((full & u->destinations[i].bit) && flies_to(&u->destinations[i], p))
-            return false; /* its answer decides */
+            return false;
     for (size_t i = 0; i < u->n_destinations; i++)
         if (full & u->destinations[i].bit)
             owe(&u->destinations[i], p);
     p->group->owed = true;
+    return true;
+}
+
+bool uplink_make_room(struct uplink *u, struct parcel *p)
+{
+    unsigned unwell = uplink_unwell(u), everyone = (1u << u->n_destinations) - 1;
+    unsigned full = drop_for(u, p, without_room(u, p, unwell), unwell);
+    if (full) {
+        bool others = everyone & ~unwell & ~full;
+        tell_full(u, full, others);
+        if (!others || !p->group || !owe_all(u, p, full))
+            return false;
+    }
     if (p->pending)
         return true;
     parcel_finish(p);

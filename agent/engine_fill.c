@@ -114,7 +114,8 @@ static void later(struct engine *e, double after)
 }
 
 /* May a batch be built now? A lone line leaves at once when a destination is idle; while requests
- * are on their way, only full batches are built, and what trickles in gathers in the logs. */
+ * are on their way, only full batches are built, and what trickles in gathers in the logs. So it
+ * does for a moment while batches have to be spooled. */
 static bool may_fill(struct engine *e, bool backlog)
 {
     double now = engine_mono_s();
@@ -125,15 +126,17 @@ static bool may_fill(struct engine *e, bool backlog)
         later(e, e->rate_at - now);
         return false;
     }
-    if (!e->o.follow || backlog || (uplink_is_idle(e->uplink) && !e->fills))
+    if (!e->o.follow || backlog)
         return true;
-    if (!uplink_is_down(e->uplink) || e->fills)
+    bool down = uplink_is_down(e->uplink);
+    if (e->fills || !(down || uplink_is_idle(e->uplink)))
         return false;
-    if (now - e->paced_at >= DOWN_PACE_S) {
+    double pace = down ? DOWN_PACE_S : uplink_lags(e->uplink) ? LAG_PACE_S : 0;
+    if (now - e->paced_at >= pace) {
         e->paced_at = now;
         return true;
     }
-    later(e, e->paced_at + DOWN_PACE_S - now + 0.001);
+    later(e, e->paced_at + pace - now + 0.001);
     return false;
 }
 

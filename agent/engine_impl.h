@@ -19,6 +19,7 @@
 #define LOOK_SHARE 10            /* as above, for looks that names ask for */
 #define TIDY_EVERY_S 10.0        /* rotated files are retired, failed reads tried again */
 #define DOWN_PACE_S 1.0          /* while no destination answers, small batches form this often */
+#define LAG_PACE_S 0.02        /* and while one of several does not keep up: each is a spool file */
 #define CARRY_S 5.0              /* lines without a record are reported this late at most */
 #define ROTATED_QUIET_MS 30000   /* a rotated file that got nothing for so long is finished */
 #define SETTLE_MS 3000           /* a file that is too short to be told waits so long to grow */

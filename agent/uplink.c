@@ -227,16 +227,24 @@ static void landed(struct errand *e)
     e->parcel->users--;
 }
 
+/* The next ones are brought from disk while others fly. */
+static void fetch_ahead(struct destination *d)
+{
+    unsigned n = 0;
+    for (struct errand *e = d->first; e && n < FETCH_AHEAD; e = e->next, n++)
+        if (!e->parcel->batch && !e->parcel->reading && !ev_is_active(&d->uplink->disk_timer))
+            uplink_fetch(e->parcel);
+}
+
 void destination_pump(struct destination *d)
 {
+    if (d->state == DESTINATION_READY && !d->uplink->stopping)
+        fetch_ahead(d);
     while (d->state == DESTINATION_READY && d->n_flying < MAX_FLYING && d->first &&
            !d->uplink->stopping) {
         struct parcel *p = d->first->parcel;
-        if (!p->batch) {
-            if (!p->reading && !ev_is_active(&d->uplink->disk_timer))
-                uplink_fetch(p);
+        if (!p->batch)
             return;
-        }
         struct errand *e = take_first(d);
         if (send_batch(e)) {
             put_first(d, e);
@@ -392,6 +400,11 @@ bool uplink_is_idle(const struct uplink *u)
             return true;
     }
     return false;
+}
+
+bool uplink_lags(const struct uplink *u)
+{
+    return uplink_unwell(u) != 0;
 }
 
 bool uplink_is_down(const struct uplink *u)

@@ -76,6 +76,8 @@ void uplink_submit(struct uplink *u, struct group *g);
 size_t uplink_room(const struct uplink *u);
 /* A destination that answers has nothing to do: a batch would leave at once. */
 bool uplink_is_idle(const struct uplink *u);
+/* Some destination does not keep up: what is sealed goes to the spool for it. */
+bool uplink_lags(const struct uplink *u);
 /* No destination answers at present. */
 bool uplink_is_down(const struct uplink *u);
 /* Nothing is on its way or waiting in memory. */

@@ -10,6 +10,7 @@
 #include <ev.h>
 
 #define MAX_FLYING 2u           /* requests at once for each destination */
+#define FETCH_AHEAD 4u          /* spool files of a queue that are read before it is their turn */
 #define MAX_GROUPS_IN_MEMORY 6u /* sealed and not yet safe */
 
 /* One batch on its way, wherever its bytes are. */

@@ -256,7 +256,7 @@ def sanitized(world):
 
 def bomb(world, extension, command):
     target = world.path("bomb." + extension)
-    subprocess.run(f"head -c {BOMBS[extension]} /dev/zero | {' '.join(command)} -1 > {target}", shell=True,
+    subprocess.run(f"head -c {BOMBS[extension]} /dev/zero | tr '\\0' x | {' '.join(command)} -1 > {target}", shell=True,
                    check=True, timeout=120)
     return target
 

@@ -2,6 +2,7 @@
 #
 #   make            both programs                make test    sanitizers, unit tests, e2e
 #   make demo       the whole path, once         make bench   figures, as ratios in one run
+#   make soak       what make test shows in short, in full (hours)
 #   make lint       static checks                make install DESTDIR= PREFIX=/usr
 #
 # SAN=1 builds with ASan and UBSan and with the fault points of parsers/base/fault.h;
@@ -111,16 +112,22 @@ $(foreach l,base parsers config agent server,$(eval $(call unit_rule,$(l))))
 SAN_BUILD := build/san
 RUN_SAN    = $(MAKE) --no-print-directory SAN=1 BUILD=$(SAN_BUILD) -j$(shell nproc)
 
-.PHONY: test e2e demo bench fuzz fuzzers lint format install
+.PHONY: test e2e soak demo bench fuzz fuzzers lint format install
 test:
 	sh tests/deps.sh test
-	$(RUN_SAN) all unit
+	$(RUN_SAN) all unit chaos
 	python3 parsers/agents/generate.py --check
 	sh tests/run-all.sh $(SAN_BUILD)
 e2e:
 	sh tests/deps.sh test
-	$(RUN_SAN) all
+	$(RUN_SAN) all chaos
 	python3 tests/e2e/run.py --bin $(SAN_BUILD) $(NAME)
+# The scenarios of tests/chaos with their full figures; NAME=r05 for those alone.
+soak:
+	sh tests/deps.sh soak
+	$(RUN_SAN) all chaos
+	$(MAKE) --no-print-directory -j$(shell nproc) all chaos
+	CHAOS_FULL=1 python3 tests/chaos/soak.py --san $(SAN_BUILD) --release $(BUILD) $(NAME)
 demo:
 	sh tests/deps.sh demo
 	$(MAKE) --no-print-directory -j$(shell nproc) all
@@ -134,6 +141,13 @@ bench:
 BENCH := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 $(BUILD)/tests/bench/bench_%: $(BUILD)/tests/bench/bench_%.o $(SERVER) $(CONFIG) $(PARSERS) $(BASE)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SERVER)
+
+# The writer and the sink of tests/chaos, which need nothing of ours; what measures there is linked with the parsers.
+CHAOS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/chaos/*.c))
+.PHONY: chaos
+chaos: $(CHAOS)
+$(BUILD)/tests/chaos/%: $(BUILD)/tests/chaos/%.o $(PARSERS) $(BASE)
+	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ -lpcre2-8
 
 # One libFuzzer program a target: make fuzz FUZZ_SECONDS=600 (or FUZZ_ONLY=fuzz_json).
 FUZZ_SECONDS ?= 60

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|demo|test|dev|bench - installs the Debian packages that a make target needs, and only those
+# deps.sh build|demo|test|soak|dev|bench - installs the Debian packages that a make target needs, and only those
 # that are missing. Says what it is about to do; does nothing, and needs no network and no root, when
 # everything is there. Starts and enables no system service: nginx and logrotate are wanted as
 # programs, run later by the tests from directories of their own.
@@ -34,7 +34,12 @@ xz-utils xz
 bzip2 bzip2
 util-linux flock
 openssl openssl
-systemd systemd-analyze'
+systemd systemd-analyze
+iproute2 ip
+libfaketime'
+# What the full figures of the scenarios want besides: file systems of their own.
+soak_needs='xfsprogs mkfs.xfs
+e2fsprogs mkfs.ext4'
 dev_needs='clang-14 clang-14
 clang-format-14 clang-format-14
 clang-tidy-14 clang-tidy-14
@@ -45,7 +50,7 @@ bench_needs='goaccess goaccess
 wrk wrk'
 
 usage() {
-    echo "usage: deps.sh build|demo|test|dev|bench" >&2
+    echo "usage: deps.sh build|demo|test|soak|dev|bench" >&2
     exit 64
 }
 
@@ -55,6 +60,7 @@ needs_of() {
     build) ;;
     demo) printf '%s\n' "$demo_needs" ;;
     test) printf '%s\n' "$demo_needs" "$test_needs" ;;
+    soak) printf '%s\n' "$demo_needs" "$test_needs" "$soak_needs" ;;
     dev) printf '%s\n' "$demo_needs" "$test_needs" "$dev_needs" ;;
     bench) printf '%s\n' "$demo_needs" "$test_needs" "$bench_needs" ;;
     *) usage ;;

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests: run.py [--bin DIR] [--jobs N] [--list] [NAME…]
 
-NAME selects by substring of file::function. Each test runs in a process and directory of its own,
+The tests of tests/e2e and the scenarios of tests/chaos; NAME selects by substring of file::function
+(chaos::function). Each test runs in a process and directory of its own,
 under a time limit; the directory of a test that failed is kept and named. The last line is
 "N passed, N failed"; the exit code is 1 when any failed.
 """
@@ -9,6 +10,7 @@ import argparse
 import importlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -18,21 +20,32 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+CHAOS = os.path.normpath(os.path.join(HERE, "../chaos"))
+sys.path[:0] = [HERE, CHAOS]
 SHOWN = 60   # lines of what a failed test printed
 LIMIT = 120  # seconds a test may take, times E2E_SCALE; a function's `limit` attribute overrides it
 
 
 def find_tests():
-    """[(name, module, function name)] in the order of the files."""
+    """[(name, module, function name, function)] in the order of the files."""
     tests = []
     for file in sorted(os.listdir(HERE)):
         if file.startswith("test_") and file.endswith(".py"):
-            module = importlib.import_module(file[:-3])
-            for attribute, value in vars(module).items():
+            for attribute, value in vars(importlib.import_module(file[:-3])).items():
                 if attribute.startswith("test_") and callable(value):
                     tests.append((f"{file[5:-3]}::{attribute[5:]}", file[:-3], attribute, value))
-    return tests
+    return tests + find_scenarios()
+
+
+def find_scenarios():
+    """The same for the functions r01_… of tests/chaos/chaos_*.py."""
+    found = []
+    for file in sorted(os.listdir(CHAOS)):
+        if file.startswith("chaos_") and file.endswith(".py"):
+            for attribute, value in vars(importlib.import_module(file[:-3])).items():
+                if re.match(r"r\d\d_", attribute) and hasattr(value, "wanted"):
+                    found.append((f"chaos::{attribute}", file[:-3], attribute, value))
+    return sorted(found)
 
 
 def child(module, function, directory, bin_dir, seed):
@@ -42,8 +55,10 @@ def child(module, function, directory, bin_dir, seed):
     world = harness.World(directory, bin_dir, seed)
     code = 1
     try:
-        getattr(importlib.import_module(module), function)(world)
+        said = getattr(importlib.import_module(module), function)(world)
         code = 0
+        if said:  # the figure of a scenario
+            print(said)
     except proc.Fail as e:
         print(f"FAIL: {e}")
     except Exception:  # a bug of the test is a failure as well, and shows where
@@ -70,6 +85,7 @@ class Running:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=subprocess.STDOUT, start_new_session=True)
         self.began = time.monotonic()
+        self.weight = 0.5 if hasattr(call, "wanted") else 1  # a scenario waits more than it works
         self.limit = getattr(call, "limit", LIMIT) * max(1.0, float(os.environ.get("E2E_SCALE", "1")))
         if os.environ.get("E2E_FULL") == "1":
             self.limit *= 4
@@ -109,7 +125,7 @@ def report(test, passed, text):
 def run_all(tests, options):
     waiting, running, passed, failed = list(tests), [], 0, []
     while waiting or running:
-        while waiting and len(running) < options.jobs:
+        while waiting and sum(t.weight for t in running) < options.jobs:
             running.append(Running(waiting.pop(0), options))
         for test in list(running):
             result = test.finished()
@@ -155,7 +171,7 @@ def main():
     return run_all(tests, options)
 
 
-if __name__ == "__main__":
+def set_environment():
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     # A finding must end the program with a code that no clean exit has.
     os.environ.setdefault("ASAN_OPTIONS", "exitcode=99:abort_on_error=0")
@@ -164,4 +180,8 @@ if __name__ == "__main__":
     os.environ["LC_ALL"] = "C"
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
         os.environ.pop(name, None)
+
+
+if __name__ == "__main__":
+    set_environment()
     sys.exit(main())

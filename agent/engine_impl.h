@@ -26,6 +26,7 @@
 #define EXPIRE_S (60ull * 86400) /* of running time: no clock can move it */
 #define ABSENT_LOOKS 2           /* that found no file of an entry: it is gone */
 #define MAX_OPEN 128u            /* files kept open between reads, lest they be deleted unread */
+#define TRIM_FILES 1000u /* followed: from then on memory is given back after a look */
 #define MAX_REFUSALS 10          /* told in a minute */
 #define MAX_BUILDERS POOL_MAX_WORKERS
 

@@ -2,6 +2,7 @@
 #include "agent/engine_impl.h"
 #include "parsers/base/fault.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 /* ---- when -------------------------------------------------------------------------------------
@@ -99,6 +100,8 @@ static void round_is_over(struct engine *e)
 {
     e->looked = true;
     engine_sweep(e);
+    if (e->by_inode.n > TRIM_FILES)
+        malloc_trim(0); /* the lists of a look are megabytes */
     if (e->look_again)
         engine_look_soon(e);
     engine_plan_look(e, engine_look_every(e));

@@ -13,7 +13,7 @@ static int grow(struct intervals *s)
 {
     if (s->n < s->cap)
         return 0;
-    size_t cap = s->cap ? s->cap * 2 : 4;
+    size_t cap = s->cap ? s->cap * 2 : 1; /* one is the rule, and there are many sets */
     struct interval *v = realloc(s->v, cap * sizeof(*v));
     if (!v)
         return -1;

@@ -2,6 +2,7 @@
 #include "agent/commands.h"
 #include "agent/options.h"
 
+#include <malloc.h>
 #include <signal.h>
 
 static const struct command commands[] = {
@@ -29,6 +30,9 @@ static const struct command commands[] = {
 
 int main(int argc, char **argv)
 {
+    /* One heap for all threads: what workers allocate, the loop frees, and nothing is allocated for
+     * a line. */
+    mallopt(M_ARENA_MAX, 1);
     signal(SIGPIPE, SIG_IGN);
     return options_run(commands, sizeof(commands) / sizeof(commands[0]), argc, argv);
 }

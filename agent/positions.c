@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#define MAX_LATER 8u /* seams that wait, of one entry */
+
 static void entry_free(struct position *e)
 {
     intervals_release(&e->safe);
     intervals_release(&e->taken);
+    free(e->later);
     free(e->path);
     free(e->text);
     free(e);
@@ -112,6 +115,12 @@ uint64_t positions_frontier(const struct position *p)
     return intervals_gap(&p->safe, 0);
 }
 
+static void take_seam(struct position *p, const struct seam *seam)
+{
+    if (seam->at > p->seam.at)
+        p->seam = *seam;
+}
+
 /* The last seam at or before the frontier is the entry's; those beyond it wait. */
 static void advance_seam(struct position *p)
 {
@@ -120,22 +129,37 @@ static void advance_seam(struct position *p)
     for (size_t i = 0; i < p->n_later; i++) {
         if (p->later[i].at > frontier)
             p->later[n++] = p->later[i];
-        else if (p->later[i].at > p->seam.at)
-            p->seam = p->later[i];
+        else
+            take_seam(p, &p->later[i]);
     }
     p->n_later = n;
+    if (!n) {
+        free(p->later);
+        p->later = NULL;
+    }
+}
+
+/* For when all before it is safe. Without memory for it, or beyond some, the next one will do. */
+static void keep_seam(struct position *p, const struct seam *seam)
+{
+    if (!p->later)
+        p->later = malloc(MAX_LATER * sizeof(*p->later));
+    if (!p->later)
+        return;
+    if (p->n_later == MAX_LATER)
+        memmove(p->later, p->later + 1, --p->n_later * sizeof(*p->later));
+    p->later[p->n_later++] = *seam;
 }
 
 int positions_cover(struct position *p, uint64_t from, uint64_t to, uint64_t seam_hash)
 {
-    const size_t max = sizeof(p->later) / sizeof(p->later[0]);
+    struct seam seam = {to, seam_hash, to < SEAM_BYTES ? (uint32_t)to : SEAM_BYTES};
     if (intervals_add(&p->safe, from, to))
         return -1;
-    if (seam_hash && p->n_later == max)
-        memmove(p->later, p->later + 1, --p->n_later * sizeof(p->later[0]));
-    if (seam_hash)
-        p->later[p->n_later++] =
-            (struct seam){to, seam_hash, to < SEAM_BYTES ? (uint32_t)to : SEAM_BYTES};
+    if (seam_hash && to <= positions_frontier(p))
+        take_seam(p, &seam);
+    else if (seam_hash)
+        keep_seam(p, &seam);
     advance_seam(p);
     if (p->size < to)
         p->size = to;

@@ -34,7 +34,7 @@ struct position {
     uint64_t dev, ino;
     struct intervals safe;
     struct seam seam;     /* the last one before which all is safe */
-    struct seam later[8]; /* of lines that are safe, but not yet all before them */
+    struct seam *later; /* of lines that are safe, but not yet all before them; mostly NULL */
     size_t n_later;
     struct head head;
     uint64_t size;          /* decoded bytes that its file is known to hold: more may be there */

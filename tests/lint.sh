@@ -106,7 +106,7 @@ home_of() { # header of a library: the files that may know it
         echo 'parsers/base/* config/* agent/* server/*'
         ;;
     arpa/inet.h | assert.h | emmintrin.h | endian.h | errno.h | fnmatch.h | getopt.h | glob.h | grp.h | \
-        inttypes.h | limits.h | netdb.h | netinet/* | poll.h | sched.h | std*.h | string.h)
+        inttypes.h | limits.h | malloc.h | netdb.h | netinet/* | poll.h | sched.h | std*.h | string.h)
         echo '*'
         ;;
     *) echo 'no file; tests/lint.sh does not know it' ;;

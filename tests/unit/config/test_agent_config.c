@@ -193,7 +193,16 @@ static const struct config_case sources[] = {
      "nginx_combined`\n"},
     {"unknown key", SOURCES "    files: /a\n    fromat: nginx_combined\n" FORMAT,
      "f:6:5: sources.web: unknown key \"fromat\"; expected one of files, format, default_host, "
-     "scheme, start, optional; did you mean `format`?\n"},
+     "scheme, start, optional, olddir, symlinks; did you mean `format`?\n"},
+    {"olddir", SOURCES "    files: /a\n" FORMAT "    olddir: ../up\n",
+     "f:7:13: sources.web.olddir: \"../up\" is no directory; expected a directory, as logrotate's "
+     "olddir "
+     "names it; write `olddir: old`\n"},
+    {"symlinks", SOURCES "    files: /a\n" FORMAT "    symlinks: [/b, c]\n",
+     "f:7:20: sources.web.symlinks[2]: \"c\" is no absolute path; expected a list of absolute "
+     "paths "
+     "of "
+     "directories; write `symlinks: [/var/log/pods]`\n"},
     {"planned keys",
      SOURCES "    files: /a\n" FORMAT "    client_ip: {from: x_forwarded_for}\n"
              "    time_zone: Europe/Berlin\n",

@@ -1,7 +1,8 @@
 /*
  * Each allocation of the readers failed in turn: the answer is "out of memory", and nothing leaks.
  * Only a build with fault points (SAN=1) can do it. Each try is a process of its own, because the
- * faults are read from the environment once: this program must not read a configuration itself.
+ * faults are read from the environment once, at the first allocation: this program must make none
+ * itself.
  */
 #include "config_cases.h"
 
@@ -45,7 +46,16 @@ static enum outcome try_read(read_fn *read, struct str text)
     return ok ? READ : said ? REFUSED : WRONG;
 }
 
-static enum outcome with_failing_allocation(read_fn *read, struct str text, unsigned nth)
+static enum outcome try_file(read_fn *read, const char *path)
+{
+    struct str text = read_tree_file(path);
+    enum outcome outcome = try_read(read, text);
+
+    free((char *)text.p);
+    return outcome;
+}
+
+static enum outcome with_failing_allocation(read_fn *read, const char *path, unsigned nth)
 {
     char fault[64];
     int status;
@@ -56,8 +66,8 @@ static enum outcome with_failing_allocation(read_fn *read, struct str text, unsi
     if (pid == 0) {
         snprintf(fault, sizeof(fault), "fail:config_alloc:%u-%u:12", nth, nth);
         setenv("LOGFERRY_FAULT", fault, 1);
-        exit(try_read(read,
-                      text)); /* not _exit: leaks are looked for at exit, and change the status */
+        /* Not _exit: leaks are looked for at exit, and change the status. */
+        exit(try_file(read, path));
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return WIFEXITED(status) ? (enum outcome)WEXITSTATUS(status) : WRONG;
@@ -65,15 +75,13 @@ static enum outcome with_failing_allocation(read_fn *read, struct str text, unsi
 
 static void each_allocation_failed_in(read_fn *read, const char *path)
 {
-    struct str text = read_tree_file(path);
     enum outcome outcome;
     unsigned n = 1;
 
-    while ((outcome = with_failing_allocation(read, text, n)) == REFUSED)
+    while ((outcome = with_failing_allocation(read, path, n)) == REFUSED)
         n++;
     assert_int_equal(outcome, READ); /* with fewer than n allocations */
     assert_in_range(n, 20, 2000);
-    free((char *)text.p);
 }
 
 static void each_allocation_failed(void **state)

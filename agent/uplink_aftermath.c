@@ -242,8 +242,9 @@ static void on_aftermath(struct task *task)
         free(e);
         account(t, d);
         if (t->was_parked && t->n_parked == p->n_records) {
-            p->queued = false; /* still closed: it stays where it is */
+            p->queued = false; /* still closed: it stays where it is, unless its time is up */
             parcel_trim(p);
+            uplink_expire_soon(u, p);
         } else {
             if (t->n_parked)
                 add_parked(t, d);

@@ -160,7 +160,11 @@ static void compare(const struct log *l, bool readable, const struct wal_index *
     if (readable && !same && is_kin(l, index))
         return;
     facts->lost = index->frames > safe ? index->frames - safe : 0;
-    facts->foreign = readable && !same && l->committed > 0;
+    /* The first log after an empty one has salts of its own, which the index knows from its first
+     * commit on: before that it speaks against no log. */
+    bool strange = readable && !same && l->committed > 0;
+    facts->foreign = strange && index->frames > 0;
+    facts->doubtful = strange && index->frames == 0;
 }
 
 void wal_look(const char *db_path, struct wal_facts *facts)
@@ -189,7 +193,7 @@ void wal_look(const char *db_path, struct wal_facts *facts)
     /* A store never shrinks. */
     bool shrinks = l.committed > 0 && stat(db_path, &db) == 0 &&
                    (uint64_t)db.st_size > (uint64_t)l.pages * l.page;
-    facts->doubtful = l.committed > 0 && (!indexed || shrinks);
+    facts->doubtful = facts->doubtful || (l.committed > 0 && (!indexed || shrinks));
     buf_release(&path);
 }
 

@@ -8,7 +8,7 @@ import time
 
 import lines
 from harness import SITE, check_exactly_once, expected, wait_stored, wait_sunk
-from proc import Proc, check, parse_event, run, wait_for
+from proc import CRASHED, Proc, check, parse_event, run, wait_for
 
 
 def status(agent):
@@ -175,6 +175,24 @@ def test_poison_record(world):
     wait_sunk(sink, everything, 20, "the mended record")
     wait_for(lambda: not letters(agent), 10, "no dead letter")
     check(agent.command("dead", "list")[1].count("\n") == 1, "the list")
+    agent.stop()
+
+
+def test_crash_while_replaying(world):
+    """R3: the dead letter and its successor in the spool are both there: nothing is lost, and the server
+    would count what comes twice."""
+    sink, agent, _, everything = poisoned(world, "record")
+    found = letters(agent)
+    agent.stop()
+    sink.poison = None
+    code, _, _ = agent.command("dead", "replay", "--all", expect=None, fault="crash:replay.after_write:1")
+    check(code == CRASHED, f"ended with {code}")
+    check(letters(agent) == found and agent.state_files("spool"), "both are there")
+    agent.start()
+    wait_sunk(sink, everything, 20, "the mended record")
+    check(len(letters(agent)) == 1, "the letter stays until it is replayed")
+    agent.command("dead", "replay", "--all")
+    wait_for(lambda: not letters(agent), 10, "no dead letter")
     agent.stop()
 
 

@@ -12,21 +12,21 @@
 #define SAVE_AT_MOST_S 10.0
 #define SAVE_SHARE 300 /* of the time goes to making the positions' text, at most one part */
 #define SAVE_RETRY_S 5.0
-#define LOOK_EVERY_S 300.0       /* where events tell of everything: a net below them */
-#define POLL_EVERY_S 1.0         /* where they do not */
-#define POLL_SHARE 50            /* of the time goes to looking then, at most one part */
-#define LOOK_DELAY_S 0.01        /* several names change at once in a rotation */
-#define LOOK_SHARE 10            /* as above, for looks that names ask for */
-#define TIDY_EVERY_S 10.0        /* rotated files are retired, failed reads tried again */
-#define DOWN_PACE_S 1.0          /* while no destination answers, small batches form this often */
+#define LOOK_EVERY_S 300.0     /* where events tell of everything: a net below them */
+#define POLL_EVERY_S 1.0       /* where they do not */
+#define POLL_SHARE 50          /* of the time goes to looking then, at most one part */
+#define LOOK_DELAY_S 0.01      /* several names change at once in a rotation */
+#define LOOK_SHARE 10          /* as above, for looks that names ask for */
+#define TIDY_EVERY_S 10.0      /* rotated files are retired, failed reads tried again */
+#define DOWN_PACE_S 1.0        /* while no destination answers, small batches form this often */
 #define LAG_PACE_S 0.02        /* and while one of several does not keep up: each is a spool file */
-#define CARRY_S 5.0              /* lines without a record are reported this late at most */
-#define ROTATED_QUIET_MS 30000   /* a rotated file that got nothing for so long is finished */
-#define SETTLE_MS 3000           /* a file that is too short to be told waits so long to grow */
+#define CARRY_S 5.0            /* lines without a record are reported this late at most */
+#define ROTATED_QUIET_MS 30000 /* a rotated file that got nothing for so long is finished */
+#define SETTLE_MS 3000         /* a file that is too short to be told waits so long to grow */
 #define EXPIRE_S (60ull * 86400) /* of running time: no clock can move it */
 #define ABSENT_LOOKS 2           /* that found no file of an entry: it is gone */
 #define MAX_OPEN 128u            /* files kept open between reads, lest they be deleted unread */
-#define TRIM_FILES 1000u /* followed: from then on memory is given back after a look */
+#define TRIM_FILES 1000u         /* followed: from then on memory is given back after a look */
 #define MAX_REFUSALS 10          /* told in a minute */
 #define MAX_BUILDERS POOL_MAX_WORKERS
 

@@ -33,7 +33,7 @@ struct position {
     struct hash128 stream;
     uint64_t dev, ino;
     struct intervals safe;
-    struct seam seam;     /* the last one before which all is safe */
+    struct seam seam;   /* the last one before which all is safe */
     struct seam *later; /* of lines that are safe, but not yet all before them; mostly NULL */
     size_t n_later;
     struct head head;

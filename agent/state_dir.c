@@ -62,8 +62,7 @@ static int enter(int parent, const char *name, int flags)
         return -1;
     if (made)
         fault_point("state.after_mkdir");
-    int fd =
-        sys_openat(parent, name, O_DIRECTORY | O_CLOEXEC | (made ? O_NOFOLLOW : flags), 0);
+    int fd = sys_openat(parent, name, O_DIRECTORY | O_CLOEXEC | (made ? O_NOFOLLOW : flags), 0);
     if (fd >= 0 && made && (give_away(fd, parent) || sync_parent(parent))) {
         sys_close(fd);
         return -1;

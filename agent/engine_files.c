@@ -41,7 +41,7 @@ static struct passed_file *pass_by(struct engine *e, const struct known_file *fi
         p->since_ms = engine_mono_ms();
     p->file = *file;
     set_claim(e, p, claim);
-    p->waits = false;
+    p->waits = p->half = false;
     p->seen = true;
     return p;
 }
@@ -215,6 +215,8 @@ static void begin_reading(struct engine *e, size_t source, const struct found_fi
     p->source = (int)source;
     if (f->family)
         p->family = f->family;
+    if (f->kind == CONTAINER_PLAIN && p->size < f->size)
+        p->size = f->size;
     p->finished = false;
     p->absent = 0;
     engine_bind(e, s, p);
@@ -302,8 +304,9 @@ static void new_file(struct engine *e, size_t source, const struct found_file *f
 /* A rotated file with nothing but half a line: when it stays so, that is the line. */
 static void unidentified(struct engine *e, size_t source, const struct found_file *f)
 {
-    if (f->live || !f->size)
-        pass_found(e, f, 0);
+    struct passed_file *p = f->live || !f->size ? pass_found(e, f, 0) : NULL;
+    if (p)
+        p->half = f->size > 0;
     else if (unchanged_ms(e, f) < ROTATED_QUIET_MS)
         wait_for(e, f);
     else
@@ -357,6 +360,9 @@ void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
         new_file(e, source, f);
     } else if (!f->known) {
         unidentified(e, source, f);
+    } else if (p && p->half && !f->live) { /* rotated since: now it may be the line */
+        p->waits = true;
+        engine_plan_look(e, 1.0);
     }
 }
 

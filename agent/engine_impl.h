@@ -36,6 +36,7 @@ struct passed_file {
     TAILQ_ENTRY(passed_file) link;
     struct known_file file;
     uint64_t claim;   /* the entry it fits; 0: none */
+    bool half;        /* a live one that has no whole line yet */
     bool waits;       /* to be looked at again though it does not change */
     bool seen;        /* by the present discovery */
     int64_t since_ms; /* monotonic: it has had this size and time */

@@ -36,6 +36,7 @@ util-linux flock
 openssl openssl
 systemd systemd-analyze
 iproute2 ip
+apache2-utils rotatelogs
 libfaketime'
 # What the full figures of the scenarios want besides: file systems of their own.
 soak_needs='xfsprogs mkfs.xfs

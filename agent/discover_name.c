@@ -130,7 +130,7 @@ static bool move_back(const struct source_config *c, const char *path, char out[
     struct str name = str_slice(p, dir.n, p.n); /* with its slash */
     if (!str_is_set(c->olddir))
         return false;
-    if (c->olddir.p[0] == '/') {
+    if (str_starts(c->olddir, STR("/"))) {
         home = directory_of(c->files); /* with wildcards, whose file it was cannot be told */
         if (!str_eq(dir, c->olddir))
             return false;

@@ -177,10 +177,9 @@ static bool logs_are_known(void *context)
 
 static bool all_read(const struct engine *e)
 {
-    const struct stream *s;
-    TAILQ_FOREACH(s, &e->streams, all)
-    if (s->state != STREAM_DONE)
-        return false;
+    for (const struct stream *s = TAILQ_FIRST(&e->streams); s; s = TAILQ_NEXT(s, all))
+        if (s->state != STREAM_DONE)
+            return false;
     return true;
 }
 
@@ -476,9 +475,7 @@ void engine_counts(const struct engine *e, struct counts *out)
 double engine_progress(const struct engine *e, uint64_t bytes)
 {
     double done = 0;
-    const struct stream *s;
-    TAILQ_FOREACH(s, &e->streams, all)
-    {
+    for (const struct stream *s = TAILQ_FIRST(&e->streams); s; s = TAILQ_NEXT(s, all)) {
         if (s->state == STREAM_DONE)
             done += (double)s->size;
         else if (s->state != STREAM_BUSY)

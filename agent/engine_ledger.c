@@ -96,9 +96,7 @@ void engine_log_ledger(struct engine *e)
 uint64_t engine_behind(const struct engine *e, size_t source)
 {
     uint64_t bytes = 0;
-    const struct stream *s;
-    TAILQ_FOREACH(s, &e->streams, all)
-    {
+    for (const struct stream *s = TAILQ_FIRST(&e->streams); s; s = TAILQ_NEXT(s, all)) {
         if (s->source != &e->sources[source] || !s->live || !s->position)
             continue;
         uint64_t safe = intervals_gap(&s->position->safe, 0);

@@ -110,6 +110,37 @@ static bool is_cut_before(struct reading *r, uint64_t offset)
     return true;
 }
 
+/* From the beginning: which stream it is, the lines will say. */
+static void begin_stream(struct reading *r)
+{
+    r->base = 0;
+    r->known = false;
+    r->directives = r->blanks = 0;
+    if (r->parser)
+        parser_reset(r->parser);
+}
+
+/* Is it the entry's file? */
+static bool check_opened(struct stream *s, uint64_t offset)
+{
+    struct reading *r = &s->r;
+    if (is_cut_before(r, offset))
+        return fail(r, READ_TRUNCATED, 0);
+    bool in_place = offset
+                        ? lines_position(r->lines) == offset && (!r->seam.at || opened_at_seam(r))
+                        : seam_in_place(r, r->kind);
+    if (!in_place || !head_in_place(r, r->kind))
+        return fail(r, READ_STRANGER, 0);
+    if (offset == 0) {
+        begin_stream(r);
+    } else if (!r->known) {
+        r->known = true;
+        r->base = 0;
+        r->stream = s->position->stream;
+    }
+    return true;
+}
+
 static bool open_lines(struct stream *s)
 {
     struct reading *r = &s->r;
@@ -123,26 +154,7 @@ static bool open_lines(struct stream *s)
     r->kind = kind;
     uint64_t offset = r->sequential ? r->at : opening_offset(s, kind);
     r->lines = lines_new(r->fd, kind, offset);
-    if (!r->lines)
-        return fail(r, READ_FAILED, ENOMEM);
-    if (is_cut_before(r, offset))
-        return fail(r, READ_TRUNCATED, 0);
-    if ((offset == 0 && !seam_in_place(r, kind)) || !head_in_place(r, kind))
-        return fail(r, READ_STRANGER, 0);
-    if (offset == 0) {
-        r->base = 0;
-        r->known = false;
-        r->directives = r->blanks = 0;
-        if (r->parser)
-            parser_reset(r->parser);
-    } else if (lines_position(r->lines) != offset || (r->seam.at && !opened_at_seam(r))) {
-        return fail(r, READ_STRANGER, 0);
-    } else if (!r->known) {
-        r->known = true;
-        r->base = 0;
-        r->stream = s->position->stream;
-    }
-    return true;
+    return r->lines ? check_opened(s, offset) : fail(r, READ_FAILED, ENOMEM);
 }
 
 /* ---- lines ------------------------------------------------------------------------------------

@@ -61,20 +61,29 @@ int intervals_add(struct intervals *s, uint64_t from, uint64_t to)
     return 0;
 }
 
+/* The interval that has all of [from, to) inside of it becomes two. 1: there is one; -1: out of
+ * memory. */
+static int split(struct intervals *s, uint64_t from, uint64_t to)
+{
+    size_t i = 0;
+    while (i < s->n && !(s->v[i].from < from && s->v[i].to > to))
+        i++;
+    if (i == s->n)
+        return 0;
+    if (grow(s))
+        return -1;
+    memmove(s->v + i + 1, s->v + i, (s->n++ - i) * sizeof(*s->v));
+    s->v[i].to = from;
+    s->v[i + 1].from = to;
+    return 1;
+}
+
 int intervals_remove(struct intervals *s, uint64_t from, uint64_t to)
 {
+    int inside = from < to ? split(s, from, to) : 1;
+    if (inside)
+        return inside < 0 ? -1 : 0;
     size_t n = 0;
-    if (from >= to)
-        return 0;
-    for (size_t i = 0; i < s->n; i++) /* inside of one: it becomes two */
-        if (s->v[i].from < from && s->v[i].to > to) {
-            if (grow(s))
-                return -1;
-            memmove(s->v + i + 1, s->v + i, (s->n++ - i) * sizeof(*s->v));
-            s->v[i].to = from;
-            s->v[i + 1].from = to;
-            return 0;
-        }
     for (size_t i = 0; i < s->n; i++) {
         struct interval v = s->v[i];
         if (v.from >= from && v.from < to)

@@ -286,7 +286,7 @@ struct batch *spool_read(int shelf_fd, uint64_t seq, struct spool_meta *meta, co
     int rc = b ? state_read_file(shelf_fd, name, &file) : ENOMEM;
     *error = rc ? strerror(rc) : parse(buf_str(&file), b, &own);
     buf_release(&file);
-    if (!*error && !b->sealed_ms) /* of a version before it was noted */
+    if (b && !*error && !b->sealed_ms) /* of a version before it was noted */
         b->sealed_ms = spool_changed_ms(shelf_fd, seq);
     if (*error) {
         rc = *error == no_memory ? ENOMEM : rc;

@@ -39,7 +39,7 @@ static void expand(struct buf *out, const uint8_t *data, size_t size)
 static void check_seam(const struct lines *l, struct str content)
 {
     uint64_t at = lines_position(l);
-    size_t n = at < LINES_SEAM_BYTES ? (size_t)at : LINES_SEAM_BYTES;
+    size_t n = at < SEAM_BYTES ? (size_t)at : SEAM_BYTES;
     require(str_eq(lines_seam(l), str_slice(content, (size_t)at - n, (size_t)at)));
 }
 
@@ -51,10 +51,12 @@ static void check_plain(int fd, struct str content, size_t at)
     require(lines_position(l) == at);
     check_seam(l, content);
     while ((nl = str_chr(content, '\n', at)) >= 0) {
-        size_t n = (size_t)nl - at;
+        struct str text = str_slice(content, at, (size_t)nl);
+        while (text.n && text.p[0] == '\0') /* a hole before it is no part of it */
+            text = str_slice(text, 1, text.n);
         enum lines_result r = lines_next(l, &line);
-        require(r == (n > LINE_MAX_BYTES ? LINES_TOO_LONG : LINES_LINE));
-        require(r == LINES_TOO_LONG || str_eq(line, str_slice(content, at, (size_t)nl)));
+        require(r == (text.n > LINE_MAX_BYTES ? LINES_TOO_LONG : LINES_LINE));
+        require(r == LINES_TOO_LONG || str_eq(line, text));
         require(lines_at(l) == at && lines_position(l) == (size_t)nl + 1);
         at = (size_t)nl + 1;
         check_seam(l, content);

@@ -144,12 +144,34 @@ static void test_random(void **state)
     }
 }
 
+/* Taken out again, in any order with what is put in. */
+static void test_removing_beside_a_bitmap(void **state)
+{
+    uint64_t seed = 5;
+    for (int round = 0; round < 400; round++) {
+        struct intervals s = {0};
+        bool bits[BITS + 20] = {false};
+        for (int step = 0; step < 40; step++) {
+            uint64_t from = next_random(&seed) % BITS, to = from + next_random(&seed) % 20;
+            bool put = next_random(&seed) % 3 > 0;
+            assert_int_equal(put ? intervals_add(&s, from, to) : intervals_remove(&s, from, to), 0);
+            for (uint64_t i = from; i < to; i++)
+                bits[i] = put;
+            for (uint64_t i = 0; i < BITS + 20; i++)
+                assert_int_equal(intervals_contain(&s, i), bits[i]);
+            for (size_t i = 0; i < s.n; i++)
+                assert_true(s.v[i].from < s.v[i].to && (!i || s.v[i - 1].to < s.v[i].from));
+        }
+        intervals_release(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adding),         cmocka_unit_test(test_empty_interval_adds_nothing),
         cmocka_unit_test(test_malformed_text), cmocka_unit_test(test_last_point),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_random),         cmocka_unit_test(test_removing_beside_a_bitmap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

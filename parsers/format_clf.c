@@ -15,8 +15,10 @@
 #define CLF_TIME_BYTES 26
 
 #define CLF_TIME "\\d\\d/[A-Z][a-z]{2}/\\d{4}:\\d\\d:\\d\\d:\\d\\d [+-]\\d{4}"
-#define CLF_USER "(?:-(?= \\[)|(?:[^ ]++| (?!\\[" CLF_TIME "\\] \"))*+(?= \\[))"
-#define CLF_USER_WALK "(?:[^ ]++| (?!\\[))*+(?= \\[)"
+/* A user may hold anything but what follows it. From bracket to bracket, so that a line of blanks
+ * costs no step a blank. */
+#define CLF_USER "(?:-(?= \\[)|\\[?+(?:[^[]*+\\[(?!(?<= \\[)" CLF_TIME "\\] \"))*+[^[]*(?= \\[))"
+#define CLF_USER_WALK "\\[?+(?:[^[]*+(?<! )\\[)*+[^[]*(?= \\[)"
 #define NGINX_QUOTED "[^\"]*+"
 #define APACHE_QUOTED "[^\"\\\\]*+(?:\\\\.[^\"\\\\]*+)*+"
 

@@ -246,10 +246,21 @@ def start_server_with(server, clock):
     server.proc.wait_event("listening", 20)
 
 
+OWN_CLOCK = "this build has a clock of its own (clock:: lets that one jump); make soak takes the release build"
+
+
+def has_clock(world):
+    """A build with fault points answers for the clock itself: libfaketime would shift the other half."""
+    with open(world.agent_bin, "rb") as f:
+        return b"LOGFERRY_CLOCK" in f.read()
+
+
 @scenario("the clocks of agent and server jump 8 times each: 0 lost, 0 twice, no delay, no busy loop",
-          limit=110)
+          limit=110, build="release")
 def r21_clock_jumps(world):
     """A day back, a day on, ten years, 1970, in the middle of the work, with rotations and kills."""
+    if has_clock(world):
+        return SKIPPED + OWN_CLOCK
     if not os.path.exists(FAKETIME):
         return SKIPPED + "no libfaketime"
     server = world.server().start()
@@ -279,9 +290,11 @@ def r21_clock_jumps(world):
             began = time.monotonic()
             settle(server, [(0, log.next)], seconds=40, what=f"{jump} of {os.path.basename(clock.file)}")
             slowest = max(slowest, time.monotonic() - began)
-    before = cpu(agent.proc) + cpu(server.proc)
+    # Of the agent: libfaketime ends a wait on the monotonic clock at once, as the server's writer has it
+    # (clock:: shows the server with a clock that really jumps).
+    before = cpu(agent.proc)
     time.sleep(2)
-    busy = cpu(agent.proc) + cpu(server.proc) - before
+    busy = cpu(agent.proc) - before
     check(busy < 1, f"{busy:.1f} s of CPU in 2 s with nothing to do")
     check(slowest < 25, f"lines took {slowest:.1f} s after a jump")
     first, last = server.rows("SELECT min(at), max(at) FROM records")[0]
@@ -292,9 +305,11 @@ def r21_clock_jumps(world):
     return f"{2 * len(jumps)} jumps, {slowest:.1f} s at most, 0 lost, 0 twice, the log's own moments"
 
 
-@scenario("booted at 1970, then set right: 0 lost, 0 twice")
+@scenario("booted at 1970, then set right: 0 lost, 0 twice", build="release")
 def r21_boot_at_1970(world):
     """A machine without a clock: everything starts in 1970, and NTP comes later."""
+    if has_clock(world):
+        return SKIPPED + OWN_CLOCK
     if not os.path.exists(FAKETIME):
         return SKIPPED + "no libfaketime"
     server = world.server().start()

@@ -159,11 +159,9 @@ static int open_directory(struct backfill_job *j, const char *state)
     snprintf(j->path, sizeof(j->path), "%s/jobs/%s", state, j->id);
     if (state_dir_open(j->path, &j->fd, &j->lock, &why, &code)) {
         const char *text = buf_cstr(&why) ? buf_cstr(&why) : "out of memory";
+        j->busy = strstr(text, "is in use") != NULL;
         complain(j, code,
-                 strstr(text, "is in use")
-                     ? "the same backfill is under way already; wait for it: %s"
-                     : "%s",
-                 text);
+                 j->busy ? "the same backfill is under way already; wait for it: %s" : "%s", text);
     }
     buf_release(&why);
     fault_point("job.after_open");

@@ -17,6 +17,7 @@ struct backfill_job {
     char id[17];
     char path[4096];
     int fd, lock;
+    bool busy;       /* not opened: the same job is under way in somebody's hands */
     struct buf *err; /* while it is opened */
     unsigned unread; /* files that could not be opened */
 };

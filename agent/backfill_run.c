@@ -14,6 +14,8 @@
 #define FIRST_ANSWER_S 30.0     /* a server that never answered by then is unreachable */
 #define PLAIN_BYTES_PER_S 300e6 /* for the plan's guess of the time */
 #define GZIP_BYTES_PER_S 25e6
+#define RETRY_S 0.1
+#define GRACE_S 0.3 /* for the word of a client that is gone to come, too */
 
 struct backfill {
     const struct options *options;
@@ -21,7 +23,7 @@ struct backfill {
     struct backfill_job job;
     struct pool *pool; /* looks for the files: the loop does not wait for a disk */
     struct task looking;
-    bool looks, out_of_memory;
+    bool out_of_memory;
     struct engine *engine;
     struct discovery files;
     struct buf complaints; /* of the search */
@@ -29,7 +31,9 @@ struct backfill {
     double begun;
     bool interrupted, gave_up, unreadable;
     int code;
-    ev_timer tick, end; /* the latter: an engine may not be freed from its own callback */
+    double asked; /* when it was to start */
+    ev_timer retry, tick;
+    ev_timer end; /* an engine may not be freed from its own callback */
 };
 
 static void say(struct backfill *b, struct buf *text)
@@ -263,7 +267,6 @@ static int make_engine(struct backfill *b)
 static void on_looked(struct task *task)
 {
     struct backfill *b = (struct backfill *)((char *)task - offsetof(struct backfill, looking));
-    b->looks = false;
     int code = b->out_of_memory ? EXIT_INTERNAL : b->interrupted ? 130 : 0;
     if (!code && !(b->unreadable && b->host.state_path))
         code = make_engine(b);
@@ -282,6 +285,44 @@ static void on_looked(struct task *task)
     engine_start(b->engine);
 }
 
+static bool may_wait(const struct backfill *b)
+{
+    return !b->interrupted && (ev_now(b->host.loop) - b->asked < GRACE_S ||
+                               (b->host.is_ending && b->host.is_ending(b->host.context)));
+}
+
+/* Takes the job's directory and looks for the files; again a little later while the same job is
+ * ending. */
+static void try_to_open(struct backfill *b)
+{
+    unsigned most = b->host.workers;
+    int code = backfill_job_open(&b->job, b->options, b->host.state_path, &b->complaints);
+    if (code && b->job.busy && may_wait(b)) {
+        backfill_job_close(&b->job, false);
+        buf_reset(&b->complaints);
+        ev_timer_set(&b->retry, RETRY_S, 0.0);
+        ev_timer_start(b->host.loop, &b->retry);
+        return;
+    }
+    if (!code && most && !b->options->jobs && b->job.config->workers > most)
+        b->job.config->workers = most;
+    b->pool = code ? NULL : pool_new(b->host.loop, 1);
+    if (!code && !b->pool)
+        code = EXIT_INTERNAL;
+    if (code) {
+        say(b, &b->complaints);
+        finish_soon(b, code);
+        return;
+    }
+    b->looking = (struct task){.run = run_looking, .done = on_looked};
+    pool_submit(b->pool, &b->looking, true);
+}
+
+static void on_retry(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    try_to_open(timer->data);
+}
+
 struct backfill *backfill_start(const struct options *o, const struct backfill_host *host)
 {
     struct backfill *b = calloc(1, sizeof(*b));
@@ -289,24 +330,13 @@ struct backfill *backfill_start(const struct options *o, const struct backfill_h
         return NULL;
     b->options = o;
     b->host = *host;
+    b->asked = ev_now(host->loop);
     buf_init(&b->complaints, 16u << 20);
+    ev_timer_init(&b->retry, on_retry, 0.0, 0.0);
     ev_timer_init(&b->tick, on_tick, 0.5, 0.5);
     ev_timer_init(&b->end, on_end, 0.0, 0.0);
-    b->tick.data = b->end.data = b;
-    int code = backfill_job_open(&b->job, o, host->state_path, &b->complaints);
-    if (!code && host->workers && !o->jobs && b->job.config->workers > host->workers)
-        b->job.config->workers = host->workers;
-    b->pool = code ? NULL : pool_new(host->loop, 1);
-    if (!code && !b->pool)
-        code = EXIT_INTERNAL;
-    if (code) {
-        say(b, &b->complaints);
-        finish_soon(b, code);
-        return b;
-    }
-    b->looking = (struct task){.run = run_looking, .done = on_looked};
-    b->looks = true;
-    pool_submit(b->pool, &b->looking, true);
+    b->retry.data = b->tick.data = b->end.data = b;
+    try_to_open(b);
     return b;
 }
 
@@ -338,6 +368,7 @@ void backfill_free(struct backfill *b)
 {
     if (!b)
         return;
+    ev_timer_stop(b->host.loop, &b->retry);
     ev_timer_stop(b->host.loop, &b->tick);
     ev_timer_stop(b->host.loop, &b->end);
     pool_free(b->pool);

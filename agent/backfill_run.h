@@ -16,6 +16,8 @@ struct backfill_host {
     unsigned workers;       /* at most so many, unless --jobs says; 0: as configured */
     bool progress;
     void *context;
+    /* Whether a job that somebody left is ending: the same job waits for that. NULL: none is. */
+    bool (*is_ending)(void *context);
     /* What is to stand on standard error. */
     void (*say)(void *context, struct str text);
     /* The last call; from the loop. `unreadable`: a file is closed to this process, and nothing was

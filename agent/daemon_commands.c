@@ -22,6 +22,7 @@ struct job {
     struct daemon_commands *commands;
     struct control_call *call;
     struct backfill *backfill;
+    bool left; /* by its client: it is ending */
 };
 
 struct daemon_commands {
@@ -124,6 +125,7 @@ static void on_say(void *context, struct str text)
 static void on_hangup(struct control_call *call)
 {
     struct job *j = call->context;
+    j->left = true;
     backfill_stop(j->backfill, HANGUP_S);
 }
 
@@ -148,6 +150,14 @@ static void on_finished(void *context, int exit_code, bool unreadable)
         c->o.on_idle(c->o.context);
 }
 
+static bool is_ending(void *context)
+{
+    const struct status_job *j = ((struct job *)context)->commands->jobs;
+    while (j && !((const struct job *)j)->left)
+        j = j->next;
+    return j != NULL;
+}
+
 static void start_job(struct daemon_commands *c, struct control_call *call)
 {
     struct job *j = calloc(1, sizeof(*j));
@@ -156,6 +166,7 @@ static void start_job(struct daemon_commands *c, struct control_call *call)
                                        .workers = JOB_WORKERS,
                                        .progress = call->request->o.progress,
                                        .context = j,
+                                       .is_ending = is_ending,
                                        .say = on_say,
                                        .on_finished = on_finished};
     if (j) {

@@ -297,6 +297,24 @@ def test_backfill_interrupted(world):
     agent.stop()
 
 
+def test_backfill_again_at_once(world):
+    """A client is killed while the server is slow; the same command, started at once, waits and goes on."""
+    sink = world.sink()
+    history, agent, argv = slow_backfill(world, sink, count=20000)
+    wait_for(lambda: len(sink.records) >= 7, 10, "the live lines")
+    client = agent.start_backfill(*argv)
+    wait_for(lambda: len(sink.records) > 500, 20, "some of it")
+    sink.mood = "silent"
+    asked = len(sink.requests)
+    wait_for(lambda: len(sink.requests) > asked, 20, "a request that gets no answer")
+    client.kill()
+    sink.mood = None
+    ledger = agent.backfill("--source", "web", history.path)
+    check(ledger["lines"] < 20000, f"it began anew: {ledger}")
+    wait_sunk(sink, list(range(10)) + history.written, 20, "all of it")
+    agent.stop()
+
+
 def test_backfill_and_reload(world):
     server = world.server().start()
     history, agent, argv = slow_backfill(world, server)

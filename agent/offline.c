@@ -43,7 +43,7 @@ static int take_format(struct offline *o, struct str name, const char *command)
 {
     struct buf why;
     buf_init(&why, 4096);
-    o->format = format_new(name, &why);
+    o->format = format_new(name, NULL, &why);
     o->parser = o->format ? parser_new(o->format) : NULL;
     int code = o->parser ? 0 : complain(command, "", buf_str(&why), EXIT_USAGE);
     buf_release(&why);
@@ -124,7 +124,7 @@ static unsigned try_format(const char *name, const struct str *sample, size_t n)
     unsigned fits = 0;
     struct hit hit;
     buf_init(&why, 4096);
-    struct format *f = format_new(str_of(name), &why);
+    struct format *f = format_new(str_of(name), NULL, &why);
     struct parser *p = f ? parser_new(f) : NULL;
     for (size_t i = 0; p && i < n; i++)
         fits += parser_line(p, sample[i], &hit) != PARSE_BAD;

@@ -17,6 +17,9 @@ void agent_read_sites(struct config_errors *e, const struct yaml_item *root,
                       struct agent_config *c);
 void agent_read_sources(struct config_errors *e, const struct yaml_item *root,
                         struct agent_config *c);
+/* `format` of one of them. */
+void source_read_format(struct config_errors *e, const struct yaml_item *map,
+                        struct source_config *s);
 /* exclude, pages */
 void agent_read_rules(struct config_errors *e, const struct yaml_item *root,
                       struct agent_config *c);

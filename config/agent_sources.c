@@ -4,11 +4,7 @@
 #include "config/arena.h"
 #include "config/fields.h"
 #include "config/values.h"
-#include "parsers/format.h"
 
-#define MAX_FORMATS 64
-
-static const struct field_hint format_hint = {"the name of a log format", "nginx_combined"};
 static const struct field_hint files_hint = {"the absolute path of a log, or a glob",
                                              "/var/log/nginx/{host}.access.log"};
 
@@ -87,77 +83,6 @@ static void read_symlinks(struct config_errors *e, const struct yaml_item *map,
     s->symlinks = (struct str_set){v, list.n};
 }
 
-static bool planned_format(struct str name)
-{
-    static const char *const names[] = {
-        "auto",
-        "cloudfront_json",
-        "cloudfront_realtime",
-        "apache_common",
-        "apache_vhost_combined",
-        "caddy_json",
-        "traefik_clf",
-        "traefik_json",
-        "haproxy_http",
-        "alb",
-        "elb",
-        "iis",
-        "envoy",
-        "varnish_ncsa",
-        "bunny",
-        "cloudflare_json",
-    };
-
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (str_eq(name, str_of(names[i])))
-            return true;
-    }
-    return false;
-}
-
-static struct field_names known_formats(const char *names[MAX_FORMATS])
-{
-    size_t n = 0;
-    const char *about;
-
-    while (n < MAX_FORMATS && (names[n] = format_list(n, &about)))
-        n++;
-    return (struct field_names){names, n};
-}
-
-static void read_format(struct config_errors *e, const struct yaml_item *map,
-                        struct source_config *s)
-{
-    const char *names[MAX_FORMATS];
-    struct field_names known = known_formats(names);
-    const struct yaml_item *item = yaml_item_get(map, "format");
-    size_t i;
-
-    if (!item || item->kind == YAML_EMPTY) {
-        field_missing(e, map, "format", format_hint);
-        return;
-    }
-    if (item->kind == YAML_MAP) {
-        field_problem(e, item,
-                      "a format of your own is not supported by this version; expected %s; "
-                      "write `format: %s`",
-                      format_hint.expected, format_hint.example);
-        return;
-    }
-    item = field_scalar(e, map, "format", format_hint);
-    if (!item)
-        return;
-    s->format = item->text;
-    for (i = 0; i < known.n; i++) {
-        if (str_eq(item->text, str_of(known.names[i])))
-            return;
-    }
-    if (planned_format(item->text))
-        field_bad_value(e, item, "is not supported by this version", format_hint);
-    else
-        field_name(e, item, known, &i);
-}
-
 /* "-30d": since then, of the live file and the rotated ones. */
 static bool is_age(struct str text)
 {
@@ -213,7 +138,7 @@ static void read_source(struct config_errors *e, const struct yaml_item *map,
     read_files(e, map, s);
     read_olddir(e, map, s);
     read_symlinks(e, map, s);
-    read_format(e, map, s);
+    source_read_format(e, map, s);
     read_start(e, map, s);
     read_host(e, map, s);
     field_bool(e, map, "optional", &s->optional);

@@ -8,15 +8,35 @@
 
 #include <stdlib.h>
 
+#define COMBINED                                                                                   \
+    "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET /docs/?v=2 HTTP/1.1\" 200 6329 "          \
+    "\"https://www.example.com/\" \"Mozilla/5.0 (compatible; GPTBot/1.3; "                         \
+    "+https://openai.com/gptbot)\""
+#define CLOUDFRONT                                                                                 \
+    "#Version: 1.0\n"                                                                              \
+    "#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status "   \
+    "cs(Referer) cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id "     \
+    "x-host-header cs-protocol cs-bytes time-taken x-forwarded-for ssl-protocol ssl-cipher "       \
+    "x-edge-response-result-type cs-protocol-version fle-status fle-encrypted-fields c-port "      \
+    "time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len "               \
+    "sc-range-start sc-range-end\n"                                                                \
+    "2026-11-03\t00:10:24\tFRA56-P4\t6329\t203.0.113.20\tGET\td111111abcdef8.cloudfront.net\t"     \
+    "/docs/\t200\thttps://www.example.com/\t"                                                      \
+    "Mozilla/5.0%20(compatible;%20GPTBot/1.3;%20+https://openai.com/gptbot)\tv=2\t-\tHit\t"        \
+    "Kq1fT3Yw0pRsV7mN2bXcZ9aLdQeHgJuIoP4tS6vW8yB5nM0kA1rDxE==\twww.example.com\thttps\t412\t0."    \
+    "003\t"                                                                                        \
+    "-\tTLSv1.3\tTLS_AES_128_GCM_SHA256\tHit\tHTTP/2.0\t-\t-\t44512\t0.003\tHit\ttext/"            \
+    "html\t6000\t-\t-"
+
 static const struct format_row rows[] = {
     {"nginx_combined", "nginx's compiled-in default access log", NULL, &format_clf_family,
-     CLF_NGINX_COMBINED},
+     CLF_NGINX_COMBINED, COMBINED},
     {"nginx_main", "nginx's packaged \"main\": combined and a quoted X-Forwarded-For", NULL,
-     &format_clf_family, CLF_NGINX_MAIN},
+     &format_clf_family, CLF_NGINX_MAIN, COMBINED " \"198.51.100.7\""},
     {"apache_combined", "Apache's \"combined\" (also LiteSpeed)", NULL, &format_clf_family,
-     CLF_APACHE_COMBINED},
+     CLF_APACHE_COMBINED, COMBINED},
     {"cloudfront", "CloudFront standard logs with tabs, by their #Fields line", NULL,
-     &format_cloudfront_family, 0},
+     &format_cloudfront_family, 0, CLOUDFRONT},
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -68,10 +88,10 @@ static const struct format_row *choose_row(struct str name, struct str *argument
     return row;
 }
 
-struct format *format_new(struct str name, struct buf *why)
+struct format *format_new(struct str spec, const struct zone *zone, struct buf *why)
 {
     struct str argument;
-    const struct format_row *row = choose_row(name, &argument, why);
+    const struct format_row *row = choose_row(spec, &argument, why);
     struct format *f;
 
     if (!row)
@@ -82,6 +102,7 @@ struct format *format_new(struct str name, struct buf *why)
         return NULL;
     }
     f->row = row;
+    f->zone = zone;
     if (row->family->format_init(f, argument, why)) {
         format_free(f);
         return NULL;
@@ -108,6 +129,11 @@ const char *format_list(size_t i, const char **about)
         return NULL;
     *about = rows[i].about;
     return rows[i].name;
+}
+
+const char *format_example(size_t i)
+{
+    return i < N_ROWS ? rows[i].example : NULL;
 }
 
 bool format_has_directives(const struct format *f)

@@ -22,14 +22,21 @@ enum parse_result {
 
 struct format;
 struct parser;
+struct zone;
 
-/* Compiles a format by its name ("nginx_combined", "cloudfront", …). On failure NULL, and `why`
- * (cap 200 or more) gets one sentence that names the formats there are. */
-struct format *format_new(struct str name, struct buf *why);
+/*
+ * Compiles a format by its name ("nginx_combined", "cloudfront", …) or a constructor with its
+ * argument ("nginx:$host …", "json:{"status":"sc"}"). `zone` is what times without a zone are in;
+ * NULL: UTC; it must outlive the format. On failure NULL, and `why` (cap 200 or more) gets one
+ * sentence.
+ */
+struct format *format_new(struct str spec, const struct zone *zone, struct buf *why);
 void format_free(struct format *f); /* accepts NULL */
 const char *format_name(const struct format *f);
 /* One line of text on what the format is; for --help and docs. NULL past the last. */
 const char *format_list(size_t i, const char **about);
+/* A line (or with directives, lines) in the i-th format, for docs and tests. */
+const char *format_example(size_t i);
 /* True when lines that begin with '#' are directives, and "#Version" begins a new stream
  * (CloudFront, W3C). */
 bool format_has_directives(const struct format *f);

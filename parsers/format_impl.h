@@ -19,10 +19,13 @@ struct format_row {
         *argument; /* what stands behind "name:", for messages; NULL: the format takes none */
     const struct format_family *family;
     int variant; /* the family's own enum */
+    const char
+        *example; /* a line, without its end; of formats with directives those before it too */
 };
 
 struct format {
     const struct format_row *row;
+    const struct zone *zone; /* of times without one; NULL: UTC */
 };
 
 struct parser {

@@ -26,6 +26,7 @@ struct hit {
     struct str request_id;
     struct str remote_user;
     struct str forwarded_for; /* X-Forwarded-For, unparsed */
+    struct str purpose;       /* Sec-Purpose, Purpose or X-Moz: "prefetch;prerender" */
     struct str cdn_result;    /* CloudFront's x-edge-result-type */
     int status;               /* 0..999; -1 when missing ("-"); CloudFront's and nginx's 000 is 0 */
     int64_t bytes;            /* sent to the client; HIT_NO_NUMBER when missing */

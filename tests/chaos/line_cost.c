@@ -82,7 +82,7 @@ static int measure(const char *name, const struct kind *k, size_t count, char *l
 {
     struct buf why;
     buf_init(&why, 1024);
-    struct format *f = format_new((struct str){name, strlen(name)}, &why);
+    struct format *f = format_new((struct str){name, strlen(name)}, NULL, &why);
     struct parser *p = f ? parser_new(f) : NULL;
     double *v = calloc(count, sizeof(*v));
     if (!p || !v) {

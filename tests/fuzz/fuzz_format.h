@@ -50,7 +50,7 @@ static inline void fuzz_format(const char *name, const uint8_t *data, size_t n)
     size_t from = 0;
 
     buf_init(&why, 1000);
-    f = format_new(str_of(name), &why);
+    f = format_new(str_of(name), NULL, &why);
     p = f ? parser_new(f) : NULL;
     if (!p)
         fuzz_fail("no parser");

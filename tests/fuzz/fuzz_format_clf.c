@@ -11,7 +11,7 @@ static void fuzz_split(const char *name, struct str line)
     bool taken;
 
     buf_init(&why, 1000);
-    struct format *f = format_new(str_of(name), &why);
+    struct format *f = format_new(str_of(name), NULL, &why);
     struct parser *p = f ? parser_new(f) : NULL;
     const char *problem = p ? clf_split_problem(p, line, &taken) : "no parser";
     if (problem)

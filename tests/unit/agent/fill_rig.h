@@ -47,7 +47,7 @@ static inline void rig_make(struct rig *g, const char *format)
     judge_rules_defaults(&g->judge);
     g->config = (struct source_config){.name = STR("s"), .scheme = STR("https")};
     g->source.config = &g->config;
-    g->source.format = format_new(str_of(format), &why);
+    g->source.format = format_new(str_of(format), NULL, &why);
     assert_non_null(g->source.format);
     g->source.directives = format_has_directives(g->source.format);
     g->source.rules = (struct digest_rules){.judge = &g->judge,

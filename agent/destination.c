@@ -23,7 +23,7 @@ void destination_complain(struct destination *d, const char *event, const struct
     if (body.n > 120)
         body.n = 120;
     snprintf(d->last_error, sizeof(d->last_error), "%s", *detail ? detail : why);
-    if (!log_limit_pass(&d->complaint, uplink_now_ms(d->uplink), COMPLAIN_MS))
+    if (!log_limit_pass(&d->complaint, uplink_clock_ms(), COMPLAIN_MS))
         return;
     log_event(LOG_WARN, event,
               "destination=%s url=%s status=%ld why=\"%s\" detail=\"%s%.*s\" held_back=%llu",
@@ -92,7 +92,7 @@ void destination_read_token(struct destination *d)
     if (token_file_read(d->config->token_file.p, &token, &why)) {
         buf_reset(&d->token);
         buf_put_str(&d->token, buf_str(&token));
-    } else if (log_limit_pass(&d->token_complaint, uplink_now_ms(d->uplink), COMPLAIN_MS)) {
+    } else if (log_limit_pass(&d->token_complaint, uplink_clock_ms(), COMPLAIN_MS)) {
         log_event(LOG_WARN, "token_unreadable", "destination=%s %.*s", d->config->name.p,
                   STR_ARGS(buf_str(&why)));
     }
@@ -133,7 +133,7 @@ static bool learn(struct destination *d, struct str body, const char **why)
         sites_unref(s);
         return false;
     }
-    if (n == 0 && log_limit_pass(&d->sites_complaint, uplink_now_ms(d->uplink), COMPLAIN_MS))
+    if (n == 0 && log_limit_pass(&d->sites_complaint, uplink_clock_ms(), COMPLAIN_MS))
         log_event(LOG_WARN, "no_sites",
                   "destination=%s why=\"the token may write no site\" mend=\"logferry-server "
                   "client grant, with the role ingest\"",

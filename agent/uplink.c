@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-int64_t uplink_now_ms(const struct uplink *u)
-{
-    return (int64_t)(ev_now(u->o.loop) * 1000);
-}
-
 /* ---- parcels ----------------------------------------------------------------------------------
  */
 

@@ -189,13 +189,13 @@ static void add_halves(struct aftermath *t, struct destination *d)
 
 static void tell_rejected(const struct aftermath *t, struct destination *d)
 {
-    if (t->n_parked && log_limit_pass(&d->parked_complaint, uplink_now_ms(t->uplink), 60000))
+    if (t->n_parked && log_limit_pass(&d->parked_complaint, uplink_clock_ms(), 60000))
         log_event(LOG_WARN, "site_parked",
                   "destination=%s site=%s records=%u status=%u why=\"%s\" mend=\"on the server: "
                   "logferry-server client grant NAME SITE=ingest; the records wait\"",
                   d->config->name.p, t->site, t->n_parked, t->outcome.rejected[0].status,
                   t->outcome.first_error);
-    if (t->n_dead && log_limit_pass(&d->dead_complaint, uplink_now_ms(t->uplink), 60000))
+    if (t->n_dead && log_limit_pass(&d->dead_complaint, uplink_clock_ms(), 60000))
         log_event(LOG_WARN, "dead_letter", "destination=%s records=%u why=\"%.*s\" kept=%s",
                   d->config->name.p, t->n_dead, STR_ARGS(t->reason),
                   t->keep_dead ? "dead/" : "no, limits.dead is reached");

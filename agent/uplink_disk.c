@@ -56,7 +56,7 @@ static void run_spill(struct task *task, unsigned worker)
 
 void uplink_disk_failed(struct uplink *u, enum shelf shelf, int rc)
 {
-    if (log_limit_pass(&u->disk_complaint, uplink_now_ms(u), 60000))
+    if (log_limit_pass(&u->disk_complaint, uplink_clock_ms(), 60000))
         log_event(LOG_ERROR, "disk_unwell",
                   "what=%s why=\"%s\" mend=\"free space or mend the disk below %s; reading waits, "
                   "nothing is lost\"",

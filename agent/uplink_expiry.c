@@ -20,6 +20,12 @@ int64_t uplink_clock_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* What files tell of themselves is compared with. */
+static int64_t wall_ms(const struct uplink *u)
+{
+    return (int64_t)(ev_now(u->o.loop) * 1000);
+}
+
 static int64_t max_age_ms(const struct uplink *u)
 {
     return (int64_t)u->o.config->limits.max_age_ms;
@@ -27,10 +33,10 @@ static int64_t max_age_ms(const struct uplink *u)
 
 int64_t uplink_age_ms(struct uplink *u, enum shelf shelf, uint64_t seq, int64_t sealed_ms)
 {
-    const struct spool_clock clock = {uplink_now_ms(u), max_age_ms(u)};
+    const struct spool_clock clock = {wall_ms(u), max_age_ms(u)};
     bool unknown;
     int64_t age = spool_age_ms(u->shelf_fd[shelf], seq, sealed_ms, &clock, &unknown);
-    if (unknown && log_limit_pass(&u->age_complaint, clock.now_ms, TELL_MS))
+    if (unknown && log_limit_pass(&u->age_complaint, uplink_clock_ms(), TELL_MS))
         log_event(LOG_WARN, "age_unknown",
                   "shelf=%s file=%016llx.batch why=\"by this clock it is from the future, or long "
                   "past limits.max_age; its age counts from now\" mend=\"is the clock right?\"",
@@ -43,7 +49,7 @@ int64_t uplink_age_ms(struct uplink *u, enum shelf shelf, uint64_t seq, int64_t 
 
 static void tell_expired(struct destination *d)
 {
-    if (!d->untold || !log_limit_pass(&d->expired_complaint, uplink_now_ms(d->uplink), TELL_MS))
+    if (!d->untold || !log_limit_pass(&d->expired_complaint, uplink_clock_ms(), TELL_MS))
         return;
     log_event(LOG_WARN, "records_expired",
               "destination=%s records=%llu why=\"%s\" mend=\"logferry backfill --output %s, with "
@@ -162,7 +168,7 @@ static void on_rewind(struct task *task)
     for (size_t i = 0; again && i < u->n_destinations; i++)
         if (waiting & u->destinations[i].bit)
             u->destinations[i].no_spool = true;
-    if (again && log_limit_pass(&u->age_complaint, uplink_now_ms(u), TELL_MS))
+    if (again && log_limit_pass(&u->age_complaint, uplink_clock_ms(), TELL_MS))
         log_event(LOG_INFO, "spool_expired",
                   "file=%016llx.batch records=%u why=\"it has waited for limits.max_age\" "
                   "mend=\"nothing: its lines are read again when the destination answers\"",
@@ -425,7 +431,7 @@ static bool drop_oldest(struct uplink *u, unsigned full, unsigned unwell)
 
 static void tell_full(struct uplink *u, unsigned full, bool others)
 {
-    if (!log_limit_pass(&u->full_complaint, uplink_now_ms(u), TELL_MS))
+    if (!log_limit_pass(&u->full_complaint, uplink_clock_ms(), TELL_MS))
         return;
     for (size_t i = 0; i < u->n_destinations; i++)
         if (full & u->destinations[i].bit)

@@ -126,7 +126,6 @@ struct uplink {
 };
 
 /* ---- uplink.c: parcels and errands */
-int64_t uplink_now_ms(const struct uplink *u); /* wall clock of the loop's iteration */
 struct parcel *parcel_new(struct uplink *u);
 void parcel_free(struct parcel *p);
 int destination_enqueue(struct destination *d, struct parcel *p, bool first);

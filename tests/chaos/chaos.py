@@ -19,11 +19,11 @@ from array import array
 from concurrent.futures import ThreadPoolExecutor
 
 import lines
-from proc import Proc, check, wait_for
+from proc import PATIENCE, Proc, check, wait_for
 
 FULL = os.environ.get("CHAOS_FULL") == "1"
 SKIPPED = "skipped: "  # what a scenario returns begins so when this machine cannot show it
-SETTLE = 120 if FULL else 25  # seconds that all may take to arrive once the faults are over
+SETTLE = 120 if FULL else 25  # seconds (and PATIENCE) that all may take to arrive once the faults are over
 PAGEVIEW, AI_FETCH = 1, 2
 KINDS = array("B", [{"pageview": PAGEVIEW, "ai_fetch": AI_FETCH}.get(k, 0) for k in lines.KINDS])
 
@@ -33,7 +33,7 @@ def figure(short, full):
 
 
 def scenario(wanted, limit=60, full_limit=1800, build="san"):
-    """Marks a scenario. `wanted` is the figure of `make soak`, the limits are seconds, `build` is the
+    """Marks a scenario. `wanted` is the figure of `make soak`, the limits are seconds (and PATIENCE), `build` is the
     one whose figures count there."""
     def mark(function):
         function.wanted = wanted
@@ -102,6 +102,23 @@ def count_of(ranges):
 
 # ---- the sink --------------------------------------------------------------------------------------
 
+def cut_torn_row(path):
+    """A sink that was killed in the middle of a write: the row was not answered, and comes again."""
+    with open(path, "r+b") as f:
+        at = f.seek(max(0, os.path.getsize(path) - 4096))
+        tail = f.read()
+        if not tail.endswith(b"\n"):
+            f.truncate(at + tail.rfind(b"\n") + 1)
+
+
+def whole_rows(path):
+    """The rows of a file that is being written: the last one may be half there."""
+    with open(path, encoding="ascii") as f:
+        for line in f:
+            if line.endswith("\n"):
+                yield line
+
+
 class FastSink:
     """tests/chaos/sink.c: takes everything, keeps account, misbehaves as its rules say. With `to`, a
     server, it is the way to that."""
@@ -119,6 +136,8 @@ class FastSink:
         self.start()
 
     def start(self):
+        cut_torn_row(self.records)
+        cut_torn_row(self.requests)
         argv = [os.path.join(os.path.dirname(self.world.agent_bin), "tests/chaos/sink"), "--port", self.port,
                 "--records", self.records, "--requests", self.requests, "--rules", self.rules_file,
                 "--seed", self.world.random.randrange(1, 10**6)]
@@ -135,6 +154,10 @@ class FastSink:
     def kill(self):
         self.proc.kill()
 
+    def stop(self):
+        """Ends it; what it had begun to take is written and answered, so nothing of it may come again."""
+        self.proc.stop()
+
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
@@ -147,8 +170,7 @@ class FastSink:
 
     def rows(self):
         """(ms, stream, at, hash, kind, number) of every record, as they came."""
-        with open(self.records, encoding="ascii") as f:
-            return [tuple(line.split()) for line in f]
+        return [tuple(line.split()) for line in whole_rows(self.records)]
 
     def count(self):
         with open(self.records, "rb") as f:
@@ -156,17 +178,15 @@ class FastSink:
 
     def pairs(self):
         """(kind, number) of every record."""
-        with open(self.records, encoding="ascii") as f:
-            for line in f:
-                kind, number = line.split()[4:6]
-                yield PAGEVIEW if kind == "p" else AI_FETCH, int(number)
+        for line in whole_rows(self.records):
+            kind, number = line.split()[4:6]
+            yield PAGEVIEW if kind == "p" else AI_FETCH, int(number)
 
     def asked(self, since=0.0):
         """The requests after that moment (monotonic): dicts with ms, method, path, what, records, bytes,
         batch, hash."""
         names = ("ms", "method", "path", "what", "records", "bytes", "batch", "hash")
-        with open(self.requests, encoding="ascii") as f:
-            found = [dict(zip(names, line.split())) for line in f]
+        found = [dict(zip(names, line.split())) for line in whole_rows(self.requests)]
         return [dict(r, ms=int(r["ms"]), records=int(r["records"])) for r in found
                 if int(r["ms"]) >= since * 1000]
 
@@ -245,6 +265,7 @@ def settle(destination, ranges, lost=(), seconds=SETTLE, agent=None, what="the b
     """Waits until all that was written has come, and the agent has nothing in hand; then compares line
     by line. At a server nothing may be there twice. Returns how many records came again (at a sink)."""
     server = not isinstance(destination, FastSink)
+    seconds *= PATIENCE
     place = Stored(destination) if server else destination
     books = Books(ranges, lost)
     end = time.monotonic() + seconds

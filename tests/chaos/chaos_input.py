@@ -143,7 +143,7 @@ def r25_injection(world):
     agent = world.agent(sink).start()
     wanted = len(expected(range(log.next))) + len(INJECTIONS)
     wait_for(lambda: len(sink.records) >= wanted - 1, 30, "the records")
-    time.sleep(0.5)
+    wait_for(lambda: agent.ledger()["lines"] >= log.next + len(INJECTIONS) + 1, 20, "every line", 0.5)
     ledger = agent.ledger()
     check(ledger["lines"] == log.next + len(INJECTIONS) + 1, f"lines: {ledger}")
     check(not sink.broken, f"a batch that is no JSON: {sink.broken[:1]}")

@@ -68,8 +68,8 @@ def r10_ten_thousand_files(world):
     text = f"{files} files, {active} active: {idle:.2f} % CPU idle, {memory >> 20} MiB, {open_now} " \
            f"descriptors, p99 {p99:.0f} ms"
     check(open_now <= 256, text)
-    check(p99 <= figure(3000, 1000), text)
-    check(idle <= figure(10, 0.5), text)
+    check(p99 <= figure(9000, 1000), text)
+    check(idle <= figure(25, 0.5), text)
     check(memory <= figure(1 << 40, 32 << 20), text)
     return text
 
@@ -173,7 +173,7 @@ def r12_agent_with_few_descriptors(world):
     before = cpu(agent.proc)
     time.sleep(3)
     busy = cpu(agent.proc) - before
-    check(busy < 0.6, f"{busy:.2f} s of CPU in 3 s with nothing to do")
+    check(busy < figure(1.5, 0.6), f"{busy:.2f} s of CPU in 3 s with nothing to do")
     open_now = descriptors(agent.proc)
     agent.stop()
     return f"{files} files, {open_now} descriptors, {count_of(writer.ranges())} lines, 0 lost, {busy:.2f} s " \
@@ -193,7 +193,7 @@ def r12_server_with_few_descriptors(world):
     held = []
     for _ in range(200):
         s = socket.socket()
-        s.settimeout(5)
+        s.settimeout(20)
         s.connect((host, int(port)))  # the kernel's queue takes what the server cannot
         held.append(s)
         if len(held) % 20 == 0:
@@ -202,7 +202,7 @@ def r12_server_with_few_descriptors(world):
     before = cpu(server.proc)
     time.sleep(3)
     busy = cpu(server.proc) - before
-    check(server.proc.alive() and busy < 1.0, f"{busy:.2f} s of CPU in 3 s without descriptors")
+    check(server.proc.alive() and busy < figure(2.0, 1.0), f"{busy:.2f} s of CPU in 3 s without descriptors")
     log = lines.Log(world.path("access.log"))
     log.write(500)
     agent = world.agent(server).start()

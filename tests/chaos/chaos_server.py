@@ -5,8 +5,8 @@ import time
 from bisect import bisect_left
 
 import lines
-from chaos import (FastSink, at_once, Writer, check,
-                   count_of, figure, resident, scenario, settle, wait_idle)
+from chaos import (SETTLE, FastSink, at_once, Writer, check, count_of, cpu, figure, resident, scenario,
+                   settle, wait_idle)
 from harness import SITE, Agent
 from proc import wait_for
 
@@ -25,13 +25,14 @@ class Pair:
     def begin(self):
         self.agent.start()
         wait_for(self.sink.count, 20, f"{self.name}: the first record")
-        self.before = resident(self.agent.proc)
+        self.before, self.cpu = resident(self.agent.proc), cpu(self.agent.proc)
         self.since = time.monotonic()
         self.sink.rules(*self.misbehaviour)
 
     def mend(self):
         self.attempts = len([r for r in self.sink.asked(self.since) if r["method"] == "POST"])
         self.mended = time.monotonic()
+        self.busy = (cpu(self.agent.proc) - self.cpu) / (self.mended - self.since)
         self.sink.rules()
 
     def end(self, seconds, again=0):
@@ -116,7 +117,7 @@ def r15_many_agents_come_back(world):
     settle(sink, writer.ranges(), seconds=60)
     for agent in agents:
         agent.proc.kill()
-    check(back <= 2 * steady, f"{back} requests in a second when the server was back; {steady} before")
+    check(back <= 2 * steady + figure(count, 0), f"{back} requests in a second when the server was back; {steady} before")
     return f"{count} agents: at most {steady}/s before, {unwell}/s at the 503, {back}/s afterwards"
 
 
@@ -129,7 +130,7 @@ def r16_refused(world):
         said = pair.said("destination_paused")
         check(1 <= said <= 1 + SECONDS // 60, f"{pair.name}: {said} messages in {SECONDS} s")
     slowest = max(at_once(pairs, lambda pair: pair.end(45)))
-    check(slowest <= 5.5 + figure(3, 0), f"it took {slowest:.1f} s to come back")
+    check(slowest <= figure(15, 5.5), f"it took {slowest:.1f} s to come back")
     return f"{len(table)} refusals for {SECONDS} s, back after {slowest:.1f} s at most, 0 lost, 0 again"
 
 
@@ -221,8 +222,7 @@ def r19_slow_and_hostile_servers(world):
         # A sanitizer keeps what was freed; the body without end would be a gigabyte.
         check(grown < figure(200, 16) << 20, f"{pair.name}: {grown >> 20} MiB more than before")
         check(pair.attempts >= 1, f"{pair.name}: nothing was asked: this shows nothing")
-        busy = pair.agent.proc.usage()[1]
-        check(busy < 3 + SECONDS / 4, f"{pair.name}: {busy:.1f} s of CPU")
+        check(pair.busy < figure(0.6, 0.25), f"{pair.name}: {100 * pair.busy:.0f} % of a CPU")
     for pair in pairs:
         if figure(True, False):  # in full, the agent's own time limits end what hangs
             pair.sink.kill()
@@ -266,7 +266,7 @@ def r35_one_destination_dead(world):
     began = time.monotonic()
     time.sleep(figure(3, 20))
     calm = p99(delays(good, writer, began))
-    bad.kill()
+    bad.stop()
     time.sleep(1)
     began = time.monotonic()
     time.sleep(figure(4, 60))
@@ -329,26 +329,32 @@ def r36_spool_full(world):
            f"0 lost, {again} again after a kill"
 
 
+# Lines of one life of r37 at most, on whatever machine: what is in memory at the stop (6 batches of 10,000
+# records), and what leaves before it: 2 batches every 400 ms, for less than a second. 7 of 10 lines are records.
+ONE_LIFE = (6 + 2 * 3) * 10000 * 10 // 7
+
+
 @scenario("SIGTERM with 1,000,000 lines queued: ended within 5 s, nothing sent again", build="release")
 def r37_stopped_with_a_million_queued(world):
-    """A stop in the middle of a long catch-up, five times."""
-    sink, count = FastSink(world), figure(250000, 1000000)
+    """Stops in the middle of a long catch-up, five at most, while there is enough for another one."""
+    sink, count = FastSink(world), figure(400000, 1000000)
     writer = Writer(world, world.path("access.log"), rate=0, count=count, per_write=200, density=1000).finish(120)
     sink.rules("1 delay 400")
-    agent, slowest = world.agent(sink), 0.0
-    for _ in range(5):
+    agent, slowest, stops, left = world.agent(sink), 0.0, 0, count
+    while stops < 5 and left > ONE_LIFE:
+        begun = time.monotonic()
         agent.start()
-        wait_for(lambda: sink.asked(), 20, "a request")
+        wait_for(lambda: [r for r in sink.asked(begun) if r["method"] == "POST"], 20, "a batch")
         time.sleep(world.random.uniform(0.1, 0.6))
         began = time.monotonic()
-        agent.stop(12)
+        agent.stop(30)
         slowest = max(slowest, time.monotonic() - began)
+        left, stops = count - sink.count() * 10 // 7, stops + 1
     sink.rules()
-    left = count - sink.count() * 10 // 7
-    check(left > 0, "all was sent before the last stop: this shows nothing")
+    check(stops >= 2 and left > 0, f"{left} lines left after {stops} stops: this shows nothing")
     agent.start()
-    again = settle(sink, writer.ranges(), seconds=figure(40, 120), agent=agent)
+    again = settle(sink, writer.ranges(), seconds=figure(SETTLE, 120), agent=agent)
     agent.stop()
     check(again == 0, f"{again} records came again")
-    check(slowest <= 5.5, f"it took {slowest:.1f} s to stop")
-    return f"{left} lines left after 5 stops, {slowest:.1f} s at most, 0 lost, 0 again"
+    check(slowest <= figure(12, 5.5), f"it took {slowest:.1f} s to stop")
+    return f"{left} lines left after {stops} stops, {slowest:.1f} s at most, 0 lost, 0 again"

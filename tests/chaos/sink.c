@@ -7,7 +7,8 @@
  *
  * Prints its port on 127.0.0.1 and serves until SIGTERM, a thread a connection, with an HTTP of its
  * own: the agent is not tested against the code of its sister. Bodies come as they are (the agent
- * compresses nothing for its own machine).
+ * compresses nothing for its own machine). At SIGTERM it takes nothing more, and ends when what it
+ * had begun is written and answered; SIGKILL may tear the last line of `records`.
  *
  * `records` gets a line a record that was taken: milliseconds (monotonic), stream, at, h, p|a
  * (pageview, AI fetch), number. `requests` gets a line a request: milliseconds (monotonic), method,
@@ -39,6 +40,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -56,6 +58,7 @@
 #define BODY_MAX (64u << 20)
 #define ANSWER_MAX (4u << 20)
 #define STREAMS_MAX 4096
+#define END_MS 10000 /* what is under way at SIGTERM has so long */
 
 struct request {
     int fd;
@@ -77,6 +80,8 @@ struct sink {
     int to; /* port of the server behind; 0: none */
     unsigned seed;
     pthread_mutex_t lock; /* of seed */
+    atomic_int busy;      /* requests between their reading and their answer */
+    atomic_bool ending;   /* SIGTERM has come */
 };
 
 static struct sink sink = {.records_fd = -1, .requests_fd = -1, .site = "example.com"};
@@ -557,22 +562,29 @@ static void note(const struct request *r, const struct rule *rule, const struct 
     append(sink.requests_fd, line, (size_t)n);
 }
 
+static bool answer_one(struct request *r)
+{
+    struct rule rule = choose(!strcmp(r->method, "GET"));
+    struct batch b = {0};
+    size_t bytes = r->body_n;
+    uint64_t h = hash(r->body, r->body_n);
+    copy_id(&b, r);
+    for (const char *p = r->body; (p = memchr(p, '\n', (size_t)(r->body + bytes - p))); p++)
+        b.records++;
+    b.records -= b.records > 0; /* the header's line */
+    note(r, &rule, &b, bytes, h);
+    b.records = 0;
+    return act(r, &b, &rule);
+}
+
 static void *serve(void *argument)
 {
     struct request *r = argument;
     bool stays = true;
     while (stays && read_request(r)) {
-        struct rule rule = choose(!strcmp(r->method, "GET"));
-        struct batch b = {0};
-        size_t bytes = r->body_n;
-        uint64_t h = hash(r->body, r->body_n);
-        copy_id(&b, r);
-        for (const char *p = r->body; (p = memchr(p, '\n', (size_t)(r->body + bytes - p))); p++)
-            b.records++;
-        b.records -= b.records > 0; /* the header's line */
-        note(r, &rule, &b, bytes, h);
-        b.records = 0;
-        stays = act(r, &b, &rule);
+        atomic_fetch_add(&sink.busy, 1); /* before the look at `ending`: see end() */
+        stays = !atomic_load(&sink.ending) && answer_one(r);
+        atomic_fetch_sub(&sink.busy, 1);
         free(r->body);
         r->body = NULL;
     }
@@ -598,7 +610,7 @@ static int listen_on(int port)
 {
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     socklen_t n = sizeof(here);
-    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (fd < 0 || bind(fd, (struct sockaddr *)&here, n) || listen(fd, 512) ||
@@ -611,9 +623,30 @@ static int listen_on(int port)
     return fd;
 }
 
+static void on_term(int number)
+{
+    atomic_store(&sink.ending, true);
+}
+
+static void catch_term(void)
+{
+    struct sigaction how = {.sa_handler = on_term};
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, NULL);
+    sigaction(SIGTERM, &how, NULL);
+}
+
+/* Until SIGTERM, which comes here alone, and only while it waits. */
 static void accept_all(int listener)
 {
-    for (;;) {
+    struct pollfd wanted = {.fd = listener, .events = POLLIN};
+    sigset_t none;
+    sigemptyset(&none);
+    while (!atomic_load(&sink.ending)) {
+        if (ppoll(&wanted, 1, NULL, &none) < 0)
+            continue;
         int one = 1, fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         struct request *r = fd >= 0 ? calloc(1, sizeof(*r)) : NULL;
         pthread_t thread;
@@ -634,8 +667,12 @@ static void accept_all(int listener)
     }
 }
 
-static void on_term(int number)
+/* Whoever was not counted yet sees `ending`, and takes nothing. */
+static void end(int listener)
 {
+    close(listener);
+    for (int ms = 0; atomic_load(&sink.busy) && ms < END_MS; ms++)
+        wait_ms(1);
     _exit(0);
 }
 
@@ -664,7 +701,8 @@ int main(int argc, char **argv)
     pthread_mutex_init(&sink.lock, NULL);
     sink.records_fd = open_log(sink.records);
     sink.requests_fd = open_log(sink.requests);
-    signal(SIGTERM, on_term);
-    accept_all(listen_on(port));
-    return 0;
+    catch_term();
+    int listener = listen_on(port);
+    accept_all(listener);
+    end(listener);
 }

@@ -8,6 +8,10 @@ import time
 PAIR = re.compile(r'([A-Za-z_][\w.\-]*)=("(?:[^"\\]|\\.)*"|\S*)')
 SANITIZER = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:",
              "AddressSanitizer:DEADLYSIGNAL")
+# How much slower than the machine where the seconds of these tests were found a machine may be (or how busy
+# with other work). What waits for something that comes multiplies its limit by it, which costs a test
+# that passes nothing.
+PATIENCE = 3
 CRASHED = 137  # what a fault point exits with, and what a shell would say of SIGKILL
 
 
@@ -27,8 +31,15 @@ def scale(seconds):
     return seconds * float(os.environ.get("E2E_SCALE", "1"))
 
 
+def within(seconds):
+    """A promised time as a check may have it: as it is with E2E_FULL=1, which wants a machine at rest,
+    else with patience. What it is to find must take much longer still."""
+    return seconds if os.environ.get("E2E_FULL") == "1" else PATIENCE * seconds
+
+
 def wait_for(question, seconds, what, every=0.05):
-    """Asks until the answer is true; returns the answer. `what` completes "waited for"."""
+    """Asks until the answer is true; returns the answer. `what` completes "waited for". With PATIENCE."""
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     while True:
         answer = question()
@@ -106,6 +117,7 @@ class Proc:
         self.child.wait(10)
 
     def wait(self, seconds):
+        seconds *= PATIENCE
         try:
             return self.child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -152,7 +164,7 @@ def sanitizer_findings():
 def run(argv, directory, seconds=60, env=None, stdin=None, expect=0):
     """A command to its end: (exit code, stdout, stderr). `expect` None accepts any exit code."""
     environment = dict(os.environ, **(env or {}))
-    done = subprocess.run([str(a) for a in argv], input=stdin, capture_output=True, timeout=seconds,
+    done = subprocess.run([str(a) for a in argv], input=stdin, capture_output=True, timeout=seconds * PATIENCE,
                           env=environment, cwd=directory, check=False)
     out = done.stdout.decode("utf-8", "replace")
     err = done.stderr.decode("utf-8", "replace")

@@ -22,8 +22,9 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHAOS = os.path.normpath(os.path.join(HERE, "../chaos"))
 sys.path[:0] = [HERE, CHAOS]
+import proc  # noqa: E402 (after the path)
 SHOWN = 60   # lines of what a failed test printed
-LIMIT = 120  # seconds a test may take, times E2E_SCALE; a function's `limit` attribute overrides it
+LIMIT = 120  # seconds a test may take, times E2E_SCALE and PATIENCE; a function's `limit` attribute overrides it
 
 
 def find_tests():
@@ -51,7 +52,6 @@ def find_scenarios():
 def child(module, function, directory, bin_dir, seed):
     """One test, in this process; 0 when every promise was kept."""
     import harness
-    import proc
     world = harness.World(directory, bin_dir, seed)
     code = 1
     try:
@@ -87,6 +87,7 @@ class Running:
         self.began = time.monotonic()
         self.weight = 0.5 if hasattr(call, "wanted") else 1  # a scenario waits more than it works
         self.limit = getattr(call, "limit", LIMIT) * max(1.0, float(os.environ.get("E2E_SCALE", "1")))
+        self.limit *= proc.PATIENCE
         if os.environ.get("E2E_FULL") == "1":
             self.limit *= 4
 

@@ -64,3 +64,23 @@ def test_into_sink(world):
 
     live_through(world, lambda w: w.sink(), wait)
     check(again[-1] == 0, f"{again[-1]} lines were sent twice")
+
+
+def test_messages_keep_their_distance(world):
+    """One a minute, whatever the wall clock does: one that jumps on brings no second message, so one that is
+    set back silences none."""
+    clock = world.clock()
+    sink = world.sink()
+    log = lines.Log(world.path("access.log"))
+    log.write(20)
+    agent = world.agent(sink).start()
+    wait_sunk(sink, log.written)
+    sink.mood = 503
+    log.write(20)
+    agent.proc.wait_event("destination_unwell")
+    before = len(sink.requests)
+    clock.set(DAY)
+    wait_for(lambda: len(sink.requests) >= before + 4, 30, "four more attempts")
+    told = agent.proc.events("destination_unwell")
+    check(len(told) == 1, f"{len(told)} messages within a minute")
+    agent.stop()

@@ -7,7 +7,7 @@ import zlib
 
 import lines
 from harness import check_nothing_lost, expected, wait_sunk
-from proc import CRASHED, check, wait_for
+from proc import CRASHED, check, wait_for, within
 
 DAY = 86400
 
@@ -55,7 +55,7 @@ def test_one_of_two_is_dead(world):
     check(ledger["owed"] > 0 and ledger["spooled"] > 0, f"its share is not used up: {ledger}")
     size = sum(os.path.getsize(f) for f in two.agent.state_files("spool"))
     check(size <= 1.3 * (1 << 20), f"the spool holds {size} bytes, its share is 1 MiB")
-    check(slowest < 3, f"a line needed {slowest:.1f} s to the healthy destination")
+    check(slowest < within(3), f"a line needed {slowest:.1f} s to the healthy destination")
     check("others go on" in two.agent.proc.text(), "nothing was said about it")
     two.other.mood = None
     wait_sunk(two.other, log.written, 60, "the dead one's lines")
@@ -78,7 +78,7 @@ def test_one_of_two_is_silent(world):
     for _ in range(20):
         log.write(200)
         slowest = max(slowest, latency(two.main, log))
-    check(slowest < 3, f"a line needed {slowest:.1f} s to the healthy destination")
+    check(slowest < within(3), f"a line needed {slowest:.1f} s to the healthy destination")
     two.other.mood = None
     two.other.released.set()
     wait_sunk(two.other, log.written, 100, "the silent one's lines")
@@ -116,19 +116,21 @@ def test_full_spool_blocks(world):
     agent = world.agent(sink, extra="limits: {spool: 1MiB}\n").start()
     wait_sunk(sink, log.written)
     sink.mood = 503
-    for _ in range(40):
-        log.write(1500)
-        time.sleep(0.05)
+    for _ in range(60):  # more than the spool and the memory (6 batches of 10,000 records) can hold
+        log.write(2000)
+        time.sleep(0.03)
     agent.proc.wait_event("spool_full", 20)
     size = sum(os.path.getsize(f) for f in agent.state_files("spool"))
     check(size <= 1 << 20, f"the spool holds {size} bytes")
-    check(agent.ledger()["lines"] < len(log.written), "it read on")
+    read = agent.ledger()["lines"]
+    check(read < len(log.written), "it read on")
     agent.stop()
     agent.start()
     sink.mood = None
     again = wait_sunk(sink, log.written, 60)
     check(again == 0, f"{again} records came twice")
     agent.stop()
+    print(f"read {read} of {len(log.written)}")
 
 
 def test_drop_oldest(world):

@@ -20,6 +20,8 @@ static const struct command commands[] = {
      "cvsfhoSUJA", command_verify},
     {"explain", "[--source NAME | --format F --host H] [--json | --summary] [FILE | -]",
      "says of each line what becomes of it, and which rule decided", "cvsfhJy", command_explain},
+    {"classify", "[--json] [FILE… | -]",
+     "user agents, one a line: AI agent, another bot, or a person", "J", command_classify},
     {"status", "[--json]", "how the running daemon is: lines, records, what waits, and why", "cdvJ",
      command_status},
     {"dead", "list | show ID… | replay ID…|--all | drop ID…|--all",

@@ -10,6 +10,7 @@
 
 #include "parsers/agents_data.h"
 #include "parsers/aho.h"
+#include "parsers/ua_rules.h"
 
 #define AGENT_COLUMNS 9
 #define BOT_COLUMNS 3
@@ -22,17 +23,22 @@ enum token_match {
     TOKEN_ANY,
     TOKEN_SUFFIX,
     TOKEN_ADDRESS,
+    TOKEN_RIVAL,
+    TOKEN_BROWSER,
+    TOKEN_DEVICE,
     TOKEN_MATCHES, /* the ones above are patterns */
     TOKEN_EXEMPT = TOKEN_MATCHES,
-    TOKEN_BROWSER,
+    TOKEN_PHONE,
     TOKEN_KINDS,
 };
 
 static const char *const match_names[TOKEN_KINDS] = {
-    "word", "start", "product", "any", "suffix", "address", "exempt", "browser",
+    "word",  "start",   "product", "any",    "suffix", "address",
+    "rival", "browser", "device",  "exempt", "phone",
 };
 static const unsigned match_edges[TOKEN_MATCHES] = {
-    AHO_WORD, AHO_WORD, AHO_WORD, AHO_ANYWHERE, AHO_RIGHT, AHO_ANYWHERE,
+    AHO_WORD,     AHO_WORD, AHO_WORD, AHO_ANYWHERE, AHO_RIGHT,
+    AHO_ANYWHERE, AHO_WORD, AHO_WORD, AHO_WORD,
 };
 static const char *const category_names[] = {
     "training", "search", "assistant", "agent", "coding", "other",
@@ -44,11 +50,6 @@ struct token {
     const struct agent *agent; /* NULL: another robot */
 };
 
-struct words {
-    struct str *items;
-    size_t n;
-};
-
 struct catalogue {
     char *text; /* both files, fields NUL-terminated */
     const char *date;
@@ -57,7 +58,7 @@ struct catalogue {
     struct token *tokens;         /* by pattern */
     struct aho_pattern *patterns; /* while loading */
     size_t n_tokens;
-    struct words exempt, browsers;
+    struct ua_words exempt, browsers, phones;
     struct aho *aho;
     bool search_engines;
 };
@@ -143,9 +144,11 @@ static int load_bots(struct catalogue *c, char *at, char *end)
             return -1;
         if (match == TOKEN_EXEMPT)
             c->exempt.items[c->exempt.n++] = str_of(f[0]);
-        else if (match == TOKEN_BROWSER)
+        if (match == TOKEN_PHONE)
+            c->phones.items[c->phones.n++] = str_of(f[0]);
+        if (match == TOKEN_BROWSER)
             c->browsers.items[c->browsers.n++] = str_of(f[0]);
-        else
+        if (match < TOKEN_MATCHES)
             add_pattern(c, f[0], (enum token_match)match, NULL);
     }
     return 0;
@@ -185,8 +188,9 @@ static int load(struct catalogue *c)
     c->patterns = calloc(agent_lines + bot_lines, sizeof(*c->patterns));
     c->exempt.items = calloc(bot_lines, sizeof(*c->exempt.items));
     c->browsers.items = calloc(bot_lines, sizeof(*c->browsers.items));
+    c->phones.items = calloc(bot_lines, sizeof(*c->phones.items));
     if (!c->text || !c->agents || !c->tokens || !c->patterns || !c->exempt.items ||
-        !c->browsers.items)
+        !c->browsers.items || !c->phones.items)
         return -1;
 
     char *bots = c->text + n_agents + 1;
@@ -226,6 +230,7 @@ void catalogue_free(struct catalogue *c)
     free(c->agents);
     free(c->exempt.items);
     free(c->browsers.items);
+    free(c->phones.items);
     free(c->text);
     free(c);
 }
@@ -332,110 +337,53 @@ static bool hit_counts(const struct catalogue *c, struct str ua, const struct ah
     }
 }
 
-/* ---- rules without a token ----------------------------------------------------------------- */
-
-/* "crawler@example.com": a letter or digit, '@', and a host name whose last label begins with two
- * letters. */
-static bool has_mail_address(struct str ua)
-{
-    for (ptrdiff_t at = str_chr(ua, '@', 0); at >= 0; at = str_chr(ua, '@', (size_t)at + 1)) {
-        size_t i = (size_t)at + 1, label = 0;
-        if (at == 0 || !ascii_alnum(ua.p[at - 1]))
-            continue;
-        for (; i < ua.n && (ascii_alnum(ua.p[i]) || ua.p[i] == '-' || ua.p[i] == '.'); i++)
-            if (ua.p[i] == '.' && i + 1 < ua.n && ascii_alnum(ua.p[i + 1]))
-                label = i + 1;
-        if (label != 0 && label + 1 < ua.n && ascii_alnum(ua.p[label + 1]) &&
-            !is_digit(ua.p[label]) && !is_digit(ua.p[label + 1]))
-            return true;
-    }
-    return false;
-}
-
-static bool is_browser(const struct catalogue *c, struct str name)
-{
-    for (size_t i = 0; i < c->browsers.n; i++)
-        if (str_eq_nocase(name, c->browsers.items[i]))
-            return true;
-    return false;
-}
-
-/* "Java/1.8.0_151", "reqwest", "Mozilla/5.0": nothing but a name and a version. A name with a digit
- * in it is most often a feature phone's ("SonyEricssonW810i/R4EA"). */
-static bool is_bare_name(const struct catalogue *c, struct str ua)
-{
-    if (str_chr(ua, ' ', 0) >= 0 || str_chr(ua, '(', 0) >= 0)
-        return false;
-    ptrdiff_t slash = str_chr(ua, '/', 0);
-    struct str name = slash < 0 ? ua : str_slice(ua, 0, (size_t)slash);
-    bool letters = false, digits = false;
-
-    for (size_t i = 0; i < name.n; i++) {
-        digits = digits || is_digit(name.p[i]);
-        letters = letters || (ascii_alnum(name.p[i]) && !is_digit(name.p[i]));
-    }
-    return !(letters && digits) && !is_browser(c, name);
-}
-
-/* Does one of the browsers' names stand in the text, on word boundaries? */
-static bool names_browser(const struct catalogue *c, struct str ua)
-{
-    for (size_t i = 0; i < c->browsers.n; i++) {
-        struct str name = c->browsers.items[i];
-        for (size_t at = 0; at + name.n <= ua.n; at++)
-            if (str_starts_nocase(str_slice(ua, at, ua.n), name) &&
-                (at == 0 || !ascii_alnum(ua.p[at - 1])) &&
-                (at + name.n == ua.n || !ascii_alnum(ua.p[at + name.n])))
-                return true;
-    }
-    return false;
-}
-
-/* "Mozilla/5.0 (compatible; evc-batch/2.0)": the old way to be let in, without a browser's name in
- * it. */
-static bool is_bare_compatible(const struct catalogue *c, struct str ua)
-{
-    static const struct str head = {"Mozilla/", 8};
-    static const struct str comment = {" (compatible", 12};
-    size_t at = head.n;
-
-    if (!str_starts_nocase(ua, head))
-        return false;
-    while (at < ua.n && (is_digit(ua.p[at]) || ua.p[at] == '.'))
-        at++;
-    return str_starts_nocase(str_slice(ua, at, ua.n), comment) && !names_browser(c, ua);
-}
-
 /* ---- classification ------------------------------------------------------------------------ */
+
+/* What the tokens of one user agent say. */
+struct found {
+    const struct agent *agent;
+    size_t longest; /* of an agent's token, or of one that is its rival */
+    bool bot, browser, device;
+};
+
+static void take_hit(const struct catalogue *c, const struct aho_hit *hit, struct found *f)
+{
+    const struct token *t = &c->tokens[hit->pattern];
+    const struct agent *a = t->agent;
+    bool engine = a != NULL && a->search_engine && !c->search_engines;
+
+    if (t->match == TOKEN_BROWSER || t->match == TOKEN_DEVICE) {
+        f->browser = f->browser || t->match == TOKEN_BROWSER;
+        f->device = true;
+        return;
+    }
+    f->bot = f->bot || a == NULL || engine;
+    if (engine || (a == NULL && t->match != TOKEN_RIVAL) || hit->end - hit->start <= f->longest)
+        return;
+    f->longest = hit->end - hit->start;
+    f->agent = a;
+}
 
 enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent,
                                 const struct agent **agent)
 {
     struct aho_cursor cursor = {0};
     struct aho_hit hit;
-    size_t longest = 0;
-    bool bot = false;
+    struct found f = {0};
+    char plain[UA_PLAIN_MAX];
 
     *agent = NULL;
     if (user_agent.n == 0)
         return UA_BOT;
-    struct str ua = str_trim(user_agent);
+    struct str ua = ua_plain(str_trim(user_agent), plain);
     if (ua.n == 0 || str_eq(ua, STR("-")))
         return UA_BOT;
-    while (aho_next(c->aho, ua, &cursor, &hit)) {
-        const struct agent *a = c->tokens[hit.pattern].agent;
-        if (!hit_counts(c, ua, &hit))
-            continue;
-        if (a == NULL || (a->search_engine && !c->search_engines)) {
-            bot = true;
-        } else if (hit.end - hit.start > longest) {
-            longest = hit.end - hit.start;
-            *agent = a;
-        }
-    }
-    if (*agent != NULL)
+    while (aho_next(c->aho, ua, &cursor, &hit))
+        if (hit_counts(c, ua, &hit))
+            take_hit(c, &hit, &f);
+    *agent = f.agent;
+    if (f.agent != NULL)
         return UA_AI;
-    if (bot || has_mail_address(ua) || is_bare_name(c, ua) || is_bare_compatible(c, ua))
-        return UA_BOT;
-    return UA_HUMAN;
+    return f.bot || ua_looks_made(ua, &c->browsers, &c->phones, f.browser, f.device) ? UA_BOT
+                                                                                  : UA_HUMAN;
 }

@@ -10,10 +10,12 @@
 
 #include "parsers/agents_data.h"
 #include "parsers/aho.h"
+#include "parsers/base/time.h"
 #include "parsers/ua_rules.h"
 
 #define AGENT_COLUMNS 9
 #define BOT_COLUMNS 3
+#define LIST_COLUMNS 4
 
 /* How a token's hit is checked; see the head of agents/bots.tsv. */
 enum token_match {
@@ -55,6 +57,8 @@ struct catalogue {
     const char *date;
     struct agent *agents;
     size_t n_agents;
+    struct agent_list lists[CATALOGUE_MAX_LISTS];
+    size_t n_lists;
     struct token *tokens;         /* by pattern */
     struct aho_pattern *patterns; /* while loading */
     size_t n_tokens;
@@ -104,31 +108,78 @@ static void add_pattern(struct catalogue *c, const char *text, enum token_match 
     c->tokens[c->n_tokens++] = (struct token){match, agent};
 }
 
-static int load_agents(struct catalogue *c, char *at, char *end)
+/* Names go into JSON and onto terminals, tokens into the automaton. */
+static bool is_clean(const char *text, size_t min, size_t max)
+{
+    size_t n = strlen(text);
+
+    for (size_t i = 0; i < n; i++)
+        if (text[i] < 0x20 || text[i] > 0x7e)
+            return false;
+    return n >= min && n <= max;
+}
+
+/* "@list", name, URL, "operator" or "agent". NULL: it is good. */
+static const char *take_list(struct catalogue *c, char *const *f, size_t n)
+{
+    if (n != LIST_COLUMNS)
+        return "a list has four columns";
+    if (c->n_lists == CATALOGUE_MAX_LISTS)
+        return "there are more than 64 lists";
+    for (const char *p = f[1]; *p != '\0'; p++)
+        if (!ascii_alnum(*p) && *p != '-')
+            return "the list's name has something else than letters, digits and '-'";
+    if (!is_clean(f[1], 2, 40) || !is_clean(f[2], 8, 200))
+        return "the list has no name, or no address";
+    c->lists[c->n_lists++] = (struct agent_list){f[1], f[2], strcmp(f[3], "operator") == 0};
+    return NULL;
+}
+
+static const char *take_agent(struct catalogue *c, char *const *f, size_t n)
+{
+    if (n != AGENT_COLUMNS)
+        return "an agent has nine columns, with a tab between";
+    int category = name_index(category_names, N_CATEGORIES, f[2]);
+    int match = name_index(match_names, TOKEN_RIVAL, f[4]);
+    if (category < 0)
+        return "the category (third column) is none of those known here";
+    if (match < 0)
+        return "the match (fifth column) is none of those known here";
+    if (!is_clean(f[0], 1, 60) || !is_clean(f[1], 1, 60) || !is_clean(f[3], 3, 60) ||
+        !is_clean(f[5], 1, 600))
+        return "the name, operator, token or verification is empty, too long, or no plain text";
+    if (c->n_agents == CATALOGUE_MAX_AGENTS)
+        return "there are more than 5,000 agents";
+    struct agent *a = &c->agents[c->n_agents++];
+    *a = (struct agent){.name = f[0],
+                        .operator= f[1],
+                        .category = (enum agent_category)category,
+                        .token = f[3],
+                        .verification = strcmp(f[5], "-") == 0 ? "" : f[5],
+                        .source = f[7],
+                        .search_engine = strcmp(f[6], "yes") == 0};
+    add_pattern(c, a->token, (enum token_match)match, a);
+    return NULL;
+}
+
+static int load_agents(struct catalogue *c, char *at, char *end, struct buf *why)
 {
     char *f[AGENT_COLUMNS];
 
-    while (at < end) {
+    for (size_t line = 2; at < end; line++) {
         size_t n = take_row(&at, end, f, AGENT_COLUMNS);
         if (n == 0)
             continue;
-        if (n != AGENT_COLUMNS)
+        bool list = strcmp(f[0], "@list") == 0;
+        const char *wrong = list ? take_list(c, f, n) : take_agent(c, f, n);
+        if (wrong != NULL) {
+            buf_printf(why, "%zu: %s", line, wrong);
             return -1;
-        int category = name_index(category_names, N_CATEGORIES, f[2]);
-        int match = name_index(match_names, TOKEN_MATCHES, f[4]);
-        if (category < 0 || match < 0)
-            return -1;
-        struct agent *a = &c->agents[c->n_agents++];
-        *a = (struct agent){.name = f[0],
-                            .operator= f[1],
-                            .category = (enum agent_category)category,
-                            .token = f[3],
-                            .verification = strcmp(f[5], "-") == 0 ? "" : f[5],
-                            .source = f[7],
-                            .search_engine = strcmp(f[6], "yes") == 0};
-        add_pattern(c, a->token, (enum token_match)match, a);
+        }
     }
-    return 0;
+    if (c->n_agents == 0)
+        buf_printf(why, "1: there is no agent in it");
+    return c->n_agents == 0 ? -1 : 0;
 }
 
 static int load_bots(struct catalogue *c, char *at, char *end)
@@ -172,32 +223,45 @@ static const char *take_date(char *text, char *end)
     if (newline == NULL || strncmp(text, head, sizeof(head) - 1) != 0)
         return NULL;
     *newline = '\0';
-    return text + sizeof(head) - 1;
+    int64_t ms;
+    const char *date = text + sizeof(head) - 1;
+    return time_parse_w3c(str_of(date), STR("00:00:00"), &ms) ? date : NULL;
 }
 
-static int load(struct catalogue *c)
+static int make_room(struct catalogue *c, struct str agents)
 {
-    size_t n_agents = (size_t)(agents_data_agents_end - agents_data_agents);
     size_t n_bots = (size_t)(agents_data_bots_end - agents_data_bots);
-    size_t agent_lines = count_lines(agents_data_agents, agents_data_agents_end);
+    size_t agent_lines = count_lines(agents.p, agents.p + agents.n);
     size_t bot_lines = count_lines(agents_data_bots, agents_data_bots_end);
 
-    c->text = malloc(n_agents + n_bots + 2);
+    c->text = malloc(agents.n + n_bots + 2);
     c->agents = calloc(agent_lines, sizeof(*c->agents));
     c->tokens = calloc(agent_lines + bot_lines, sizeof(*c->tokens));
     c->patterns = calloc(agent_lines + bot_lines, sizeof(*c->patterns));
     c->exempt.items = calloc(bot_lines, sizeof(*c->exempt.items));
     c->browsers.items = calloc(bot_lines, sizeof(*c->browsers.items));
     c->phones.items = calloc(bot_lines, sizeof(*c->phones.items));
-    if (!c->text || !c->agents || !c->tokens || !c->patterns || !c->exempt.items ||
-        !c->browsers.items || !c->phones.items)
-        return -1;
+    return c->text && c->agents && c->tokens && c->patterns && c->exempt.items &&
+                   c->browsers.items && c->phones.items
+               ? 0
+               : -1;
+}
 
-    char *bots = c->text + n_agents + 1;
-    memcpy(c->text, agents_data_agents, n_agents);
+static int load(struct catalogue *c, struct str agents, struct buf *why)
+{
+    size_t n_bots = (size_t)(agents_data_bots_end - agents_data_bots);
+
+    if (make_room(c, agents) != 0)
+        return -1;
+    char *bots = c->text + agents.n + 1;
+    memcpy(c->text, agents.p, agents.n);
     memcpy(bots, agents_data_bots, n_bots);
-    c->date = take_date(c->text, c->text + n_agents);
-    if (c->date == NULL || load_agents(c, c->text + strlen(c->text) + 1, c->text + n_agents) != 0 ||
+    c->date = take_date(c->text, c->text + agents.n);
+    if (c->date == NULL) {
+        buf_printf(why, "1: the first line is not \"# date: \" and the catalogue's date");
+        return -1;
+    }
+    if (load_agents(c, c->text + strlen(c->text) + 1, c->text + agents.n, why) != 0 ||
         load_bots(c, bots, bots + n_bots) != 0)
         return -1;
     c->aho = aho_new(c->patterns, c->n_tokens);
@@ -206,17 +270,33 @@ static int load(struct catalogue *c)
     return c->aho == NULL ? -1 : 0;
 }
 
-struct catalogue *catalogue_new(bool search_engines)
+struct catalogue *catalogue_parse(struct str agents, bool search_engines, struct buf *why)
 {
     struct catalogue *c = calloc(1, sizeof(*c));
 
     if (c == NULL)
         return NULL;
     c->search_engines = search_engines;
-    if (load(c) != 0) {
+    bool fits = agents.n <= CATALOGUE_MAX_BYTES && memchr(agents.p, '\0', agents.n) == NULL;
+    if (!fits)
+        buf_printf(why, "1: it is larger than 1 MiB, or no text");
+    if (!fits || load(c, agents, why) != 0) {
+        if (why->n == 0)
+            buf_printf(why, "1: out of memory, or too many tokens");
         catalogue_free(c);
         return NULL;
     }
+    return c;
+}
+
+struct catalogue *catalogue_new(bool search_engines)
+{
+    struct str agents = {agents_data_agents, (size_t)(agents_data_agents_end - agents_data_agents)};
+    struct buf why;
+
+    buf_init(&why, 1024);
+    struct catalogue *c = catalogue_parse(agents, search_engines, &why);
+    buf_release(&why);
     return c;
 }
 
@@ -248,6 +328,16 @@ size_t catalogue_count(const struct catalogue *c)
 const struct agent *catalogue_at(const struct catalogue *c, size_t i)
 {
     return &c->agents[i];
+}
+
+size_t catalogue_lists(const struct catalogue *c)
+{
+    return c->n_lists;
+}
+
+const struct agent_list *catalogue_list(const struct catalogue *c, size_t i)
+{
+    return &c->lists[i];
 }
 
 const char *agent_category_name(enum agent_category category)
@@ -385,5 +475,5 @@ enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent
     if (f.agent != NULL)
         return UA_AI;
     return f.bot || ua_looks_made(ua, &c->browsers, &c->phones, f.browser, f.device) ? UA_BOT
-                                                                                  : UA_HUMAN;
+                                                                                     : UA_HUMAN;
 }

@@ -1,4 +1,5 @@
 /* cmd_classify.c - user agents, one a line, to what they are. */
+#include "agent/agents_home.h"
 #include "agent/commands.h"
 #include "agent/terminal.h"
 #include "config/exit_codes.h"
@@ -183,14 +184,44 @@ static int read_paths(struct classify *c, const struct options *o)
     return code;
 }
 
+static void complain(struct str why)
+{
+    fprintf(stderr, "logferry classify: not used: %.*s\n", STR_ARGS(why));
+}
+
+/* As a log of the configuration would be read; without --config, as report reads one. */
+static int load_agents(const struct options *o, struct agents_home *agents)
+{
+    struct agent_config *config = NULL;
+    struct buf error, path;
+    int code = EXIT_OK;
+    buf_init(&error, 64u << 10);
+    buf_init(&path, 8192);
+    if (o->config_given && !(config = agent_config_load(o->config, &error))) {
+        fprintf(stderr, "logferry classify: %.*s\n", STR_ARGS(str_trim(buf_str(&error))));
+        code = EXIT_BAD_CONFIG;
+    }
+    agents_home_path(&path, o->state_dir, config);
+    if (!code &&
+        agents_home_load(agents, buf_cstr(&path), config && config->ai_search_engines, complain))
+        code = EXIT_INTERNAL;
+    buf_release(&path);
+    buf_release(&error);
+    agent_config_free(config);
+    return code;
+}
+
 int command_classify(const struct options *o)
 {
     struct classify c = {.json = o->json};
-    struct catalogue *catalogue = catalogue_new(false);
-    c.cache = catalogue ? ua_cache_new(catalogue) : NULL;
+    struct agents_home agents = {0};
+    int code = load_agents(o, &agents);
+    if (code)
+        return code;
+    c.cache = ua_cache_new(agents.catalogue);
     buf_init(&c.out, OUT_MAX);
     buf_init(&c.line, LINE_CAP);
-    int code = c.cache ? read_paths(&c, o) : EXIT_INTERNAL;
+    code = c.cache ? read_paths(&c, o) : EXIT_INTERNAL;
     if (c.cache)
         flush(&c);
     if (c.failed || fflush(stdout))
@@ -198,6 +229,6 @@ int command_classify(const struct options *o)
     buf_release(&c.out);
     buf_release(&c.line);
     ua_cache_free(c.cache);
-    catalogue_free(catalogue);
+    agents_home_release(&agents);
     return code;
 }

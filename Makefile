@@ -79,7 +79,7 @@ $(BUILD)/%.o: %.S
 	$(call say,AS)$(CC) $(CPPFLAGS) -c -o $@ $<
 
 # .incbin is invisible to -MMD.
-$(BUILD)/parsers/agents_data.o: parsers/agents/agents.tsv parsers/agents/bots.tsv
+$(BUILD)/parsers/agents_data.o: parsers/agents/agents.tsv parsers/agents/bots.tsv parsers/agents/ranges.txt
 
 $(BUILD)/logferry: $(BUILD)/agent/main.o $(AGENT) $(CONFIG) $(PARSERS) $(BASE)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_AGENT)

@@ -248,6 +248,7 @@ static int make_engine(struct backfill *b)
                                 .config = b->job.config,
                                 .sources = &b->job.source,
                                 .n_sources = 1,
+                                .given_state = b->options->state_dir,
                                 .state_fd = b->job.fd,
                                 .state_path = b->job.path,
                                 .job = str_of(b->job.id),

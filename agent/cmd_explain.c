@@ -3,6 +3,7 @@
 #include "agent/commands.h"
 #include "agent/offline.h"
 #include "config/exit_codes.h"
+#include "parsers/ai_referrer.h"
 #include "parsers/base/time.h"
 
 #include <stdio.h>
@@ -68,13 +69,13 @@ static void put_hit(struct buf *b, const struct hit *h)
     buf_putc(b, '}');
 }
 
-static void put_agent(struct buf *b, const struct agent *a)
+static void put_agent(struct buf *b, const struct agent *a, enum verified verified)
 {
     buf_lit(b, "{\"name\":");
     json_put_string(b, str_of(a->name));
     put_text(b, "operator", str_of(a->operator));
     put_text(b, "category", str_of(agent_category_name(a->category)));
-    put_text(b, "verified", STR("unknown"));
+    put_text(b, "verified", str_of(verified_name(verified)));
     buf_putc(b, '}');
 }
 
@@ -86,6 +87,13 @@ static void put_record(struct buf *b, const struct digested *d)
     record_write(b, &r);
     if (b->n && b->p[b->n - 1] == '\n')
         b->n--;
+}
+
+/* The AI assistant that a person came from; NULL: none, or no person. */
+static const char *person_from(const struct digested *d)
+{
+    bool person = d->parsed == PARSE_OK && d->verdict.ua_kind == UA_HUMAN;
+    return person ? ai_referrer(d->hit.referrer, d->hit.query) : NULL;
 }
 
 static void put_json(struct buf *b, const struct offline_line *line)
@@ -107,11 +115,12 @@ static void put_json(struct buf *b, const struct offline_line *line)
         buf_lit(b, "null");
     key(b, "agent", false);
     if (ok && v->agent)
-        put_agent(b, v->agent);
+        put_agent(b, v->agent, d->verified);
     else
         buf_lit(b, "null");
     if (ok && v->agent)
         put_text(b, "class", str_of(ai_class_name(v->ai_class)));
+    put_text(b, "ai_referrer", str_of(person_from(d)));
     key(b, "record", false);
     if (v->kind != VERDICT_SKIP)
         put_record(b, d);
@@ -192,6 +201,10 @@ static void put_text_form(struct buf *b, const struct offline_line *line)
         buf_printf(b, "  %-12s %s, %s, %s, class %s\n", "AI agent", v->agent->name,
                    v->agent->operator, agent_category_name(v->agent->category),
                    ai_class_name(v->ai_class));
+    if (v->agent && d->parsed == PARSE_OK)
+        buf_printf(b, "  %-12s %s\n", "verified", verified_name(d->verified));
+    if (person_from(d))
+        buf_printf(b, "  %-12s %s\n", "came from", person_from(d));
     if (v->rule)
         buf_printf(b, "  %-12s %s\n", "because", v->rule);
     if (v->key)

@@ -4,6 +4,7 @@
 #include "agent/tally.h"
 #include "agent/terminal.h"
 #include "config/exit_codes.h"
+#include "parsers/ai_referrer.h"
 #include "parsers/base/time.h"
 
 #include <stdio.h>
@@ -19,6 +20,7 @@ struct agent_row {
     const struct agent *agent;
     uint64_t classes[3];  /* by enum ai_class */
     uint64_t statuses[6]; /* of documents, by hundreds */
+    uint64_t spoofed;     /* of all classes: verified is "no" */
     struct tally pages;   /* documents */
 };
 
@@ -27,6 +29,7 @@ struct report {
     size_t n_agents;
     struct tally pages;
     struct distinct visitors;
+    struct tally assistants; /* pageviews by the AI assistant that the person came from */
     uint64_t lines, pageviews, fetches, skipped;
     uint64_t reasons[REASON_COUNT];
     int64_t first_ms, last_ms;
@@ -52,6 +55,7 @@ static void count_fetch(struct report *r, const struct digested *d)
     const struct verdict *v = &d->verdict;
     struct agent_row *row = row_of(r, v->agent);
     row->classes[v->ai_class]++;
+    row->spoofed += d->verified == VERIFIED_NO;
     if (v->ai_class != AI_DOCUMENT)
         return;
     row->statuses[d->hit.status / 100 < 6 ? d->hit.status / 100 : 0]++;
@@ -66,6 +70,9 @@ static void count_pageview(struct report *r, const struct hit *h)
     visitor = hash_64(h->user_agent.p ? h->user_agent : STR(""), visitor);
     distinct_add(&r->visitors, visitor);
     tally_add(&r->pages, h->path);
+    const char *assistant = ai_referrer(h->referrer, h->query);
+    if (assistant)
+        tally_add(&r->assistants, str_of(assistant));
 }
 
 static bool on_line(void *context, const struct offline_line *line)
@@ -120,7 +127,7 @@ static void put_agents(struct buf *b, struct report *r, const struct style *s)
 {
     buf_printf(b,
                "\n%sAI agents%s              documents     2xx     3xx     4xx     5xx  policy  "
-               "assets  top page\n",
+               "assets spoofed  top page\n",
                s->bold, s->off);
     for (size_t i = 0; i < r->n_agents; i++) {
         struct agent_row *row = &r->agents[i];
@@ -130,6 +137,7 @@ static void put_agents(struct buf *b, struct report *r, const struct style *s)
             terminal_put_number(b, row->statuses[k], 8);
         terminal_put_number(b, row->classes[AI_POLICY], 8);
         terminal_put_number(b, row->classes[AI_ASSET], 8);
+        terminal_put_number(b, row->spoofed, 8);
         buf_lit(b, "  ");
         if (tally_sort(&row->pages))
             terminal_put_safe(b, (struct str){row->pages.v[0].key, row->pages.v[0].n}, 40);
@@ -153,6 +161,29 @@ static void put_pages(struct buf *b, struct report *r, const struct style *s)
         terminal_put_safe(b, (struct str){r->pages.v[i].key, r->pages.v[i].n}, 60);
         buf_putc(b, '\n');
     }
+}
+
+static void put_assistants(struct buf *b, struct report *r, const struct style *s)
+{
+    size_t n = tally_sort(&r->assistants);
+    if (!n)
+        return;
+    buf_printf(b, "\n%sFrom AI assistants%s  pageviews\n", s->bold, s->off);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(b, "  %-20.*s", (int)r->assistants.v[i].n, r->assistants.v[i].key);
+        terminal_put_number(b, r->assistants.v[i].count, 11);
+        buf_putc(b, '\n');
+    }
+}
+
+static void put_json_assistants(struct buf *b, struct report *r)
+{
+    size_t n = tally_sort(&r->assistants);
+    buf_lit(b, "],\"ai_referrers\":[");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(b, "%s{\"assistant\":\"%.*s\",\"pageviews\":%llu}", i ? "," : "",
+                   (int)r->assistants.v[i].n, r->assistants.v[i].key,
+                   (unsigned long long)r->assistants.v[i].count);
 }
 
 static void put_skipped(struct buf *b, const struct report *r, const struct style *s)
@@ -184,6 +215,7 @@ static void put_text(struct buf *b, struct report *r, const char *format)
     buf_putc(b, '\n');
     put_agents(b, r, &s);
     put_pages(b, r, &s);
+    put_assistants(b, r, &s);
     put_skipped(b, r, &s);
     buf_putc(b, '\n');
     terminal_put_number(b, r->lines, 0);
@@ -212,6 +244,7 @@ static void put_json_agent(struct buf *b, struct agent_row *row)
         (unsigned long long)row->classes[AI_POLICY], (unsigned long long)row->classes[AI_ASSET]);
     for (int k = 2; k < 6; k++)
         buf_printf(b, ",\"%dxx\":%llu", k, (unsigned long long)row->statuses[k]);
+    buf_printf(b, ",\"spoofed\":%llu", (unsigned long long)row->spoofed);
     buf_lit(b, ",\"top_page\":");
     json_put_string(b, tally_sort(&row->pages)
                            ? (struct str){row->pages.v[0].key, row->pages.v[0].n}
@@ -239,6 +272,7 @@ static void put_json(struct buf *b, struct report *r, const char *format)
         json_put_string(b, (struct str){r->pages.v[i].key, r->pages.v[i].n});
         buf_printf(b, ",\"pageviews\":%llu}", (unsigned long long)r->pages.v[i].count);
     }
+    put_json_assistants(b, r);
     buf_lit(b, "],\"reasons\":{");
     bool first = true;
     for (int i = 1; i < REASON_COUNT; i++)
@@ -300,6 +334,7 @@ int command_report(const struct options *options)
     for (size_t i = 0; i < r->n_agents; i++)
         tally_release(&r->agents[i].pages);
     tally_release(&r->pages);
+    tally_release(&r->assistants);
     distinct_release(&r->visitors);
     free(r);
     offline_release(&o);

@@ -136,6 +136,7 @@ static int live(struct daemon_state *d, int state_fd, const char *state_path)
     int code = 0;
     struct engine_options o = {.loop = d->loop,
                                .config = d->config,
+                               .given_state = d->options->state_dir,
                                .sources = d->config->sources,
                                .n_sources = d->config->n_sources,
                                .state_fd = state_fd,

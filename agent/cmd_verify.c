@@ -338,7 +338,7 @@ static int make_reader(struct verify *v)
     v->books = verify_books_new(on_stream, v);
     v->kit.parsers = &v->parser;
     if (!code && (!v->catalogue || !v->sites || !v->builder || !v->books ||
-                  digest_init(&v->kit.digest, v->catalogue)))
+                  digest_init(&v->kit.digest, v->catalogue, NULL)))
         code = complain(EXIT_INTERNAL, "%s", "out of memory");
     return code;
 }

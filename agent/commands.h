@@ -12,6 +12,8 @@ int command_explain(const struct options *o);
 int command_check(const struct options *o);
 int command_status(const struct options *o);
 int command_dead(const struct options *o);
+int command_agents(const struct options *o);
+int command_classify(const struct options *o);
 
 /* The state directory of --state-dir or the configuration, with its NUL; says what is wrong
  * otherwise. Of cmd_dead.c. */

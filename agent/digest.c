@@ -3,8 +3,9 @@
 
 #define URL_MAX (4u << 20) /* a line of 256 KiB, each byte percent-encoded, for url and path */
 
-int digest_init(struct digest *d, const struct catalogue *catalogue)
+int digest_init(struct digest *d, const struct catalogue *catalogue, const struct ranges *ranges)
 {
+    d->ranges = ranges;
     buf_init(&d->url, URL_MAX);
     d->agents = ua_cache_new(catalogue);
     return d->agents ? 0 : -1;
@@ -80,6 +81,9 @@ void digest_line(struct digest *d, const struct digest_rules *rules, const struc
     }
     out->ua = ua_cache_get(d->agents, out->hit.user_agent);
     judge(rules->judge, &out->hit, out->ua, v);
+    out->verified = v->agent && d->ranges
+                        ? ranges_check(d->ranges, v->agent, out->hit.client_ip, out->hit.time_ms)
+                        : VERIFIED_UNKNOWN;
     if (v->kind == VERDICT_SKIP)
         return;
     if (out->hit.time_ms < rules->since_ms || out->hit.time_ms >= rules->until_ms) {
@@ -92,6 +96,8 @@ void digest_line(struct digest *d, const struct digest_rules *rules, const struc
     struct str site = out->record.site;
     record_from_hit(&out->record, &out->hit, v, rules->default_host, rules->scheme, &d->url);
     out->record.site = site;
+    if (v->kind == VERDICT_AI_FETCH)
+        out->record.verified = str_of(verified_name(out->verified));
     if (v->kind == VERDICT_PAGEVIEW ? !str_is_set(out->record.url) : !str_is_set(out->record.path))
         skip(v, REASON_NO_HOST, "the host is no host name", "sources.*.default_host");
 }

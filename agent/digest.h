@@ -7,6 +7,7 @@
 
 #include "agent/sites.h"
 #include "parsers/format.h"
+#include "parsers/ranges.h"
 #include "parsers/record.h"
 
 /* What holds for all lines of one source. Borrowed, read-only. */
@@ -26,6 +27,7 @@ struct digested {
     struct hit hit;         /* valid when parsed is PARSE_OK */
     struct ua_entry *ua;    /* the same; never NULL then */
     struct verdict verdict; /* always set */
+    enum verified verified; /* with verdict.agent: does the address bear the name out? */
     struct record
         record; /* when the verdict is no skip; its at, line_hash and user_agent are the caller's */
     unsigned to;       /* destinations, when the verdict is no skip */
@@ -35,10 +37,12 @@ struct digested {
 
 struct digest {
     struct ua_cache *agents;
+    const struct ranges *ranges;
     struct buf url;
 };
 
-int digest_init(struct digest *d, const struct catalogue *catalogue); /* -1: out of memory */
+/* `ranges` may be NULL: then nobody is verified. Borrows both. -1: out of memory. */
+int digest_init(struct digest *d, const struct catalogue *catalogue, const struct ranges *ranges);
 void digest_release(struct digest *d);
 /* Everything in *out is valid until the next line. `sites` may be NULL with rules->any_site. */
 void digest_line(struct digest *d, const struct digest_rules *rules, const struct sites *sites,

@@ -280,16 +280,36 @@ static int init_sources(struct engine *e, struct buf *why)
     return e->sources ? 0 : EXIT_INTERNAL;
 }
 
+static void on_ignored_agents(struct str why)
+{
+    log_event(LOG_WARN, "agents_ignored",
+              "why=\"%.*s\" mend=\"logferry agents update, with a good file\"", STR_ARGS(why));
+}
+
+static int load_agents(struct engine *e)
+{
+    const struct agent_config *c = e->o.config;
+    struct buf path;
+    buf_init(&path, 8192);
+    agents_home_path(&path, e->o.given_state, c);
+    const char *directory = buf_cstr(&path);
+    int rc = directory
+                 ? agents_home_load(&e->agents, directory, c->ai_search_engines, on_ignored_agents)
+                 : -1;
+    buf_release(&path);
+    return rc;
+}
+
 static int init_workers(struct engine *e)
 {
     unsigned n = e->o.config->workers;
     e->kits = calloc(n, sizeof(*e->kits));
-    e->catalogue = catalogue_new(e->o.config->ai_search_engines);
-    if (!e->kits || !e->catalogue)
+    if (!e->kits || load_agents(e))
         return EXIT_INTERNAL;
     for (unsigned i = 0; i < n; i++) {
         e->kits[i].parsers = calloc(e->o.n_sources, sizeof(struct parser *));
-        if (!e->kits[i].parsers || digest_init(&e->kits[i].digest, e->catalogue))
+        if (!e->kits[i].parsers ||
+            digest_init(&e->kits[i].digest, e->agents.catalogue, e->agents.ranges))
             return EXIT_INTERNAL;
     }
     e->pool = pool_new(e->o.loop, n);
@@ -413,7 +433,7 @@ void engine_free(struct engine *e)
         source_release(&e->sources[i]);
     free(e->kits);
     free(e->sources);
-    catalogue_free(e->catalogue);
+    agents_home_release(&e->agents);
     positions_release(&e->positions);
     buf_release(&e->saving_text);
     free(e);

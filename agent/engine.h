@@ -21,7 +21,8 @@ struct engine_options {
     const struct source_config *sources;
     size_t n_sources;
     int state_fd;
-    const char *state_path; /* for messages */
+    const char *state_path;  /* for messages */
+    const char *given_state; /* --state-dir; NULL: as the configuration has it */
     bool follow; /* run: watch, discover again, spool; else: the files that are added, to their end
                   */
     struct str job; /* label of a backfill */

@@ -2,6 +2,7 @@
 #ifndef LOGFERRY_AGENT_ENGINE_IMPL_H
 #define LOGFERRY_AGENT_ENGINE_IMPL_H
 
+#include "agent/agents_home.h"
 #include "agent/engine.h"
 #include "agent/watch.h"
 #include "parsers/base/log.h"
@@ -59,7 +60,7 @@ struct looking {
 
 struct engine {
     struct engine_options o;
-    struct catalogue *catalogue;
+    struct agents_home agents;
     struct source *sources;
     struct worker_kit *kits;
     struct pool *pool;

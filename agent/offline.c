@@ -80,10 +80,22 @@ static void take_rules(struct offline *o, const struct options *options)
     };
 }
 
-static int take_catalogue(struct offline *o)
+static void on_ignored_agents(struct str why)
 {
-    o->catalogue = catalogue_new(o->config && o->config->ai_search_engines);
-    return o->catalogue && !digest_init(&o->digest, o->catalogue) ? 0 : EXIT_INTERNAL;
+    fprintf(stderr, "logferry: not used: %.*s\n", STR_ARGS(why));
+}
+
+static int take_agents(struct offline *o, const struct options *options)
+{
+    struct buf path;
+    buf_init(&path, 8192);
+    agents_home_path(&path, options->state_dir, o->config);
+    const char *directory = buf_cstr(&path);
+    bool engines = o->config && o->config->ai_search_engines;
+    int rc = directory ? agents_home_load(&o->agents, directory, engines, on_ignored_agents) : -1;
+    buf_release(&path);
+    return !rc && !digest_init(&o->digest, o->agents.catalogue, o->agents.ranges) ? 0
+                                                                                  : EXIT_INTERNAL;
 }
 
 int offline_init(struct offline *o, const struct options *options, const char *command)
@@ -95,7 +107,7 @@ int offline_init(struct offline *o, const struct options *options, const char *c
     take_rules(o, options);
     code = take_sites(o);
     if (!code)
-        code = take_catalogue(o);
+        code = take_agents(o, options);
     struct str format = options->format ? str_of(options->format)
                         : o->from       ? o->from->format
                                         : STR_NONE;
@@ -110,7 +122,7 @@ void offline_release(struct offline *o)
     parser_free(o->parser);
     format_free(o->format);
     sites_unref(o->sites);
-    catalogue_free(o->catalogue);
+    agents_home_release(&o->agents);
     agent_config_free(o->config);
     *o = (struct offline){0};
 }

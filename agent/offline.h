@@ -5,6 +5,7 @@
 #ifndef LOGFERRY_AGENT_OFFLINE_H
 #define LOGFERRY_AGENT_OFFLINE_H
 
+#include "agent/agents_home.h"
 #include "agent/digest.h"
 #include "agent/discover.h"
 #include "agent/options.h"
@@ -12,7 +13,7 @@
 struct offline {
     struct agent_config *config;      /* NULL: none was asked for or there is none */
     const struct source_config *from; /* --source; NULL */
-    struct catalogue *catalogue;
+    struct agents_home agents;
     struct judge_rules rules; /* the configuration's or the defaults */
     struct format *format;    /* NULL until the first line, when it is guessed */
     struct parser *parser;

@@ -36,6 +36,7 @@ static const struct {
     {"all", NULL, 'a', "every dead letter"},
     {"yes", NULL, 'Y', "do not ask"},
     {"show-ip", NULL, 'I', "show visitors' addresses whole"},
+    {"force", NULL, 'F', "take a list or a catalogue that is older than the one in use"},
     {"print-defaults", NULL, 'p', "print what holds where the configuration is silent"},
 };
 #define N_OPTIONS (sizeof(table) / sizeof(table[0]))
@@ -153,6 +154,7 @@ static void set_flag(struct options *o, char letter)
     o->all_hours = o->all_hours || letter == 'A';
     o->offline = o->offline || letter == 'O';
     o->print_defaults = o->print_defaults || letter == 'p';
+    o->force = o->force || letter == 'F';
     o->all = o->all || letter == 'a';
     o->yes = o->yes || letter == 'Y';
     o->show_ip = o->show_ip || letter == 'I';

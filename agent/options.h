@@ -17,6 +17,7 @@ struct options {
     uint64_t jobs, rate;        /* 0: not given */
     bool dry_run, json, summary, all_hours, offline, print_defaults, verbose;
     bool all, yes, show_ip; /* dead letters */
+    bool force;             /* an older list, an older catalogue */
     bool progress;          /* of a backfill: on a terminal; not on the command line */
     char **paths;
     size_t n_paths;

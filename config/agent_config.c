@@ -92,7 +92,7 @@ static void read_root(struct config_errors *e, const struct yaml_item *root, str
     static const struct field_key keys[] = {
         {"node", false},      {"destinations", false}, {"sites", false},  {"sources", false},
         {"exclude", false},   {"pages", false},        {"limits", false}, {"ai", false},
-        {"state_dir", false}, {"workers", false},      {"privacy", true},
+        {"state_dir", false}, {"workers", false},      {"privacy", true}, {"agents_dir", false},
     };
     static const struct field_key ai_keys[] = {{"search_engines", false}};
     static const struct field_range workers = {1, MAX_WORKERS, {"a number from 1 to 16", "4"}};
@@ -108,6 +108,7 @@ static void read_root(struct config_errors *e, const struct yaml_item *root, str
     if (field_map(e, yaml_item_get(root, "ai"), ai_keys, COUNT_OF(ai_keys)))
         field_bool(e, yaml_item_get(root, "ai"), "search_engines", &c->ai_search_engines);
     field_path(e, root, "state_dir", "/var/lib/logferry", &c->state_dir);
+    field_path(e, root, "agents_dir", "/var/lib/logferry/agents", &c->agents_dir);
     field_u32(e, root, "workers", workers, &c->workers);
 }
 

@@ -65,6 +65,8 @@ struct agent_config {
         enum when_full when_full;
     } limits;
     struct str state_dir;       /* default $STATE_DIRECTORY, else /var/lib/logferry */
+    struct str agents_dir;      /* lists and catalogues of `agents update`; STR_NONE: agents below
+                                   the state directory */
     unsigned workers;           /* default: the number of CPUs, at most 4 */
     struct config_arena *arena; /* owner of all text */
 };

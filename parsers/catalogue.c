@@ -10,9 +10,12 @@
 
 #include "parsers/agents_data.h"
 #include "parsers/aho.h"
+#include "parsers/base/time.h"
+#include "parsers/ua_rules.h"
 
 #define AGENT_COLUMNS 9
 #define BOT_COLUMNS 3
+#define LIST_COLUMNS 4
 
 /* How a token's hit is checked; see the head of agents/bots.tsv. */
 enum token_match {
@@ -22,17 +25,22 @@ enum token_match {
     TOKEN_ANY,
     TOKEN_SUFFIX,
     TOKEN_ADDRESS,
+    TOKEN_RIVAL,
+    TOKEN_BROWSER,
+    TOKEN_DEVICE,
     TOKEN_MATCHES, /* the ones above are patterns */
     TOKEN_EXEMPT = TOKEN_MATCHES,
-    TOKEN_BROWSER,
+    TOKEN_PHONE,
     TOKEN_KINDS,
 };
 
 static const char *const match_names[TOKEN_KINDS] = {
-    "word", "start", "product", "any", "suffix", "address", "exempt", "browser",
+    "word",  "start",   "product", "any",    "suffix", "address",
+    "rival", "browser", "device",  "exempt", "phone",
 };
 static const unsigned match_edges[TOKEN_MATCHES] = {
-    AHO_WORD, AHO_WORD, AHO_WORD, AHO_ANYWHERE, AHO_RIGHT, AHO_ANYWHERE,
+    AHO_WORD,     AHO_WORD, AHO_WORD, AHO_ANYWHERE, AHO_RIGHT,
+    AHO_ANYWHERE, AHO_WORD, AHO_WORD, AHO_WORD,
 };
 static const char *const category_names[] = {
     "training", "search", "assistant", "agent", "coding", "other",
@@ -44,20 +52,17 @@ struct token {
     const struct agent *agent; /* NULL: another robot */
 };
 
-struct words {
-    struct str *items;
-    size_t n;
-};
-
 struct catalogue {
     char *text; /* both files, fields NUL-terminated */
     const char *date;
     struct agent *agents;
     size_t n_agents;
+    struct agent_list lists[CATALOGUE_MAX_LISTS];
+    size_t n_lists;
     struct token *tokens;         /* by pattern */
     struct aho_pattern *patterns; /* while loading */
     size_t n_tokens;
-    struct words exempt, browsers;
+    struct ua_words exempt, browsers, phones;
     struct aho *aho;
     bool search_engines;
 };
@@ -103,31 +108,78 @@ static void add_pattern(struct catalogue *c, const char *text, enum token_match 
     c->tokens[c->n_tokens++] = (struct token){match, agent};
 }
 
-static int load_agents(struct catalogue *c, char *at, char *end)
+/* Names go into JSON and onto terminals, tokens into the automaton. */
+static bool is_clean(const char *text, size_t min, size_t max)
+{
+    size_t n = strlen(text);
+
+    for (size_t i = 0; i < n; i++)
+        if (text[i] < 0x20 || text[i] > 0x7e)
+            return false;
+    return n >= min && n <= max;
+}
+
+/* "@list", name, URL, "operator" or "agent". NULL: it is good. */
+static const char *take_list(struct catalogue *c, char *const *f, size_t n)
+{
+    if (n != LIST_COLUMNS)
+        return "a list has four columns";
+    if (c->n_lists == CATALOGUE_MAX_LISTS)
+        return "there are more than 64 lists";
+    for (const char *p = f[1]; *p != '\0'; p++)
+        if (!ascii_alnum(*p) && *p != '-')
+            return "the list's name has something else than letters, digits and '-'";
+    if (!is_clean(f[1], 2, 40) || !is_clean(f[2], 8, 200))
+        return "the list has no name, or no address";
+    c->lists[c->n_lists++] = (struct agent_list){f[1], f[2], strcmp(f[3], "operator") == 0};
+    return NULL;
+}
+
+static const char *take_agent(struct catalogue *c, char *const *f, size_t n)
+{
+    if (n != AGENT_COLUMNS)
+        return "an agent has nine columns, with a tab between";
+    int category = name_index(category_names, N_CATEGORIES, f[2]);
+    int match = name_index(match_names, TOKEN_RIVAL, f[4]);
+    if (category < 0)
+        return "the category (third column) is none of those known here";
+    if (match < 0)
+        return "the match (fifth column) is none of those known here";
+    if (!is_clean(f[0], 1, 60) || !is_clean(f[1], 1, 60) || !is_clean(f[3], 3, 60) ||
+        !is_clean(f[5], 1, 600))
+        return "the name, operator, token or verification is empty, too long, or no plain text";
+    if (c->n_agents == CATALOGUE_MAX_AGENTS)
+        return "there are more than 5,000 agents";
+    struct agent *a = &c->agents[c->n_agents++];
+    *a = (struct agent){.name = f[0],
+                        .operator= f[1],
+                        .category = (enum agent_category)category,
+                        .token = f[3],
+                        .verification = strcmp(f[5], "-") == 0 ? "" : f[5],
+                        .source = f[7],
+                        .search_engine = strcmp(f[6], "yes") == 0};
+    add_pattern(c, a->token, (enum token_match)match, a);
+    return NULL;
+}
+
+static int load_agents(struct catalogue *c, char *at, char *end, struct buf *why)
 {
     char *f[AGENT_COLUMNS];
 
-    while (at < end) {
+    for (size_t line = 2; at < end; line++) {
         size_t n = take_row(&at, end, f, AGENT_COLUMNS);
         if (n == 0)
             continue;
-        if (n != AGENT_COLUMNS)
+        bool list = strcmp(f[0], "@list") == 0;
+        const char *wrong = list ? take_list(c, f, n) : take_agent(c, f, n);
+        if (wrong != NULL) {
+            buf_printf(why, "%zu: %s", line, wrong);
             return -1;
-        int category = name_index(category_names, N_CATEGORIES, f[2]);
-        int match = name_index(match_names, TOKEN_MATCHES, f[4]);
-        if (category < 0 || match < 0)
-            return -1;
-        struct agent *a = &c->agents[c->n_agents++];
-        *a = (struct agent){.name = f[0],
-                            .operator= f[1],
-                            .category = (enum agent_category)category,
-                            .token = f[3],
-                            .verification = strcmp(f[5], "-") == 0 ? "" : f[5],
-                            .source = f[7],
-                            .search_engine = strcmp(f[6], "yes") == 0};
-        add_pattern(c, a->token, (enum token_match)match, a);
+        }
     }
-    return 0;
+    if (c->n_agents == 0)
+        buf_printf(why, "1: there is no agent in it");
+    return c->n_agents == 0 ? -1 : 0;
 }
 
 static int load_bots(struct catalogue *c, char *at, char *end)
@@ -143,9 +195,11 @@ static int load_bots(struct catalogue *c, char *at, char *end)
             return -1;
         if (match == TOKEN_EXEMPT)
             c->exempt.items[c->exempt.n++] = str_of(f[0]);
-        else if (match == TOKEN_BROWSER)
+        if (match == TOKEN_PHONE)
+            c->phones.items[c->phones.n++] = str_of(f[0]);
+        if (match == TOKEN_BROWSER)
             c->browsers.items[c->browsers.n++] = str_of(f[0]);
-        else
+        if (match < TOKEN_MATCHES)
             add_pattern(c, f[0], (enum token_match)match, NULL);
     }
     return 0;
@@ -169,31 +223,45 @@ static const char *take_date(char *text, char *end)
     if (newline == NULL || strncmp(text, head, sizeof(head) - 1) != 0)
         return NULL;
     *newline = '\0';
-    return text + sizeof(head) - 1;
+    int64_t ms;
+    const char *date = text + sizeof(head) - 1;
+    return time_parse_w3c(str_of(date), STR("00:00:00"), &ms) ? date : NULL;
 }
 
-static int load(struct catalogue *c)
+static int make_room(struct catalogue *c, struct str agents)
 {
-    size_t n_agents = (size_t)(agents_data_agents_end - agents_data_agents);
     size_t n_bots = (size_t)(agents_data_bots_end - agents_data_bots);
-    size_t agent_lines = count_lines(agents_data_agents, agents_data_agents_end);
+    size_t agent_lines = count_lines(agents.p, agents.p + agents.n);
     size_t bot_lines = count_lines(agents_data_bots, agents_data_bots_end);
 
-    c->text = malloc(n_agents + n_bots + 2);
+    c->text = malloc(agents.n + n_bots + 2);
     c->agents = calloc(agent_lines, sizeof(*c->agents));
     c->tokens = calloc(agent_lines + bot_lines, sizeof(*c->tokens));
     c->patterns = calloc(agent_lines + bot_lines, sizeof(*c->patterns));
     c->exempt.items = calloc(bot_lines, sizeof(*c->exempt.items));
     c->browsers.items = calloc(bot_lines, sizeof(*c->browsers.items));
-    if (!c->text || !c->agents || !c->tokens || !c->patterns || !c->exempt.items ||
-        !c->browsers.items)
-        return -1;
+    c->phones.items = calloc(bot_lines, sizeof(*c->phones.items));
+    return c->text && c->agents && c->tokens && c->patterns && c->exempt.items &&
+                   c->browsers.items && c->phones.items
+               ? 0
+               : -1;
+}
 
-    char *bots = c->text + n_agents + 1;
-    memcpy(c->text, agents_data_agents, n_agents);
+static int load(struct catalogue *c, struct str agents, struct buf *why)
+{
+    size_t n_bots = (size_t)(agents_data_bots_end - agents_data_bots);
+
+    if (make_room(c, agents) != 0)
+        return -1;
+    char *bots = c->text + agents.n + 1;
+    memcpy(c->text, agents.p, agents.n);
     memcpy(bots, agents_data_bots, n_bots);
-    c->date = take_date(c->text, c->text + n_agents);
-    if (c->date == NULL || load_agents(c, c->text + strlen(c->text) + 1, c->text + n_agents) != 0 ||
+    c->date = take_date(c->text, c->text + agents.n);
+    if (c->date == NULL) {
+        buf_printf(why, "1: the first line is not \"# date: \" and the catalogue's date");
+        return -1;
+    }
+    if (load_agents(c, c->text + strlen(c->text) + 1, c->text + agents.n, why) != 0 ||
         load_bots(c, bots, bots + n_bots) != 0)
         return -1;
     c->aho = aho_new(c->patterns, c->n_tokens);
@@ -202,17 +270,33 @@ static int load(struct catalogue *c)
     return c->aho == NULL ? -1 : 0;
 }
 
-struct catalogue *catalogue_new(bool search_engines)
+struct catalogue *catalogue_parse(struct str agents, bool search_engines, struct buf *why)
 {
     struct catalogue *c = calloc(1, sizeof(*c));
 
     if (c == NULL)
         return NULL;
     c->search_engines = search_engines;
-    if (load(c) != 0) {
+    bool fits = agents.n <= CATALOGUE_MAX_BYTES && memchr(agents.p, '\0', agents.n) == NULL;
+    if (!fits)
+        buf_printf(why, "1: it is larger than 1 MiB, or no text");
+    if (!fits || load(c, agents, why) != 0) {
+        if (why->n == 0)
+            buf_printf(why, "1: out of memory, or too many tokens");
         catalogue_free(c);
         return NULL;
     }
+    return c;
+}
+
+struct catalogue *catalogue_new(bool search_engines)
+{
+    struct str agents = {agents_data_agents, (size_t)(agents_data_agents_end - agents_data_agents)};
+    struct buf why;
+
+    buf_init(&why, 1024);
+    struct catalogue *c = catalogue_parse(agents, search_engines, &why);
+    buf_release(&why);
     return c;
 }
 
@@ -226,6 +310,7 @@ void catalogue_free(struct catalogue *c)
     free(c->agents);
     free(c->exempt.items);
     free(c->browsers.items);
+    free(c->phones.items);
     free(c->text);
     free(c);
 }
@@ -243,6 +328,16 @@ size_t catalogue_count(const struct catalogue *c)
 const struct agent *catalogue_at(const struct catalogue *c, size_t i)
 {
     return &c->agents[i];
+}
+
+size_t catalogue_lists(const struct catalogue *c)
+{
+    return c->n_lists;
+}
+
+const struct agent_list *catalogue_list(const struct catalogue *c, size_t i)
+{
+    return &c->lists[i];
 }
 
 const char *agent_category_name(enum agent_category category)
@@ -332,110 +427,53 @@ static bool hit_counts(const struct catalogue *c, struct str ua, const struct ah
     }
 }
 
-/* ---- rules without a token ----------------------------------------------------------------- */
-
-/* "crawler@example.com": a letter or digit, '@', and a host name whose last label begins with two
- * letters. */
-static bool has_mail_address(struct str ua)
-{
-    for (ptrdiff_t at = str_chr(ua, '@', 0); at >= 0; at = str_chr(ua, '@', (size_t)at + 1)) {
-        size_t i = (size_t)at + 1, label = 0;
-        if (at == 0 || !ascii_alnum(ua.p[at - 1]))
-            continue;
-        for (; i < ua.n && (ascii_alnum(ua.p[i]) || ua.p[i] == '-' || ua.p[i] == '.'); i++)
-            if (ua.p[i] == '.' && i + 1 < ua.n && ascii_alnum(ua.p[i + 1]))
-                label = i + 1;
-        if (label != 0 && label + 1 < ua.n && ascii_alnum(ua.p[label + 1]) &&
-            !is_digit(ua.p[label]) && !is_digit(ua.p[label + 1]))
-            return true;
-    }
-    return false;
-}
-
-static bool is_browser(const struct catalogue *c, struct str name)
-{
-    for (size_t i = 0; i < c->browsers.n; i++)
-        if (str_eq_nocase(name, c->browsers.items[i]))
-            return true;
-    return false;
-}
-
-/* "Java/1.8.0_151", "reqwest", "Mozilla/5.0": nothing but a name and a version. A name with a digit
- * in it is most often a feature phone's ("SonyEricssonW810i/R4EA"). */
-static bool is_bare_name(const struct catalogue *c, struct str ua)
-{
-    if (str_chr(ua, ' ', 0) >= 0 || str_chr(ua, '(', 0) >= 0)
-        return false;
-    ptrdiff_t slash = str_chr(ua, '/', 0);
-    struct str name = slash < 0 ? ua : str_slice(ua, 0, (size_t)slash);
-    bool letters = false, digits = false;
-
-    for (size_t i = 0; i < name.n; i++) {
-        digits = digits || is_digit(name.p[i]);
-        letters = letters || (ascii_alnum(name.p[i]) && !is_digit(name.p[i]));
-    }
-    return !(letters && digits) && !is_browser(c, name);
-}
-
-/* Does one of the browsers' names stand in the text, on word boundaries? */
-static bool names_browser(const struct catalogue *c, struct str ua)
-{
-    for (size_t i = 0; i < c->browsers.n; i++) {
-        struct str name = c->browsers.items[i];
-        for (size_t at = 0; at + name.n <= ua.n; at++)
-            if (str_starts_nocase(str_slice(ua, at, ua.n), name) &&
-                (at == 0 || !ascii_alnum(ua.p[at - 1])) &&
-                (at + name.n == ua.n || !ascii_alnum(ua.p[at + name.n])))
-                return true;
-    }
-    return false;
-}
-
-/* "Mozilla/5.0 (compatible; evc-batch/2.0)": the old way to be let in, without a browser's name in
- * it. */
-static bool is_bare_compatible(const struct catalogue *c, struct str ua)
-{
-    static const struct str head = {"Mozilla/", 8};
-    static const struct str comment = {" (compatible", 12};
-    size_t at = head.n;
-
-    if (!str_starts_nocase(ua, head))
-        return false;
-    while (at < ua.n && (is_digit(ua.p[at]) || ua.p[at] == '.'))
-        at++;
-    return str_starts_nocase(str_slice(ua, at, ua.n), comment) && !names_browser(c, ua);
-}
-
 /* ---- classification ------------------------------------------------------------------------ */
+
+/* What the tokens of one user agent say. */
+struct found {
+    const struct agent *agent;
+    size_t longest; /* of an agent's token, or of one that is its rival */
+    bool bot, browser, device;
+};
+
+static void take_hit(const struct catalogue *c, const struct aho_hit *hit, struct found *f)
+{
+    const struct token *t = &c->tokens[hit->pattern];
+    const struct agent *a = t->agent;
+    bool engine = a != NULL && a->search_engine && !c->search_engines;
+
+    if (t->match == TOKEN_BROWSER || t->match == TOKEN_DEVICE) {
+        f->browser = f->browser || t->match == TOKEN_BROWSER;
+        f->device = true;
+        return;
+    }
+    f->bot = f->bot || a == NULL || engine;
+    if (engine || (a == NULL && t->match != TOKEN_RIVAL) || hit->end - hit->start <= f->longest)
+        return;
+    f->longest = hit->end - hit->start;
+    f->agent = a;
+}
 
 enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent,
                                 const struct agent **agent)
 {
     struct aho_cursor cursor = {0};
     struct aho_hit hit;
-    size_t longest = 0;
-    bool bot = false;
+    struct found f = {0};
+    char plain[UA_PLAIN_MAX];
 
     *agent = NULL;
     if (user_agent.n == 0)
         return UA_BOT;
-    struct str ua = str_trim(user_agent);
+    struct str ua = ua_plain(str_trim(user_agent), plain);
     if (ua.n == 0 || str_eq(ua, STR("-")))
         return UA_BOT;
-    while (aho_next(c->aho, ua, &cursor, &hit)) {
-        const struct agent *a = c->tokens[hit.pattern].agent;
-        if (!hit_counts(c, ua, &hit))
-            continue;
-        if (a == NULL || (a->search_engine && !c->search_engines)) {
-            bot = true;
-        } else if (hit.end - hit.start > longest) {
-            longest = hit.end - hit.start;
-            *agent = a;
-        }
-    }
-    if (*agent != NULL)
+    while (aho_next(c->aho, ua, &cursor, &hit))
+        if (hit_counts(c, ua, &hit))
+            take_hit(c, &hit, &f);
+    *agent = f.agent;
+    if (f.agent != NULL)
         return UA_AI;
-    if (bot || has_mail_address(ua) || is_bare_name(c, ua) || is_bare_compatible(c, ua))
-        return UA_BOT;
-    return UA_HUMAN;
+    return f.bot || ua_looks_made(ua, &c->browsers, &c->phones, f.browser, f.device) ? UA_BOT
+                                                                                     : UA_HUMAN;
 }

@@ -38,15 +38,32 @@ struct agent {
     bool search_engine; /* AI only with ai: {search_engines: true}; else UA_BOT */
 };
 
+/* A list of addresses that an operator publishes; its URL stands in the verification of the agents
+ * that it is for. */
+struct agent_list {
+    const char *name; /* "gptbot" */
+    const char *url;
+    bool whole_operator; /* an address in it is the operator's, whichever of its agents asks */
+};
+#define CATALOGUE_MAX_LISTS 64u
+#define CATALOGUE_MAX_BYTES (1u << 20) /* of an agents.tsv */
+#define CATALOGUE_MAX_AGENTS 5000u
+
 struct catalogue;
 
 /* The built-in catalogue; NULL when out of memory. Read-only afterwards: share it between threads.
  * With `search_engines`, the crawlers of search engines count as AI. */
 struct catalogue *catalogue_new(bool search_engines);
+/* The same with the AI agents of `agents`, the text of an agents.tsv (parsers/agents/generate.py
+ * writes them); other robots are the built-in ones. NULL with a sentence in `why`, which begins
+ * with the line's number, when it is no such text or has more than the caps. Copies. */
+struct catalogue *catalogue_parse(struct str agents, bool search_engines, struct buf *why);
 void catalogue_free(struct catalogue *c);              /* accepts NULL */
 const char *catalogue_date(const struct catalogue *c); /* "2026-11-22" */
 size_t catalogue_count(const struct catalogue *c);
 const struct agent *catalogue_at(const struct catalogue *c, size_t i);
+size_t catalogue_lists(const struct catalogue *c); /* at most CATALOGUE_MAX_LISTS */
+const struct agent_list *catalogue_list(const struct catalogue *c, size_t i);
 const char *agent_category_name(enum agent_category category); /* "training", … */
 
 /* An empty, missing or "-" user agent is UA_BOT. *agent is set for UA_AI, else NULL. */

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Writes agents.tsv, the AI-agent catalogue, from vendors.tsv and the two lists in sources/.
+"""Writes agents.tsv, the AI-agent catalogue, from vendors.tsv, lists.tsv and the two lists in
+sources/, and ranges.txt from the address lists in ranges/.
 
-    generate.py              write agents.tsv
-    generate.py --check      exit 1, with the difference, when agents.tsv is out of date
+    generate.py              write agents.tsv and ranges.txt
+    generate.py --check      exit 1, with the difference, when one of them is out of date
     generate.py --reduce F   write sources/crawler-user-agents.json: what is used of the full list F
 
 The hand-made vendors.tsv wins over the lists; ai.robots.txt wins over crawler-user-agents.
 """
 import difflib
+import ipaddress
 import json
 import os
 import re
@@ -157,6 +159,41 @@ def reduce(full_name):
     print(f"{len(used)} of {len(full)} entries")
 
 
+def list_rows():
+    """lists.tsv as rows of agents.tsv."""
+    rows = [["@list"] + row for row in rows_of("lists.tsv", 3)]
+    for _, name, url, holds in rows:
+        if not re.fullmatch(r"[a-z0-9-]{2,40}", name) or holds not in ("operator", "agent"):
+            fail(f"lists.tsv: bad row of {name}")
+        if not url.startswith("https://"):
+            fail(f"lists.tsv: {name}: no https address")
+    return rows
+
+
+def render_ranges():
+    """The bundled address lists, each as `logferry agents update` would install it."""
+    known = {row[1] for row in list_rows()} | {"cdn"}
+    lines = []
+    for file_name in sorted(os.listdir(path("ranges"))):
+        name, ending = os.path.splitext(file_name)
+        if ending not in (".json", ".txt"):
+            continue
+        if name not in known:
+            fail(f"ranges/{file_name}: not in lists.tsv")
+        with open(path("ranges", file_name), encoding="utf-8") as f:
+            text = f.read()
+        if ending == ".json":
+            data = json.loads(text)
+            date = data["creationTime"][:19] + "Z"
+            nets = [p.get("ipv4Prefix") or p["ipv6Prefix"] for p in data["prefixes"]]
+        else:
+            date = re.search(r"^# date: (\S+)$", text, re.M).group(1)
+            nets = [x for x in text.split("\n") if x and not x.startswith("#")]
+        lines += ["# logferry address list, version 1", f"# list: {name}", f"# date: {date}"]
+        lines += sorted(str(ipaddress.ip_network(net)) for net in nets)
+    return "\n".join(lines) + "\n"
+
+
 def render():
     rows = {}
     from_vendors(rows)
@@ -171,6 +208,7 @@ def render():
         "# crawler-user-agents (MIT); commits and dates of the lists: sources/README.md.",
         "# " + "\t".join(COLUMNS),
     ]
+    lines += ["\t".join(row) for row in list_rows()]
     lines += ["\t".join(rows[token]) for token in sorted(rows)]
     return "\n".join(lines) + "\n"
 
@@ -178,19 +216,20 @@ def render():
 def main():
     if len(sys.argv) == 3 and sys.argv[1] == "--reduce":
         return reduce(sys.argv[2])
-    text = render()
-    if sys.argv[1:] == ["--check"]:
-        with open(path("agents.tsv"), encoding="utf-8") as f:
+    wanted = {"agents.tsv": render(), "ranges.txt": render_ranges()}
+    if sys.argv[1:] not in ([], ["--check"]):
+        fail("usage: generate.py [--check | --reduce FULL.json]")
+    for name, text in wanted.items():
+        if not sys.argv[1:]:
+            with open(path(name), "w", encoding="utf-8") as f:
+                f.write(text)
+            continue
+        with open(path(name), encoding="utf-8") as f:
             have = f.read()
         if have != text:
             sys.stdout.writelines(difflib.unified_diff(have.splitlines(True), text.splitlines(True),
-                                                       "agents.tsv", "generated", n=0))
-            fail("agents.tsv is out of date; run parsers/agents/generate.py")
-        return None
-    if sys.argv[1:]:
-        fail("usage: generate.py [--check | --reduce FULL.json]")
-    with open(path("agents.tsv"), "w", encoding="utf-8") as f:
-        f.write(text)
+                                                       name, "generated", n=0))
+            fail(f"{name} is out of date; run parsers/agents/generate.py")
     return None
 
 

@@ -1,0 +1,150 @@
+/*
+ * ua_rules.c - see ua_rules.h.
+ */
+#include "parsers/ua_rules.h"
+
+static bool is_digit(char ch)
+{
+    return ch >= '0' && ch <= '9';
+}
+
+/* ---- blanks that were encoded -------------------------------------------------------------- */
+
+static struct str decode_percent(struct str ua, char *room)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < ua.n && n < UA_PLAIN_MAX; n++) {
+        int byte = percent_byte(ua, i);
+        room[n] = byte < 0 ? ua.p[i] : (char)byte;
+        i += byte < 0 ? 1 : 3;
+    }
+    return (struct str){room, n};
+}
+
+static struct str decode_plus(struct str ua, char *room)
+{
+    size_t n = ua.n < UA_PLAIN_MAX ? ua.n : UA_PLAIN_MAX;
+
+    for (size_t i = 0; i < n; i++)
+        room[i] = ua.p[i] == '+' ? ' ' : ua.p[i];
+    return (struct str){room, n};
+}
+
+struct str ua_plain(struct str ua, char *room)
+{
+    if (str_chr(ua, ' ', 0) >= 0)
+        return ua;
+    if (str_find(ua, STR("%2520"), 0) >= 0)
+        ua = decode_percent(ua, room);
+    if (str_find(ua, STR("%20"), 0) >= 0)
+        return str_trim(decode_percent(ua, room)); /* in place: it only becomes shorter */
+    if (str_starts_nocase(ua, STR("Mozilla/")) && str_find(ua, STR("+("), 0) >= 0)
+        return str_trim(decode_plus(ua, room));
+    return ua;
+}
+
+/* ---- shapes -------------------------------------------------------------------------------- */
+
+/* "crawler@example.com": a letter or digit, '@', and a host name whose last label begins with two
+ * letters. */
+static bool has_mail_address(struct str ua)
+{
+    for (ptrdiff_t at = str_chr(ua, '@', 0); at >= 0; at = str_chr(ua, '@', (size_t)at + 1)) {
+        size_t i = (size_t)at + 1, label = 0;
+        if (at == 0 || !ascii_alnum(ua.p[at - 1]))
+            continue;
+        for (; i < ua.n && (ascii_alnum(ua.p[i]) || ua.p[i] == '-' || ua.p[i] == '.'); i++)
+            if (ua.p[i] == '.' && i + 1 < ua.n && ascii_alnum(ua.p[i + 1]))
+                label = i + 1;
+        if (label != 0 && label + 1 < ua.n && ascii_alnum(ua.p[label + 1]) &&
+            !is_digit(ua.p[label]) && !is_digit(ua.p[label + 1]))
+            return true;
+    }
+    return false;
+}
+
+static bool is_one_of(const struct ua_words *words, struct str name)
+{
+    for (size_t i = 0; i < words->n; i++)
+        if (str_eq_nocase(name, words->items[i]))
+            return true;
+    return false;
+}
+
+/* "SAMSUNG-SGH-E250/1.0", "Nokia6300" */
+static bool begins_as_phone(struct str ua, const struct ua_words *phones)
+{
+    for (size_t i = 0; i < phones->n; i++)
+        if (str_starts_nocase(ua, phones->items[i]))
+            return true;
+    return false;
+}
+
+/* "Java/1.8.0_151", "reqwest", "Mozilla/5.0", a UUID: nothing but a name and a version. A name with
+ * a digit in it and a version is most often a feature phone's ("W810i/R4EA"). */
+static bool is_bare_name(struct str ua, const struct ua_words *browsers)
+{
+    ptrdiff_t slash = str_chr(ua, '/', 0);
+    struct str name = slash < 0 ? ua : str_slice(ua, 0, (size_t)slash);
+    bool letters = false, digits = false;
+
+    for (size_t i = 0; i < name.n; i++) {
+        digits = digits || is_digit(name.p[i]);
+        letters = letters || (ascii_alnum(name.p[i]) && !is_digit(name.p[i]));
+    }
+    return !(letters && digits && slash >= 0) && !is_one_of(browsers, name);
+}
+
+/* Behind "Mozilla/5.0"; STR_NONE for what does not begin so. */
+static struct str behind_mozilla(struct str ua)
+{
+    static const struct str head = {"Mozilla/", 8};
+    size_t at = head.n;
+
+    if (!str_starts_nocase(ua, head))
+        return STR_NONE;
+    while (at < ua.n && (is_digit(ua.p[at]) || ua.p[at] == '.'))
+        at++;
+    return str_slice(ua, at, ua.n);
+}
+
+/* "Mozilla/5.0 (compatible; evc-batch/2.0)": the old way to be let in, without a browser's name in
+ * it. And "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", with nothing behind: what scripts copy. */
+static bool is_bare_comment(struct str rest)
+{
+    static const struct str platforms[] = {
+        {" (Windows NT", 12}, {" (X11; Linux", 12}, {" (Macintosh; Intel", 18}};
+
+    if (str_starts_nocase(rest, STR(" (compatible")))
+        return true;
+    if (str_chr(rest, ')', 0) != (ptrdiff_t)rest.n - 1)
+        return false;
+    for (size_t i = 0; i < sizeof(platforms) / sizeof(platforms[0]); i++)
+        if (str_starts(rest, platforms[i]))
+            return true;
+    return false;
+}
+
+/* What apps of Facebook send without a browser around it: "[FBAN/FB4A;FBAV/…]". */
+static bool is_facebook_app(struct str ua)
+{
+    return str_starts(ua, STR("[FBAN/")) || str_starts(ua, STR("[FB_IAB/"));
+}
+
+bool ua_looks_made(struct str ua, const struct ua_words *browsers, const struct ua_words *phones,
+                   bool browser, bool device)
+{
+    if (is_facebook_app(ua))
+        return false;
+    if (has_mail_address(ua))
+        return true;
+    struct str rest = behind_mozilla(ua);
+    if (str_is_set(rest))
+        return rest.n == 0 || rest.p[0] == '/' || (!browser && is_bare_comment(rest));
+    if (begins_as_phone(ua, phones))
+        return false;
+    if (str_chr(ua, ' ', 0) < 0 && str_chr(ua, '(', 0) < 0)
+        return is_bare_name(ua, browsers);
+    return !device;
+}

@@ -26,11 +26,16 @@ struct hit {
     struct str request_id;
     struct str remote_user;
     struct str forwarded_for; /* X-Forwarded-For, unparsed */
-    struct str purpose;       /* Sec-Purpose, Purpose or X-Moz: "prefetch;prerender" */
-    struct str cdn_result;    /* CloudFront's x-edge-result-type */
-    int status;               /* 0..999; -1 when missing ("-"); CloudFront's and nginx's 000 is 0 */
-    int64_t bytes;            /* sent to the client; HIT_NO_NUMBER when missing */
-    int64_t duration_ms;      /* HIT_NO_NUMBER when missing */
+    struct str forwarded;     /* Forwarded (RFC 7239), unparsed */
+    /* Where the part begins that a 206 sent: a number, or the Range or Content-Range header
+     * ("bytes=0-"). */
+    struct str range;
+    struct str disposition; /* Content-Disposition: "attachment; filename=…" */
+    struct str purpose;     /* Sec-Purpose, Purpose or X-Moz: "prefetch;prerender" */
+    struct str cdn_result;  /* CloudFront's x-edge-result-type */
+    int status;             /* 0..999; -1 when missing ("-"); CloudFront's and nginx's 000 is 0 */
+    int64_t bytes;          /* sent to the client; HIT_NO_NUMBER when missing */
+    int64_t duration_ms;    /* HIT_NO_NUMBER when missing */
     /* There was a request, but no path can be read from it. Method and protocol are set where the
      * line still has them ("OPTIONS *", "CONNECT host:443"); path and query are missing. */
     bool bad_request_line;

@@ -116,11 +116,15 @@ static void hash_in(struct buf *b, struct str s)
 static void hash_rules(struct buf *b, const struct agent_config *c)
 {
     const struct judge_rules *r = &c->rules;
-    const struct str_set sets[] = {r->methods, r->not_pages, r->drop_query, r->exclude_path,
-                                   r->exclude_user_agent};
-    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+    const struct str_set sets[] = {
+        r->methods, r->types,  r->extensions,    r->not_pages,    r->drop_query,
+        r->editors, r->always, r->health_checks, r->exclude_path, r->exclude_user_agent};
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+        buf_put_u64(b, sets[i].n);
         for (size_t k = 0; k < sets[i].n; k++)
             hash_in(b, sets[i].items[k]);
+    }
+    buf_put_u64(b, r->count_prefetch);
     buf_put(b, r->statuses, r->n_statuses * sizeof(*r->statuses));
     buf_put(b, r->exclude_ip, r->n_exclude_ip * sizeof(*r->exclude_ip));
     for (size_t i = 0; i < c->n_sites; i++) {

@@ -48,8 +48,14 @@ void agent_config_print_defaults(struct buf *out)
     for (size_t i = 0; i < r.n_statuses; i++)
         buf_printf(out, "%s%d", i > 0 ? ", " : "", r.statuses[i]);
     buf_lit(out, "]\n");
+    put_texts(out, "types", &r.types);
+    put_texts(out, "extensions", &r.extensions);
     put_texts(out, "drop_query", &r.drop_query);
     put_texts(out, "not_pages", &r.not_pages);
+    put_texts(out, "editors", &r.editors);
+    put_texts(out, "health_checks", &r.health_checks);
+    put_texts(out, "always", &r.always);
+    buf_printf(out, "  prefetch: %s\n", r.count_prefetch ? "count" : "skip");
     buf_lit(out, "exclude: {ip: [], path: [], user_agent: []}\n"
                  "limits: {spool: 1GiB, dead: 64MiB, max_age: 7d, when_full: block}\n"
                  "ai: {search_engines: false}\n");

@@ -67,18 +67,81 @@ static void read_statuses(struct config_errors *e, const struct yaml_item *map,
     r->n_statuses = list.n;
 }
 
+static bool is_content_type(struct str s)
+{
+    ptrdiff_t slash = str_chr(s, '/', 0);
+
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] == ';' || s.p[i] == ',')
+            return false;
+    return slash > 0 && (size_t)slash + 1 < s.n;
+}
+
+static bool is_extension(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_alnum(s.p[i]))
+            return false;
+    return s.n <= 8;
+}
+
+/* Texts of which each is what `right` says. */
+static void read_words(struct config_errors *e, const struct yaml_item *map, const char *key,
+                       struct field_hint hint, bool (*right)(struct str), struct str_set *out)
+{
+    struct field_list list;
+
+    if (!field_list(e, map, key, hint, &list))
+        return;
+    struct str *words = config_arena_array(e->arena, list.n, sizeof(*words));
+    if (!words)
+        return;
+    for (size_t i = 0; i < list.n; i++) {
+        words[i] = list.items[i]->text;
+        if (!right(words[i]))
+            field_bad_value(e, list.items[i], "is none", hint);
+    }
+    *out = (struct str_set){words, list.n};
+}
+
+static void read_prefetch(struct config_errors *e, const struct yaml_item *map,
+                          struct judge_rules *r)
+{
+    static const char *const names[] = {"skip", "count"};
+    static const struct field_hint hint = {"skip or count", "skip"};
+    const struct yaml_item *item = field_scalar(e, map, "prefetch", hint);
+    size_t choice;
+
+    if (item && field_name(e, item, (struct field_names){names, COUNT_OF(names)}, &choice))
+        r->count_prefetch = choice == 1;
+}
+
 static void read_pages(struct config_errors *e, const struct yaml_item *map, struct judge_rules *r)
 {
     static const struct field_key keys[] = {
-        {"methods", false}, {"statuses", false}, {"drop_query", false}, {"not_pages", false}};
-    static const struct field_hint hint = {"a list of query parameters", "[_rsc, _data, preview]"};
+        {"methods", false},    {"statuses", false},  {"types", false},   {"extensions", false},
+        {"drop_query", false}, {"not_pages", false}, {"editors", false}, {"health_checks", false},
+        {"always", false},     {"prefetch", false},
+    };
+    static const struct field_hint query = {"a list of query parameters, or of parameter=value",
+                                            "[_rsc, _data, preview]"};
+    static const struct field_hint types = {"a list of content types without parameters",
+                                            "[text/html, application/xhtml+xml]"};
+    static const struct field_hint extensions = {
+        "a list of extensions without the dot, at most 8 letters and digits", "[html, php]"};
 
     if (!field_map(e, map, keys, COUNT_OF(keys)))
         return;
     read_methods(e, map, r);
     read_statuses(e, map, r);
-    field_texts(e, map, "drop_query", hint, &r->drop_query);
+    read_words(e, map, "types", types, is_content_type, &r->types);
+    read_words(e, map, "extensions", extensions, is_extension, &r->extensions);
+    field_texts(e, map, "drop_query", query, &r->drop_query);
     field_path_prefixes(e, map, "not_pages", &r->not_pages);
+    field_path_prefixes(e, map, "editors", &r->editors);
+    field_path_prefixes(e, map, "health_checks", &r->health_checks);
+    field_path_prefixes(e, map, "always", &r->always);
+    read_prefetch(e, map, r);
 }
 
 void agent_read_rules(struct config_errors *e, const struct yaml_item *root, struct agent_config *c)

@@ -71,9 +71,11 @@ static const struct extension extensions[] = {
 /* Sorted by name. What is not here goes by its prefix or suffix, below. */
 static const struct entry types[] = {
     {"application/atom+xml", RESOURCE_FEED},
+    {"application/download", RESOURCE_DOWNLOAD},
     {"application/ecmascript", RESOURCE_ASSET},
     {"application/epub+zip", RESOURCE_DOWNLOAD},
     {"application/feed+json", RESOURCE_FEED},
+    {"application/force-download", RESOURCE_DOWNLOAD},
     {"application/graphql", RESOURCE_API},
     {"application/gzip", RESOURCE_DOWNLOAD},
     {"application/java-archive", RESOURCE_DOWNLOAD},
@@ -97,6 +99,7 @@ static const struct entry types[] = {
     {"application/x-bittorrent", RESOURCE_DOWNLOAD},
     {"application/x-bzip2", RESOURCE_DOWNLOAD},
     {"application/x-debian-package", RESOURCE_DOWNLOAD},
+    {"application/x-download", RESOURCE_DOWNLOAD},
     {"application/x-gzip", RESOURCE_DOWNLOAD},
     {"application/x-javascript", RESOURCE_ASSET},
     {"application/x-mpegurl", RESOURCE_ASSET},
@@ -113,6 +116,7 @@ static const struct entry types[] = {
     {"application/xhtml+xml", RESOURCE_PAGE},
     {"application/zip", RESOURCE_DOWNLOAD},
     {"application/zstd", RESOURCE_DOWNLOAD},
+    {"binary/octet-stream", RESOURCE_DOWNLOAD},
     {"text/calendar", RESOURCE_DOWNLOAD},
     {"text/css", RESOURCE_ASSET},
     {"text/csv", RESOURCE_DOWNLOAD},
@@ -204,16 +208,20 @@ static uint64_t name_key(const char name[EXTENSION_MAX])
     return be64toh(key);
 }
 
+static struct str extension_of(struct str segment)
+{
+    ptrdiff_t dot = str_rchr(segment, '.');
+
+    return dot < 0 ? STR_NONE : str_slice(segment, (size_t)dot + 1, segment.n);
+}
+
 /* Known extensions only; everything else is RESOURCE_UNKNOWN. */
 static enum resource by_extension(struct str segment)
 {
     char name[EXTENSION_MAX] = {0};
-    ptrdiff_t dot = str_rchr(segment, '.');
+    struct str extension = extension_of(segment);
     size_t low = 0, high = COUNT(extensions);
 
-    if (dot < 0)
-        return RESOURCE_UNKNOWN;
-    struct str extension = str_slice(segment, (size_t)dot + 1, segment.n);
     if (extension.n > EXTENSION_MAX)
         return str_eq_nocase(extension, STR("webmanifest")) ? RESOURCE_ASSET : RESOURCE_UNKNOWN;
     for (size_t i = 0; i < extension.n; i++)
@@ -249,24 +257,50 @@ static bool is_one_of(struct str s, const struct str *list, size_t n)
         "" literal, sizeof(literal) - 1                                                            \
     }
 
-/* "/blog/feed/", as WordPress has one at every page; "/feed.xml" and its like. */
-static bool is_feed(const struct asked *a)
+/* "/blog/feed/", as WordPress has one at every page, "/feed/atom/"; "/feed.xml" and its like. */
+bool resource_is_feed(const struct asked *a)
 {
-    static const struct str names[] = {S("feed"),      S("rss"),      S("feed.xml"),
-                                       S("rss.xml"),   S("atom.xml"), S("index.xml"),
-                                       S("feed.json"), S("index.rdf")};
-    struct str name = a->name;
+    static const struct str names[] = {S("feed"),      S("rss"),       S("rss2"),
+                                       S("feed.xml"),  S("rss.xml"),   S("atom.xml"),
+                                       S("index.xml"), S("feeds.xml"), S("feed.php"),
+                                       S("rss.php"),   S("feed.json"), S("index.rdf")};
+    static const struct str kinds[] = {S("atom"), S("rdf"), S("rss2")};
+    struct str path = a->path, name = a->name;
 
-    if (a->segment.n == 0 && a->path.n > 1)
-        name = without_params(last_segment(str_slice(a->path, 0, a->path.n - 1)));
-    return is_one_of(name, names, COUNT(names));
+    if (a->segment.n == 0 && path.n > 1) {
+        path.n--;
+        name = without_params(last_segment(path));
+    }
+    if (is_one_of(name, names, COUNT(names)))
+        return true;
+    if (!is_one_of(name, kinds, COUNT(kinds)))
+        return false;
+    path.n -= last_segment(path).n;
+    return path.n >= 6 && str_eq_nocase(str_slice(path, path.n - 6, path.n), STR("/feed/"));
+}
+
+struct str resource_extension(const struct asked *a)
+{
+    struct str e = a->first_dot < a->path.n ? extension_of(a->name) : STR_NONE;
+
+    if (e.n == 0 || (e.n > EXTENSION_MAX && !str_eq_nocase(e, STR("webmanifest"))))
+        return STR_NONE;
+    for (size_t i = 0; i < e.n; i++)
+        if (!ascii_alnum(e.p[i]))
+            return STR_NONE;
+    return e;
+}
+
+enum resource resource_by_extension(const struct asked *a)
+{
+    return a->first_dot < a->path.n ? by_extension(a->name) : RESOURCE_UNKNOWN;
 }
 
 enum resource resource_by_path(const struct asked *a)
 {
-    if (is_feed(a))
+    if (resource_is_feed(a))
         return RESOURCE_FEED;
-    enum resource found = a->first_dot < a->path.n ? by_extension(a->name) : RESOURCE_UNKNOWN;
+    enum resource found = resource_by_extension(a);
     return found == RESOURCE_UNKNOWN ? RESOURCE_PAGE : found;
 }
 
@@ -316,7 +350,7 @@ bool resource_is_furniture(const struct asked *a)
          (first == 'a' && str_starts_nocase(name, STR("apple-touch-icon")))) &&
         by_extension(name) == RESOURCE_ASSET)
         return true;
-    return is_one_of(name, names, COUNT(names));
+    return is_one_of(name, names, COUNT(names)) || resource_below(a->path, STR("/cdn-cgi"));
 }
 
 /* ---- content types ------------------------------------------------------------------------- */
@@ -326,7 +360,7 @@ static bool ends_type(char c)
     return c == ';' || c == ',' || c == ' ' || c == '\t';
 }
 
-static struct str bare_type(struct str type)
+struct str resource_bare_type(struct str type)
 {
     size_t n = 0;
 
@@ -353,7 +387,7 @@ enum resource resource_by_type(struct str content_type)
         return RESOURCE_UNKNOWN;
     if (is_plain_html(content_type))
         return RESOURCE_PAGE;
-    struct str bare = bare_type(content_type);
+    struct str bare = resource_bare_type(content_type);
     if (bare.n == 0 || str_eq(bare, STR("-")))
         return RESOURCE_UNKNOWN;
     if (!fold(bare, type, TYPE_MAX))
@@ -365,4 +399,17 @@ enum resource resource_by_type(struct str content_type)
         if (strncmp(type, type_prefixes[i].name, strlen(type_prefixes[i].name)) == 0)
             return type_prefixes[i].resource;
     return bare.n > 5 && strcmp(type + bare.n - 5, "+json") == 0 ? RESOURCE_API : RESOURCE_OTHER;
+}
+
+bool resource_type_is_vague(struct str content_type)
+{
+    static const struct str vague[] = {S("text/plain"), S("text/xml"), S("application/xml"),
+                                       S("application/octet-stream"), S("binary/octet-stream")};
+
+    return is_one_of(resource_bare_type(content_type), vague, COUNT(vague));
+}
+
+bool resource_is_attachment(struct str disposition)
+{
+    return str_eq_nocase(resource_bare_type(disposition), STR("attachment"));
 }

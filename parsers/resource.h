@@ -34,20 +34,44 @@ void resource_look(struct str path, char scratch[RESOURCE_PATH_MAX], struct aske
  */
 enum resource resource_by_type(struct str content_type);
 
+/* The bare type: cut and trimmed as above. */
+struct str resource_bare_type(struct str content_type);
+/* Types that say nothing: text/plain, XML, octet-stream. Where the path tells more, it decides. */
+bool resource_type_is_vague(struct str content_type);
+/* "attachment", with parameters or without. */
+bool resource_is_attachment(struct str disposition);
+
+/* The extension of the last segment without its ";params", letters and digits only, at most 8 (and
+ * webmanifest); STR_NONE when there is none. */
+struct str resource_extension(const struct asked *a);
+/* RESOURCE_UNKNOWN for no extension, and for one that nobody knows. */
+enum resource resource_by_extension(const struct asked *a);
+/* "/feed/", "/blog/feed/atom", "/rss.xml" */
+bool resource_is_feed(const struct asked *a);
 /* By the extension: after the last dot of the last segment without its ";params", letters and
  * digits only. Never RESOURCE_UNKNOWN. */
 enum resource resource_by_path(const struct asked *a);
 
+/* What a framework's script fetches for a page that it shows already: "/_next/data/", ".data",
+ * "__data.json", "page-data.json", ".rsc" and their like. */
+bool resource_is_data(const struct asked *a);
+/* "feed=rss2", "format=feed" */
+bool resource_is_feed_query(struct str query);
 /* robots.txt, llms.txt, ads.txt and the like, sitemaps, /.well-known/: what a site tells machines
  * about itself. */
 bool resource_is_policy(const struct asked *a);
 /* Files that browsers ask for by themselves: favicons, touch icons, site association,
- * browserconfig.xml. */
+ * browserconfig.xml; and what a CDN answers by itself, /cdn-cgi/. */
 bool resource_is_furniture(const struct asked *a);
 /* What only scanners ask for: secrets and backups, admin tools, known holes, paths that climb out
  * of the site. Under /cgi-bin/ only when the answer was an error (`status`), since old sites have
  * their pages there. */
 bool resource_is_probe(const struct asked *a, int status);
+/* Text that only an attack holds: lookups of log4j, paths to /etc/passwd, PHP wrappers, SQL.
+ * `query` is as in the log; of one over RESOURCE_PATH_MAX bytes, so many are looked at. */
+bool resource_is_attack(struct str query);
+/* "${jndi:…" in any text, plain. */
+bool resource_has_lookup(struct str text);
 
 /* Is `path` `prefix` or below it? "/feed" holds "/feed" and "/feed/x", not "/feedback". A '/' at
  * the prefix's end makes no difference. Inline, because a dozen are tried for every hit. */

@@ -1,6 +1,7 @@
 /*
  * resource_probe.c - resource_is_probe of resource.h: the paths that only scanners ask for.
  * Runs for every hit of a person, so it looks at little more than the first and the last segment.
+ * What stands in queries: resource_attack.c.
  */
 #include "parsers/resource.h"
 
@@ -22,41 +23,31 @@ static const struct str hidden[] = {
     S(".vscode"),   S(".yarnrc"),  S(".zsh"),
 };
 
-/* First segments. */
+/* First segments; phpMyAdmin's may be the second. */
 static const struct str folders[] = {
-    S("_ignition"),  S("_profiler"),   S("boaform"),    S("dana-na"),    S("gponform"),
-    S("hnap1"),      S("jmx-console"), S("myadmin"),    S("mysqladmin"), S("php-my-admin"),
-    S("phpmyadmin"), S("phpmyadmin2"), S("phppgadmin"), S("pma"),        S("server-status"),
-    S("sqladmin"),   S("web-console"),
+    S("+cscoe+"),     S("_ignition"),      S("_profiler"), S("alfa_data"),    S("boaform"),
+    S("dana-na"),     S("global-protect"), S("gponform"),  S("hnap1"),        S("jmx-console"),
+    S("myadmin"),     S("mysqladmin"),     S("owa"),       S("php-my-admin"), S("phpmyadmin"),
+    S("phpmyadmin2"), S("phppgadmin"),     S("pma"),       S("server-info"),  S("server-status"),
+    S("sqladmin"),    S("web-console"),
 };
 
 /* Last segments. */
 static const struct str files[] = {
-    S("adminer.php"),
-    S("alfa.php"),
-    S("autodiscover.xml"),
-    S("c99.php"),
-    S("cmd.php"),
-    S("dbadmin.php"),
-    S("docker-compose.yml"),
-    S("eval-stdin.php"),
-    S("id_dsa"),
-    S("id_ed25519"),
-    S("id_rsa"),
-    S("login.cgi"),
-    S("phpinfo.php"),
-    S("phpmyadmin.php"),
-    S("r57.php"),
-    S("setup-config.php"),
-    S("setup.cgi"),
-    S("sftp-config.json"),
-    S("shell.php"),
-    S("web.config"),
-    S("wlwmanifest.xml"),
-    S("wp-config.php"),
-    S("wp-login.php"),
-    S("wso.php"),
-    S("xmlrpc.php"),
+    S("adminer.php"),    S("autodiscover.json"),
+    S("alfa.php"),       S("autodiscover.xml"),
+    S("c99.php"),        S("cmd.php"),
+    S("dbadmin.php"),    S("docker-compose.yml"),
+    S("eval-stdin.php"), S("id_dsa"),
+    S("id_ed25519"),     S("id_rsa"),
+    S("install.php"),    S("login.cgi"),
+    S("phpinfo.php"),    S("phpmyadmin.php"),
+    S("r57.php"),        S("setup-config.php"),
+    S("setup.cgi"),      S("sftp-config.json"),
+    S("shell.php"),      S("telerik.web.ui.webresource.axd"),
+    S("web.config"),     S("wlwmanifest.xml"),
+    S("wp-config.php"),  S("wp-login.php"),
+    S("wso.php"),        S("xmlrpc.php"),
 };
 
 /* Ends of last segments: backups, dumps, what editors leave. */
@@ -69,7 +60,7 @@ static const struct str endings[] = {
 static const struct str starts[] = {
     S("/manager/html"),       S("/v2/_catalog"),       S("/remote/fgt_lang"),
     S("/solr/admin"),         S("/vendor/phpunit"),    S("/actuator/env"),
-    S("/actuator/health"),    S("/actuator/heapdump"), S("/actuator/gateway"),
+    S("/actuator/heapdump"),  S("/actuator/gateway"),  S("/actuator/threaddump"),
     S("/telescope/requests"), S("/api/jsonws/invoke"), S("/wp-content/debug.log"),
 };
 
@@ -98,11 +89,38 @@ static bool ends_nocase(struct str s, struct str suffix)
            str_eq_nocase(str_slice(s, s.n - suffix.n, s.n), suffix);
 }
 
+/* `rest` begins with "..": out of the site, with what comes behind it plain, encoded twice, or
+ * overlong; "....//" is what a naive filter makes "../" of. */
+static bool climbs(struct str rest)
+{
+    static const struct str ends[] = {S("/"),   S("\\"),     S(";"),   S("%2f"),
+                                      S("%5c"), S("%c0%af"), S("%25"), S("\xc0\xaf")};
+
+    struct str end = str_slice(rest, 2, rest.n);
+    if (end.n == 0 || str_starts(end, STR("../")))
+        return true;
+    for (size_t i = 0; i < COUNT(ends); i++)
+        if (str_starts_nocase(end, ends[i]))
+            return true;
+    return false;
+}
+
+/* "%2e%2e/": a dot that was encoded twice is there for no good. */
+static bool has_encoded_dots(struct str path)
+{
+    for (ptrdiff_t at = str_chr(path, '%', 0); at >= 0; at = str_chr(path, '%', (size_t)at + 1)) {
+        struct str rest = str_slice(path, (size_t)at, path.n);
+        if (str_starts_nocase(rest, STR("%2e%2e")) || str_starts_nocase(rest, STR("%2e.")) ||
+            (str_starts_nocase(rest, STR("%2e")) && at > 0 && path.p[at - 1] == '.'))
+            return true;
+    }
+    return false;
+}
+
 /* `rest` begins with a '.' that begins a segment. */
 static bool is_hidden_name(struct str rest)
 {
-    if (str_starts(rest, STR("..")) &&
-        (rest.n == 2 || rest.p[2] == '/' || rest.p[2] == '\\' || rest.p[2] == ';'))
+    if (str_starts(rest, STR("..")) && climbs(rest))
         return true;
     for (size_t i = 0; i < COUNT(hidden); i++)
         if (str_starts_nocase(rest, hidden[i]))
@@ -117,7 +135,16 @@ static bool is_hidden(const struct asked *a)
 
     for (ptrdiff_t at = str_chr(path, '.', a->first_dot); at >= 0;
          at = str_chr(path, '.', (size_t)at + 1))
-        if (at > 0 && path.p[at - 1] == '/' && is_hidden_name(str_slice(path, (size_t)at, path.n)))
+        if (at > 0 && (path.p[at - 1] == '/' || path.p[at - 1] == '\\') &&
+            is_hidden_name(str_slice(path, (size_t)at, path.n)))
+            return true;
+    return false;
+}
+
+static bool holds_nocase(struct str s, struct str part)
+{
+    for (size_t i = 0; i + part.n <= s.n; i++)
+        if (s.p[i] == part.p[0] && str_eq_nocase(str_slice(s, i, i + part.n), part))
             return true;
     return false;
 }
@@ -134,7 +161,7 @@ static bool is_file(struct str path, struct str name)
     if (!ends_nocase(name, STR(".php")))
         return false;
     for (size_t i = 0; i < COUNT(libraries); i++)
-        if (str_find(path, libraries[i], 0) >= 0)
+        if (holds_nocase(path, libraries[i]))
             return true;
     return false;
 }
@@ -144,21 +171,47 @@ static bool is_success(int status)
     return (status >= 200 && status < 300) || status == 304;
 }
 
+/* "phpmyadmin", "phpMyAdmin-5.2.1", "pma2023": a folder of the list, or one with a version. */
+static bool is_folder(struct str name)
+{
+    if (is_listed(name, folders, COUNT(folders)))
+        return true;
+    struct str rest = str_starts_nocase(name, STR("phpmyadmin")) ? str_slice(name, 10, name.n)
+                      : str_starts_nocase(name, STR("pma"))      ? str_slice(name, 3, name.n)
+                                                                 : STR_NONE;
+    if (rest.n > 0 && (rest.p[0] == '-' || rest.p[0] == '_'))
+        rest = str_slice(rest, 1, rest.n);
+    return rest.n > 0 && rest.p[0] >= '0' && rest.p[0] <= '9';
+}
+
+static bool is_start(struct str path)
+{
+    for (size_t i = 0; i < COUNT(starts); i++)
+        if (ascii_lower(path.p[1]) == starts[i].p[1] && str_starts_nocase(path, starts[i]))
+            return true;
+    return false;
+}
+
+/* Bytes that no link on a page has. */
+static bool has_odd_bytes(struct str path)
+{
+    return str_chr(path, '\0', 0) >= 0 || resource_has_lookup(path) ||
+           str_find(path, STR("<script"), 0) >= 0 || str_find(path, STR("/etc/passwd"), 0) >= 0;
+}
+
 bool resource_is_probe(const struct asked *a, int status)
 {
-    struct str path = a->path;
+    struct str path = a->path, rest;
 
     if (path.n < 2)
         return false;
-    ptrdiff_t second = str_chr(path, '/', 1);
-    struct str folder = str_slice(path, 1, second < 0 ? path.n : (size_t)second);
+    rest = str_slice(path, 1, path.n);
+    struct str first = str_cut(&rest, '/'), second = str_cut(&rest, '/');
 
-    if (is_hidden(a) || str_chr(path, '\0', 0) >= 0 || is_listed(folder, folders, COUNT(folders)))
+    if (is_hidden(a) || has_encoded_dots(path) || has_odd_bytes(path) || is_folder(first) ||
+        (str_starts_nocase(second, STR("phpmyadmin")) && is_folder(second)))
         return true;
-    if (folder.n == 7 && str_eq_nocase(folder, STR("cgi-bin")) && !is_success(status))
+    if (first.n == 7 && str_eq_nocase(first, STR("cgi-bin")) && !is_success(status))
         return true;
-    for (size_t i = 0; i < COUNT(starts); i++)
-        if (path.p[1] == starts[i].p[1] && str_starts(path, starts[i]))
-            return true;
-    return a->segment.n > 0 && is_file(path, a->segment);
+    return is_start(path) || (a->segment.n > 0 && is_file(path, a->segment));
 }

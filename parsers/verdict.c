@@ -1,10 +1,11 @@
 /*
  * verdict.c - see verdict.h. Rules in their order: what is no request or not wanted at all; AI
  * agents; other robots; scanners; the answer's method and status; what was asked for. Paths and
- * types: resource.c.
+ * types: resource.c. What holds where the configuration is silent: judge_defaults.c.
  */
 #include "parsers/verdict.h"
 
+#include "parsers/query.h"
 #include "parsers/resource.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -19,6 +20,7 @@ struct matter {
     const struct hit *hit;
     const struct ua_entry *ua;
     struct asked asked;
+    bool always; /* below one of pages.always */
     struct verdict *out;
 };
 
@@ -40,6 +42,23 @@ static bool set_holds(struct str_set set, struct str s)
     return false;
 }
 
+/* The lists that are compared with it are short, and few hits come so far. */
+static bool set_holds_nocase(struct str_set set, struct str s)
+{
+    for (size_t i = 0; i < set.n; i++)
+        if (set.items[i].n == s.n && str_eq_nocase(set.items[i], s))
+            return true;
+    return false;
+}
+
+static bool is_below_any(struct str path, struct str_set prefixes)
+{
+    for (size_t i = 0; i < prefixes.n; i++)
+        if (resource_below(path, prefixes.items[i]))
+            return true;
+    return false;
+}
+
 static bool holds_nocase(struct str s, struct str part)
 {
     for (size_t i = 0; i + part.n <= s.n; i++)
@@ -49,6 +68,21 @@ static bool holds_nocase(struct str s, struct str part)
 }
 
 /* ---- no request, not wanted ---------------------------------------------------------------- */
+
+/* Apache wakes its own children with a request; "OPTIONS *" asks a server how it is. */
+static bool judge_request(struct matter *m)
+{
+    const struct hit *hit = m->hit;
+
+    if (str_starts(hit->user_agent, STR("Apache")) &&
+        str_ends(hit->user_agent, STR("(internal dummy connection)")))
+        return skip(m, REASON_INTERNAL, "Apache woke one of its own processes", NULL);
+    if (!hit->bad_request_line && hit->method.n > 0 && hit->path.n > 0)
+        return false;
+    if (hit->path.n == 0 && str_eq(hit->method, STR("OPTIONS")))
+        return skip(m, REASON_INTERNAL, "OPTIONS * asks for the server, not for a page", NULL);
+    return skip(m, REASON_NO_REQUEST, "no method and path can be read from the request", NULL);
+}
 
 static bool is_excluded_address(const struct judge_rules *r, struct str client_ip)
 {
@@ -68,9 +102,8 @@ static bool judge_excluded(struct matter *m)
 
     if (is_excluded_address(r, m->hit->client_ip))
         return skip(m, REASON_EXCLUDED, "client address is excluded", "exclude.ip");
-    for (size_t i = 0; i < r->exclude_path.n; i++)
-        if (resource_below(m->asked.path, r->exclude_path.items[i]))
-            return skip(m, REASON_EXCLUDED, "path is excluded", "exclude.path");
+    if (is_below_any(m->asked.path, r->exclude_path))
+        return skip(m, REASON_EXCLUDED, "path is excluded", "exclude.path");
     for (size_t i = 0; i < r->exclude_user_agent.n; i++)
         if (holds_nocase(m->hit->user_agent, r->exclude_user_agent.items[i]))
             return skip(m, REASON_EXCLUDED, "user agent is excluded", "exclude.user_agent");
@@ -151,8 +184,36 @@ static bool judge_robot(struct matter *m)
             return skip(m, REASON_HEALTH_CHECK, "user agent is a health check's", NULL);
         return skip(m, REASON_BOT, "user agent is a robot's", NULL);
     }
-    if (resource_is_probe(&m->asked, m->hit->status))
-        return skip(m, REASON_PROBE, "path that only scanners ask for", NULL);
+    return false;
+}
+
+static bool judge_probe(struct matter *m)
+{
+    const struct hit *hit = m->hit;
+
+    if (m->always)
+        return false;
+    if (resource_is_probe(&m->asked, hit->status))
+        return skip(m, REASON_PROBE, "path that only scanners ask for", "pages.always");
+    if (hit->query.n > 0 && resource_is_attack(hit->query))
+        return skip(m, REASON_PROBE, "query that only attacks have", "pages.always");
+    if (resource_has_lookup(hit->user_agent) || resource_has_lookup(hit->referrer))
+        return skip(m, REASON_PROBE, "user agent or referrer is an attack on log4j",
+                    "pages.always");
+    return false;
+}
+
+/* "prefetch", "prefetch;prerender", "prefetch;anonymous-client-ip"; Safari's "preview". */
+static bool judge_prefetch(struct matter *m)
+{
+    static const struct str words[] = {S("prefetch"), S("prerender"), S("preview")};
+
+    if (m->hit->purpose.n == 0 || m->rules->count_prefetch)
+        return false;
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (holds_nocase(m->hit->purpose, words[i]))
+            return skip(m, REASON_PREFETCH, "fetched in advance: perhaps nobody will see it",
+                        "pages.prefetch");
     return false;
 }
 
@@ -164,6 +225,21 @@ static bool is_allowed_status(const struct judge_rules *r, int status)
         if (r->statuses[i] == status)
             return true;
     return false;
+}
+
+/* "0", "bytes=0-99", "bytes 0-99/1000" begin at the beginning; "100", "bytes=-500" do not. */
+static bool begins_inside(struct str range)
+{
+    size_t at = 0;
+
+    if (str_starts_nocase(range, STR("bytes")))
+        range = str_slice(range, 6 < range.n ? 6 : range.n, range.n);
+    range = str_trim(range);
+    if (range.n > 0 && range.p[0] == '-')
+        return range.n > 1;
+    while (at < range.n && range.p[at] == '0')
+        at++;
+    return at < range.n && range.p[at] >= '1' && range.p[at] <= '9';
 }
 
 static bool judge_answer(struct matter *m)
@@ -179,6 +255,8 @@ static bool judge_answer(struct matter *m)
             return skip(m, REASON_STATUS, "no HTTP status was answered", NULL);
         return skip(m, REASON_STATUS, "status is not one of a page's", "pages.statuses");
     }
+    if (hit->status == 206 && begins_inside(hit->range))
+        return skip(m, REASON_STATUS, "a later part of something that was begun before", NULL);
     if (str_eq_nocase(hit->cdn_result, STR("Redirect")))
         return skip(m, REASON_REDIRECT, "the CDN redirected, from http to https", NULL);
     return false;
@@ -186,23 +264,31 @@ static bool judge_answer(struct matter *m)
 
 /* ---- what was asked for -------------------------------------------------------------------- */
 
-/* `text` is the rest of the query from a parameter's beginning. */
-static bool begins_with(struct str text, struct str name)
+/* `name` is as it stands in the query; `rule` is "name" or "name=value". */
+static bool is_parameter(const struct query_param *p, struct str name, struct str rule)
 {
-    return text.n >= name.n && name.n > 0 && text.p[0] == name.p[0] && str_starts(text, name) &&
-           (text.n == name.n || text.p[name.n] == '=' || text.p[name.n] == '&');
+    ptrdiff_t equals = str_chr(rule, '=', 0);
+
+    if (equals < 0)
+        return str_eq(name, rule);
+    return str_eq(name, str_slice(rule, 0, (size_t)equals)) &&
+           str_eq_nocase(p->value, str_slice(rule, (size_t)equals + 1, rule.n));
 }
 
-static bool has_parameter(struct str query, struct str_set names)
+static bool has_parameter(struct str query, struct str_set rules)
 {
-    for (struct str rest = query; rest.n > 0;) {
-        for (size_t i = 0; i < names.n; i++)
-            if (begins_with(rest, names.items[i]))
+    char scratch[QUERY_TEXT_MAX];
+    struct query_param p;
+
+    for (struct str rest = query; query_next(&rest, false, &p);) {
+        struct str name = p.name;
+        if (name.n == 0)
+            continue;
+        if (str_chr(name, '%', 0) >= 0)
+            name = query_decode(name, scratch);
+        for (size_t i = 0; i < rules.n; i++)
+            if (rules.items[i].p[0] == name.p[0] && is_parameter(&p, name, rules.items[i]))
                 return true;
-        ptrdiff_t next = str_chr(rest, '&', 0);
-        if (next < 0)
-            return false;
-        rest = str_slice(rest, (size_t)next + 1, rest.n);
     }
     return false;
 }
@@ -222,7 +308,7 @@ static bool holds_word(struct str s, const struct str *words, size_t n)
 /* What a prefix of pages.not_pages keeps out, by its words. */
 static enum reason prefix_reason(struct str prefix)
 {
-    static const struct str apis[] = {S("api"),  S("graphql"), S("json"),
+    static const struct str apis[] = {S("api"),  S("jsonapi"), S("graphql"), S("json"),
                                       S("ajax"), S("rpc"),     S("xmlrpc")};
     static const struct str feeds[] = {S("feed"), S("feeds"), S("rss"), S("atom")};
 
@@ -231,17 +317,12 @@ static enum reason prefix_reason(struct str prefix)
     return holds_word(prefix, feeds, COUNT(feeds)) ? REASON_FEED : REASON_NOT_PAGE;
 }
 
-static bool judge_path(struct matter *m)
+static bool page(struct matter *m, const char *rule, const char *key)
 {
-    if (m->hit->query.n > 0 && has_parameter(m->hit->query, m->rules->drop_query))
-        return skip(m, REASON_NOT_PAGE, "query has a parameter that no page has",
-                    "pages.drop_query");
-    if (resource_is_policy(&m->asked))
-        return skip(m, REASON_NOT_PAGE, "file for machines: robots.txt, sitemap, /.well-known/",
-                    NULL);
-    if (resource_is_furniture(&m->asked))
-        return skip(m, REASON_NOT_PAGE, "file that browsers ask for by themselves", NULL);
-    return false;
+    m->out->kind = VERDICT_PAGEVIEW;
+    m->out->rule = rule;
+    m->out->key = key;
+    return true;
 }
 
 static bool judge_prefix(struct matter *m)
@@ -255,39 +336,113 @@ static bool judge_prefix(struct matter *m)
     return false;
 }
 
+/* What holds for every content type. */
+static bool judge_path(struct matter *m)
+{
+    if (m->hit->query.n > 0 && has_parameter(m->hit->query, m->rules->drop_query))
+        return skip(m, REASON_NOT_PAGE, "query has a parameter that no page has",
+                    "pages.drop_query");
+    if (resource_is_policy(&m->asked))
+        return skip(m, REASON_NOT_PAGE, "file for machines: robots.txt, sitemap, /.well-known/",
+                    "pages.always");
+    if (resource_is_furniture(&m->asked))
+        return skip(m, REASON_NOT_PAGE, "file that browsers ask for by themselves", "pages.always");
+    if (resource_is_data(&m->asked))
+        return skip(m, REASON_NOT_PAGE, "data that a framework fetches for a page it shows",
+                    "pages.always");
+    if (is_below_any(m->asked.path, m->rules->editors))
+        return judge_prefix(m) || skip(m, REASON_NOT_PAGE,
+                                       "path is where the site's own people work", "pages.editors");
+    if (resource_is_attachment(m->hit->disposition))
+        return skip(m, REASON_DOWNLOAD, "answer is an attachment", NULL);
+    return false;
+}
+
 struct outcome {
     enum reason reason;
-    const char *by_type, *by_path;
+    const char *by_type, *by_path, *path_key;
 };
 
 /* By enum resource. */
 static const struct outcome outcomes[] = {
     [RESOURCE_ASSET] = {REASON_ASSET, "content type is an asset's",
-                        "path ends in a known static extension"},
+                        "path ends in a known static extension", "pages.extensions"},
     [RESOURCE_DOWNLOAD] = {REASON_DOWNLOAD, "content type is a download's",
-                           "path ends in the extension of a download"},
-    [RESOURCE_FEED] = {REASON_FEED, "content type is a feed's", "path is a feed's"},
+                           "path ends in the extension of a download", "pages.extensions"},
+    [RESOURCE_FEED] = {REASON_FEED, "content type is a feed's", "path is a feed's", "pages.always"},
     [RESOURCE_API] = {REASON_API, "content type is data, not a page",
-                      "path ends in the extension of data"},
+                      "path ends in the extension of data", "pages.extensions"},
     [RESOURCE_OTHER] = {REASON_NOT_PAGE, "content type is not HTML",
-                        "path ends in an extension that is not a page's"},
+                        "path ends in an extension that is not a page's", "pages.extensions"},
 };
+
+static enum resource page_or_other(bool is_page, enum resource found)
+{
+    if (is_page)
+        return RESOURCE_PAGE;
+    return found == RESOURCE_PAGE ? RESOURCE_OTHER : found;
+}
+
+static enum resource by_type(const struct matter *m)
+{
+    enum resource found = resource_by_type(m->hit->content_type);
+
+    if (found == RESOURCE_UNKNOWN)
+        return found;
+    struct str bare = resource_bare_type(m->hit->content_type);
+    return page_or_other(set_holds_nocase(m->rules->types, bare), found);
+}
+
+static enum resource by_path(const struct matter *m)
+{
+    if (resource_is_feed(&m->asked))
+        return RESOURCE_FEED;
+    enum resource found = resource_by_extension(&m->asked);
+    if (found == RESOURCE_UNKNOWN)
+        return RESOURCE_PAGE;
+    struct str extension = resource_extension(&m->asked);
+    return page_or_other(set_holds_nocase(m->rules->extensions, extension), found);
+}
+
+static bool judge_outcome(struct matter *m, enum resource found, bool typed)
+{
+    const struct outcome *o = &outcomes[found];
+
+    return typed ? skip(m, o->reason, o->by_type, "pages.types")
+                 : skip(m, o->reason, o->by_path, o->path_key);
+}
+
+/* By what the path says, when there is no content type or one that says nothing. Lists of paths
+ * come after the extension of an asset: an asset below /assets/ is an asset. */
+static bool judge_untyped(struct matter *m, enum resource type)
+{
+    enum resource found = by_path(m);
+
+    if (found == RESOURCE_ASSET)
+        return judge_outcome(m, found, false);
+    if (is_below_any(m->asked.path, m->rules->health_checks))
+        return skip(m, REASON_HEALTH_CHECK, "path is asked for by health checks",
+                    "pages.health_checks");
+    if (judge_prefix(m))
+        return true;
+    if (found == RESOURCE_PAGE && resource_is_feed_query(m->hit->query))
+        return skip(m, REASON_FEED, "query asks for a feed", "pages.always");
+    if (found != RESOURCE_PAGE)
+        return judge_outcome(m, found, false);
+    if (type != RESOURCE_UNKNOWN)
+        return judge_outcome(m, type, true);
+    return page(m, "path is a page's", "pages.not_pages");
+}
 
 static bool judge_resource(struct matter *m)
 {
-    enum resource type = resource_by_type(m->hit->content_type);
-    enum resource found = type != RESOURCE_UNKNOWN ? type : resource_by_path(&m->asked);
+    enum resource type = by_type(m);
 
-    /* An asset below /assets/ is an asset, whatever pages.not_pages says. */
-    if (found != RESOURCE_ASSET && judge_prefix(m))
-        return true;
-    if (found != RESOURCE_PAGE) {
-        const struct outcome *o = &outcomes[found];
-        return skip(m, o->reason, type != RESOURCE_UNKNOWN ? o->by_type : o->by_path, NULL);
-    }
-    m->out->kind = VERDICT_PAGEVIEW;
-    m->out->rule = type != RESOURCE_UNKNOWN ? "content type is HTML" : "path is a page's";
-    return true;
+    if (type == RESOURCE_PAGE)
+        return page(m, "content type is HTML", "pages.types");
+    if (type == RESOURCE_UNKNOWN || resource_type_is_vague(m->hit->content_type))
+        return judge_untyped(m, type);
+    return judge_outcome(m, type, true);
 }
 
 void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_entry *ua,
@@ -297,44 +452,23 @@ void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_e
     struct matter m = {.rules = r, .hit = hit, .ua = ua, .out = out};
 
     *out = (struct verdict){.ua_kind = ua->kind, .agent = ua->agent};
-    if (hit->bad_request_line || hit->method.n == 0 || hit->path.n == 0) {
-        skip(&m, REASON_NO_REQUEST, "no method and path can be read from the request", NULL);
+    if (judge_request(&m))
         return;
-    }
     resource_look(hit->path, scratch, &m.asked);
     if (ua->kind == UA_AI)
         out->ai_class = ai_class_of(&m.asked, hit);
-    if (judge_excluded(&m) || judge_ai(&m) || judge_robot(&m) || judge_answer(&m) || judge_path(&m))
+    m.always = is_below_any(m.asked.path, r->always);
+    if (judge_excluded(&m) || judge_ai(&m) || judge_robot(&m) || judge_probe(&m) ||
+        judge_prefetch(&m) || judge_answer(&m))
         return;
-    judge_resource(&m);
+    if (m.always)
+        page(&m, "path is one of those that are always pages", "pages.always");
+    else if (!judge_path(&m))
+        judge_resource(&m);
 }
 
-/* ---- defaults, names ----------------------------------------------------------------------- */
-
-void judge_rules_defaults(struct judge_rules *r)
-{
-    static const struct str methods[] = {S("GET")};
-    static const int statuses[] = {200, 203, 206, 304};
-    static const struct str drop_query[] = {S("_rsc"), S("_data"), S("preview")};
-    static const struct str not_pages[] = {S("/.well-known/"),
-                                           S("/api/"),
-                                           S("/graphql"),
-                                           S("/wp-json/"),
-                                           S("/wp-admin/admin-ajax.php"),
-                                           S("/xmlrpc.php"),
-                                           S("/cdn-cgi/"),
-                                           S("/_next/"),
-                                           S("/_nuxt/"),
-                                           S("/assets/"),
-                                           S("/static/"),
-                                           S("/feed")};
-
-    *r = (struct judge_rules){.methods = {methods, COUNT(methods)},
-                              .statuses = statuses,
-                              .n_statuses = COUNT(statuses),
-                              .not_pages = {not_pages, COUNT(not_pages)},
-                              .drop_query = {drop_query, COUNT(drop_query)}};
-}
+/* ---- names ------------------------------------------------------------------------------------
+ */
 
 const char *reason_name(enum reason reason)
 {

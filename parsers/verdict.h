@@ -22,16 +22,16 @@ enum reason {
     REASON_STATUS,
     REASON_REDIRECT,
     REASON_BOT,
-    REASON_PREFETCH,
-    REASON_PROBE, /* scanners */
+    REASON_PREFETCH, /* by a browser, before anybody has asked for the page */
+    REASON_PROBE,    /* scanners */
     REASON_HEALTH_CHECK,
-    REASON_INTERNAL,
+    REASON_INTERNAL, /* the web server's own */
     REASON_UNKNOWN_SITE,
     REASON_NO_HOST,
     REASON_NO_USER_AGENT,
     REASON_NO_REQUEST,
     REASON_EXCLUDED,
-    REASON_DUPLICATE_CDN, /* user agent "Amazon CloudFront": this hit is in the CDN's own log */
+    REASON_DUPLICATE_CDN, /* the CDN's own log has this hit */
     REASON_NOT_SENT,      /* kind, or AI class, is not in `send` */
     REASON_OUT_OF_WINDOW, /* --since, --until */
     REASON_UNPARSABLE,
@@ -55,16 +55,23 @@ struct cidr {
     unsigned bits;             /* 0..128 */
 };
 
+/* The lists of paths hold prefixes on segment boundaries. */
 struct judge_rules {
     struct str_set methods; /* pages.methods; default GET */
     const int *statuses;    /* pages.statuses; default 200 203 206 304 */
     size_t n_statuses;
-    struct str_set not_pages; /* pages.not_pages: path prefixes on segment boundaries */
-    struct str_set
-        drop_query; /* pages.drop_query: a request with one of these parameters is no page */
+    struct str_set types;      /* pages.types: the content types of pages */
+    struct str_set extensions; /* pages.extensions: of pages, where there is no content type */
+    struct str_set not_pages;  /* pages.not_pages: the same */
+    /* pages.drop_query: "name" or "name=value"; a request with one of them is no page */
+    struct str_set drop_query;
+    struct str_set editors;       /* pages.editors: where the site's own people work */
+    struct str_set health_checks; /* pages.health_checks */
+    struct str_set always;        /* pages.always: pages, whatever the other lists of paths say */
+    bool count_prefetch;          /* pages.prefetch */
     const struct cidr *exclude_ip;
     size_t n_exclude_ip;
-    struct str_set exclude_path;       /* prefixes on segment boundaries */
+    struct str_set exclude_path;
     struct str_set exclude_user_agent; /* substrings, ASCII case-folded */
 };
 

@@ -70,14 +70,17 @@ def rules_of_code():
     reason_names = dict(re.findall(r'\[REASON_(\w+)\] = "(\w+)"', read("parsers/verdict.c")))
     code = joined(read("parsers/verdict.c", "agent/digest.c"))
     rules = set()
+    # A table of outcomes has two sentences, by type and by path, and the key of the second.
+    outcome = r'\{REASON_(\w+),\s*' + TEXT + r'\s*,\s*' + TEXT + r'\s*,\s*"([^"]*)"\}'
+    for reason, by_type, by_path, key in re.findall(outcome, code):
+        rules |= {(reason_names[reason], by_type, "pages.types"), (reason_names[reason], by_path, key)}
+    code = re.sub(outcome, "", code)
     for reason, sentence, key in re.findall(r'REASON_(\w+),\s*' + TEXT + r'\s*,\s*("[^"]*"|NULL)', code):
-        # A table of outcomes has two sentences, by type and by path, and no keys.
-        outcome = key != "NULL" and "." not in key and key != '"sites"'
-        rules.add((reason_names[reason], sentence, "" if outcome or key == "NULL" else key.strip('"')))
-        if outcome:
-            rules.add((reason_names[reason], key.strip('"'), ""))
+        rules.add((reason_names[reason], sentence, "" if key == "NULL" else key.strip('"')))
     for sentence, key in re.findall(r'prefix_reason\(prefix\),\s*' + TEXT + r'\s*,\s*"([^"]*)"', code):
         rules |= {(reason, sentence, key) for reason in ("api", "feed", "not_page")}
+    for sentence, key in re.findall(r'\bpage\(&?m, ' + TEXT + r'\s*,\s*"([^"]*)"\)', code):
+        rules.add(("pageview", sentence, key))
     for sentence in re.findall(r'd\.error = ' + TEXT, joined(read("agent/offline.c"))):
         rules.add(("too_long", sentence, ""))
     for kind, text in re.findall(r"kind = VERDICT_(\w+);\s*m->out->rule = ([^;]*);", code):

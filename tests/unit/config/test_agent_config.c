@@ -286,8 +286,21 @@ static const struct config_case others[] = {
      "599; write `statuses: [200, 203, 206, 304]`\n"
      "f:5:24: pages.statuses[3]: \"99\" is no status; expected a list of HTTP statuses, 100 to "
      "599; write `statuses: [200, 203, 206, 304]`\n"
-     "f:6:16: pages.drop_query[1]: a list stands here; expected a list of query parameters; write "
-     "a text, or remove this item\n"},
+     "f:6:16: pages.drop_query[1]: a list stands here; expected a list of query parameters, or of "
+     "parameter=value; write a text, or remove this item\n"},
+    {"pages, the rest",
+     DEST "pages:\n  types: [html]\n  extensions: [.php]\n  editors: [wp-admin]\n"
+          "  prefetch: yes\n  alwys: [/x]\n",
+     "f:4:11: pages.types[1]: \"html\" is none; expected a list of content types without "
+     "parameters; write `types: [text/html, application/xhtml+xml]`\n"
+     "f:5:16: pages.extensions[1]: \".php\" is none; expected a list of extensions without the "
+     "dot, at most 8 letters and digits; write `extensions: [html, php]`\n"
+     "f:6:13: pages.editors[1]: \"wp-admin\" does not begin with /; expected a list of path "
+     "prefixes that begin with /; write `editors: [/healthz, /internal]`\n"
+     "f:7:13: pages.prefetch: \"yes\" is not known here; expected one of skip, count; write "
+     "`prefetch: skip`\n"
+     "f:8:3: pages: unknown key \"alwys\"; expected one of methods, statuses, types, extensions, "
+     "drop_query, not_pages, editors, health_checks, always, prefetch; did you mean `always`?\n"},
     {"ai", DEST "ai: {search_engine: true}\n",
      "f:3:6: ai: unknown key \"search_engine\"; expected one of search_engines; did you mean "
      "`search_engines`?\n"},
@@ -524,6 +537,13 @@ static void files_that_cannot_be_read(void **state)
     buf_release(&error);
 }
 
+static void assert_same_texts(const struct str_set *a, const struct str_set *b)
+{
+    assert_int_equal(a->n, b->n);
+    for (size_t i = 0; i < a->n; i++)
+        assert_true(str_eq(a->items[i], b->items[i]));
+}
+
 static void printed_defaults_load_as_the_defaults(void **state)
 {
     struct judge_rules rules;
@@ -538,12 +558,14 @@ static void printed_defaults_load_as_the_defaults(void **state)
     assert_int_equal(c->rules.methods.n, rules.methods.n);
     assert_int_equal(c->rules.n_statuses, rules.n_statuses);
     assert_memory_equal(c->rules.statuses, rules.statuses, rules.n_statuses * sizeof(int));
-    assert_int_equal(c->rules.not_pages.n, rules.not_pages.n);
-    for (size_t i = 0; i < rules.not_pages.n; i++)
-        assert_true(str_eq(c->rules.not_pages.items[i], rules.not_pages.items[i]));
-    assert_int_equal(c->rules.drop_query.n, rules.drop_query.n);
-    for (size_t i = 0; i < rules.drop_query.n; i++)
-        assert_true(str_eq(c->rules.drop_query.items[i], rules.drop_query.items[i]));
+    assert_same_texts(&c->rules.types, &rules.types);
+    assert_same_texts(&c->rules.extensions, &rules.extensions);
+    assert_same_texts(&c->rules.not_pages, &rules.not_pages);
+    assert_same_texts(&c->rules.drop_query, &rules.drop_query);
+    assert_same_texts(&c->rules.editors, &rules.editors);
+    assert_same_texts(&c->rules.health_checks, &rules.health_checks);
+    assert_same_texts(&c->rules.always, &rules.always);
+    assert_true(c->rules.count_prefetch == rules.count_prefetch);
     assert_int_equal(c->limits.spool_bytes, UINT64_C(1) << 30);
     agent_config_free(c);
     buf_release(&text);

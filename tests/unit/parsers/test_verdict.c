@@ -153,11 +153,8 @@ static const struct row rows[] = {
     {.path = "/robots.txt.html", .kind = VERDICT_PAGEVIEW},
     /* prefixes of pages.not_pages */
     {.path = "/api", .kind = VERDICT_SKIP, .reason = REASON_API, .key = "pages.not_pages"},
-    {.path = "/api/v1/users",
-     .type = "text/html",
-     .kind = VERDICT_SKIP,
-     .reason = REASON_API,
-     .key = "pages.not_pages"},
+    {.path = "/api/v1/users", .kind = VERDICT_SKIP, .reason = REASON_API, .key = "pages.not_pages"},
+    {.path = "/api/v1/users", .type = "text/html", .kind = VERDICT_PAGEVIEW, .key = "pages.types"},
     {.path = "/apidocs", .kind = VERDICT_PAGEVIEW},
     {.path = "/graphql", .kind = VERDICT_SKIP, .reason = REASON_API, .key = "pages.not_pages"},
     {.path = "/wp-json/wp/v2",
@@ -168,18 +165,16 @@ static const struct row rows[] = {
      .kind = VERDICT_SKIP,
      .reason = REASON_API,
      .key = "pages.not_pages"},
-    {.path = "/wp-admin/", .kind = VERDICT_PAGEVIEW},
-    {.path = "/feed",
-     .type = "text/html",
-     .kind = VERDICT_SKIP,
-     .reason = REASON_FEED,
-     .key = "pages.not_pages"},
+    {.path = "/wp-admin/", .kind = VERDICT_SKIP, .reason = REASON_NOT_PAGE, .key = "pages.editors"},
+    {.path = "/feed", .kind = VERDICT_SKIP, .reason = REASON_FEED, .key = "pages.not_pages"},
+    {.path = "/feed", .type = "text/html", .kind = VERDICT_PAGEVIEW, .key = "pages.types"},
     {.path = "/feed/x", .kind = VERDICT_SKIP, .reason = REASON_FEED, .key = "pages.not_pages"},
     {.path = "/feedback", .kind = VERDICT_PAGEVIEW},
     {.path = "/_next/data/x.json",
+     .type = "text/html",
      .kind = VERDICT_SKIP,
      .reason = REASON_NOT_PAGE,
-     .key = "pages.not_pages"},
+     .key = "pages.always"},
     {.path = "/_nuxt/x", .kind = VERDICT_SKIP, .reason = REASON_NOT_PAGE, .key = "pages.not_pages"},
     {.path = "/assets/x",
      .kind = VERDICT_SKIP,
@@ -192,7 +187,7 @@ static const struct row rows[] = {
     {.path = "/cdn-cgi/trace",
      .kind = VERDICT_SKIP,
      .reason = REASON_NOT_PAGE,
-     .key = "pages.not_pages"},
+     .key = "pages.always"},
     {.path = "/%61pi/x", .kind = VERDICT_SKIP, .reason = REASON_API, .key = "pages.not_pages"},
     /* queries of pages.drop_query */
     {.path = "/p",
@@ -679,6 +674,53 @@ static void test_own_rules(void **state)
     assert_int_equal(v.reason, REASON_NOT_PAGE);
 }
 
+/* pages.always, types, extensions, editors, health_checks, prefetch. */
+static void test_keys(void **state)
+{
+    static const struct str always[] = {{"/feed", 5}, {"/wp-login.php", 13}, {"/guides/", 8}};
+    static const struct str types[] = {{"text/plain", 10}};
+    static const struct str extensions[] = {{"pdf", 3}};
+    struct judge_rules rules;
+    struct verdict v;
+    static const struct {
+        struct row row;
+        const char *type, *purpose;
+    } cases[] = {
+        {{.path = "/feed/x", .kind = VERDICT_PAGEVIEW, .key = "pages.always"}, NULL, NULL},
+        {{.path = "/feedx", .kind = VERDICT_PAGEVIEW, .key = "pages.not_pages"}, NULL, NULL},
+        {{.path = "/wp-login.php", .kind = VERDICT_PAGEVIEW, .key = "pages.always"}, NULL, NULL},
+        {{.path = "/guides/a.css", .kind = VERDICT_PAGEVIEW, .key = "pages.always"}, NULL, NULL},
+        {{.path = "/guides/", .query = "_rsc", .kind = VERDICT_PAGEVIEW}, NULL, NULL},
+        {{.path = "/guides/", .status = 404, .reason = REASON_STATUS}, NULL, NULL},
+        {{.path = "/guides/", .ua = "curl/8", .reason = REASON_BOT}, NULL, NULL},
+        {{.path = "/a.pdf", .kind = VERDICT_PAGEVIEW}, NULL, NULL},
+        {{.path = "/a.html", .reason = REASON_NOT_PAGE, .key = "pages.extensions"}, NULL, NULL},
+        {{.path = "/a.zip", .reason = REASON_DOWNLOAD, .key = "pages.extensions"}, NULL, NULL},
+        {{.path = "/p", .kind = VERDICT_PAGEVIEW, .key = "pages.types"}, "Text/Plain;x", NULL},
+        {{.path = "/p", .reason = REASON_NOT_PAGE, .key = "pages.types"}, "text/html", NULL},
+        {{.path = "/wp-admin/", .kind = VERDICT_PAGEVIEW}, NULL, NULL},
+        {{.path = "/healthz", .kind = VERDICT_PAGEVIEW}, NULL, NULL},
+        {{.path = "/p", .kind = VERDICT_PAGEVIEW}, NULL, "prefetch"},
+    };
+
+    judge_rules_defaults(&rules);
+    rules.always = (struct str_set)SET(always);
+    rules.types = (struct str_set)SET(types);
+    rules.extensions = (struct str_set)SET(extensions);
+    rules.editors = rules.health_checks = (struct str_set){NULL, 0};
+    rules.count_prefetch = true;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct hit hit = hit_of(&cases[i].row);
+        hit.content_type = field(cases[i].type, NULL);
+        hit.purpose = field(cases[i].purpose, NULL);
+        judge(&rules, &hit, ua_cache_get(cache, hit.user_agent), &v);
+        if (v.kind != cases[i].row.kind || v.reason != cases[i].row.reason)
+            fail_msg("%zu: %s: %s", i, cases[i].row.path, v.rule);
+        if (cases[i].row.key != NULL)
+            assert_string_equal(v.key, cases[i].row.key);
+    }
+}
+
 /* Only decoded where it fits; a longer path is judged as it stands. */
 static void test_long_paths(void **state)
 {
@@ -717,7 +759,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),      cmocka_unit_test(test_exclusions),
         cmocka_unit_test(test_own_rules), cmocka_unit_test(test_long_paths),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names),     cmocka_unit_test(test_keys),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,85 @@
+/* judge_defaults.c - the page rule where the configuration is silent: judge_rules_defaults of
+ * verdict.h. `logferry check --print-defaults` prints it. */
+#include "parsers/verdict.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define S(literal)                                                                                 \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
+#define SET(array)                                                                                 \
+    {                                                                                              \
+        array, COUNT(array)                                                                        \
+    }
+
+static const struct str methods[] = {S("GET")};
+static const int statuses[] = {200, 203, 206, 304};
+static const struct str types[] = {S("text/html"), S("application/xhtml+xml")};
+static const struct str extensions[] = {
+    S("html"), S("htm"),  S("php"), S("shtml"),  S("xhtml"), S("phtml"), S("php3"),
+    S("php4"), S("php5"), S("asp"), S("aspx"),   S("jsp"),   S("jspx"),  S("cgi"),
+    S("pl"),   S("cfm"),  S("do"),  S("action"), S("md"),
+};
+
+/* Data requests of frameworks; previews and editors of WordPress and its page builders. */
+static const struct str drop_query[] = {
+    S("_rsc"),
+    S("_data"),
+    S("_pjax"),
+    S("__WB_REVISION__"),
+    S("rest_route"),
+    S("wc-ajax"),
+    S("format=json"),
+    S("preview"),
+    S("preview_id"),
+    S("preview_nonce"),
+    S("customize_changeset_uuid"),
+    S("customize_theme"),
+    S("elementor-preview"),
+    S("elementor_library"),
+    S("et_fb"),
+    S("fl_builder"),
+    S("vc_editable"),
+    S("ct_builder"),
+};
+
+static const struct str not_pages[] = {
+    S("/.well-known/"), S("/api/"),
+    S("/graphql"),      S("/jsonapi/"),
+    S("/wp-json/"),     S("/wp-admin/admin-ajax.php"),
+    S("/xmlrpc.php"),   S("/wp-cron.php"),
+    S("/ajax/"),        S("/cdn-cgi/"),
+    S("/_next/"),       S("/_nuxt/"),
+    S("/_ipx/"),        S("/_image"),
+    S("/_app/"),        S("/_astro/"),
+    S("/_vercel/"),     S("/_blazor"),
+    S("/.netlify/"),    S("/socket.io/"),
+    S("/matomo.php"),   S("/matomo/matomo.php"),
+    S("/piwik.php"),    S("/assets/"),
+    S("/static/"),      S("/feed"),
+    S("/feeds/posts/"),
+};
+
+static const struct str editors[] = {S("/wp-admin/"), S("/administrator/"), S("/ghost/"),
+                                     S("/typo3/"), S("/umbraco/")};
+
+static const struct str health_checks[] = {
+    S("/healthz"),       S("/livez"),           S("/readyz"),       S("/ping"),
+    S("/health-check"),  S("/healthcheck"),     S("/health_check"), S("/_health"),
+    S("/__heartbeat__"), S("/actuator/health"), S("/nginx_status"), S("/stub_status"),
+};
+
+void judge_rules_defaults(struct judge_rules *r)
+{
+    *r = (struct judge_rules){
+        .methods = SET(methods),
+        .statuses = statuses,
+        .n_statuses = COUNT(statuses),
+        .types = SET(types),
+        .extensions = SET(extensions),
+        .not_pages = SET(not_pages),
+        .drop_query = SET(drop_query),
+        .editors = SET(editors),
+        .health_checks = SET(health_checks),
+    };
+}

@@ -1,0 +1,69 @@
+/*
+ * resource_data.c - resource_is_data and resource_is_feed_query of resource.h: what a framework's
+ * script fetches for a page that it shows already, and feeds that are asked for by a parameter.
+ */
+#include "parsers/query.h"
+#include "parsers/resource.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define S(literal)                                                                                 \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
+
+/* From the '/' of a segment that begins with '_'. Whole segments end in '/', the others may be the
+ * beginning of a name. */
+static const struct str underscored[] = {
+    S("/_next/data/"),      /* Next.js, pages */
+    S("/__next."),          /* Next.js, app, exported: "__next._tree.txt" */
+    S("/__data.json"),      /* SvelteKit */
+    S("/_payload.json"),    /* Nuxt */
+    S("/__nuxt_island/"),   /* Nuxt */
+    S("/__manifest"),       /* React Router */
+    S("/_server-islands/"), /* Astro */
+    S("/_actions/"),        /* Astro */
+};
+
+static bool is_underscored(struct str path)
+{
+    for (ptrdiff_t at = str_find(path, STR("/_"), 0); at >= 0;
+         at = str_find(path, STR("/_"), (size_t)at + 1)) {
+        struct str rest = str_slice(path, (size_t)at, path.n);
+        for (size_t i = 0; i < COUNT(underscored); i++)
+            if (str_starts(rest, underscored[i]))
+                return true;
+    }
+    return false;
+}
+
+bool resource_is_data(const struct asked *a)
+{
+    if (is_underscored(a->path))
+        return true;
+    if (a->first_dot == a->path.n)
+        return false;
+    if (str_ends(a->name, STR(".json")))
+        return str_eq(a->name, STR("page-data.json")) || /* Gatsby */
+               str_eq(a->name, STR("q-data.json")) ||    /* Qwik */
+               str_find(a->path, STR("/page-data/"), 0) >= 0;
+    return (a->name.n > 5 && str_ends(a->name, STR(".data"))) || /* Remix, React Router */
+           (a->name.n > 4 && str_ends(a->name, STR(".rsc")));    /* Next.js, app */
+}
+
+bool resource_is_feed_query(struct str query)
+{
+    static const struct str kinds[] = {S("rss"), S("rss2"),          S("atom"),
+                                       S("rdf"), S("comments-rss2"), S("comments-atom")};
+    struct query_param p;
+
+    for (struct str rest = query; query_next(&rest, false, &p);) {
+        if (str_eq_nocase(p.name, STR("format")) && str_eq_nocase(p.value, STR("feed")))
+            return true;
+        if (!str_eq_nocase(p.name, STR("feed")))
+            continue;
+        for (size_t i = 0; i < COUNT(kinds); i++)
+            if (str_eq_nocase(p.value, kinds[i]))
+                return true;
+    }
+    return false;
+}

@@ -7,6 +7,7 @@ int digest_init(struct digest *d, const struct catalogue *catalogue, const struc
 {
     d->ranges = ranges;
     buf_init(&d->url, URL_MAX);
+    buf_init(&d->sent, URL_MAX);
     d->agents = ua_cache_new(catalogue);
     return d->agents ? 0 : -1;
 }
@@ -15,6 +16,7 @@ void digest_release(struct digest *d)
 {
     ua_cache_free(d->agents);
     buf_release(&d->url);
+    buf_release(&d->sent);
     d->agents = NULL;
 }
 
@@ -24,6 +26,21 @@ static void skip(struct verdict *v, enum reason reason, const char *rule, const 
     v->reason = reason;
     v->rule = rule;
     v->key = key;
+}
+
+/* What came through a CDN is in the CDN's log too; if we read that one, it counts there. `peer` is
+ * who connected to the web server. */
+static void look_for_cdn(const struct digest_rules *rules, struct str peer, struct digested *out)
+{
+    unsigned char address[16];
+
+    out->edge = CDN_NONE;
+    if (out->verdict.kind == VERDICT_SKIP || !address_parse(peer, address))
+        return;
+    out->edge = cdn_of(address);
+    if (rules->cdn_logs >> out->edge & 1)
+        skip(&out->verdict, REASON_DUPLICATE_CDN, "came through a CDN whose own log is read too",
+             "sources.*.cdn_duplicates");
 }
 
 /* Which destinations want this kind. */
@@ -61,11 +78,30 @@ static void route(const struct digest_rules *rules, const struct sites *sites, s
              "destinations.*.send");
 }
 
+/* The record, as `privacy` lets it go. */
+static void make_record(struct digest *d, const struct digest_rules *rules, struct digested *out)
+{
+    struct verdict *v = &out->verdict;
+    struct record *r = &out->record;
+    struct str site = r->site;
+    struct hit sent = out->hit;
+
+    if (!privacy_apply(rules->privacy, &sent, &d->sent))
+        sent.path = STR_NONE; /* no memory: it cannot be made, and is not sent as it is */
+    record_from_hit(r, &sent, v, rules->default_host, rules->scheme, &d->url);
+    r->site = site;
+    if (v->kind == VERDICT_PAGEVIEW)
+        r->visitor_ip = privacy_visitor_ip(rules->privacy, sent.client_ip, d->address);
+    if (v->kind == VERDICT_PAGEVIEW ? !str_is_set(r->url) : !str_is_set(r->path))
+        skip(v, REASON_NO_HOST, "the host is no host name", "sources.*.default_host");
+}
+
 void digest_line(struct digest *d, const struct digest_rules *rules, const struct sites *sites,
                  struct parser *parser, struct str line, struct digested *out)
 {
     struct verdict *v = &out->verdict;
     out->to = 0;
+    out->edge = CDN_NONE;
     out->record.site = STR_NONE;
     out->parsed = parser_line(parser, line, &out->hit);
     if (out->parsed != PARSE_OK) {
@@ -80,10 +116,13 @@ void digest_line(struct digest *d, const struct digest_rules *rules, const struc
         return;
     }
     out->ua = ua_cache_get(d->agents, out->hit.user_agent);
+    struct str peer = out->hit.client_ip;
+    out->hit.client_ip = client_ip(rules->client, &out->hit);
     judge(rules->judge, &out->hit, out->ua, v);
     out->verified = v->agent && d->ranges
                         ? ranges_check(d->ranges, v->agent, out->hit.client_ip, out->hit.time_ms)
                         : VERIFIED_UNKNOWN;
+    look_for_cdn(rules, peer, out);
     if (v->kind == VERDICT_SKIP)
         return;
     if (out->hit.time_ms < rules->since_ms || out->hit.time_ms >= rules->until_ms) {
@@ -93,11 +132,7 @@ void digest_line(struct digest *d, const struct digest_rules *rules, const struc
     route(rules, sites, out);
     if (v->kind == VERDICT_SKIP)
         return;
-    struct str site = out->record.site;
-    record_from_hit(&out->record, &out->hit, v, rules->default_host, rules->scheme, &d->url);
-    out->record.site = site;
+    make_record(d, rules, out);
     if (v->kind == VERDICT_AI_FETCH)
         out->record.verified = str_of(verified_name(out->verified));
-    if (v->kind == VERDICT_PAGEVIEW ? !str_is_set(out->record.url) : !str_is_set(out->record.path))
-        skip(v, REASON_NO_HOST, "the host is no host name", "sources.*.default_host");
 }

@@ -7,12 +7,19 @@
 
 #include "agent/sites.h"
 #include "parsers/format.h"
+#include "parsers/cdn.h"
+#include "parsers/client_ip.h"
+#include "parsers/privacy.h"
 #include "parsers/ranges.h"
 #include "parsers/record.h"
 
 /* What holds for all lines of one source. Borrowed, read-only. */
 struct digest_rules {
     const struct judge_rules *judge;
+    const struct privacy *privacy;
+    const struct client_rule *client;
+    /* CDNs whose own log is a source: bit 1 << enum cdn. What came through them is skipped. */
+    unsigned cdn_logs;
     struct str
         default_host;  /* used when the line has none; STR_NONE: the line is skipped as no_host */
     struct str scheme; /* used when the line has none */
@@ -24,13 +31,14 @@ struct digest_rules {
 
 struct digested {
     enum parse_result parsed;
-    struct hit hit;         /* valid when parsed is PARSE_OK */
+    struct hit hit; /* valid when parsed is PARSE_OK; client_ip is the client's (client_ip.h) */
     struct ua_entry *ua;    /* the same; never NULL then */
     struct verdict verdict; /* always set */
     enum verified verified; /* with verdict.agent: does the address bear the name out? */
     struct record
         record; /* when the verdict is no skip; its at, line_hash and user_agent are the caller's */
     unsigned to;       /* destinations, when the verdict is no skip */
+    enum cdn edge;     /* of a hit that is wanted: the CDN from whose address it came */
     const char *error; /* for PARSE_BAD: why, and at which byte */
     size_t column;
 };
@@ -38,7 +46,8 @@ struct digested {
 struct digest {
     struct ua_cache *agents;
     const struct ranges *ranges;
-    struct buf url;
+    struct buf url, sent;
+    char address[PRIVACY_ADDRESS_TEXT];
 };
 
 /* `ranges` may be NULL: then nobody is verified. Borrows both. -1: out of memory. */

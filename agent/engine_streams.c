@@ -350,6 +350,31 @@ static void tell_bad_line(struct engine *e, struct stream *s)
     bad->error = NULL;
 }
 
+/* Once for a source: either every visitor is counted twice, or by the addresses of a CDN. */
+static void tell_edge(struct stream *s)
+{
+    struct source *source = s->source;
+    struct edge_hit edge = s->r.edge;
+    s->r.edge.cdn = CDN_NONE;
+    bool known = source->config->client.from != CLIENT_FROM_PEER;
+    if (edge.cdn == CDN_NONE || source->told_edge || (known && !edge.duplicates))
+        return;
+    source->told_edge = true;
+    const char *name = source->config->name.p;
+    if (edge.duplicates)
+        log_event(LOG_WARN, "cdn_duplicates",
+                  "source=%s cdn=%s why=\"requests that came through this CDN are in its own log "
+                  "too, which is a source; they are skipped as duplicate_cdn\" mend=\"nothing, or "
+                  "`cdn_duplicates: count` in this source if that log has other sites\"",
+                  name, cdn_name(edge.cdn));
+    else
+        log_event(LOG_WARN, "cdn_addresses",
+                  "source=%s cdn=%s why=\"visitors have the CDN's addresses\" mend=\"log "
+                  "X-Forwarded-For and write `client_ip: {from: x_forwarded_for, trust: [%s]}` in "
+                  "this source, or let the web server set the address (real_ip, mod_remoteip)\"",
+                  name, cdn_name(edge.cdn), cdn_key(edge.cdn));
+}
+
 /* What this fill has read, not what it passed over: that is safe, or was taken before, or was given
  * back meanwhile (engine_rewind) and is still to be read. */
 static void note_taken(struct position *p, const struct reading *r)
@@ -399,6 +424,7 @@ void engine_settle_stream(struct engine *e, struct stream *s)
     update_position(e, s);
     engine_note_open(e, s);
     tell_bad_line(e, s);
+    tell_edge(s);
     if (s->rewind) {
         s->rewind = false;
         engine_rewind_stream(e, s);

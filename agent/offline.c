@@ -67,10 +67,18 @@ static int take_sites(struct offline *o)
 static void take_rules(struct offline *o, const struct options *options)
 {
     judge_rules_defaults(&o->rules);
-    if (o->config)
+    privacy_defaults(&o->privacy);
+    if (o->config) {
         o->rules = o->config->rules;
+        o->privacy = o->config->privacy;
+    }
+    if (o->from)
+        o->client = o->from->client;
     o->digest_rules = (struct digest_rules){
         .judge = &o->rules,
+        .privacy = &o->privacy,
+        .client = &o->client,
+        .cdn_logs = o->config ? agent_config_cdn_logs(o->config, o->from) : 0,
         .default_host = options->host ? str_of(options->host)
                         : o->from     ? o->from->default_host
                                       : STR_NONE,

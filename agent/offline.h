@@ -15,7 +15,9 @@ struct offline {
     const struct source_config *from; /* --source; NULL */
     struct agents_home agents;
     struct judge_rules rules; /* the configuration's or the defaults */
-    struct format *format;    /* NULL until the first line, when it is guessed */
+    struct privacy privacy;   /* the same */
+    struct client_rule client;
+    struct format *format; /* NULL until the first line, when it is guessed */
     struct parser *parser;
     struct sites *sites;
     struct digest digest;

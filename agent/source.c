@@ -9,6 +9,9 @@ int source_init(struct source *s, const struct source_config *config, const stru
         return -1;
     s->directives = format_has_directives(s->format);
     s->rules = (struct digest_rules){.judge = &c->rules,
+                                     .privacy = &c->privacy,
+                                     .client = &config->client,
+                                     .cdn_logs = agent_config_cdn_logs(c, config),
                                      .default_host = config->default_host,
                                      .scheme = config->scheme,
                                      .since_ms = INT64_MIN,

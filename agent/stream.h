@@ -36,6 +36,7 @@ struct source {
     bool fresh;           /* no file of it was ever read: `start` decides where reading begins */
     struct counts counts; /* loop */
     struct log_limit complaint, unreadable, empty, capped;
+    bool told_edge; /* loop */
 };
 
 /* The format and the rules by which this source's lines are judged; all is borrowed. 0, or -1 with
@@ -62,6 +63,12 @@ struct bad_line {
     uint64_t at;
     const char *error; /* NULL: none seen */
     size_t column;
+};
+
+/* The first hit that was wanted and came from a CDN's address. */
+struct edge_hit {
+    enum cdn cdn;    /* CDN_NONE: none seen */
+    bool duplicates; /* skipped: that CDN's own log is a source */
 };
 
 /* The worker's part. */
@@ -94,6 +101,7 @@ struct reading {
     size_t half;          /* bytes of a half line left behind */
     struct counts counts;
     struct bad_line bad;
+    struct edge_hit edge;
 };
 
 struct stream {

@@ -43,6 +43,7 @@ static void set_defaults(struct agent_config *c)
 {
     c->node = default_node(c->arena);
     judge_rules_defaults(&c->rules);
+    privacy_defaults(&c->privacy);
     c->limits.spool_bytes = GIB;
     c->limits.dead_bytes = 64 * MIB;
     c->limits.max_age_ms = 7 * DAY_MS;
@@ -90,9 +91,9 @@ static void read_node(struct config_errors *e, const struct yaml_item *root, str
 static void read_root(struct config_errors *e, const struct yaml_item *root, struct agent_config *c)
 {
     static const struct field_key keys[] = {
-        {"node", false},      {"destinations", false}, {"sites", false},  {"sources", false},
-        {"exclude", false},   {"pages", false},        {"limits", false}, {"ai", false},
-        {"state_dir", false}, {"workers", false},      {"privacy", true}, {"agents_dir", false},
+        {"node", false},      {"destinations", false}, {"sites", false},   {"sources", false},
+        {"exclude", false},   {"pages", false},        {"limits", false},  {"ai", false},
+        {"state_dir", false}, {"workers", false},      {"privacy", false}, {"agents_dir", false},
     };
     static const struct field_key ai_keys[] = {{"search_engines", false}};
     static const struct field_range workers = {1, MAX_WORKERS, {"a number from 1 to 16", "4"}};
@@ -104,6 +105,7 @@ static void read_root(struct config_errors *e, const struct yaml_item *root, str
     agent_read_sites(e, root, c);
     agent_read_sources(e, root, c);
     agent_read_rules(e, root, c);
+    agent_read_privacy(e, root, c);
     read_limits(e, yaml_item_get(root, "limits"), c);
     if (field_map(e, yaml_item_get(root, "ai"), ai_keys, COUNT_OF(ai_keys)))
         field_bool(e, yaml_item_get(root, "ai"), "search_engines", &c->ai_search_engines);

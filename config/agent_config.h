@@ -8,6 +8,8 @@
 #define LOGFERRY_CONFIG_AGENT_CONFIG_H
 
 #include "config/config_error.h"
+#include "parsers/client_ip.h"
+#include "parsers/privacy.h"
 #include "parsers/verdict.h"
 
 #define CONFIG_MAX_DESTINATIONS 16 /* a set of them is a bit mask */
@@ -44,6 +46,9 @@ struct source_config {
     struct str scheme; /* "http" or "https"; default "https" */
     enum start_kind start;
     bool optional; /* no warning while nothing matches */
+    struct client_rule client;
+    /* Requests that came through a CDN whose own log is a source too: counted all the same. */
+    bool count_cdn_duplicates;
 };
 
 enum when_full { WHEN_FULL_BLOCK, WHEN_FULL_DROP_OLDEST };
@@ -58,6 +63,7 @@ struct agent_config {
     struct source_config *sources;
     size_t n_sources;
     struct judge_rules rules;
+    struct privacy privacy;
     bool ai_search_engines;
     struct {
         uint64_t spool_bytes, dead_bytes;
@@ -78,6 +84,9 @@ struct agent_config *agent_config_load(const char *path, struct buf *error);
 /* The same from text; `name` stands for the file in messages. */
 struct agent_config *agent_config_parse(struct str text, const char *name, struct buf *error);
 void agent_config_free(struct agent_config *c); /* accepts NULL */
+/* The CDNs whose own log is a source, for the lines of source `s` (NULL: of none): bit 1 << enum
+ * cdn of parsers/cdn.h. 0 for a CDN's log itself, and with cdn_duplicates: count. */
+unsigned agent_config_cdn_logs(const struct agent_config *c, const struct source_config *s);
 /* The defaults as YAML, for `check --print-defaults`. */
 void agent_config_print_defaults(struct buf *out);
 /* Checks a destination's URL as the file's would be (for --output URL): https, or loopback, or

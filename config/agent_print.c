@@ -56,7 +56,8 @@ void agent_config_print_defaults(struct buf *out)
     put_texts(out, "health_checks", &r.health_checks);
     put_texts(out, "always", &r.always);
     buf_printf(out, "  prefetch: %s\n", r.count_prefetch ? "count" : "skip");
-    buf_lit(out, "exclude: {ip: [], path: [], user_agent: []}\n"
+    buf_lit(out, "privacy: {visitor_ip: full, query: no_secrets, path_mask: []}\n"
+                 "exclude: {ip: [], path: [], user_agent: []}\n"
                  "limits: {spool: 1GiB, dead: 64MiB, max_age: 7d, when_full: block}\n"
                  "ai: {search_engines: false}\n");
 }

@@ -20,8 +20,13 @@ void agent_read_sources(struct config_errors *e, const struct yaml_item *root,
 /* `format` of one of them. */
 void source_read_format(struct config_errors *e, const struct yaml_item *map,
                         struct source_config *s);
+/* client_ip and cdn_duplicates of one source */
+void agent_read_client(struct config_errors *e, const struct yaml_item *map,
+                       struct source_config *s);
 /* exclude, pages */
 void agent_read_rules(struct config_errors *e, const struct yaml_item *root,
                       struct agent_config *c);
+void agent_read_privacy(struct config_errors *e, const struct yaml_item *root,
+                        struct agent_config *c);
 
 #endif

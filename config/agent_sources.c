@@ -127,9 +127,10 @@ static void read_source(struct config_errors *e, const struct yaml_item *map,
                         struct source_config *s)
 {
     static const struct field_key keys[] = {
-        {"files", false},    {"format", false},   {"default_host", false}, {"scheme", false},
-        {"start", false},    {"optional", false}, {"olddir", false},       {"symlinks", false},
-        {"client_ip", true}, {"time_zone", true},
+        {"files", false},          {"format", false},   {"default_host", false},
+        {"scheme", false},         {"start", false},    {"optional", false},
+        {"olddir", false},         {"symlinks", false}, {"client_ip", false},
+        {"cdn_duplicates", false}, {"time_zone", true},
     };
 
     *s = (struct source_config){.name = map->key, .scheme = STR("https")};
@@ -142,6 +143,7 @@ static void read_source(struct config_errors *e, const struct yaml_item *map,
     read_start(e, map, s);
     read_host(e, map, s);
     field_bool(e, map, "optional", &s->optional);
+    agent_read_client(e, map, s);
 }
 
 void agent_read_sources(struct config_errors *e, const struct yaml_item *root,

@@ -28,6 +28,7 @@ struct rig {
     struct scratch dir;
     struct catalogue *catalogue;
     struct judge_rules judge;
+    struct privacy privacy;
     struct source_config config;
     struct source source;
     struct worker_kit kit;
@@ -45,12 +46,15 @@ static inline void rig_make(struct rig *g, const char *format)
     scratch_make(&g->dir);
     g->catalogue = catalogue_new(false);
     judge_rules_defaults(&g->judge);
+    privacy_defaults(&g->privacy);
     g->config = (struct source_config){.name = STR("s"), .scheme = STR("https")};
     g->source.config = &g->config;
     g->source.format = format_new(str_of(format), NULL, &why);
     assert_non_null(g->source.format);
     g->source.directives = format_has_directives(g->source.format);
     g->source.rules = (struct digest_rules){.judge = &g->judge,
+                                            .privacy = &g->privacy,
+                                            .client = &g->config.client,
                                             .default_host = STR("example.com"),
                                             .scheme = STR("https"),
                                             .since_ms = INT64_MIN,

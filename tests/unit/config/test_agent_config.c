@@ -13,6 +13,13 @@
 #define URL_EXPECTED                                                                               \
     "expected https://HOST[:PORT], http:// to this machine, or unix:/path; write `url: "           \
     "https://ingest.example.net`\n"
+#define TRUST "[10.0.0.0/8, 127.0.0.1, '::1']"
+#define TRUST_EXPECTED                                                                             \
+    "expected a list of the proxies' addresses and networks, or of cloudfront, cloudflare, "       \
+    "fastly; "
+#define MASK_EXPECTED                                                                              \
+    "expected a list of paths with * for what is masked, or of uuid, hex, email, number; write "   \
+    "`path_mask: [/order/*, uuid]`\n"
 #define NOT_YET "this key is not supported by this version; remove it\n"
 
 static const struct config_case destinations[] = {
@@ -27,11 +34,10 @@ static const struct config_case destinations[] = {
      "f:1:1: a list stands here; expected a mapping; write its keys below it, as `node: …`\n"},
     {"unknown key with a near one", DEST "exlude: {}\n",
      "f:3:1: unknown key \"exlude\"; expected one of node, destinations, sites, sources, exclude, "
-     "pages, limits, ai, state_dir, workers; did you mean `exclude`?\n"},
+     "pages, limits, ai, state_dir, workers, privacy; did you mean `exclude`?\n"},
     {"unknown key with none", DEST "colour: red\n",
      "f:3:1: unknown key \"colour\"; expected one of node, destinations, sites, sources, exclude, "
-     "pages, limits, ai, state_dir, workers; remove it\n"},
-    {"planned key", DEST "privacy: {visitor_ip: full}\n", "f:3:1: privacy: " NOT_YET},
+     "pages, limits, ai, state_dir, workers, privacy; remove it\n"},
     {"list of destinations", "destinations: [a]\n",
      "f:1:15: destinations: a list stands here; expected a mapping of names; write `destinations: "
      "{main: {url: https://ingest.example.net}}`\n"},
@@ -195,7 +201,8 @@ static const struct config_case sources[] = {
      "nginx_combined`\n"},
     {"unknown key", SOURCES "    files: /a\n    fromat: nginx_combined\n" FORMAT,
      "f:6:5: sources.web: unknown key \"fromat\"; expected one of files, format, default_host, "
-     "scheme, start, optional, olddir, symlinks; did you mean `format`?\n"},
+     "scheme, start, optional, olddir, symlinks, client_ip, cdn_duplicates; did you mean "
+     "`format`?\n"},
     {"olddir", SOURCES "    files: /a\n" FORMAT "    olddir: ../up\n",
      "f:7:13: sources.web.olddir: \"../up\" is no directory; expected a directory, as logrotate's "
      "olddir "
@@ -205,10 +212,32 @@ static const struct config_case sources[] = {
      "paths "
      "of "
      "directories; write `symlinks: [/var/log/pods]`\n"},
-    {"planned keys",
-     SOURCES "    files: /a\n" FORMAT "    client_ip: {from: x_forwarded_for}\n"
-             "    time_zone: Europe/Berlin\n",
-     "f:7:5: sources.web.client_ip: " NOT_YET "f:8:5: sources.web.time_zone: " NOT_YET},
+    {"planned key", SOURCES "    files: /a\n" FORMAT "    time_zone: Europe/Berlin\n",
+     "f:7:5: sources.web.time_zone: " NOT_YET},
+    {"client_ip is right",
+     SOURCES "    files: /a\n" FORMAT
+             "    client_ip: {from: forwarded, trust: [cloudfront, 10.0.0.0/8]}\n"
+             "    cdn_duplicates: count\n",
+     ""},
+    {"client_ip without trust", SOURCES "    files: /a\n" FORMAT "    client_ip: {}\n",
+     "f:7:5: sources.web.client_ip: `from` is missing; expected the header that names the client; "
+     "add `from: x_forwarded_for`\n"
+     "f:7:5: sources.web.client_ip: `trust` is missing; " TRUST_EXPECTED "add `trust: " TRUST
+     "`\n"},
+    {"client_ip",
+     SOURCES "    files: /a\n" FORMAT
+             "    client_ip: {from: x_real_ip, trust: [proxy, 10.0.0.0/99, akamai]}\n"
+             "    cdn_duplicates: no\n",
+     "f:7:23: sources.web.client_ip.from: \"x_real_ip\" is not known here; expected one of "
+     "x_forwarded_for, forwarded; write `from: x_forwarded_for`\n"
+     "f:7:42: sources.web.client_ip.trust[1]: \"proxy\" is neither; " TRUST_EXPECTED
+     "write `trust: " TRUST "`\n"
+     "f:7:49: sources.web.client_ip.trust[2]: \"10.0.0.0/99\" is neither; " TRUST_EXPECTED
+     "write `trust: " TRUST "`\n"
+     "f:7:62: sources.web.client_ip.trust[3]: \"akamai\" is neither; " TRUST_EXPECTED
+     "write `trust: " TRUST "`\n"
+     "f:8:21: sources.web.cdn_duplicates: \"no\" is not known here; expected one of skip, count; "
+     "write `cdn_duplicates: skip`\n"},
     {"list of files", SOURCES "    files: [/a, /b]\n" FORMAT,
      "f:5:12: sources.web.files: a list stands here; " FILES_EXPECTED},
     {"relative", SOURCES "    files: access.log\n" FORMAT,
@@ -301,6 +330,26 @@ static const struct config_case others[] = {
      "`prefetch: skip`\n"
      "f:8:3: pages: unknown key \"alwys\"; expected one of methods, statuses, types, extensions, "
      "drop_query, not_pages, editors, health_checks, always, prefetch; did you mean `always`?\n"},
+    {"privacy is right",
+     DEST "privacy:\n  visitor_ip: truncated\n  query: [page, 'utm_*']\n"
+          "  path_mask: [/order/*, '/inv-*.pdf', uuid]\n",
+     ""},
+    {"privacy",
+     DEST "privacy:\n  visitor_ip: half\n  query: no\n"
+          "  path_mask: [/order, order/*, /a/**, uid, '/a?b=*']\n  ip: none\n",
+     "f:4:15: privacy.visitor_ip: \"half\" is not known here; expected one of full, truncated, "
+     "none; write `visitor_ip: full`\n"
+     "f:5:10: privacy.query: \"no\" is not known here; expected one of no_secrets, drop; write "
+     "`query: no_secrets`\n"
+     "f:6:15: privacy.path_mask[1]: \"/order\" masks nothing: it has no *; " MASK_EXPECTED
+     "f:6:23: privacy.path_mask[2]: \"order/*\" is neither a path nor one of these "
+     "words; " MASK_EXPECTED
+     "f:6:32: privacy.path_mask[3]: \"/a/**\" has two * within one segment; " MASK_EXPECTED
+     "f:6:39: privacy.path_mask[4]: \"uid\" is neither a path nor one of these "
+     "words; " MASK_EXPECTED
+     "f:6:44: privacy.path_mask[5]: \"/a?b=*\" holds more than a path; " MASK_EXPECTED
+     "f:7:3: privacy: unknown key \"ip\"; expected one of visitor_ip, query, path_mask; remove "
+     "it\n"},
     {"ai", DEST "ai: {search_engine: true}\n",
      "f:3:6: ai: unknown key \"search_engine\"; expected one of search_engines; did you mean "
      "`search_engines`?\n"},
@@ -309,7 +358,7 @@ static const struct config_case others[] = {
      "`workers: 4`\n"
      "f:4:1: key \"workers\" is given twice; the first stands in line 3; remove one\n"
      "f:5:1: unknown key \"color\"; expected one of node, destinations, sites, sources, exclude, "
-     "pages, limits, ai, state_dir, workers; remove it\n"},
+     "pages, limits, ai, state_dir, workers, privacy; remove it\n"},
 };
 
 static void check_cases(const struct config_case *cases, size_t n)

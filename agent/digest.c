@@ -78,6 +78,16 @@ static void route(const struct digest_rules *rules, const struct sites *sites, s
              "destinations.*.send");
 }
 
+static void put_visitor(struct digest *d, const struct digest_rules *rules, const struct hit *hit,
+                        struct record *r)
+{
+    struct str host = str_is_set(hit->host) ? hit->host : rules->default_host;
+
+    r->visitor_ip = privacy_visitor_ip(rules->privacy, hit->client_ip, d->address);
+    if (rules->privacy->address == PRIVACY_ADDRESS_NONE)
+        r->session_id = visitor_session(hit, str_is_set(r->site) ? r->site : host, d->session);
+}
+
 /* The record, as `privacy` lets it go. */
 static void make_record(struct digest *d, const struct digest_rules *rules, struct digested *out)
 {
@@ -91,7 +101,7 @@ static void make_record(struct digest *d, const struct digest_rules *rules, stru
     record_from_hit(r, &sent, v, rules->default_host, rules->scheme, &d->url);
     r->site = site;
     if (v->kind == VERDICT_PAGEVIEW)
-        r->visitor_ip = privacy_visitor_ip(rules->privacy, sent.client_ip, d->address);
+        put_visitor(d, rules, &out->hit, r);
     if (v->kind == VERDICT_PAGEVIEW ? !str_is_set(r->url) : !str_is_set(r->path))
         skip(v, REASON_NO_HOST, "the host is no host name", "sources.*.default_host");
 }

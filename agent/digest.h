@@ -6,6 +6,7 @@
 #define LOGFERRY_AGENT_DIGEST_H
 
 #include "agent/sites.h"
+#include "agent/visitor.h"
 #include "parsers/format.h"
 #include "parsers/cdn.h"
 #include "parsers/client_ip.h"
@@ -48,6 +49,7 @@ struct digest {
     const struct ranges *ranges;
     struct buf url, sent;
     char address[PRIVACY_ADDRESS_TEXT];
+    char session[VISITOR_SESSION_TEXT];
 };
 
 /* `ranges` may be NULL: then nobody is verified. Borrows both. -1: out of memory. */

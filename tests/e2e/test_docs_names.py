@@ -97,9 +97,7 @@ def test_reasons(world):
             continue
         documented |= {(reason, sentence, "".join(names(key))) for reason in names(reasons)}
     same("rules of docs/pages.md", documented, rules)
-    reserved = set(names(section(page, "## Reserved")))
-    same("reasons", {d[0] for d in documented} - {"pageview", "ai_fetch"} | reserved, every)
-    check(not reserved & {r[0] for r in rules}, f"reserved reasons that a rule gives: {reserved}")
+    same("reasons", {d[0] for d in documented} - {"pageview", "ai_fetch"}, every)
     classes = re.search(r"ai_class_name.*?\{([^}]*)\}", read("parsers/verdict.c"), re.S).group(1)
     same("AI classes", [names(r[0])[0] for r in table(section(page, "## AI agents"), 0, 2) if r[1]
                         in ("sent", "counted, not sent")], re.findall(TEXT, classes))
@@ -141,7 +139,7 @@ def test_config_keys(world):
     page = read("docs/configuration.md")
     agent, server = page.split("\n## logferry-server.yaml\n")
     server = server.split("\n## ")[0]
-    sections = {"destinations", "sites", "sources", "exclude", "pages", "limits", "ai"}
+    sections = {"destinations", "sites", "sources", "exclude", "pages", "privacy", "limits", "ai"}
     now, later = keys_of("config/agent_*.c")
     tables = [names(cell)[0] for cell, in table(agent, 0) if cell.startswith("`")]
     same("keys of logferry.yaml", set(tables) | sections, now)

@@ -117,6 +117,7 @@ test:
 	sh tests/deps.sh test
 	$(RUN_SAN) all unit chaos
 	python3 parsers/agents/generate.py --check
+	python3 parsers/cdn_ranges.py --check
 	sh tests/run-all.sh $(SAN_BUILD)
 e2e:
 	sh tests/deps.sh test

@@ -97,6 +97,19 @@ static size_t authority_start(struct str url)
     return str_starts(url, STR("//")) ? 2 : 0;
 }
 
+/* "?" and what is left of the query; nothing when nothing is left. */
+static void put_query(const struct privacy *p, struct str query, struct buf *out)
+{
+    size_t mark = out->n;
+
+    buf_putc(out, '?');
+    struct str kept = filter_query(p, query, out);
+    if (!str_is_set(kept))
+        out->n = mark;
+    else if (out->n == mark + 1) /* all of it: not copied yet */
+        buf_put_str(out, kept);
+}
+
 static struct str clean_referrer(const struct privacy *p, struct str url, struct buf *out)
 {
     size_t authority = authority_start(url), from = out->n;
@@ -107,17 +120,8 @@ static struct str clean_referrer(const struct privacy *p, struct str url, struct
     size_t query = part_end(url, path, "?#"), end = part_end(url, query, "#");
     put_origin(out, str_slice(url, 0, path), authority);
     privacy_put_path(p, str_slice(url, path, query), out);
-    struct str kept = STR_NONE;
-    if (query + 1 <= end) {
-        size_t mark = out->n;
-        buf_putc(out, '?');
-        kept = filter_query(p, str_slice(url, query + 1, end), out);
-        bool copied = str_is_set(kept) && kept.p == buf_str(out).p + mark + 1;
-        if (!str_is_set(kept))
-            out->n = mark;
-        else if (!copied)
-            buf_put_str(out, kept);
-    }
+    if (query < end)
+        put_query(p, str_slice(url, query + 1, end), out);
     struct str clean = str_slice(buf_str(out), from, out->n);
     if (!str_eq(clean, url))
         return clean.n > 0 ? clean : STR_NONE;

@@ -35,7 +35,8 @@ static void look_for_cdn(const struct digest_rules *rules, struct str peer, stru
     unsigned char address[16];
 
     out->edge = CDN_NONE;
-    if (out->verdict.kind == VERDICT_SKIP || !address_parse(peer, address))
+    out->bare_peer = address_parse(peer, address);
+    if (!out->bare_peer)
         return;
     out->edge = cdn_of(address);
     if (rules->cdn_logs >> out->edge & 1)
@@ -78,9 +79,13 @@ static void route(const struct digest_rules *rules, const struct sites *sites, s
              "destinations.*.send");
 }
 
-static void put_visitor(struct digest *d, const struct digest_rules *rules, const struct hit *hit,
-                        struct record *r)
+static void put_visitor(struct digest *d, const struct digest_rules *rules,
+                        const struct digested *out, struct record *r)
 {
+    const struct hit *hit = &out->hit;
+    if (rules->privacy->address == PRIVACY_ADDRESS_FULL && out->bare_peer &&
+        rules->client->from == CLIENT_FROM_PEER)
+        return; /* record_from_hit has put it there */
     struct str host = str_is_set(hit->host) ? hit->host : rules->default_host;
 
     r->visitor_ip = privacy_visitor_ip(rules->privacy, hit->client_ip, d->address);
@@ -88,20 +93,23 @@ static void put_visitor(struct digest *d, const struct digest_rules *rules, cons
         r->session_id = visitor_session(hit, str_is_set(r->site) ? r->site : host, d->session);
 }
 
-/* The record, as `privacy` lets it go. */
+/* The record, as `privacy` lets it go; the hit stays as the line has it. */
 static void make_record(struct digest *d, const struct digest_rules *rules, struct digested *out)
 {
     struct verdict *v = &out->verdict;
     struct record *r = &out->record;
-    struct str site = r->site;
-    struct hit sent = out->hit;
+    struct hit *hit = &out->hit;
+    struct str site = r->site, path = hit->path, query = hit->query, referrer = hit->referrer;
 
-    if (!privacy_apply(rules->privacy, &sent, &d->sent))
-        sent.path = STR_NONE; /* no memory: it cannot be made, and is not sent as it is */
-    record_from_hit(r, &sent, v, rules->default_host, rules->scheme, &d->url);
+    if (!privacy_apply(rules->privacy, hit, &d->sent))
+        hit->path = STR_NONE; /* no memory: it cannot be made, and is not sent as it is */
+    record_from_hit(r, hit, v, rules->default_host, rules->scheme, &d->url);
+    hit->path = path;
+    hit->query = query;
+    hit->referrer = referrer;
     r->site = site;
     if (v->kind == VERDICT_PAGEVIEW)
-        put_visitor(d, rules, &out->hit, r);
+        put_visitor(d, rules, out, r);
     if (v->kind == VERDICT_PAGEVIEW ? !str_is_set(r->url) : !str_is_set(r->path))
         skip(v, REASON_NO_HOST, "the host is no host name", "sources.*.default_host");
 }
@@ -132,7 +140,10 @@ void digest_line(struct digest *d, const struct digest_rules *rules, const struc
     out->verified = v->agent && d->ranges
                         ? ranges_check(d->ranges, v->agent, out->hit.client_ip, out->hit.time_ms)
                         : VERIFIED_UNKNOWN;
-    look_for_cdn(rules, peer, out);
+    if (v->kind != VERDICT_SKIP)
+        look_for_cdn(rules, peer, out);
+    if (out->edge != CDN_NONE && rules->client->from == CLIENT_FROM_PEER)
+        out->verified = VERIFIED_UNKNOWN; /* the address is the CDN's, not the agent's */
     if (v->kind == VERDICT_SKIP)
         return;
     if (out->hit.time_ms < rules->since_ms || out->hit.time_ms >= rules->until_ms) {

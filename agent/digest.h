@@ -39,6 +39,7 @@ struct digested {
     struct record
         record; /* when the verdict is no skip; its at, line_hash and user_agent are the caller's */
     unsigned to;       /* destinations, when the verdict is no skip */
+    bool bare_peer;    /* who connected has an address that needs no mending */
     enum cdn edge;     /* of a hit that is wanted: the CDN from whose address it came */
     const char *error; /* for PARSE_BAD: why, and at which byte */
     size_t column;

@@ -148,4 +148,5 @@ void agent_read_rules(struct config_errors *e, const struct yaml_item *root, str
 {
     read_exclude(e, yaml_item_get(root, "exclude"), &c->rules);
     read_pages(e, yaml_item_get(root, "pages"), &c->rules);
+    judge_rules_index(&c->rules);
 }

@@ -8,6 +8,26 @@
 
 #define ADDRESS_TEXT 45 /* the longest IPv6 text: eight groups with an IPv4 tail */
 
+/* Four numbers as inet_pton takes them: 0 to 255, no leading zero. By hand, because it is done for
+ * every record. */
+static bool parse4(struct str text, unsigned char out[4])
+{
+    size_t at = 0;
+
+    for (int i = 0; i < 4; i++) {
+        unsigned value = 0;
+        if (i > 0 && (at >= text.n || text.p[at++] != '.'))
+            return false;
+        size_t from = at;
+        while (at < text.n && text.p[at] >= '0' && text.p[at] <= '9' && at - from < 3)
+            value = value * 10 + (unsigned)(text.p[at++] - '0');
+        if (at == from || value > 255 || (text.p[from] == '0' && at - from > 1))
+            return false;
+        out[i] = (unsigned char)value;
+    }
+    return at == text.n;
+}
+
 bool address_parse(struct str text, unsigned char out[16])
 {
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -16,13 +36,13 @@ bool address_parse(struct str text, unsigned char out[16])
 
     if (text.n == 0 || text.n > ADDRESS_TEXT || memchr(text.p, '\0', text.n) != NULL)
         return false;
-    memcpy(copy, text.p, text.n);
-    copy[text.n] = '\0';
     if (memchr(text.p, ':', text.n) != NULL) {
+        memcpy(copy, text.p, text.n);
+        copy[text.n] = '\0';
         if (inet_pton(AF_INET6, copy, address) != 1)
             return false;
     } else {
-        if (inet_pton(AF_INET, copy, address + 12) != 1)
+        if (!parse4(text, address + 12))
             return false;
         memcpy(address, mapped, sizeof(mapped));
     }

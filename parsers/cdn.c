@@ -18,6 +18,8 @@ static enum cdn find4(uint32_t address)
 {
     size_t low = 0, high = cdn_ranges4_n;
 
+    if ((cdn_octets[address >> 29] >> (address >> 24) % 32 & 1) == 0)
+        return CDN_NONE;
     while (low < high) {
         size_t middle = (low + high) / 2;
         if (address > cdn_ranges4[middle].last)

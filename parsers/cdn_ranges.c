@@ -129,6 +129,9 @@ const struct cdn_range4 cdn_ranges4[] = {
 };
 const size_t cdn_ranges4_n = sizeof(cdn_ranges4) / sizeof(cdn_ranges4[0]);
 
+const uint32_t cdn_octets[8] = {0x0084a008u, 0x04500810u, 0x000000c3u, 0x01d09188u,
+                                0x2085b00cu, 0x52103084u, 0x010030e0u, 0x00000000u};
+
 const struct cdn_range6 cdn_ranges6[] = {
     {0x24007fc005000000ull, 0x24007fc005ffffffull, CDN_CLOUDFRONT}, /* 2400:7fc0:500::/40 */
     {0x2400cb0000000000ull, 0x2400cb00ffffffffull, CDN_CLOUDFLARE}, /* 2400:cb00::/32 */

@@ -16,6 +16,8 @@ struct cdn_range6 {
 /* By address, without overlap. */
 extern const struct cdn_range4 cdn_ranges4[];
 extern const size_t cdn_ranges4_n;
+/* The first octets of all of them, as a bit set: most addresses need no search. */
+extern const uint32_t cdn_octets[8];
 extern const struct cdn_range6 cdn_ranges6[];
 extern const size_t cdn_ranges6_n;
 

@@ -35,6 +35,12 @@ def main():
             out += f"    {{0x{first:0{digits}x}{suffix}, 0x{last:0{digits}x}{suffix}, CDN_{cdn.upper()}}}, /* {network} */\n"
         out += f"}};\nconst size_t cdn_ranges{version}_n = sizeof(cdn_ranges{version}) / sizeof(cdn_ranges{version}[0]);\n"
         out += "\n" if version == 4 else ""
+        if version == 4:
+            octets = [0] * 8
+            for network, _ in rows:
+                for o in range(int(network.network_address) >> 24, (int(network.broadcast_address) >> 24) + 1):
+                    octets[o // 32] |= 1 << o % 32
+            out += "const uint32_t cdn_octets[8] = {" + ", ".join(f"0x{o:08x}u" for o in octets) + "};\n\n"
     name = os.path.join(HERE, "cdn_ranges.c")
     if "--check" in sys.argv:
         with open(name, encoding="utf-8") as f:

@@ -12,7 +12,8 @@ static bool is_trusted(const struct client_rule *rule, struct str address)
     for (size_t i = 0; i < rule->n_trust; i++)
         if (cidr_holds(&rule->trust[i], bytes))
             return true;
-    return rule->trust_cdns != 0 && (rule->trust_cdns >> cdn_of(bytes) & 1) != 0;
+    enum cdn cdn = rule->trust_cdns != 0 ? cdn_of(bytes) : CDN_NONE;
+    return cdn != CDN_NONE && (rule->trust_cdns >> cdn & 1) != 0;
 }
 
 /* Without what stands behind it: "%eth0", and of IPv4 ":443". */

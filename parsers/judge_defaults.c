@@ -82,4 +82,5 @@ void judge_rules_defaults(struct judge_rules *r)
         .editors = SET(editors),
         .health_checks = SET(health_checks),
     };
+    judge_rules_index(r);
 }

@@ -67,10 +67,11 @@ static struct str filter_query(const struct privacy *p, struct str query, struct
 /* ---- referrers --------------------------------------------------------------------------------
  */
 
-/* The end of the part of a URL that ends before one of `ends`. */
-static size_t part_end(struct str url, size_t from, const char *ends)
+/* The end of the part of a URL that ends before one of four bytes. */
+static size_t part_end(struct str url, size_t from, const char ends[4])
 {
-    while (from < url.n && strchr(ends, url.p[from]) == NULL)
+    while (from < url.n && url.p[from] != ends[0] && url.p[from] != ends[1] &&
+           url.p[from] != ends[2] && url.p[from] != ends[3])
         from++;
     return from;
 }
@@ -90,9 +91,10 @@ static void put_origin(struct buf *out, struct str origin, size_t authority)
 /* Behind "https://" or "//"; 0 when it has no host. */
 static size_t authority_start(struct str url)
 {
+    if (str_starts(url, STR("https://")))
+        return 8;
     ptrdiff_t scheme = str_find(url, STR("://"), 0);
-
-    if (scheme >= 0 && (size_t)scheme < part_end(url, 0, "/?#"))
+    if (scheme >= 0 && (size_t)scheme < part_end(url, 0, "/?##"))
         return (size_t)scheme + 3;
     return str_starts(url, STR("//")) ? 2 : 0;
 }
@@ -110,14 +112,24 @@ static void put_query(const struct privacy *p, struct str query, struct buf *out
         buf_put_str(out, kept);
 }
 
+static bool has_masks(const struct privacy *p)
+{
+    return p->path_mask.n > 0 || p->mask != 0;
+}
+
+/* Neither user, parameters, query nor fragment: nothing to be left out. */
+static bool is_bare(struct str url)
+{
+    return !str_has_any(url, "@;?#");
+}
+
 static struct str clean_referrer(const struct privacy *p, struct str url, struct buf *out)
 {
-    size_t authority = authority_start(url), from = out->n;
-
-    if (!str_is_set(url))
+    if (!str_is_set(url) || (!has_masks(p) && is_bare(url)))
         return url;
+    size_t authority = authority_start(url), from = out->n;
     size_t path = authority == 0 ? 0 : part_end(url, authority, "/?#\\");
-    size_t query = part_end(url, path, "?#"), end = part_end(url, query, "#");
+    size_t query = part_end(url, path, "?#?#"), end = part_end(url, query, "####");
     put_origin(out, str_slice(url, 0, path), authority);
     privacy_put_path(p, str_slice(url, path, query), out);
     if (query < end)
@@ -129,19 +141,27 @@ static struct str clean_referrer(const struct privacy *p, struct str url, struct
     return url;
 }
 
+static struct str clean_path(const struct privacy *p, struct str path, struct buf *out)
+{
+    size_t from = out->n;
+
+    if (!has_masks(p) && str_chr(path, ';', 0) < 0)
+        return path;
+    privacy_put_path(p, path, out);
+    struct str clean = str_slice(buf_str(out), from, out->n);
+    if (!str_eq(clean, path))
+        return clean;
+    out->n = from;
+    return path;
+}
+
 bool privacy_apply(const struct privacy *p, struct hit *hit, struct buf *scratch)
 {
     buf_reset(scratch);
     /* At once, so that no slice of it moves. */
     if (!buf_reserve(scratch, hit->path.n + hit->query.n + hit->referrer.n + 1))
         return false;
-    size_t from = scratch->n;
-    privacy_put_path(p, hit->path, scratch);
-    struct str path = str_slice(buf_str(scratch), from, scratch->n);
-    if (str_eq(path, hit->path))
-        scratch->n = from;
-    else
-        hit->path = path;
+    hit->path = clean_path(p, hit->path, scratch);
     hit->query = filter_query(p, hit->query, scratch);
     hit->referrer = clean_referrer(p, hit->referrer, scratch);
     return !scratch->failed;

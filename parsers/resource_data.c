@@ -26,9 +26,10 @@ static const struct str underscored[] = {
 
 static bool is_underscored(struct str path)
 {
-    for (ptrdiff_t at = str_find(path, STR("/_"), 0); at >= 0;
-         at = str_find(path, STR("/_"), (size_t)at + 1)) {
-        struct str rest = str_slice(path, (size_t)at, path.n);
+    for (ptrdiff_t at = str_chr(path, '_', 1); at >= 0; at = str_chr(path, '_', (size_t)at + 1)) {
+        if (path.p[at - 1] != '/')
+            continue;
+        struct str rest = str_slice(path, (size_t)at - 1, path.n);
         for (size_t i = 0; i < COUNT(underscored); i++)
             if (str_starts(rest, underscored[i]))
                 return true;

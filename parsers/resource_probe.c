@@ -171,11 +171,18 @@ static bool is_success(int status)
     return (status >= 200 && status < 300) || status == 304;
 }
 
+static bool begins_with_p(struct str name)
+{
+    return name.n > 0 && ascii_lower(name.p[0]) == 'p';
+}
+
 /* "phpmyadmin", "phpMyAdmin-5.2.1", "pma2023": a folder of the list, or one with a version. */
 static bool is_folder(struct str name)
 {
     if (is_listed(name, folders, COUNT(folders)))
         return true;
+    if (!begins_with_p(name))
+        return false;
     struct str rest = str_starts_nocase(name, STR("phpmyadmin")) ? str_slice(name, 10, name.n)
                       : str_starts_nocase(name, STR("pma"))      ? str_slice(name, 3, name.n)
                                                                  : STR_NONE;
@@ -192,11 +199,17 @@ static bool is_start(struct str path)
     return false;
 }
 
-/* Bytes that no link on a page has. */
-static bool has_odd_bytes(struct str path)
+/* What no link on a page has. */
+static bool is_odd(const struct asked *a)
 {
-    return str_chr(path, '\0', 0) >= 0 || resource_has_lookup(path) ||
-           str_find(path, STR("<script"), 0) >= 0 || str_find(path, STR("/etc/passwd"), 0) >= 0;
+    struct str path = a->path;
+
+    if (a->segment.n == 6 && str_ends(path, STR("/etc/passwd")))
+        return true;
+    if (!str_has_any(path, "%<$\0"))
+        return false;
+    return str_chr(path, '\0', 0) >= 0 || has_encoded_dots(path) || resource_has_lookup(path) ||
+           str_find(path, STR("<script"), 0) >= 0;
 }
 
 bool resource_is_probe(const struct asked *a, int status)
@@ -208,8 +221,9 @@ bool resource_is_probe(const struct asked *a, int status)
     rest = str_slice(path, 1, path.n);
     struct str first = str_cut(&rest, '/'), second = str_cut(&rest, '/');
 
-    if (is_hidden(a) || has_encoded_dots(path) || has_odd_bytes(path) || is_folder(first) ||
-        (str_starts_nocase(second, STR("phpmyadmin")) && is_folder(second)))
+    if (is_hidden(a) || is_odd(a) || is_folder(first) ||
+        (begins_with_p(second) && str_starts_nocase(second, STR("phpmyadmin")) &&
+         is_folder(second)))
         return true;
     if (first.n == 7 && str_eq_nocase(first, STR("cgi-bin")) && !is_success(status))
         return true;

@@ -41,6 +41,9 @@ static const struct str owners[] = {
 /* Names of storage services' signed URLs. */
 static const struct str starts[] = {S("x-amz-"), S("x-goog-"), S("x-oss-"), S("x-ms-")};
 
+static const struct str campaign[] = {S("utm_source"), S("utm_medium"), S("utm_campaign"),
+                                      S("utm_term"), S("utm_content")};
+
 /* Whole names: click ids of advertisers, ids of mailings, signatures of storage services. */
 static const struct str names[] = {
     S("gclid"),
@@ -90,10 +93,11 @@ static const struct str names[] = {
     S("click_id"),
 };
 
+/* Nothing in the lists is empty. */
 static bool is_in(struct str s, const struct str *list, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (str_eq(s, list[i]))
+        if (s.n == list[i].n && s.p[0] == list[i].p[0] && str_eq(s, list[i]))
             return true;
     return false;
 }
@@ -101,7 +105,8 @@ static bool is_in(struct str s, const struct str *list, size_t n)
 static bool ends_in_secret(struct str word)
 {
     for (size_t i = 0; i < COUNT(endings); i++)
-        if (str_ends(word, endings[i]))
+        if (word.n >= endings[i].n && word.p[word.n - 1] == endings[i].p[endings[i].n - 1] &&
+            str_ends(word, endings[i]))
             return true;
     return false;
 }
@@ -158,6 +163,8 @@ static bool is_secret_name(struct str raw)
 
     if (raw.n > QUERY_TEXT_MAX)
         return true;
+    if (str_starts(raw, STR("utm_")) && is_in(raw, campaign, COUNT(campaign)))
+        return false; /* most of the parameters that pages have */
     struct str name = query_decode(raw, scratch), rest = name;
     if (is_in(name, names, COUNT(names)))
         return true;
@@ -194,12 +201,12 @@ static bool is_email_at(struct str s, size_t at, size_t width)
 
 bool secrets_is_email(struct str text)
 {
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '@' && is_email_at(text, i, 1))
+    for (ptrdiff_t at = str_chr(text, '@', 0); at >= 0; at = str_chr(text, '@', (size_t)at + 1))
+        if (is_email_at(text, (size_t)at, 1))
             return true;
-        if (percent_byte(text, i) == '@' && is_email_at(text, i, 3))
+    for (ptrdiff_t at = str_chr(text, '%', 0); at >= 0; at = str_chr(text, '%', (size_t)at + 1))
+        if (percent_byte(text, (size_t)at) == '@' && is_email_at(text, (size_t)at, 3))
             return true;
-    }
     return false;
 }
 
@@ -242,13 +249,20 @@ static bool holds_secret_parameter(struct str value)
     return false;
 }
 
+static bool may_hold_parameter(struct str value)
+{
+    return str_chr(value, '%', 0) >= 0 || str_chr(value, '?', 0) >= 0 ||
+           str_chr(value, '#', 0) >= 0;
+}
+
 static bool is_secret_value(struct str value)
 {
     if (value.n == 0)
         return false;
     if (value.n > SECRETS_VALUE_MAX)
         return true;
-    return secrets_is_email(value) || is_jwt(value) || holds_secret_parameter(value);
+    return secrets_is_email(value) || is_jwt(value) ||
+           (may_hold_parameter(value) && holds_secret_parameter(value));
 }
 
 bool secrets_hold(const struct query_param *p)

@@ -51,6 +51,42 @@ static bool set_holds_nocase(struct str_set set, struct str s)
     return false;
 }
 
+/* The lists of paths, as bits of judge_rules.letters. */
+enum path_list {
+    LIST_NOT_PAGES = 1,
+    LIST_EDITORS = 2,
+    LIST_HEALTH = 4,
+    LIST_ALWAYS = 8,
+    LIST_EXCLUDE = 16
+};
+
+static void index_list(struct judge_rules *r, struct str_set prefixes, enum path_list list)
+{
+    for (size_t i = 0; i < prefixes.n; i++) {
+        struct str prefix = prefixes.items[i];
+        for (size_t c = 0; c < sizeof(r->letters); c++)
+            if (prefix.n < 2 || (unsigned char)prefix.p[1] == c)
+                r->letters[c] |= (unsigned char)list;
+    }
+}
+
+void judge_rules_index(struct judge_rules *r)
+{
+    memset(r->letters, 0, sizeof(r->letters));
+    index_list(r, r->not_pages, LIST_NOT_PAGES);
+    index_list(r, r->editors, LIST_EDITORS);
+    index_list(r, r->health_checks, LIST_HEALTH);
+    index_list(r, r->always, LIST_ALWAYS);
+    index_list(r, r->exclude_path, LIST_EXCLUDE);
+    r->indexed = true;
+}
+
+/* False: no prefix of this list can hold the path. */
+static bool may_be_in(const struct judge_rules *r, struct str path, enum path_list list)
+{
+    return !r->indexed || path.n < 2 || (r->letters[(unsigned char)path.p[1]] & list) != 0;
+}
+
 static bool is_below_any(struct str path, struct str_set prefixes)
 {
     for (size_t i = 0; i < prefixes.n; i++)
@@ -102,7 +138,7 @@ static bool judge_excluded(struct matter *m)
 
     if (is_excluded_address(r, m->hit->client_ip))
         return skip(m, REASON_EXCLUDED, "client address is excluded", "exclude.ip");
-    if (is_below_any(m->asked.path, r->exclude_path))
+    if (may_be_in(r, m->asked.path, LIST_EXCLUDE) && is_below_any(m->asked.path, r->exclude_path))
         return skip(m, REASON_EXCLUDED, "path is excluded", "exclude.path");
     for (size_t i = 0; i < r->exclude_user_agent.n; i++)
         if (holds_nocase(m->hit->user_agent, r->exclude_user_agent.items[i]))
@@ -327,6 +363,8 @@ static bool page(struct matter *m, const char *rule, const char *key)
 
 static bool judge_prefix(struct matter *m)
 {
+    if (!may_be_in(m->rules, m->asked.path, LIST_NOT_PAGES))
+        return false;
     for (size_t i = 0; i < m->rules->not_pages.n; i++) {
         struct str prefix = m->rules->not_pages.items[i];
         if (resource_below(m->asked.path, prefix))
@@ -350,10 +388,11 @@ static bool judge_path(struct matter *m)
     if (resource_is_data(&m->asked))
         return skip(m, REASON_NOT_PAGE, "data that a framework fetches for a page it shows",
                     "pages.always");
-    if (is_below_any(m->asked.path, m->rules->editors))
+    if (may_be_in(m->rules, m->asked.path, LIST_EDITORS) &&
+        is_below_any(m->asked.path, m->rules->editors))
         return judge_prefix(m) || skip(m, REASON_NOT_PAGE,
                                        "path is where the site's own people work", "pages.editors");
-    if (resource_is_attachment(m->hit->disposition))
+    if (m->hit->disposition.n > 0 && resource_is_attachment(m->hit->disposition))
         return skip(m, REASON_DOWNLOAD, "answer is an attachment", NULL);
     return false;
 }
@@ -420,7 +459,8 @@ static bool judge_untyped(struct matter *m, enum resource type)
 
     if (found == RESOURCE_ASSET)
         return judge_outcome(m, found, false);
-    if (is_below_any(m->asked.path, m->rules->health_checks))
+    if (may_be_in(m->rules, m->asked.path, LIST_HEALTH) &&
+        is_below_any(m->asked.path, m->rules->health_checks))
         return skip(m, REASON_HEALTH_CHECK, "path is asked for by health checks",
                     "pages.health_checks");
     if (judge_prefix(m))
@@ -457,7 +497,7 @@ void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_e
     resource_look(hit->path, scratch, &m.asked);
     if (ua->kind == UA_AI)
         out->ai_class = ai_class_of(&m.asked, hit);
-    m.always = is_below_any(m.asked.path, r->always);
+    m.always = may_be_in(r, m.asked.path, LIST_ALWAYS) && is_below_any(m.asked.path, r->always);
     if (judge_excluded(&m) || judge_ai(&m) || judge_robot(&m) || judge_probe(&m) ||
         judge_prefetch(&m) || judge_answer(&m))
         return;

@@ -73,7 +73,15 @@ struct judge_rules {
     size_t n_exclude_ip;
     struct str_set exclude_path;
     struct str_set exclude_user_agent; /* substrings, ASCII case-folded */
+    /* By the first letter of a path: which lists of paths may hold it (verdict.c). Only with
+     * `indexed`; it saves going through them for most hits. */
+    bool indexed;
+    unsigned char letters[256];
 };
+
+/* Makes the index anew; without it the rules are the same, and slower. After any change of a list
+ * of paths. */
+void judge_rules_index(struct judge_rules *r);
 
 /* The defaults that `logferry check --print-defaults` prints. */
 void judge_rules_defaults(struct judge_rules *r);

@@ -3,6 +3,9 @@
  */
 #include "parsers/base/bytes.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +46,27 @@ ptrdiff_t str_find(struct str s, struct str needle, size_t from)
         return (ptrdiff_t)from;
     const char *hit = memmem(s.p + from, s.n - from, needle.p, needle.n);
     return hit ? hit - s.p : -1;
+}
+
+bool str_has_any(struct str s, const char any[4])
+{
+    size_t i = 0;
+
+#ifdef __SSE2__
+    const __m128i a = _mm_set1_epi8(any[0]), b = _mm_set1_epi8(any[1]);
+    const __m128i c = _mm_set1_epi8(any[2]), d = _mm_set1_epi8(any[3]);
+    for (; s.n - i >= 16; i += 16) {
+        __m128i w = _mm_loadu_si128((const __m128i *)(const void *)(s.p + i));
+        __m128i found = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(w, a), _mm_cmpeq_epi8(w, b)),
+                                     _mm_or_si128(_mm_cmpeq_epi8(w, c), _mm_cmpeq_epi8(w, d)));
+        if (_mm_movemask_epi8(found) != 0)
+            return true;
+    }
+#endif
+    for (; i < s.n; i++)
+        if (s.p[i] == any[0] || s.p[i] == any[1] || s.p[i] == any[2] || s.p[i] == any[3])
+            return true;
+    return false;
 }
 
 ptrdiff_t str_rchr(struct str s, char c)

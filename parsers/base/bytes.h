@@ -60,6 +60,8 @@ static inline ptrdiff_t str_chr(struct str s, char c, size_t from)
     return hit ? hit - s.p : -1;
 }
 ptrdiff_t str_rchr(struct str s, char c);
+/* Does s hold one of these four bytes? */
+bool str_has_any(struct str s, const char any[4]);
 /* Without ASCII blanks (space, tab, CR, LF) at either end. */
 struct str str_trim(struct str s);
 /* Cuts the part before the first `until` off *rest (all of it when there is none) and returns it.

@@ -74,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rules.n_exclude_ip = 1;
     }
     rules.exclude_path = (struct str_set){&hit.query, hit.query.n > 0};
+    judge_rules_index(&rules);
     rules.exclude_user_agent = (struct str_set){&hit.cdn_result, hit.cdn_result.n > 0};
     check(&rules, &hit, cache);
     check(&defaults, &hit, cache);

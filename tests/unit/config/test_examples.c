@@ -90,7 +90,7 @@ static void documentation_is_right(void **state)
         at = end + 1;
         blocks++;
     }
-    assert_int_equal(blocks, 9);
+    assert_int_equal(blocks, 11);
     free((char *)page.p);
 }
 

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+
 #include "parsers/verdict.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -105,12 +107,34 @@ static void test_every_mask(void **state)
     }
 }
 
+/* Dotted quads are read by hand: the same as inet_pton has it, on texts of digits and dots. */
+static void test_as_inet_pton(void **state)
+{
+    static const char bytes[] = "0125.9a";
+    uint32_t seed = 7;
+
+    for (int round = 0; round < 200000; round++) {
+        char text[20];
+        size_t n = 0;
+        for (seed = seed * 1664525 + 1013904223; n < 16 && (n < 7 || seed >> 29 != 0);
+             seed = seed * 1664525 + 1013904223)
+            text[n++] = bytes[(seed >> 16) % (n % 2 ? 7 : 6)];
+        text[n] = '\0';
+        unsigned char ours[16], theirs[4];
+        bool is_address = address_parse((struct str){text, n}, ours);
+        assert_int_equal(is_address, inet_pton(AF_INET, text, theirs) == 1);
+        if (is_address)
+            assert_memory_equal(ours + 12, theirs, 4);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_networks),
         cmocka_unit_test(test_every_mask),
+        cmocka_unit_test(test_as_inet_pton),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

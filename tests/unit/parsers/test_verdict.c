@@ -633,6 +633,7 @@ static void test_exclusions(void **state)
     rules.n_exclude_ip = COUNT(networks);
     rules.exclude_path = (struct str_set)SET(paths);
     rules.exclude_user_agent = (struct str_set)SET(agents);
+    judge_rules_index(&rules);
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct hit hit = hit_of(&cases[i].row);
         struct verdict v;
@@ -709,6 +710,7 @@ static void test_keys(void **state)
     rules.extensions = (struct str_set)SET(extensions);
     rules.editors = rules.health_checks = (struct str_set){NULL, 0};
     rules.count_prefetch = true;
+    judge_rules_index(&rules);
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct hit hit = hit_of(&cases[i].row);
         hit.content_type = field(cases[i].type, NULL);

@@ -181,6 +181,39 @@ def test_damaged_installed_files_are_ignored(world):
     check(len(json.loads(out)["agents"]) > 160, "the built-in catalogue is not used")
 
 
+def test_update_under_faults(world):
+    """Whatever fails, and wherever it is killed: the list in use is the old one or the new one."""
+    old = one_list(world, "gptbot.json", "2026-11-10T00:00:00Z", "192.0.2.0/24")
+    new = one_list(world, "GPTBot.json", "2026-11-20T00:00:00Z", *[f"198.51.{n}.0/24" for n in range(200)])
+    agents(world, "update", old)
+    argv = [world.agent_bin, "agents", "--state-dir", world.path("state"), "update", new]
+    faults = [f"fail:{call}:1-9:{error}" for call, error in (("sys.write", "ENOSPC"), ("sys.fsync", "EIO"),
+                                                            ("sys.rename", "EROFS"))]
+    for fault in faults + ["tear:sys.write:1:100:ENOSPC", "crash:sys.write:1", "tear:sys.write:1:100:crash",
+                           "crash:sys.fsync:1", "crash:sys.rename:1"]:
+        code, _, err = run(argv, world.dir, 60, {"LOGFERRY_FAULT": fault}, expect=None)
+        check(code == (137 if "crash" in fault else 73), f"{fault}: {code} {err}")
+        check(in_use(world, "gptbot")["prefixes"] == 1, f"{fault}: the old list is gone")
+        left = set(os.listdir(world.path("state", "agents"))) - {".new"}
+        check(left == {"gptbot.ranges"}, f"{fault}: {left}")
+    run(argv, world.dir, 60, {"LOGFERRY_FAULT": "crash:sys.rename.done:1"}, expect=137)
+    check(in_use(world, "gptbot")["prefixes"] == 200, "renamed, and not there")
+    agents(world, "update", new)
+    check(os.listdir(world.path("state", "agents")) == ["gptbot.ranges"], "something was left")
+
+
+def test_configured_directory(world):
+    agent = world.agent("http://127.0.0.1:9", extra=f"agents_dir: {world.path('lists')}\n")
+    agent.command("agents", "update", one_list(world, "gptbot.json", "2026-11-20T00:00:00Z", "192.0.2.0/24"))
+    check(os.listdir(world.path("lists")) == ["gptbot.ranges"], "not there")
+    have = json.loads(agent.command("agents", "--json")[1])
+    check(have["directory"] == world.path("lists"), have["directory"])
+    when = 1795046400  # 2026-11-19
+    text = line_of("192.0.2.1", when, GPTBOT) + line_of("198.51.100.1", when, GPTBOT)
+    out = agent.command("explain", "--source", "web", "--json", stdin=text.encode())[1]
+    check([json.loads(row)["agent"]["verified"] for row in out.splitlines()] == ["yes", "no"], out)
+
+
 # ---- what records say -----------------------------------------------------------------------------
 
 def line_of(address, when, agent, target="/", referrer="-"):

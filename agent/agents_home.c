@@ -115,7 +115,8 @@ int agents_home_open(const char *directory)
     bool made = sys_mkdirat(AT_FDCWD, directory, 0755) == 0;
     if (!made && errno != EEXIST)
         return -1;
-    int fd = sys_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    /* Root comes here, into a directory that the service can write: no link leads it elsewhere. */
+    int fd = sys_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     if (fd >= 0 && made)
         own_it(directory, fd);
     return fd;

@@ -202,6 +202,14 @@ def test_update_under_faults(world):
     check(os.listdir(world.path("state", "agents")) == ["gptbot.ranges"], "something was left")
 
 
+def test_no_link_is_followed(world):
+    world.mkdir("elsewhere")
+    world.mkdir("state")
+    os.symlink(world.path("elsewhere"), world.path("state", "agents"))
+    err = agents(world, "update", one_list(world, "gptbot.json", "2026-11-20T00:00:00Z", "192.0.2.0/24"), expect=73)
+    check("no link" in err and not os.listdir(world.path("elsewhere")), err)
+
+
 def test_configured_directory(world):
     agent = world.agent("http://127.0.0.1:9", extra=f"agents_dir: {world.path('lists')}\n")
     agent.command("agents", "update", one_list(world, "gptbot.json", "2026-11-20T00:00:00Z", "192.0.2.0/24"))

@@ -21,27 +21,32 @@ void agents_home_path(struct buf *path, const char *state_dir, const struct agen
 /* ---- files ------------------------------------------------------------------------------------
  */
 
+/* One read more. 0 at the end; -1: errno. */
+static ssize_t read_some(int fd, struct buf *out)
+{
+    size_t left = out->max - out->n, room = left < 65536 ? left : 65536;
+    char *to = room ? buf_reserve(out, room) : NULL;
+    if (!to) {
+        errno = room ? ENOMEM : EFBIG;
+        return -1;
+    }
+    ssize_t n = sys_read(fd, to, room);
+    out->n += n > 0 ? (size_t)n : 0;
+    return n;
+}
+
 static int read_fd(int fd, struct buf *out)
 {
     struct stat st;
+    ssize_t n;
     if (fstat(fd, &st))
         return errno;
     if (!S_ISREG(st.st_mode))
         return EINVAL;
-    for (;;) {
-        if (out->n == out->max)
-            return EFBIG;
-        size_t room = out->max - out->n < 65536 ? out->max - out->n : 65536;
-        char *to = buf_reserve(out, room);
-        if (!to)
-            return ENOMEM;
-        ssize_t n = sys_read(fd, to, room);
-        if (n < 0 && errno != EINTR)
-            return errno;
-        if (n == 0)
-            return 0;
-        out->n += n > 0 ? (size_t)n : 0;
-    }
+    do
+        n = read_some(fd, out);
+    while (n > 0 || (n < 0 && errno == EINTR));
+    return n ? errno : 0;
 }
 
 int agents_home_read(int dir_fd, const char *name, struct buf *out)
@@ -115,7 +120,8 @@ int agents_home_open(const char *directory)
     bool made = sys_mkdirat(AT_FDCWD, directory, 0755) == 0;
     if (!made && errno != EEXIST)
         return -1;
-    int fd = sys_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    /* Root comes here, into a directory that the service can write: no link leads it elsewhere. */
+    int fd = sys_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     if (fd >= 0 && made)
         own_it(directory, fd);
     return fd;

@@ -105,6 +105,7 @@ static int install(struct update *u, const char *path, const char *name, struct 
     fprintf(stderr, "logferry agents: %s: cannot install %s/%s: %s%s\n", path, u->directory, name,
             strerror(rc),
             mine ? "; run it as root, or as the service: sudo -u logferry logferry agents update …"
+            : rc == ENOTDIR || rc == ELOOP ? "; it must be a directory, and no link"
             : rc == ENOENT ? "; create the directory above it, or name one with --state-dir"
                            : "");
     return mine ? EXIT_PERMISSION : EXIT_CANNOT_WRITE;

@@ -89,6 +89,8 @@ static void put_text(struct classify *c, struct str ua, const struct ua_entry *e
 
 static void flush(struct classify *c)
 {
+    if (!c->out.n && !c->out.failed)
+        return;
     if (c->out.failed || fwrite(c->out.p, 1, c->out.n, stdout) != c->out.n)
         c->failed = true;
     buf_reset(&c->out);

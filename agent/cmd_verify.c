@@ -1,6 +1,7 @@
 /* cmd_verify.c - is everything there? Reads logs as a backfill does, makes the same records, and
  * asks the server of each whether it is stored. Writes nothing anywhere: no positions, no state
  * directory; and the server stores nothing of it. */
+#include "agent/agents_home.h"
 #include "agent/backfill_job.h"
 #include "agent/commands.h"
 #include "agent/discover.h"
@@ -28,7 +29,7 @@ struct verify {
     struct ev_loop *loop;
     struct discovery files;
     /* what reads */
-    struct catalogue *catalogue;
+    struct agents_home agents; /* as the daemon has them: what is sent depends on it */
     struct source source;
     struct worker_kit kit;
     struct parser *parser; /* the kit's: of the one source */
@@ -316,6 +317,17 @@ static int choose(struct verify *v)
     return code ? code : find_files(v);
 }
 
+static int load_agents(struct verify *v, const struct agent_config *c)
+{
+    struct buf path;
+    buf_init(&path, 8192);
+    agents_home_path(&path, NULL, c);
+    const char *directory = buf_cstr(&path);
+    int rc = directory ? agents_home_load(&v->agents, directory, c->ai_search_engines, NULL) : -1;
+    buf_release(&path);
+    return rc;
+}
+
 static int make_reader(struct verify *v)
 {
     const struct agent_config *c = v->job.config;
@@ -332,13 +344,12 @@ static int make_reader(struct verify *v)
     v->source.rules.until_ms = v->options->until_ms;
     v->labels = (struct builder_labels){
         .node = c->node, .compress = !c->destinations[0].local, .all_destinations = 1};
-    v->catalogue = catalogue_new(c->ai_search_engines);
     v->sites = c->n_sites ? sites_of_config(c) : sites_new();
     v->builder = builder_new(&v->labels);
     v->books = verify_books_new(on_stream, v);
     v->kit.parsers = &v->parser;
-    if (!code && (!v->catalogue || !v->sites || !v->builder || !v->books ||
-                  digest_init(&v->kit.digest, v->catalogue, NULL)))
+    if (!code && (load_agents(v, c) || !v->sites || !v->builder || !v->books ||
+                  digest_init(&v->kit.digest, v->agents.catalogue, v->agents.ranges)))
         code = complain(EXIT_INTERNAL, "%s", "out of memory");
     return code;
 }
@@ -421,7 +432,7 @@ static void release(struct verify *v)
     digest_release(&v->kit.digest);
     parser_free(v->parser);
     source_release(&v->source);
-    catalogue_free(v->catalogue);
+    agents_home_release(&v->agents);
     discovery_release(&v->files);
     backfill_job_close(&v->job, false);
     buf_release(&v->out);

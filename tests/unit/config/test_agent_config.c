@@ -34,10 +34,10 @@ static const struct config_case destinations[] = {
      "f:1:1: a list stands here; expected a mapping; write its keys below it, as `node: …`\n"},
     {"unknown key with a near one", DEST "exlude: {}\n",
      "f:3:1: unknown key \"exlude\"; expected one of node, destinations, sites, sources, exclude, "
-     "pages, limits, ai, state_dir, workers, privacy; did you mean `exclude`?\n"},
+     "pages, limits, ai, state_dir, workers, privacy, agents_dir; did you mean `exclude`?\n"},
     {"unknown key with none", DEST "colour: red\n",
      "f:3:1: unknown key \"colour\"; expected one of node, destinations, sites, sources, exclude, "
-     "pages, limits, ai, state_dir, workers, privacy; remove it\n"},
+     "pages, limits, ai, state_dir, workers, privacy, agents_dir; remove it\n"},
     {"list of destinations", "destinations: [a]\n",
      "f:1:15: destinations: a list stands here; expected a mapping of names; write `destinations: "
      "{main: {url: https://ingest.example.net}}`\n"},
@@ -288,6 +288,9 @@ static const struct config_case others[] = {
      "`workers: 4`\n"},
     {"workers of a list", DEST "workers: [4]\n",
      "f:3:10: workers: a list stands here; expected a number from 1 to 16; write `workers: 4`\n"},
+    {"agents_dir", DEST "agents_dir: lib\n",
+     "f:3:13: agents_dir: \"lib\" is no such path; expected an absolute path without `..`; write "
+     "`agents_dir: /var/lib/logferry/agents`\n"},
     {"state_dir", DEST "state_dir: lib\n",
      "f:3:12: state_dir: \"lib\" is no such path; expected an absolute path without `..`; write "
      "`state_dir: /var/lib/logferry`\n"},
@@ -358,7 +361,7 @@ static const struct config_case others[] = {
      "`workers: 4`\n"
      "f:4:1: key \"workers\" is given twice; the first stands in line 3; remove one\n"
      "f:5:1: unknown key \"color\"; expected one of node, destinations, sites, sources, exclude, "
-     "pages, limits, ai, state_dir, workers, privacy; remove it\n"},
+     "pages, limits, ai, state_dir, workers, privacy, agents_dir; remove it\n"},
 };
 
 static void check_cases(const struct config_case *cases, size_t n)
@@ -458,6 +461,7 @@ static void defaults(void **state)
     assert_int_equal(c->limits.max_age_ms, UINT64_C(7) * 86400000);
     assert_int_equal(c->limits.when_full, WHEN_FULL_BLOCK);
     assert_str(c->state_dir, "/var/lib/logferry");
+    assert_null(c->agents_dir.p); /* below the state directory, wherever that is */
     assert_in_range(c->workers, 1, 4);
     agent_config_free(c);
     agent_config_free(NULL);

@@ -173,6 +173,15 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 /* ---- the beginning ----------------------------------------------------------------------------
  */
 
+static void complain_of_file(struct backfill *b, const char *path, const char *why,
+                             const char *codec)
+{
+    struct buf *c = &b->complaints;
+    buf_lit(c, "logferry backfill: ");
+    terminal_put_safe(c, str_of(path), 4096);
+    buf_printf(c, ": %s%s\n", why, codec);
+}
+
 static void run_looking(struct task *task, unsigned worker)
 {
     struct backfill *b = (struct backfill *)((char *)task - offsetof(struct backfill, looking));
@@ -189,23 +198,25 @@ static void run_looking(struct task *task, unsigned worker)
         if (b->files.n != before)
             continue;
         b->unreadable = b->unreadable || errno == EACCES;
-        buf_printf(&b->complaints, "logferry backfill: %s: %s\n", o->paths[i],
-                   errno ? strerror(errno) : "there is no file, or it was named before");
+        complain_of_file(b, o->paths[i],
+                         errno ? strerror(errno) : "there is no file, or it was named before", "");
         b->job.unread++;
     }
 }
 
 static int add_file(struct backfill *b, const struct found_file *f)
 {
-    if (f->error || f->foreign) {
+    if (f->foreign) {
+        complain_of_file(b, f->path, "not readable, compressed with ", f->foreign);
+        buf_lit(&b->complaints, "logferry backfill: try: ");
+        container_put_mend(&b->complaints, f->foreign, f->path);
+        buf_printf(&b->complaints, " | logferry backfill --source %s -\n", b->job.source.name.p);
+        b->job.unread++;
+        return 0;
+    }
+    if (f->error) {
         b->unreadable = b->unreadable || f->error == EACCES;
-        buf_printf(&b->complaints, "logferry backfill: %s: %s%s\n", f->path,
-                   f->foreign ? "not readable, compressed with " : "",
-                   f->foreign ? f->foreign : strerror(f->error));
-        if (f->foreign)
-            buf_printf(&b->complaints,
-                       "logferry backfill: try: %s '%s' | logferry backfill --source %s -\n",
-                       container_mend(f->foreign), f->path, b->job.source.name.p);
+        complain_of_file(b, f->path, strerror(f->error), "");
         b->job.unread++;
         return 0;
     }

@@ -5,6 +5,7 @@
 #include "agent/backfill_job.h"
 #include "agent/commands.h"
 #include "agent/discover.h"
+#include "agent/terminal.h"
 #include "agent/verify_print.h"
 #include "config/exit_codes.h"
 
@@ -16,6 +17,7 @@
 
 #define OPEN_FILES 16u /* that one fill may read, so that small files share a question */
 #define OUTPUT_MAX (64u << 20)
+#define NAME_ROOM 4096 /* of a path in a message */
 
 struct open_file {
     struct stream stream;
@@ -116,8 +118,11 @@ static int find_files(struct verify *v)
         if (discover_path(o->paths[i], &v->files))
             return complain(EXIT_INTERNAL, "%s", "out of memory");
         if (v->files.n == before) {
-            fprintf(stderr, "logferry verify: %s: %s\n", o->paths[i],
-                    errno ? strerror(errno) : "there is no file, or it was named before");
+            int why = errno;
+            char name[NAME_ROOM];
+            fprintf(stderr, "logferry verify: %s: %s\n",
+                    terminal_safe(o->paths[i], name, sizeof(name)),
+                    why ? strerror(why) : "there is no file, or it was named before");
             v->job.unread++;
         }
     }
@@ -131,10 +136,15 @@ static int find_files(struct verify *v)
 
 static void tell_foreign(struct verify *v, const char *path, const char *codec)
 {
-    fprintf(stderr,
-            "logferry verify: %s: not readable, compressed with %s; try: %s FILE | logferry verify "
-            "… -\n",
-            path, codec, container_mend(codec));
+    struct buf b;
+    buf_init(&b, 8u * NAME_ROOM);
+    buf_lit(&b, "logferry verify: ");
+    terminal_put_safe(&b, str_of(path), NAME_ROOM);
+    buf_printf(&b, ": not readable, compressed with %s; try: ", codec);
+    container_put_mend(&b, codec, path);
+    buf_lit(&b, " | logferry verify … -\n");
+    fprintf(stderr, "%.*s", STR_ARGS(buf_str(&b)));
+    buf_release(&b);
     v->job.unread++;
 }
 
@@ -146,7 +156,8 @@ static bool is_readable(struct verify *v, const struct found_file *f)
         tell_foreign(v, f->path, f->foreign);
         return false;
     }
-    fprintf(stderr, "logferry verify: %s: %s\n", f->path,
+    char name[NAME_ROOM];
+    fprintf(stderr, "logferry verify: %s: %s\n", terminal_safe(f->path, name, sizeof(name)),
             f->refused ? f->refused : strerror(f->error));
     v->job.unread++;
     return false;
@@ -174,13 +185,16 @@ static struct open_file *next_file(struct verify *v)
 static void tell_unread(struct verify *v, const struct stream *s, const char *why,
                         const char *detail)
 {
-    fprintf(stderr, "logferry verify: %s: %s%s%s\n", s->path, why, *detail ? ": " : "", detail);
+    char name[NAME_ROOM];
+    fprintf(stderr, "logferry verify: %s: %s%s%s\n", terminal_safe(s->path, name, sizeof(name)),
+            why, *detail ? ": " : "", detail);
     v->job.unread++;
 }
 
 static void tell_end(struct verify *v, const struct stream *s)
 {
     const struct reading *r = &s->r;
+    char name[NAME_ROOM];
     switch (r->end) {
     case READ_TRUNCATED:
         tell_unread(v, s,
@@ -207,7 +221,7 @@ static void tell_end(struct verify *v, const struct stream *s)
         if (r->half)
             fprintf(stderr,
                     "logferry verify: %s: %zu bytes behind the last newline are no line yet\n",
-                    s->path, r->half);
+                    terminal_safe(s->path, name, sizeof(name)), r->half);
         break;
     default:
         break;

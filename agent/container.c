@@ -1,5 +1,6 @@
 /* container.c - kinds, members and ends, plain files; the decoders are in container_<codec>.c. */
 #include "agent/container_impl.h"
+#include "parsers/base/shell.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -93,7 +94,7 @@ const char *container_too_wide(enum container_kind kind)
     return codec_of(kind)->wide;
 }
 
-const char *container_mend(const char *codec)
+static const char *to_stdout(const char *codec)
 {
     for (size_t i = 0; i < N_FOREIGN; i++)
         if (strcmp(foreign[i].name, codec) == 0)
@@ -102,6 +103,12 @@ const char *container_mend(const char *codec)
         if (codecs[i]->wide && strcmp(codecs[i]->wide, codec) == 0)
             return codecs[i]->to_stdout;
     return "cat";
+}
+
+void container_put_mend(struct buf *b, const char *codec, const char *path)
+{
+    buf_printf(b, "%s ", to_stdout(codec));
+    shell_put_path(b, str_of(path));
 }
 
 bool container_pread(int fd, void *to, size_t n, uint64_t offset)

@@ -48,9 +48,9 @@ int container_detect(int fd, enum container_kind *kind, const char **codec);
 /* "gzip", "zstd", "bzip2", "xz", "plain", for messages. */
 const char *container_codec(enum container_kind kind);
 /* What a message about a file of this kind that is too wide, or of this foreign codec, calls it and
- * says: a command that decompresses it to standard output, to be followed by the path. */
+ * says: a command to paste that decompresses it to standard output. */
 const char *container_too_wide(enum container_kind kind);
-const char *container_mend(const char *codec);
+void container_put_mend(struct buf *b, const char *codec, const char *path);
 static inline bool container_is_compressed(enum container_kind kind)
 {
     return kind != CONTAINER_PLAIN && kind != CONTAINER_FOREIGN;

@@ -88,7 +88,7 @@ void destination_read_token(struct destination *d)
     if (!str_is_set(d->config->token_file))
         return;
     buf_init(&token, 1024);
-    buf_init(&why, 512);
+    buf_init(&why, 8192);
     if (token_file_read(d->config->token_file.p, &token, &why)) {
         buf_reset(&d->token);
         buf_put_str(&d->token, buf_str(&token));

@@ -55,8 +55,9 @@ struct found_file {
     struct head head;      /* of what there is, up to HEAD_BYTES, when identified */
     enum claimed claimed;
     uint64_t claim;      /* the entry's key; 0: none */
+    bool damaged;        /* compressed, and broken before its first line ends */
     int error;           /* errno: it cannot be read */
-    const char *foreign; /* a compression that this version does not read, for container_mend */
+    const char *foreign; /* a compression that this version does not read, for container_put_mend */
     const char *refused; /* it is not opened, by rule: why */
 };
 

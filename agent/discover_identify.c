@@ -106,6 +106,7 @@ static int read_head(struct found_file *f, int fd, char *head, size_t *n)
         rc = block ? 0 : ENOMEM;
         free(block);
     }
+    f->damaged = !f->identified && container_state(c) == CONTAINER_CORRUPT;
     container_free(c);
     return rc;
 }

@@ -301,24 +301,58 @@ static void new_file(struct engine *e, size_t source, const struct found_file *f
         read_new(e, source, f);
 }
 
-/* A rotated file with nothing but half a line: when it stays so, that is the line. */
-static void unidentified(struct engine *e, size_t source, const struct found_file *f)
-{
-    struct passed_file *p = f->live || !f->size ? pass_found(e, f, 0) : NULL;
-    if (p)
-        p->half = f->size > 0;
-    else if (unchanged_ms(e, f) < ROTATED_QUIET_MS)
-        wait_for(e, f);
-    else
-        new_file(e, source, f);
-}
-
 /* Each is told when it turns up; but whoever makes them could make very many. */
-static bool may_tell_refused(struct engine *e)
+static bool may_tell(struct engine *e)
 {
     if (log_limit_pass(&e->refusals, engine_mono_ms(), 60000))
         e->n_refused = 0;
     return e->n_refused++ < MAX_REFUSALS;
+}
+
+void engine_put_unpacked(struct buf *b, const char *codec, const char *path, const struct source *s)
+{
+    container_put_mend(b, codec, path);
+    buf_printf(b, " | logferry backfill --source %s -", s->config->name.p);
+}
+
+/* Of a rotated one it is not known whether it was read before it was compressed. */
+static void tell_foreign(const struct source *s, const struct found_file *f)
+{
+    struct buf mend;
+    buf_init(&mend, MEND_BYTES);
+    engine_put_unpacked(&mend, f->foreign, f->path, s);
+    log_event(f->live ? LOG_WARN : LOG_INFO, "compression_unknown",
+              "source=%s path=\"%s\" why=\"compressed with %s%s\" mend=\"%s\"", s->config->name.p,
+              f->path, f->foreign,
+              f->live ? "" : "; if all of it was read before it was compressed, nothing is missing",
+              buf_cstr(&mend));
+    buf_release(&mend);
+}
+
+static void tell_damaged(const struct source *s, const struct found_file *f)
+{
+    log_event(LOG_WARN, "compressed_damaged",
+              "source=%s path=\"%s\" offset=0 why=\"%s data is bad before the first line ends; "
+              "nothing of it was read\" mend=\"fetch the file again; when it is whole it is read\"",
+              s->config->name.p, f->path, container_codec(f->kind));
+}
+
+/* It gives no lines: each is told when it turns up, and once an hour at most while it changes. */
+static void tell_no_lines(struct engine *e, size_t source, const struct found_file *f,
+                          struct passed_file *p)
+{
+    int64_t now = engine_mono_ms();
+    if (!p || (p->told_ms && now - p->told_ms < 3600000))
+        return;
+    if (!may_tell(e)) {
+        p->waits = true; /* another look tells it */
+        return;
+    }
+    p->told_ms = now;
+    if (f->foreign)
+        tell_foreign(&e->sources[source], f);
+    else
+        tell_damaged(&e->sources[source], f);
 }
 
 static void tell_unreadable(struct engine *e, size_t source, const struct found_file *f)
@@ -329,17 +363,25 @@ static void tell_unreadable(struct engine *e, size_t source, const struct found_
                   "source=%s path=\"%s\" why=\"%s\" mend=\"let the agent's user read it, e.g. add "
                   "it to the group adm\"",
                   s->config->name.p, f->path, strerror(f->error));
-    if (f->foreign && f->live && log_limit_pass(&s->unreadable, engine_mono_ms(), 60000))
-        log_event(LOG_WARN, "compression_unknown",
-                  "source=%s path=\"%s\" why=\"compressed with %s\" mend=\"%s '%s' | "
-                  "logferry backfill --source %s -\"",
-                  s->config->name.p, f->path, f->foreign, container_mend(f->foreign), f->path,
-                  s->config->name.p);
-    if (f->refused && f->live && may_tell_refused(e))
+    if (f->refused && f->live && may_tell(e))
         log_event(LOG_WARN, "file_refused",
                   "source=%s path=\"%s\" why=\"%s\" mend=\"name the directory that it leads to "
                   "under `symlinks` of the source, or take it away\"",
                   s->config->name.p, f->path, f->refused);
+}
+
+/* A rotated file with nothing but half a line: when it stays so, that is the line. */
+static void unidentified(struct engine *e, size_t source, const struct found_file *f)
+{
+    struct passed_file *p = f->live || !f->size ? pass_found(e, f, 0) : NULL;
+    if (p && f->damaged)
+        tell_no_lines(e, source, f, p);
+    if (p)
+        p->half = f->size > 0;
+    else if (unchanged_ms(e, f) < ROTATED_QUIET_MS)
+        wait_for(e, f);
+    else
+        new_file(e, source, f);
 }
 
 void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
@@ -350,12 +392,16 @@ void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
         p->seen = true;
     if (s) {
         seen_again(e, s, f);
-    } else if (f->error || f->refused || f->kind == CONTAINER_FOREIGN) {
+    } else if (f->error || f->refused) {
         e->hazy = e->hazy || f->error;
         if (!f->known)
             tell_unreadable(e, source, f);
         if (f->refused)
             pass_found(e, f, 0);
+    } else if (!f->known && f->kind == CONTAINER_FOREIGN) {
+        p = pass_found(e, f, 0);
+        if (is_wanted(e, source, f))
+            tell_no_lines(e, source, f, p);
     } else if (!f->known && f->identified) {
         new_file(e, source, f);
     } else if (!f->known) {

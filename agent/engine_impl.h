@@ -28,6 +28,7 @@
 #define ABSENT_LOOKS 2           /* that found no file of an entry: it is gone */
 #define MAX_OPEN 128u            /* files kept open between reads, lest they be deleted unread */
 #define TRIM_FILES 1000u         /* followed: from then on memory is given back after a look */
+#define MEND_BYTES 20000u        /* a command with a path, each of whose bytes is escaped */
 #define MAX_REFUSALS 10          /* told in a minute */
 #define MAX_BUILDERS POOL_MAX_WORKERS
 
@@ -40,6 +41,7 @@ struct passed_file {
     bool half;        /* a live one that has no whole line yet */
     bool waits;       /* to be looked at again though it does not change */
     bool seen;        /* by the present discovery */
+    int64_t told_ms;  /* monotonic: a message about what is in it; 0: none yet */
     int64_t since_ms; /* monotonic: it has had this size and time */
 };
 TAILQ_HEAD(passed_list, passed_file);
@@ -145,6 +147,9 @@ void engine_settle_stream(struct engine *e, struct stream *s);
 void engine_tidy(struct engine *e);
 
 /* ---- engine_files.c */
+/* The command that reads a file by hand: "lz4 -dc PATH | logferry backfill --source NAME -". */
+void engine_put_unpacked(struct buf *b, const char *codec, const char *path,
+                         const struct source *s);
 void engine_take_in(struct engine *e, size_t source, const struct found_file *f);
 /* The file was read to its end, or is not what it was: forget the stream, remember the file. */
 void engine_leave(struct engine *e, struct stream *s);

@@ -279,10 +279,11 @@ static const char *of_codec(const struct stream *s, const char *what, char text[
 
 static void tell_foreign(struct engine *e, struct stream *s)
 {
-    char mend[PATH_MAX + 128];
-    snprintf(mend, sizeof(mend), "%s '%s' | logferry backfill --source %s -",
-             container_mend(s->r.foreign), s->path, s->source->config->name.p);
-    tell(e, s, "compression_unknown", s->r.foreign, mend);
+    struct buf mend;
+    buf_init(&mend, MEND_BYTES);
+    engine_put_unpacked(&mend, s->r.foreign, s->path, s->source);
+    tell(e, s, "compression_unknown", s->r.foreign, buf_cstr(&mend));
+    buf_release(&mend);
 }
 
 static void after_reading(struct engine *e, struct stream *s)

@@ -2,6 +2,7 @@
 #include "agent/offline.h"
 
 #include "agent/lines.h"
+#include "agent/terminal.h"
 #include "config/exit_codes.h"
 
 #include <errno.h>
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define NAME_ROOM 4096 /* of a path in a message */
 
 #define GUESS_LINES 200 /* of the first file, by which the format is guessed */
 
@@ -276,18 +279,29 @@ static int read_fd(struct offline *o, int fd, enum container_kind kind, const ch
     return code;
 }
 
+static void tell_unread(const struct found_file *f, const char *why)
+{
+    struct buf b;
+    buf_init(&b, 8u * NAME_ROOM);
+    buf_lit(&b, "logferry: ");
+    terminal_put_safe(&b, str_of(f->path), NAME_ROOM);
+    buf_printf(&b, ": %s%s\n", f->foreign ? "cannot be read, it is compressed with " : "", why);
+    if (f->foreign) {
+        buf_lit(&b, "logferry: try: ");
+        container_put_mend(&b, f->foreign, f->path);
+        buf_lit(&b, " | logferry … -\n");
+    }
+    fprintf(stderr, "%.*s", STR_ARGS(buf_str(&b)));
+    buf_release(&b);
+}
+
 static int read_file(struct offline *o, const struct found_file *f, offline_fn fn, void *context)
 {
     const char *why = f->error ? strerror(f->error) : f->foreign;
     int code = 0;
     int fd = why ? -1 : open(f->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0) {
-        fprintf(stderr, "logferry: %s: %s%s\n", f->path,
-                f->foreign ? "cannot be read, it is compressed with " : "",
-                why ? why : strerror(errno));
-        if (f->foreign)
-            fprintf(stderr, "logferry: try: %s '%s' | logferry … -\n", container_mend(f->foreign),
-                    f->path);
+        tell_unread(f, why ? why : strerror(errno));
         o->unread++;
         return 0;
     }
@@ -320,8 +334,10 @@ int offline_read(struct offline *o, char *const *paths, size_t n, offline_fn fn,
         if (discover_path(paths[i], &found))
             code = EXIT_INTERNAL;
         if (!found.n) {
-            fprintf(stderr, "logferry: %s: %s\n", paths[i],
-                    errno ? strerror(errno) : "there is no file");
+            int why = errno;
+            char name[NAME_ROOM];
+            fprintf(stderr, "logferry: %s: %s\n", terminal_safe(paths[i], name, sizeof(name)),
+                    why ? strerror(why) : "there is no file");
             o->unread++;
         }
         for (size_t k = 0; k < found.n && !code; k++)

@@ -26,6 +26,16 @@ void terminal_put_safe(struct buf *b, struct str s, size_t columns)
     }
 }
 
+const char *terminal_safe(const char *s, char *to, size_t size)
+{
+    struct buf b;
+    buf_init(&b, 4 * size);
+    terminal_put_safe(&b, str_of(s), size / 4);
+    snprintf(to, size, "%.*s", STR_ARGS(buf_str(&b)));
+    buf_release(&b);
+    return to;
+}
+
 void terminal_put_number(struct buf *b, uint64_t n, int width)
 {
     char digits[32], text[48];

@@ -8,6 +8,8 @@
 /* Appends s with what utf8_printable does not let through as \xHH; at most `columns` characters
  * ('…' when cut). */
 void terminal_put_safe(struct buf *b, struct str s, size_t columns);
+/* The same into `to`, for a message with a path in it; returns it. */
+const char *terminal_safe(const char *s, char *to, size_t size);
 /* 1,234,567 right-aligned in `width`. */
 void terminal_put_number(struct buf *b, uint64_t n, int width);
 /* A terminal, and NO_COLOR is not set. */

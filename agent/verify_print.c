@@ -2,8 +2,8 @@
 #include "agent/verify_print.h"
 
 #include "agent/terminal.h"
+#include "parsers/base/shell.h"
 #include "parsers/base/time.h"
-#include "parsers/base/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,45 +44,12 @@ static void put_hour(struct buf *b, int64_t ms, int64_t step_ms)
 /* ---- the command that mends -------------------------------------------------------------------
  */
 
-static bool is_plain(char c)
-{
-    return ascii_alnum(c) || (c && strchr("_-./:=,+@%", c));
-}
-
-/* A word of a shell's command line. Bytes that are not to reach a terminal are written as $'\xHH'.
- */
-static void put_word(struct buf *b, struct str s)
-{
-    bool plain = s.n > 0, printable = true;
-    for (size_t i = 0, n; i < s.n; i += n ? n : 1) {
-        n = utf8_printable(str_slice(s, i, s.n));
-        printable = printable && n;
-    }
-    for (size_t i = 0; i < s.n; i++)
-        plain = plain && is_plain(s.p[i]);
-    if (plain) {
-        buf_put_str(b, s);
-        return;
-    }
-    buf_put_str(b, printable ? STR("'") : STR("$'"));
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (printable && c == '\'')
-            buf_lit(b, "'\\''");
-        else if (printable || is_plain(s.p[i]))
-            buf_putc(b, s.p[i]);
-        else
-            buf_printf(b, "\\x%02x", c);
-    }
-    buf_putc(b, '\'');
-}
-
 static void put_option(struct buf *b, const char *name, const char *value)
 {
     if (!value)
         return;
     buf_printf(b, " --%s ", name);
-    put_word(b, str_of(value));
+    shell_put_word(b, str_of(value));
 }
 
 static void put_window(struct buf *b, const struct options *o, const struct verify_total *t)
@@ -122,7 +89,7 @@ void verify_put_mend(struct buf *b, const struct options *o, const struct verify
             guarded = true;
         }
         buf_putc(b, ' ');
-        put_word(b, path);
+        shell_put_word(b, path);
     }
 }
 

@@ -92,7 +92,8 @@ static void read_token(struct config_errors *e, const struct yaml_item *map,
         read_token_file(e, file, d);
     else {
         buf_init(&path, EXPAND_MAX_BYTES);
-        token_put_default_path(&path);
+        if (config_arena_reserve(e->arena, &path, EXPAND_MAX_BYTES))
+            token_put_default_path(&path);
         d->token_file = config_arena_str(e->arena, buf_str(&path));
         buf_release(&path);
     }

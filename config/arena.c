@@ -97,6 +97,13 @@ struct str config_arena_str(struct config_arena *a, struct str s)
     return (struct str){p, s.n};
 }
 
+bool config_arena_reserve(struct config_arena *a, struct buf *b, size_t n)
+{
+    if (fault_fails("config_alloc") || !buf_reserve(b, n))
+        a->failed = true;
+    return !a->failed;
+}
+
 bool config_arena_failed(const struct config_arena *a)
 {
     return a->failed;

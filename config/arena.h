@@ -20,6 +20,8 @@ void *config_arena_alloc(struct config_arena *a, size_t n);
 void *config_arena_array(struct config_arena *a, size_t count, size_t size);
 /* A copy with a NUL behind it, which does not count in n; STR_NONE when failed, or for STR_NONE. */
 struct str config_arena_str(struct config_arena *a, struct str s);
+/* Room for n bytes in a buffer of the caller's; a failure sticks like the others. False: none. */
+bool config_arena_reserve(struct config_arena *a, struct buf *b, size_t n);
 bool config_arena_failed(const struct config_arena *a);
 
 #endif

@@ -86,7 +86,9 @@ bool expand_item(struct config_errors *e, const struct yaml_item *item, struct s
     struct buf text;
 
     buf_init(&text, EXPAND_MAX_BYTES);
-    bool ok = expand_into(e, item, &text);
+    /* All of it at once: what does not fit then is too long, and not out of memory. */
+    bool ok =
+        config_arena_reserve(e->arena, &text, EXPAND_MAX_BYTES) && expand_into(e, item, &text);
     if (ok && text.failed) {
         field_problem(e, item, "the text is longer than %d bytes; shorten it", EXPAND_MAX_BYTES);
         ok = false;

@@ -9,6 +9,7 @@
 
 #include "config/agent_config.h"
 #include "config/values.h"
+#include "parsers/base/shell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,14 +64,17 @@ static bool refuse_errno(struct buf *why, const char *path, const char *what, in
     char text[128];
 
     if (number == ENOENT) {
-        buf_printf(why,
-                   "%s does not exist; run `install -m 0640 -g logferry /dev/stdin %s` and paste "
-                   "what `logferry-server client create` printed",
-                   path, path);
+        buf_printf(why, "%s does not exist; run `install -m 0640 -g logferry /dev/stdin ", path);
+        shell_put_path(why, str_of(path));
+        buf_lit(why, "` and paste what `logferry-server client create` printed");
         return false;
     }
-    buf_printf(why, "%s %s: %s; run `chgrp logferry %s && chmod 0640 %s`", path, what,
-               strerror_r(number, text, sizeof(text)), path, path);
+    buf_printf(why, "%s %s: %s; run `chgrp logferry ", path, what,
+               strerror_r(number, text, sizeof(text)));
+    shell_put_path(why, str_of(path));
+    buf_lit(why, " && chmod 0640 ");
+    shell_put_path(why, str_of(path));
+    buf_putc(why, '`');
     return false;
 }
 
@@ -85,8 +89,10 @@ static bool check_mode(int fd, const char *path, struct buf *why)
         return false;
     }
     if (!is_credential(path) && (st.st_mode & (S_IWGRP | S_IROTH | S_IWOTH))) {
-        buf_printf(why, "%s is open to others (mode %04o); run `chmod 0640 %s`", path,
-                   (unsigned)st.st_mode & 07777, path);
+        buf_printf(why, "%s is open to others (mode %04o); run `chmod 0640 ", path,
+                   (unsigned)st.st_mode & 07777);
+        shell_put_path(why, str_of(path));
+        buf_putc(why, '`');
         return false;
     }
     return true;

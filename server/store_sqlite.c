@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "parsers/base/fault.h"
+#include "parsers/base/shell.h"
 #include "server/store_dir.h"
 
 /* Pages of 8 KiB: 32 MiB of log before it is moved into the data base. */
@@ -341,13 +342,27 @@ static int open_parts(struct engine *e)
     return e->catalogue && e->md && e->digest ? 0 : -1;
 }
 
+/* mv FILE-wal FILE-wal.old */
+static void put_move(struct buf *error, const char *path)
+{
+    struct buf log;
+    buf_init(&log, strlen(path) + 16);
+    buf_printf(&log, "%s-wal", path);
+    buf_lit(error, "mv ");
+    shell_put_path(error, buf_str(&log));
+    buf_lit(&log, ".old");
+    buf_putc(error, ' ');
+    shell_put_path(error, buf_str(&log));
+    buf_release(&log);
+}
+
 static int refuse_log(const char *path, struct buf *error)
 {
     buf_printf(error,
                "%s-wal is not the log that was there when the server ended: replayed, it would "
-               "spoil the data base; put the right one back, or move this one away: mv %s-wal "
-               "%s-wal.old",
-               path, path, path);
+               "spoil the data base; put the right one back, or move this one away: ",
+               path);
+    put_move(error, path);
     return -1;
 }
 
@@ -362,8 +377,9 @@ static int check_doubtful(struct engine *e, const char *path, struct buf *error)
         sqlite3_db_config(e->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         buf_printf(error,
                    "%s-wal seems to be another data base's: together with it, %s; if the data base "
-                   "was put there as a copy, move the log away: mv %s-wal %s-wal.old",
-                   path, why.failed ? "the store is damaged" : buf_cstr(&why), path, path);
+                   "was put there as a copy, move the log away: ",
+                   path, why.failed ? "the store is damaged" : buf_cstr(&why));
+        put_move(error, path);
     }
     buf_release(&why);
     return status;

@@ -1,5 +1,6 @@
 """Every compression that logrotate may be told to use, made by the real programs: a log is finished in
 whatever form it is found, at the right position; what is broken is said, and bombs cost no memory."""
+import gzip
 import os
 import subprocess
 import time
@@ -226,7 +227,7 @@ def test_foreign_is_named(world):
         with open(world.path(name), "wb") as f:
             f.write(magic + b"\0" * 50)
         text = world.agent(server, name).backfill("--source", "web", world.path(name), expect=65)
-        check(f"{word} '{world.path(name)}' | logferry backfill --source web -" in text, f"{name}: {text}")
+        check(f"{word} {world.path(name)} | logferry backfill --source web -" in text, f"{name}: {text}")
         code, _, err = run([world.agent_bin, "report", "--format", "nginx_combined", world.path(name)], world.dir,
                            60, expect=None)
         check(code == 65 and word in err, f"{name}: {code} {err}")
@@ -300,3 +301,47 @@ def test_archives_and_nesting(world):
         compress(command, world.path("in"), world.path("nested." + extension))
         ledger = agent.backfill("--source", "web", world.path("nested." + extension))
         check(ledger["lines"] == ledger["skipped"] and ledger["lines"] > 0, f"nested {extension}: {ledger}")
+
+
+def test_files_that_give_no_lines(world):
+    """What cannot be decompressed, or is broken before its first line ends, is told once a file, with how to
+    mend it, whether it is a log or a rotated one; and read when it is whole."""
+    server = world.server().start()
+    directory = world.mkdir("logs")
+    log = lines.Log(os.path.join(directory, "access.log"))
+    log.write(20)
+    agent = world.agent(server, files=directory + "/*.log").start()
+    other = world.agent(server, "packed", files=directory + "/packed.*").start()
+    wait_stored(server, log.written)
+    lz4 = b"\x04\x22\x4d\x18" + bytes(200)
+    names = {n: os.path.join(directory, n)
+             for n in ("access.log.1.lz4", "packed.it's.lz4", "packed.b.gz", "packed.c.gz")}
+    for name in list(names)[:2]:
+        with open(names[name], "wb") as f:
+            f.write(lz4)
+    whole = lines.Log(world.path("whole"), first=1000)
+    whole.write(10)
+    with open(whole.path, "rb") as f:
+        packed = gzip.compress(f.read())
+    for name in list(names)[2:]:
+        with open(names[name], "wb") as f:
+            f.write(packed[:10] + b"\xff" * 100)
+    wait_for(lambda: len(other.proc.events("compressed_damaged")) >= 2, 20, "a word about each damaged file")
+    wait_for(lambda: other.proc.events("compression_unknown"), 20, "a word about the log that is lz4")
+    wait_for(lambda: agent.proc.events("compression_unknown"), 20, "a word about the rotated one that is lz4")
+    with open(names["packed.b.gz"], "ab") as f:  # it changes, and is as bad as before
+        f.write(b"\xff" * 100)
+    with open(names["packed.c.gz"] + ".new", "wb") as f:
+        f.write(packed)
+    os.rename(names["packed.c.gz"] + ".new", names["packed.c.gz"])
+    wait_stored(server, log.written + whole.written)
+    time.sleep(1.5)
+    damaged, foreign = other.proc.events("compressed_damaged"), other.proc.events("compression_unknown")
+    check(sorted(e["path"] for e in damaged) == [names["packed.b.gz"], names["packed.c.gz"]], f"{damaged}")
+    check(len(foreign) == 1 and foreign[0]["mend"] ==
+          f"lz4 -dc '{directory}/packed.it'\\''s.lz4' | logferry backfill --source web -", f"{foreign}")
+    rotated = agent.proc.events("compression_unknown")
+    check(len(rotated) == 1 and rotated[0]["path"] == names["access.log.1.lz4"] and rotated[0]["level"] == "info",
+          f"{rotated}")
+    agent.stop()
+    other.stop()

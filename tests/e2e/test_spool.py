@@ -25,6 +25,24 @@ class Two:
         with open(self.agent.config, "w", encoding="utf-8") as f:
             f.write(text)
 
+    def begin(self, world):
+        """It runs, and both have the first lines of this log."""
+        log = lines.Log(world.path("access.log"))
+        log.write(100)
+        self.agent.start()
+        for sink in (self.main, self.other):
+            wait_sunk(sink, log.written)
+        return log
+
+
+def begun(world, **options):
+    """A sink, a log, and an agent that has delivered its first lines there."""
+    sink, log = world.sink(), lines.Log(world.path("access.log"))
+    log.write(100)
+    agent = world.agent(sink, **options).start()
+    wait_sunk(sink, log.written)
+    return sink, log, agent
+
 
 def latency(sink, log, seconds=15):
     """How long a fresh line needs to get there."""
@@ -41,11 +59,7 @@ def latency(sink, log, seconds=15):
 def test_one_of_two_is_dead(world):
     """R35: its share fills up, the other one notices nothing; back, the first gets all of it."""
     two = Two(world)
-    log = lines.Log(world.path("access.log"))
-    log.write(100)
-    two.agent.start()
-    for sink in (two.main, two.other):
-        wait_sunk(sink, log.written)
+    log = two.begin(world)
     two.other.mood = 503
     slowest = 0.0
     for _ in range(12):
@@ -68,11 +82,7 @@ def test_one_of_two_is_dead(world):
 def test_one_of_two_is_silent(world):
     """R35: no answer at all, for up to a minute a request: still nobody else waits."""
     two = Two(world)
-    log = lines.Log(world.path("access.log"))
-    log.write(100)
-    two.agent.start()
-    for sink in (two.main, two.other):
-        wait_sunk(sink, log.written)
+    log = two.begin(world)
     two.other.mood = "silent"
     slowest = 0.0
     for _ in range(20):
@@ -89,11 +99,7 @@ def test_one_of_two_is_silent(world):
 def test_killed_while_lines_are_owed(world):
     """What is owed was never safe: after a crash it is read again, for both."""
     two = Two(world)
-    log = lines.Log(world.path("access.log"))
-    log.write(100)
-    two.agent.start()
-    for sink in (two.main, two.other):
-        wait_sunk(sink, log.written)
+    log = two.begin(world)
     two.other.mood = 503
     for _ in range(10):
         log.write(2000)
@@ -110,11 +116,7 @@ def test_killed_while_lines_are_owed(world):
 
 def test_full_spool_blocks(world):
     """R36: one destination, no room: reading waits, the logs are the buffer, nothing comes twice."""
-    sink = world.sink()
-    log = lines.Log(world.path("access.log"))
-    log.write(100)
-    agent = world.agent(sink, extra="limits: {spool: 1MiB}\n").start()
-    wait_sunk(sink, log.written)
+    sink, log, agent = begun(world, extra="limits: {spool: 1MiB}\n")
     sink.mood = 503
     for _ in range(60):  # more than the spool and the memory (6 batches of 10,000 records) can hold
         log.write(2000)
@@ -135,11 +137,7 @@ def test_full_spool_blocks(world):
 
 def test_drop_oldest(world):
     """R36: as the user asked: the oldest goes, is counted and told, and is not read again."""
-    sink = world.sink()
-    log = lines.Log(world.path("access.log"))
-    log.write(100)
-    agent = world.agent(sink, extra="limits: {spool: 5MiB, when_full: drop_oldest}\n").start()
-    wait_sunk(sink, log.written)
+    sink, log, agent = begun(world, extra="limits: {spool: 5MiB, when_full: drop_oldest}\n")
     sink.mood = 503
     for _ in range(40):
         log.write(1500)
@@ -174,11 +172,7 @@ def age(path, seconds):
 
 def with_old_spool(world, seconds=8 * DAY):
     """An agent that is stopped, with batches in its spool that have waited for so long."""
-    sink = world.sink()
-    log = lines.Log(world.path("access.log"))
-    log.write(100)
-    agent = world.agent(sink).start()
-    wait_sunk(sink, log.written)
+    sink, log, agent = begun(world)
     sink.mood = 503
     for _ in range(4):
         log.write(300)

@@ -89,13 +89,22 @@ static void test_plain_grows_and_seeks(void **state)
     scratch_remove(&s);
 }
 
+static void check_mend(const char *codec, const char *path, const char *want)
+{
+    struct buf b;
+    buf_init(&b, 200);
+    container_put_mend(&b, codec, path);
+    assert_string_equal(buf_cstr(&b), want);
+    buf_release(&b);
+}
+
 static void test_names(void **state)
 {
     assert_string_equal(container_codec(CONTAINER_PLAIN), "plain");
     assert_string_equal(container_codec(CONTAINER_BZIP2), "bzip2");
-    assert_string_equal(container_mend("lz4"), "lz4 -dc");
-    assert_string_equal(container_mend(container_too_wide(CONTAINER_ZSTD)), "zstd -dc --long=31");
-    assert_string_equal(container_mend(container_too_wide(CONTAINER_XZ)), "xz -dc");
+    check_mend("lz4", "/l/a.log.lz4", "lz4 -dc /l/a.log.lz4");
+    check_mend(container_too_wide(CONTAINER_ZSTD), "it's", "zstd -dc --long=31 'it'\\''s'");
+    check_mend(container_too_wide(CONTAINER_XZ), "-a\x1b\n", "xz -dc $'./-a\\x1b\\x0a'");
     assert_true(container_is_compressed(CONTAINER_XZ));
     assert_false(container_is_compressed(CONTAINER_PLAIN));
     assert_false(container_is_compressed(CONTAINER_FOREIGN));

@@ -109,6 +109,18 @@ static void test_numbers(void **state)
     }
 }
 
+static void test_messages(void **state)
+{
+    char to[64];
+    assert_string_equal(terminal_safe("/l/a.log", to, sizeof(to)), "/l/a.log");
+    assert_string_equal(terminal_safe("/l/\x1b[31m\n", to, sizeof(to)), "/l/\\x1b[31m\\x0a");
+    assert_string_equal(terminal_safe("", to, sizeof(to)), "");
+    char wide[5000];
+    memset(wide, '\x1b', sizeof(wide) - 1);
+    wide[sizeof(wide) - 1] = '\0';
+    assert_true(strlen(terminal_safe(wide, to, sizeof(to))) < sizeof(to));
+}
+
 static void test_colour(void **state)
 {
     int ends[2];
@@ -133,7 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_safe_text),    cmocka_unit_test(test_width),
         cmocka_unit_test(test_random_bytes), cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_colour),
+        cmocka_unit_test(test_colour),       cmocka_unit_test(test_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

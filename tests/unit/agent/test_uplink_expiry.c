@@ -26,9 +26,7 @@ static void test_rewound(void **state)
 {
     struct rig r;
     struct fake_server *s = &r.server[0];
-    rig_make(&r, 1, true);
-    settle(&r);
-    s->always = 503;
+    rig_make_down(&r, 1);
     send_pages(&r, 3, MAIN);
     settle(&r);
     uplink_expire(r.uplink);
@@ -63,9 +61,7 @@ static void test_the_logs_are_gone(void **state)
 {
     struct rig r;
     struct fake_server *s = &r.server[0];
-    rig_make(&r, 1, true);
-    settle(&r);
-    s->always = 503;
+    rig_make_down(&r, 1);
     send_pages(&r, 3, MAIN);
     settle(&r);
     grow_old(&r);
@@ -83,9 +79,7 @@ static void test_the_logs_are_gone(void **state)
 static void test_one_has_it(void **state)
 {
     struct rig r;
-    rig_make(&r, 2, true);
-    settle(&r);
-    r.server[0].always = r.server[1].always = 503;
+    rig_make_down(&r, 2);
     r.logs_are_there = true;
     send_pages(&r, 5, MAIN | OTHER);
     while (!files_in(&r, SHELF_SPOOL))
@@ -110,9 +104,7 @@ static void test_halves(void **state)
 {
     struct rig r;
     struct fake_server *s = &r.server[0];
-    rig_make(&r, 1, true);
-    settle(&r);
-    s->always = 503;
+    rig_make_down(&r, 1);
     send_pages(&r, 8, MAIN);
     settle(&r);
     s->always = 0;
@@ -240,11 +232,9 @@ static void test_drop_oldest(void **state)
 {
     struct rig r;
     struct fake_server *s = &r.server[0];
-    rig_make(&r, 1, true);
-    settle(&r);
+    rig_make_down(&r, 1);
     r.config->limits.spool_bytes = 3000;
     r.config->limits.when_full = WHEN_FULL_DROP_OLDEST;
-    s->always = 503;
     for (unsigned i = 0; i < 20; i++) {
         send_pages(&r, 10, MAIN);
         settle(&r);
@@ -275,9 +265,7 @@ static void test_ages(void **state)
         {-4000, 4, 4}, {20000, 10, 10}, {20000, 20000, 0},
     };
     struct rig r;
-    rig_make(&r, 1, true);
-    settle(&r);
-    r.server[0].always = 503;
+    rig_make_down(&r, 1);
     send_pages(&r, 1, MAIN);
     settle(&r);
     for (size_t i = 0; i < COUNT(table); i++) {

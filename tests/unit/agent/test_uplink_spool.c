@@ -12,9 +12,7 @@ static void test_files_wait_for_positions(void **state)
 {
     struct rig r;
     struct fake_server *s = &r.server[0];
-    rig_make(&r, 1, true);
-    settle(&r);
-    s->always = 503;
+    rig_make_down(&r, 1);
     send_pages(&r, 3, MAIN);
     settle(&r);
     assert_int_equal(files_in(&r, SHELF_SPOOL), 1);
@@ -38,9 +36,7 @@ static void test_restart_from_the_spool(void **state)
     for (int saved = 0; saved < 2; saved++) {
         struct rig r;
         struct fake_server *s = &r.server[0];
-        rig_make(&r, 1, true);
-        settle(&r);
-        s->always = 503;
+        rig_make_down(&r, 1);
         send_pages(&r, 3, MAIN);
         settle(&r);
         send_pages(&r, 4, MAIN);
@@ -67,9 +63,7 @@ static void test_restart_from_the_spool(void **state)
 static void test_cursors(void **state)
 {
     struct rig r;
-    rig_make(&r, 2, true);
-    settle(&r);
-    r.server[0].always = r.server[1].always = 503;
+    rig_make_down(&r, 2);
     send_pages(&r, 5, MAIN | OTHER);
     settle(&r);
     assert_int_equal(files_in(&r, SHELF_SPOOL), 1);
@@ -101,9 +95,7 @@ static void test_cursors(void **state)
 static void test_groups_of_two_batches(void **state)
 {
     struct rig r;
-    rig_make(&r, 2, true);
-    settle(&r);
-    r.server[0].always = r.server[1].always = 503;
+    rig_make_down(&r, 2);
     send_pages(&r, 1, MAIN | OTHER);
     settle(&r);
     begin_group(&r);
@@ -132,9 +124,7 @@ static void test_full_spool(void **state)
 {
     struct rig r;
     struct fake_server *s = &r.server[0];
-    rig_make(&r, 1, true);
-    settle(&r);
-    s->always = 503;
+    rig_make_down(&r, 1);
     r.config->limits.spool_bytes = 3000;
     for (unsigned i = 0; i < MAX_GROUPS_IN_MEMORY && uplink_room(r.uplink); i++) {
         send_pages(&r, 10, MAIN);
@@ -155,9 +145,7 @@ static void test_damaged_file(void **state)
 {
     struct rig r;
     struct fake_server *s = &r.server[0];
-    rig_make(&r, 1, true);
-    settle(&r);
-    s->always = 503;
+    rig_make_down(&r, 1);
     send_pages(&r, 3, MAIN);
     settle(&r);
     send_pages(&r, 4, MAIN);
@@ -181,9 +169,7 @@ static void test_file_damaged_later(void **state)
 {
     struct rig r;
     struct fake_server *s = &r.server[0];
-    rig_make(&r, 1, true);
-    settle(&r);
-    s->always = 503;
+    rig_make_down(&r, 1);
     for (int i = 0; i < 3; i++) {
         send_pages(&r, 3, MAIN);
         settle(&r);
@@ -203,9 +189,7 @@ static void test_file_damaged_later(void **state)
 static void test_damaged_beside_halves(void **state)
 {
     struct rig r;
-    rig_make(&r, 2, true);
-    settle(&r);
-    r.server[0].always = r.server[1].always = 503;
+    rig_make_down(&r, 2);
     send_pages(&r, 8, MAIN | OTHER);
     settle(&r);
     restart(&r); /* no copy of it in memory any more */
@@ -240,9 +224,7 @@ static void test_forgotten_destination(void **state)
     for (size_t i = 0; i < COUNT(order); i++) {
         struct rig r;
         char name[64];
-        rig_make(&r, 2, true);
-        settle(&r);
-        r.server[0].always = r.server[1].always = 503;
+        rig_make_down(&r, 2);
         send_pages(&r, 5, MAIN | OTHER);
         settle(&r);
         save(&r);
@@ -283,9 +265,7 @@ static void test_full_disk(void **state)
 {
     struct rig r;
     struct fake_server *s = &r.server[0];
-    rig_make(&r, 1, true);
-    settle(&r);
-    s->always = 503;
+    rig_make_down(&r, 1);
     send_pages(&r, 3, MAIN);
     settle(&r);
     assert_int_equal(r.safe, 0); /* neither there nor here */

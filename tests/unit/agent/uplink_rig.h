@@ -241,6 +241,15 @@ static inline void deliver(struct rig *r)
     wait_for(r, "delivered", is_delivered, true);
 }
 
+/* Each server has told its sites, and then none answers any more. */
+static inline void rig_make_down(struct rig *r, unsigned n_servers)
+{
+    rig_make(r, n_servers, true);
+    settle(r);
+    for (unsigned i = 0; i < n_servers; i++)
+        r->server[i].always = 503;
+}
+
 static inline bool sites_known(struct rig *r)
 {
     return uplink_sites(r->uplink) && is_quiet(r);

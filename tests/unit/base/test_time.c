@@ -109,6 +109,29 @@ static void test_clf(void **state)
     }
 }
 
+/* The offset says it all: an hour that comes twice, or never, needs no rule of any zone. Second 60
+ * is second 59, wherever a web server writes it. */
+static void test_daylight_saving(void **state)
+{
+    static const struct text_case table[] = {
+        {"29/Mar/2026:01:59:59 +0100", true, INT64_C(1774745999000)}, /* spring: 02:00 is 03:00 */
+        {"29/Mar/2026:03:00:00 +0200", true, INT64_C(1774746000000)},
+        {"29/Mar/2026:02:30:00 +0100", true, INT64_C(1774747800000)}, /* on no clock on the wall */
+        {"25/Oct/2026:02:30:00 +0200", true, INT64_C(1792888200000)}, /* autumn: twice */
+        {"25/Oct/2026:02:59:59 +0200", true, INT64_C(1792889999000)},
+        {"25/Oct/2026:02:00:00 +0100", true, INT64_C(1792890000000)},
+        {"25/Oct/2026:02:30:00 +0100", true, INT64_C(1792891800000)},
+        {"04/Oct/2026:01:59:59 +1030", true, INT64_C(1791041399000)}, /* by half an hour */
+        {"04/Oct/2026:02:30:00 +1100", true, INT64_C(1791041400000)},
+        {"31/Dec/2016:15:59:60 -0800", true, INT64_C(1483228799000)}, /* a leap second, elsewhere */
+        {"01/Jan/2017:05:29:60 +0530", true, INT64_C(1483228799000)},
+        {"01/Jan/2017:00:00:00 +0000", true, INT64_C(1483228800000)},
+        {"25/Nov/2026:10:00:60 +0000", true,
+         INT64_C(1795600859000)}, /* in any minute: as it is written */
+    };
+    check_table(time_parse_clf, table, COUNT(table));
+}
+
 static bool w3c_joined(struct str s, int64_t *ms)
 {
     ptrdiff_t space = str_chr(s, ' ', 0);
@@ -246,9 +269,10 @@ static void test_day(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clf),     cmocka_unit_test(test_w3c),
-        cmocka_unit_test(test_rfc3339), cmocka_unit_test(test_against_libc),
-        cmocka_unit_test(test_written), cmocka_unit_test(test_day),
+        cmocka_unit_test(test_clf),          cmocka_unit_test(test_daylight_saving),
+        cmocka_unit_test(test_w3c),          cmocka_unit_test(test_rfc3339),
+        cmocka_unit_test(test_against_libc), cmocka_unit_test(test_written),
+        cmocka_unit_test(test_day),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

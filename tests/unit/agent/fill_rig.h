@@ -62,7 +62,7 @@ static inline void rig_make(struct rig *g, const char *format)
                                             .send = {3, 3, 3, 3, 3},
                                             .n_destinations = 5};
     g->kit.parsers = calloc(1, sizeof(*g->kit.parsers));
-    assert_int_equal(digest_init(&g->kit.digest, g->catalogue), 0);
+    assert_int_equal(digest_init(&g->kit.digest, g->catalogue, NULL), 0);
     g->sites = sites_new();
     sites_add(g->sites, STR("example.com"), STR_NONE, 1);
     g->builder = builder_new(&labels);

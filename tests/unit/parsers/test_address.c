@@ -117,8 +117,10 @@ static void test_as_inet_pton(void **state)
         char text[20];
         size_t n = 0;
         for (seed = seed * 1664525 + 1013904223; n < 16 && (n < 7 || seed >> 29 != 0);
-             seed = seed * 1664525 + 1013904223)
-            text[n++] = bytes[(seed >> 16) % (n % 2 ? 7 : 6)];
+             seed = seed * 1664525 + 1013904223) {
+            text[n] = bytes[(seed >> 16) % (n % 2 ? 7 : 6)];
+            n++;
+        }
         text[n] = '\0';
         unsigned char ours[16], theirs[4];
         bool is_address = address_parse((struct str){text, n}, ours);

@@ -5,6 +5,7 @@
 #include "parsers/format.h"
 
 #include "parsers/format_impl.h"
+#include "parsers/json_rows.h"
 
 #include <stdlib.h>
 
@@ -37,6 +38,80 @@ static const struct format_row rows[] = {
      CLF_APACHE_COMBINED, COMBINED},
     {"cloudfront", "CloudFront standard logs with tabs, by their #Fields line", NULL,
      &format_cloudfront_family, 0, CLOUDFRONT},
+    {"json", "JSON lines of any shape, by the keys of its fields", "{\"<field>\":\"<key path>\",…}",
+     &format_json_family, JSON_OWN,
+     "{\"ts\":\"2026-11-03T00:10:24Z\",\"http\":{\"url\":\"/docs/"
+     "?v=2\",\"status\":200},\"ua\":\"Mozilla/5.0 (compatible; GPTBot/1.3; "
+     "+https://openai.com/gptbot)\"}"},
+    {"nginx_json",
+     "nginx with a JSON log_format of the usual keys (its own variables' names, and others)", NULL,
+     &format_json_family, JSON_NGINX,
+     "{\"time_iso8601\":\"2026-11-03T00:10:24+00:00\",\"remote_addr\":\"203.0.113.20\",\"host\":"
+     "\"www.example.com\",\"request\":\"GET /docs/?v=2 "
+     "HTTP/"
+     "1.1\",\"status\":200,\"body_bytes_sent\":6329,\"request_time\":0.003,\"http_referer\":"
+     "\"https://www.example.com/\",\"http_user_agent\":\"Mozilla/5.0 (compatible; GPTBot/1.3; "
+     "+https://openai.com/gptbot)\"}"},
+    {"caddy_json", "Caddy's access log", NULL, &format_json_family, JSON_CADDY,
+     "{\"level\":\"info\",\"ts\":1793664624.25,\"logger\":\"http.log.access\",\"msg\":\"handled "
+     "request\",\"request\":{\"remote_ip\":\"203.0.113.20\",\"remote_port\":\"44512\",\"client_"
+     "ip\":\"203.0.113.20\",\"proto\":\"HTTP/"
+     "2.0\",\"method\":\"GET\",\"host\":\"www.example.com\",\"uri\":\"/docs/"
+     "?v=2\",\"headers\":{\"User-Agent\":[\"Mozilla/5.0 (compatible; GPTBot/1.3; "
+     "+https://openai.com/gptbot)\"],\"Referer\":[\"https://www.example.com/"
+     "\"]},\"tls\":{\"version\":772}},\"bytes_read\":0,\"user_id\":\"\",\"duration\":0.0031,"
+     "\"size\":6329,\"status\":200,\"resp_headers\":{\"Content-Type\":[\"text/html; "
+     "charset=utf-8\"]}}"},
+    {"traefik_json", "Traefik's access log with format: json", NULL, &format_json_family,
+     JSON_TRAEFIK,
+     "{\"ClientAddr\":\"203.0.113.20:44512\",\"ClientHost\":\"203.0.113.20\",\"ClientUsername\":\"-"
+     "\",\"DownstreamContentSize\":6329,\"DownstreamStatus\":200,\"Duration\":3100000,"
+     "\"RequestHost\":\"www.example.com\",\"RequestMethod\":\"GET\",\"RequestPath\":\"/docs/"
+     "?v=2\",\"RequestProtocol\":\"HTTP/"
+     "2.0\",\"RequestScheme\":\"https\",\"StartUTC\":\"2026-11-03T00:10:24.25Z\",\"level\":"
+     "\"info\",\"msg\":\"\",\"request_User-Agent\":\"Mozilla/5.0 (compatible; GPTBot/1.3; "
+     "+https://openai.com/gptbot)\",\"time\":\"2026-11-03T00:10:24Z\"}"},
+    {"cloudfront_json", "CloudFront standard logging v2 as JSON, from S3, Firehose or CloudWatch",
+     NULL, &format_json_family, JSON_CLOUDFRONT,
+     "{\"date\":\"2026-11-03\",\"time\":\"00:10:24\",\"sc-bytes\":\"6329\",\"c-ip\":\"203.0.113."
+     "20\",\"cs-method\":\"GET\",\"cs(Host)\":\"d111111abcdef8.cloudfront.net\",\"cs-uri-stem\":\"/"
+     "docs/\",\"sc-status\":\"200\",\"cs(Referer)\":\"https://www.example.com/"
+     "\",\"cs(User-Agent)\":\"Mozilla/5.0%20(compatible;%20GPTBot/1.3;%20+https://openai.com/"
+     "gptbot)\",\"cs-uri-query\":\"v=2\",\"x-edge-result-type\":\"Hit\",\"x-host-header\":\"www."
+     "example.com\",\"cs-protocol\":\"https\",\"time-taken\":\"0.003\",\"sc-content-type\":\"text/"
+     "html\"}"},
+    {"cloudflare_json", "Cloudflare Logpush, data set HTTP requests", NULL, &format_json_family,
+     JSON_CLOUDFLARE,
+     "{\"ClientIP\":\"203.0.113.20\",\"ClientRequestHost\":\"www.example.com\","
+     "\"ClientRequestMethod\":\"GET\",\"ClientRequestURI\":\"/docs/"
+     "?v=2\",\"ClientRequestReferer\":\"https://www.example.com/"
+     "\",\"ClientRequestUserAgent\":\"Mozilla/5.0 (compatible; GPTBot/1.3; "
+     "+https://openai.com/"
+     "gptbot)\",\"EdgeResponseStatus\":200,\"EdgeResponseBytes\":6329,\"EdgeResponseContentType\":"
+     "\"text/html\",\"EdgeStartTimestamp\":1793664624250000000,\"RayID\":\"97a1b2c3d4e5f607\"}"},
+    {"akamai_json", "Akamai DataStream 2 as JSON", NULL, &format_json_family, JSON_AKAMAI,
+     "{\"reqTimeSec\":\"1793664624.250\",\"cliIP\":\"203.0.113.20\",\"proto\":\"HTTPS\","
+     "\"reqHost\":\"www.example.com\",\"reqMethod\":\"GET\",\"reqPath\":\"/docs/"
+     "\",\"queryStr\":\"v=2\",\"statusCode\":\"200\",\"bytes\":\"6329\",\"rspContentType\":\"text/"
+     "html\",\"UA\":\"Mozilla/5.0%20(compatible;%20GPTBot/1.3;%20+https://openai.com/"
+     "gptbot)\",\"referer\":\"https://www.example.com/\"}"},
+    {"fastly_json", "Fastly log streaming with the JSON of its documentation", NULL,
+     &format_json_family, JSON_FASTLY,
+     "{\"timestamp\":\"2026-11-03T00:10:24+0000\",\"client_ip\":\"203.0.113.20\",\"host\":\"www."
+     "example.com\",\"url\":\"/docs/?v=2\",\"request_method\":\"GET\",\"request_protocol\":\"HTTP/"
+     "2\",\"request_referer\":\"https://www.example.com/\",\"request_user_agent\":\"Mozilla/5.0 "
+     "(compatible; GPTBot/1.3; "
+     "+https://openai.com/gptbot)\",\"response_status\":200,\"response_body_size\":6329}"},
+    {"envoy_json", "Envoy and Istio with JSON access logs of the usual keys", NULL,
+     &format_json_family, JSON_ENVOY,
+     "{\"start_time\":\"2026-11-03T00:10:24.250Z\",\"method\":\"GET\",\"path\":\"/docs/"
+     "?v=2\",\"protocol\":\"HTTP/"
+     "2\",\"response_code\":200,\"bytes_sent\":6329,\"duration\":3,\"downstream_remote_address\":"
+     "\"203.0.113.20:44512\",\"x_forwarded_for\":\"203.0.113.20\",\"user_agent\":\"Mozilla/5.0 "
+     "(compatible; GPTBot/1.3; "
+     "+https://openai.com/"
+     "gptbot)\",\"authority\":\"www.example.com\",\"request_id\":\"5f1d4b0a-9d2e-4c57-8d05-"
+     "2f9a3f6a1c11\"}"},
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -181,7 +256,9 @@ enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit
 {
     struct hit found = hit_nothing();
     enum parse_result result;
+    size_t mark = str_starts(line, STR("\xef\xbb\xbf")) ? 3 : 0; /* byte order: of a file's start */
 
+    line = str_slice(line, mark, line.n);
     if (line.n > 0 && line.p[line.n - 1] == '\r')
         line.n--;
     if (line.n == 0)
@@ -190,6 +267,8 @@ enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit
         return parser_fail(p, "the line is over 1 MiB", FORMAT_MAX_LINE);
     decode_scratch_reset(&p->scratch);
     result = p->format->row->family->line(p, line, &found);
+    if (result == PARSE_BAD)
+        p->error_at += mark;
     if (result != PARSE_OK)
         return result;
     if (p->scratch.failed)

@@ -55,6 +55,8 @@ struct format_family {
 enum clf_variant { CLF_NGINX_COMBINED, CLF_NGINX_MAIN, CLF_APACHE_COMBINED };
 extern const struct format_family format_clf_family;
 extern const struct format_family format_cloudfront_family;
+/* Variants: enum json_variant of json_rows.h. */
+extern const struct format_family format_json_family;
 
 /* A hit in which every value is missing. */
 static inline struct hit hit_nothing(void)

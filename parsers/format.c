@@ -37,7 +37,28 @@ static const struct format_row rows[] = {
     {"apache_combined", "Apache's \"combined\" (also LiteSpeed)", NULL, &format_clf_family,
      CLF_APACHE_COMBINED, COMBINED},
     {"cloudfront", "CloudFront standard logs with tabs, by their #Fields line", NULL,
-     &format_cloudfront_family, 0, CLOUDFRONT},
+     &format_w3c_family, W3C_CLOUDFRONT, CLOUDFRONT},
+    {"cloudfront_realtime", "CloudFront real-time logs with all their fields", NULL,
+     &format_w3c_family, W3C_REALTIME,
+     "1793664624.250\t203.0.113.20\t0.003\t200\t6329\tGET\thttps\twww.example.com\t/docs/"
+     "?v=2\t412\tFRA56-P4\tKq1fT3Yw==\td111111abcdef8.cloudfront.net\t0.003\tHTTP/"
+     "2.0\tIPv4\tMozilla/5.0%20(compatible;%20GPTBot/1.3;%20+https://openai.com/gptbot)\thttps://"
+     "www.example.com/\t-\tv=2\tHit\t-\tTLSv1.3\tTLS_AES_128_GCM_SHA256\tHit\t-\t-\ttext/"
+     "html\t6000\t-\t-\t44512\tHit\tDE"},
+    {"w3c",
+     "CloudFront logs (v2 plain, raw or w3c, real-time) by their list of fields and delimiter",
+     "{\"fields\":[…],\"delimiter\":\"\\t\"}", &format_w3c_family, W3C_OWN,
+     "2026-11-03,00:10:24,203.0.113.20,GET,www.example.com,/docs/,v=2,200,Mozilla/"
+     "5.0%20(compatible;%20GPTBot/1.3;%20+https://openai.com/gptbot)"},
+    {"iis", "IIS, W3C logs by their #Fields lines", NULL, &format_w3c_family, W3C_IIS,
+     "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Date: 2026-11-03 "
+     "00:00:02\n#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip "
+     "cs(User-Agent) cs(Referer) cs-host sc-status sc-substatus sc-win32-status sc-bytes "
+     "time-taken\n2026-11-03 00:10:24 192.0.2.80 GET /docs/ v=2 443 - 203.0.113.20 "
+     "Mozilla/5.0+(compatible;+GPTBot/1.3;++https://openai.com/gptbot) https://www.example.com/ "
+     "www.example.com 200 0 0 6329 3"},
+    {"regex", "lines of any shape, by a regular expression (PCRE2) with named groups", "<pattern>",
+     &format_regex_family, 0, "2026-11-03T00:10:24Z 203.0.113.20 GET /docs/?v=2 200"},
     {"json", "JSON lines of any shape, by the keys of its fields", "{\"<field>\":\"<key path>\",…}",
      &format_json_family, JSON_OWN,
      "{\"ts\":\"2026-11-03T00:10:24Z\",\"http\":{\"url\":\"/docs/"

@@ -54,7 +54,9 @@ struct format_family {
 
 enum clf_variant { CLF_NGINX_COMBINED, CLF_NGINX_MAIN, CLF_APACHE_COMBINED };
 extern const struct format_family format_clf_family;
-extern const struct format_family format_cloudfront_family;
+enum w3c_variant { W3C_CLOUDFRONT, W3C_REALTIME, W3C_OWN, W3C_IIS };
+extern const struct format_family format_w3c_family;
+extern const struct format_family format_regex_family;
 /* Variants: enum json_variant of json_rows.h. */
 extern const struct format_family format_json_family;
 

@@ -51,7 +51,8 @@ static bool add_own(struct json_format *f, struct str path, enum hit_field field
     char *to = f->own + f->own_n;
 
     if (path.n == 0 || rank > RANK_MAX) {
-        buf_printf(why, path.n == 0 ? "the key path of a field is empty" : "a field has too many key paths");
+        buf_printf(why, path.n == 0 ? "the key path of a field is empty"
+                                    : "a field has too many key paths");
         return false;
     }
     memcpy(to, path.p, path.n);

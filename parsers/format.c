@@ -6,6 +6,7 @@
 
 #include "parsers/format_impl.h"
 #include "parsers/json_rows.h"
+#include "parsers/json_scan.h"
 
 #include <stdlib.h>
 
@@ -184,9 +185,24 @@ static const struct format_row *choose_row(struct str name, struct str *argument
     return row;
 }
 
+static bool take_prefixes(struct format *f, const enum prefix_kind *kinds, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        f->prefixes[f->n_prefixes++] = kinds[i];
+        if (kinds[i] == PREFIX_DOCKER && !f->prefix_keys && !(f->prefix_keys = prefix_keys_new()))
+            return false;
+    }
+    return true;
+}
+
 struct format *format_new(struct str spec, const struct zone *zone, struct buf *why)
 {
     struct str argument;
+    enum prefix_kind prefixes[PREFIXES_MAX];
+    size_t n = 0;
+
+    while (n < PREFIXES_MAX && (prefixes[n] = prefix_take(&spec)) != PREFIX_NONE)
+        n++;
     const struct format_row *row = choose_row(spec, &argument, why);
     struct format *f;
 
@@ -199,6 +215,12 @@ struct format *format_new(struct str spec, const struct zone *zone, struct buf *
     }
     f->row = row;
     f->zone = zone;
+    if (!take_prefixes(f, prefixes, n)) {
+        buf_lit(why, "out of memory");
+        json_keys_free(f->prefix_keys);
+        free(f);
+        return NULL;
+    }
     if (row->family->format_init(f, argument, why)) {
         format_free(f);
         return NULL;
@@ -211,6 +233,7 @@ void format_free(struct format *f)
     if (!f)
         return;
     f->row->family->format_release(f);
+    json_keys_free(f->prefix_keys);
     free(f);
 }
 
@@ -273,29 +296,73 @@ void parser_reset(struct parser *p)
     p->format->row->family->parser_reset(p);
 }
 
-enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit)
+/* The line without its end, without the byte order mark of a file's start. */
+static struct str trim_line(struct str line)
+{
+    if (str_starts(line, STR("\xef\xbb\xbf")))
+        line = str_slice(line, 3, line.n);
+    if (line.n > 0 && line.p[line.n - 1] == '\r')
+        line.n--;
+    return line;
+}
+
+/* Takes what a collector added off *line. *at: where in the whole line the rest begins (near
+ * enough, behind Docker's escapes). */
+static bool strip_prefixes(struct parser *p, struct str *line, size_t *at, bool *on_stderr)
+{
+    const struct format *f = p->format;
+
+    for (size_t i = 0; i < f->n_prefixes; i++) {
+        struct prefix_result r;
+        const char *why;
+        size_t column;
+
+        if (!prefix_strip(f->prefixes[i], f->prefix_keys, &p->scratch, *line, &r, &why, &column)) {
+            parser_fail(p, why, *at + column);
+            return false;
+        }
+        *line = trim_line(r.text);
+        *at += r.at;
+        *on_stderr |= r.stderr_;
+    }
+    return true;
+}
+
+static enum parse_result parse(struct parser *p, struct str line, struct hit *hit)
 {
     struct hit found = hit_nothing();
     enum parse_result result;
-    size_t mark = str_starts(line, STR("\xef\xbb\xbf")) ? 3 : 0; /* byte order: of a file's start */
 
-    line = str_slice(line, mark, line.n);
-    if (line.n > 0 && line.p[line.n - 1] == '\r')
-        line.n--;
     if (line.n == 0)
         return parser_fail(p, "the line is empty", 0);
-    if (line.n > FORMAT_MAX_LINE)
-        return parser_fail(p, "the line is over 1 MiB", FORMAT_MAX_LINE);
-    decode_scratch_reset(&p->scratch);
     result = p->format->row->family->line(p, line, &found);
-    if (result == PARSE_BAD)
-        p->error_at += mark;
     if (result != PARSE_OK)
         return result;
     if (p->scratch.failed)
         return parser_fail(p, "the decoded fields are too long", line.n);
     *hit = found;
     return PARSE_OK;
+}
+
+enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit)
+{
+    struct str text = trim_line(line);
+    size_t at = (size_t)(text.p - line.p);
+    bool on_stderr = false;
+    enum parse_result result;
+
+    if (text.n > FORMAT_MAX_LINE)
+        return parser_fail(p, "the line is over 1 MiB", FORMAT_MAX_LINE);
+    decode_scratch_reset(&p->scratch);
+    if (p->format->n_prefixes > 0 && !strip_prefixes(p, &text, &at, &on_stderr))
+        return PARSE_BAD;
+    result = parse(p, text, hit);
+    if (result != PARSE_BAD)
+        return result;
+    if (on_stderr)
+        return PARSE_DIRECTIVE; /* what servers say there is no access log */
+    p->error_at = at + p->error_at < line.n ? at + p->error_at : line.n;
+    return PARSE_BAD;
 }
 
 const char *parser_error(const struct parser *p, size_t *column)

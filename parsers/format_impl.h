@@ -9,6 +9,7 @@
 
 #include "parsers/decode.h"
 #include "parsers/format.h"
+#include "parsers/prefix.h"
 
 struct format_family;
 
@@ -26,6 +27,10 @@ struct format_row {
 struct format {
     const struct format_row *row;
     const struct zone *zone; /* of times without one; NULL: UTC */
+    /* What format.c takes off a line before the family sees it. */
+    enum prefix_kind prefixes[PREFIXES_MAX];
+    size_t n_prefixes;
+    struct json_keys *prefix_keys;
 };
 
 struct parser {

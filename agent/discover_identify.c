@@ -38,6 +38,8 @@ int discover_claim_compare(const void *a, const void *b)
 static void name_stream(struct found_file *f, struct str head)
 {
     f->stream = stream_id_none();
+    if (str_starts(head, STR("\xef\xbb\xbf")))
+        head = str_slice(head, 3, head.n); /* as in lines.c */
     while (head.n) {
         ptrdiff_t nl = str_chr(head, '\n', 0);
         struct str line = nl < 0 ? head : str_slice(head, 0, (size_t)nl);

@@ -177,6 +177,22 @@ static void drop_nuls(struct lines *l)
         drop(l, to);
 }
 
+/* The byte order mark that editors and IIS put at the beginning of a file: no part of its first
+ * line, which is known by its first byte. */
+static void drop_mark(struct lines *l)
+{
+    static const char mark[] = {'\xef', '\xbb', '\xbf'};
+    if (l->base + l->head == 0 && l->tail - l->head >= sizeof(mark) &&
+        memcmp(l->buffer + l->head, mark, sizeof(mark)) == 0)
+        drop(l, l->head + sizeof(mark));
+}
+
+static void drop_front(struct lines *l)
+{
+    drop_mark(l);
+    drop_nuls(l);
+}
+
 static enum lines_result emit(struct lines *l, size_t end, size_t next, struct str *line)
 {
     size_t start = l->head;
@@ -192,7 +208,7 @@ enum lines_result lines_next(struct lines *l, struct str *line)
 {
     for (;;) {
         if (!l->too_long)
-            drop_nuls(l);
+            drop_front(l);
         const char *from = l->buffer + l->scanned;
         const char *nl = memchr(from, '\n', l->tail - l->scanned);
         size_t end = nl ? (size_t)(nl - l->buffer) : l->tail;

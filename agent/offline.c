@@ -46,7 +46,7 @@ static int take_format(struct offline *o, struct str name, const char *command)
 {
     struct buf why;
     buf_init(&why, 4096);
-    o->format = format_new(name, NULL, &why);
+    o->format = format_new(name, o->from ? o->from->zone : NULL, &why);
     o->parser = o->format ? parser_new(o->format) : NULL;
     int code = o->parser ? 0 : complain(command, "", buf_str(&why), EXIT_USAGE);
     buf_release(&why);

@@ -4,7 +4,7 @@
 int source_init(struct source *s, const struct source_config *config, const struct agent_config *c,
                 struct buf *why)
 {
-    *s = (struct source){.config = config, .format = format_new(config->format, NULL, why)};
+    *s = (struct source){.config = config, .format = format_new(config->format, config->zone, why)};
     if (!s->format)
         return -1;
     s->directives = format_has_directives(s->format);

@@ -41,9 +41,10 @@ struct source_config {
     struct str olddir; /* where rotated files are moved: absolute, or below the live file's
                           directory; STR_NONE: they stay beside it */
     struct str_set symlinks; /* absolute directories into which links may lead */
-    struct str format;       /* a name of parsers/format.h */
+    struct str format;       /* of parsers/format.h */
     struct str default_host;
-    struct str scheme; /* "http" or "https"; default "https" */
+    struct str scheme;       /* "http" or "https"; default "https" */
+    const struct zone *zone; /* of times that name none; NULL: UTC */
     enum start_kind start;
     bool optional; /* no warning while nothing matches */
     struct client_rule client;

@@ -4,6 +4,9 @@
 #include "config/arena.h"
 #include "config/fields.h"
 #include "config/values.h"
+#include "config/zone_file.h"
+
+#include <stdlib.h>
 
 static const struct field_hint files_hint = {"the absolute path of a log, or a glob",
                                              "/var/log/nginx/{host}.access.log"};
@@ -123,14 +126,40 @@ static void read_host(struct config_errors *e, const struct yaml_item *map, stru
         s->scheme = scheme->text;
 }
 
+static void read_time_zone(struct config_errors *e, const struct yaml_item *map,
+                           struct source_config *s)
+{
+    static const struct field_hint hint = {"the name of a time zone", "Europe/Berlin"};
+    const struct yaml_item *item = field_scalar(e, map, "time_zone", hint);
+    struct buf why;
+
+    if (!item)
+        return;
+    buf_init(&why, 1024);
+    struct zone *loaded = zone_load(item->text, &why);
+    if (!loaded)
+        field_bad_value(e, item, buf_cstr(&why), hint);
+    struct zone *kept = loaded ? config_arena_array(e->arena, 1, sizeof(*kept)) : NULL;
+    struct zone_change *changes =
+        kept ? config_arena_array(e->arena, loaded->n, sizeof(*changes)) : NULL;
+    if (changes) {
+        if (loaded->n > 0)
+            memcpy(changes, loaded->changes, loaded->n * sizeof(*changes));
+        *kept = (struct zone){loaded->first, loaded->n, changes};
+        s->zone = kept;
+    }
+    free(loaded);
+    buf_release(&why);
+}
+
 static void read_source(struct config_errors *e, const struct yaml_item *map,
                         struct source_config *s)
 {
     static const struct field_key keys[] = {
-        {"files", false},          {"format", false},   {"default_host", false},
-        {"scheme", false},         {"start", false},    {"optional", false},
-        {"olddir", false},         {"symlinks", false}, {"client_ip", false},
-        {"cdn_duplicates", false}, {"time_zone", true},
+        {"files", false},          {"format", false},    {"default_host", false},
+        {"scheme", false},         {"start", false},     {"optional", false},
+        {"olddir", false},         {"symlinks", false},  {"client_ip", false},
+        {"cdn_duplicates", false}, {"time_zone", false},
     };
 
     *s = (struct source_config){.name = map->key, .scheme = STR("https")};
@@ -142,6 +171,7 @@ static void read_source(struct config_errors *e, const struct yaml_item *map,
     source_read_format(e, map, s);
     read_start(e, map, s);
     read_host(e, map, s);
+    read_time_zone(e, map, s);
     field_bool(e, map, "optional", &s->optional);
     agent_read_client(e, map, s);
 }

@@ -98,10 +98,11 @@ static bool is_known(struct config_errors *e, const struct yaml_item *item)
 {
     const char *names[MAX_FORMATS];
     struct field_names known = known_formats(names);
-    ptrdiff_t colon = str_chr(item->text, ':', 0);
+    /* What has an argument, or a prefix, check_format judges. */
+    bool composed = str_chr(item->text, ':', 0) >= 0 || str_chr(item->text, '+', 0) >= 0;
     size_t i;
 
-    return colon >= 0 || field_name(e, item, known, &i);
+    return composed || field_name(e, item, known, &i);
 }
 
 void source_read_format(struct config_errors *e, const struct yaml_item *map,

@@ -19,8 +19,7 @@ void decode_scratch_release(struct decode_scratch *s)
     s->p = NULL;
 }
 
-/* Room for n bytes behind what is used; the caller adds what it wrote to s->n. */
-static char *room(struct decode_scratch *s, size_t n)
+char *decode_room(struct decode_scratch *s, size_t n)
 {
     if (n > DECODE_SCRATCH_SIZE - s->n) {
         s->failed = true;
@@ -102,7 +101,7 @@ unescape_str(struct decode_scratch *s, struct str raw, char mark, escape_fn *esc
 
     if (!first)
         return raw;
-    to = room(s, raw.n);
+    to = decode_room(s, raw.n);
     if (!to)
         return STR_NONE;
     memcpy(to, raw.p, (size_t)(first - raw.p));
@@ -138,9 +137,23 @@ struct str decode_percent_user_agent(struct decode_scratch *s, struct str raw)
     return keep(s, copy, unescape(copy, copy, copy + once.n, '%', percent_escape));
 }
 
+struct str decode_plus(struct decode_scratch *s, struct str raw)
+{
+    char *to;
+
+    if (raw.n == 0 || !memchr(raw.p, '+', raw.n) || memchr(raw.p, ' ', raw.n) ||
+        !(to = decode_room(s, raw.n)))
+        return raw;
+    for (size_t i = 0; i < raw.n; i++) {
+        bool blank = raw.p[i] == '+' && (i == 0 || (raw.p[i - 1] != '(' && to[i - 1] != ' '));
+        to[i] = blank ? ' ' : raw.p[i];
+    }
+    return keep(s, to, to + raw.n);
+}
+
 struct str decode_copy(struct decode_scratch *s, struct str text)
 {
-    char *to = room(s, text.n);
+    char *to = decode_room(s, text.n);
 
     if (!to)
         return STR_NONE;
@@ -196,7 +209,7 @@ struct str decode_host(struct decode_scratch *s, struct str raw)
     }
     if (!upper)
         return name;
-    to = room(s, name.n);
+    to = decode_room(s, name.n);
     for (size_t i = 0; to && i < name.n; i++)
         to[i] = ascii_lower(name.p[i]);
     return to ? keep(s, to, to + name.n) : STR_NONE;

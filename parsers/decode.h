@@ -35,6 +35,8 @@ static inline struct str decode_missing(struct str s)
     return s.n == 0 || (s.n == 1 && s.p[0] == '-') ? STR_NONE : s;
 }
 
+/* Room for n bytes, NULL (and failed) when there is none; the caller adds what it wrote to s->n. */
+char *decode_room(struct decode_scratch *s, size_t n);
 /* A copy, for text that is neither in the line nor in scratch (a constant). */
 struct str decode_copy(struct decode_scratch *s, struct str text);
 
@@ -49,6 +51,10 @@ decode_fn decode_percent;
 /* As decode_percent, and once more when the result has no space but "%20": CloudFront files of 2013
  * to 2019 hold user agents encoded twice. For user agents only. */
 decode_fn decode_percent_user_agent;
+/* '+' where a blank was, as IIS and Akamai write user agents: every '+' of a text without blanks,
+ * but the second of two ("++http") and one behind '(' ("(+http"), where no blank is ever written.
+ */
+decode_fn decode_plus;
 
 /* A Host header's or an authority's name: lower case, without port; brackets of an IPv6 address
  * stay. STR_NONE when missing, over DECODE_HOST_MAX, or with a byte inside that is in no host

@@ -5,6 +5,8 @@
 #include "parsers/format.h"
 
 #include "parsers/format_impl.h"
+#include "parsers/json_rows.h"
+#include "parsers/json_scan.h"
 
 #include <stdlib.h>
 
@@ -36,7 +38,102 @@ static const struct format_row rows[] = {
     {"apache_combined", "Apache's \"combined\" (also LiteSpeed)", NULL, &format_clf_family,
      CLF_APACHE_COMBINED, COMBINED},
     {"cloudfront", "CloudFront standard logs with tabs, by their #Fields line", NULL,
-     &format_cloudfront_family, 0, CLOUDFRONT},
+     &format_w3c_family, W3C_CLOUDFRONT, CLOUDFRONT},
+    {"cloudfront_realtime", "CloudFront real-time logs with all their fields", NULL,
+     &format_w3c_family, W3C_REALTIME,
+     "1793664624.250\t203.0.113.20\t0.003\t200\t6329\tGET\thttps\twww.example.com\t/docs/"
+     "?v=2\t412\tFRA56-P4\tKq1fT3Yw==\td111111abcdef8.cloudfront.net\t0.003\tHTTP/"
+     "2.0\tIPv4\tMozilla/5.0%20(compatible;%20GPTBot/1.3;%20+https://openai.com/gptbot)\thttps://"
+     "www.example.com/\t-\tv=2\tHit\t-\tTLSv1.3\tTLS_AES_128_GCM_SHA256\tHit\t-\t-\ttext/"
+     "html\t6000\t-\t-\t44512\tHit\tDE"},
+    {"w3c",
+     "CloudFront logs (v2 plain, raw or w3c, real-time) by their list of fields and delimiter",
+     "{\"fields\":[…],\"delimiter\":\"\\t\"}", &format_w3c_family, W3C_OWN,
+     "2026-11-03,00:10:24,203.0.113.20,GET,www.example.com,/docs/,v=2,200,Mozilla/"
+     "5.0%20(compatible;%20GPTBot/1.3;%20+https://openai.com/gptbot)"},
+    {"iis", "IIS, W3C logs by their #Fields lines", NULL, &format_w3c_family, W3C_IIS,
+     "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Date: 2026-11-03 "
+     "00:00:02\n#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip "
+     "cs(User-Agent) cs(Referer) cs-host sc-status sc-substatus sc-win32-status sc-bytes "
+     "time-taken\n2026-11-03 00:10:24 192.0.2.80 GET /docs/ v=2 443 - 203.0.113.20 "
+     "Mozilla/5.0+(compatible;+GPTBot/1.3;++https://openai.com/gptbot) https://www.example.com/ "
+     "www.example.com 200 0 0 6329 3"},
+    {"regex", "lines of any shape, by a regular expression (PCRE2) with named groups", "<pattern>",
+     &format_regex_family, 0, "2026-11-03T00:10:24Z 203.0.113.20 GET /docs/?v=2 200"},
+    {"json", "JSON lines of any shape, by the keys of its fields", "{\"<field>\":\"<key path>\",…}",
+     &format_json_family, JSON_OWN,
+     "{\"ts\":\"2026-11-03T00:10:24Z\",\"http\":{\"url\":\"/docs/"
+     "?v=2\",\"status\":200},\"ua\":\"Mozilla/5.0 (compatible; GPTBot/1.3; "
+     "+https://openai.com/gptbot)\"}"},
+    {"nginx_json",
+     "nginx with a JSON log_format of the usual keys (its own variables' names, and others)", NULL,
+     &format_json_family, JSON_NGINX,
+     "{\"time_iso8601\":\"2026-11-03T00:10:24+00:00\",\"remote_addr\":\"203.0.113.20\",\"host\":"
+     "\"www.example.com\",\"request\":\"GET /docs/?v=2 "
+     "HTTP/"
+     "1.1\",\"status\":200,\"body_bytes_sent\":6329,\"request_time\":0.003,\"http_referer\":"
+     "\"https://www.example.com/\",\"http_user_agent\":\"Mozilla/5.0 (compatible; GPTBot/1.3; "
+     "+https://openai.com/gptbot)\"}"},
+    {"caddy_json", "Caddy's access log", NULL, &format_json_family, JSON_CADDY,
+     "{\"level\":\"info\",\"ts\":1793664624.25,\"logger\":\"http.log.access\",\"msg\":\"handled "
+     "request\",\"request\":{\"remote_ip\":\"203.0.113.20\",\"remote_port\":\"44512\",\"client_"
+     "ip\":\"203.0.113.20\",\"proto\":\"HTTP/"
+     "2.0\",\"method\":\"GET\",\"host\":\"www.example.com\",\"uri\":\"/docs/"
+     "?v=2\",\"headers\":{\"User-Agent\":[\"Mozilla/5.0 (compatible; GPTBot/1.3; "
+     "+https://openai.com/gptbot)\"],\"Referer\":[\"https://www.example.com/"
+     "\"]},\"tls\":{\"version\":772}},\"bytes_read\":0,\"user_id\":\"\",\"duration\":0.0031,"
+     "\"size\":6329,\"status\":200,\"resp_headers\":{\"Content-Type\":[\"text/html; "
+     "charset=utf-8\"]}}"},
+    {"traefik_json", "Traefik's access log with format: json", NULL, &format_json_family,
+     JSON_TRAEFIK,
+     "{\"ClientAddr\":\"203.0.113.20:44512\",\"ClientHost\":\"203.0.113.20\",\"ClientUsername\":\"-"
+     "\",\"DownstreamContentSize\":6329,\"DownstreamStatus\":200,\"Duration\":3100000,"
+     "\"RequestHost\":\"www.example.com\",\"RequestMethod\":\"GET\",\"RequestPath\":\"/docs/"
+     "?v=2\",\"RequestProtocol\":\"HTTP/"
+     "2.0\",\"RequestScheme\":\"https\",\"StartUTC\":\"2026-11-03T00:10:24.25Z\",\"level\":"
+     "\"info\",\"msg\":\"\",\"request_User-Agent\":\"Mozilla/5.0 (compatible; GPTBot/1.3; "
+     "+https://openai.com/gptbot)\",\"time\":\"2026-11-03T00:10:24Z\"}"},
+    {"cloudfront_json", "CloudFront standard logging v2 as JSON, from S3, Firehose or CloudWatch",
+     NULL, &format_json_family, JSON_CLOUDFRONT,
+     "{\"date\":\"2026-11-03\",\"time\":\"00:10:24\",\"sc-bytes\":\"6329\",\"c-ip\":\"203.0.113."
+     "20\",\"cs-method\":\"GET\",\"cs(Host)\":\"d111111abcdef8.cloudfront.net\",\"cs-uri-stem\":\"/"
+     "docs/\",\"sc-status\":\"200\",\"cs(Referer)\":\"https://www.example.com/"
+     "\",\"cs(User-Agent)\":\"Mozilla/5.0%20(compatible;%20GPTBot/1.3;%20+https://openai.com/"
+     "gptbot)\",\"cs-uri-query\":\"v=2\",\"x-edge-result-type\":\"Hit\",\"x-host-header\":\"www."
+     "example.com\",\"cs-protocol\":\"https\",\"time-taken\":\"0.003\",\"sc-content-type\":\"text/"
+     "html\"}"},
+    {"cloudflare_json", "Cloudflare Logpush, data set HTTP requests", NULL, &format_json_family,
+     JSON_CLOUDFLARE,
+     "{\"ClientIP\":\"203.0.113.20\",\"ClientRequestHost\":\"www.example.com\","
+     "\"ClientRequestMethod\":\"GET\",\"ClientRequestURI\":\"/docs/"
+     "?v=2\",\"ClientRequestReferer\":\"https://www.example.com/"
+     "\",\"ClientRequestUserAgent\":\"Mozilla/5.0 (compatible; GPTBot/1.3; "
+     "+https://openai.com/"
+     "gptbot)\",\"EdgeResponseStatus\":200,\"EdgeResponseBytes\":6329,\"EdgeResponseContentType\":"
+     "\"text/html\",\"EdgeStartTimestamp\":1793664624250000000,\"RayID\":\"97a1b2c3d4e5f607\"}"},
+    {"akamai_json", "Akamai DataStream 2 as JSON", NULL, &format_json_family, JSON_AKAMAI,
+     "{\"reqTimeSec\":\"1793664624.250\",\"cliIP\":\"203.0.113.20\",\"proto\":\"HTTPS\","
+     "\"reqHost\":\"www.example.com\",\"reqMethod\":\"GET\",\"reqPath\":\"/docs/"
+     "\",\"queryStr\":\"v=2\",\"statusCode\":\"200\",\"bytes\":\"6329\",\"rspContentType\":\"text/"
+     "html\",\"UA\":\"Mozilla/5.0%20(compatible;%20GPTBot/1.3;%20+https://openai.com/"
+     "gptbot)\",\"referer\":\"https://www.example.com/\"}"},
+    {"fastly_json", "Fastly log streaming with the JSON of its documentation", NULL,
+     &format_json_family, JSON_FASTLY,
+     "{\"timestamp\":\"2026-11-03T00:10:24+0000\",\"client_ip\":\"203.0.113.20\",\"host\":\"www."
+     "example.com\",\"url\":\"/docs/?v=2\",\"request_method\":\"GET\",\"request_protocol\":\"HTTP/"
+     "2\",\"request_referer\":\"https://www.example.com/\",\"request_user_agent\":\"Mozilla/5.0 "
+     "(compatible; GPTBot/1.3; "
+     "+https://openai.com/gptbot)\",\"response_status\":200,\"response_body_size\":6329}"},
+    {"envoy_json", "Envoy and Istio with JSON access logs of the usual keys", NULL,
+     &format_json_family, JSON_ENVOY,
+     "{\"start_time\":\"2026-11-03T00:10:24.250Z\",\"method\":\"GET\",\"path\":\"/docs/"
+     "?v=2\",\"protocol\":\"HTTP/"
+     "2\",\"response_code\":200,\"bytes_sent\":6329,\"duration\":3,\"downstream_remote_address\":"
+     "\"203.0.113.20:44512\",\"x_forwarded_for\":\"203.0.113.20\",\"user_agent\":\"Mozilla/5.0 "
+     "(compatible; GPTBot/1.3; "
+     "+https://openai.com/"
+     "gptbot)\",\"authority\":\"www.example.com\",\"request_id\":\"5f1d4b0a-9d2e-4c57-8d05-"
+     "2f9a3f6a1c11\"}"},
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -88,9 +185,24 @@ static const struct format_row *choose_row(struct str name, struct str *argument
     return row;
 }
 
+static bool take_prefixes(struct format *f, const enum prefix_kind *kinds, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        f->prefixes[f->n_prefixes++] = kinds[i];
+        if (kinds[i] == PREFIX_DOCKER && !f->prefix_keys && !(f->prefix_keys = prefix_keys_new()))
+            return false;
+    }
+    return true;
+}
+
 struct format *format_new(struct str spec, const struct zone *zone, struct buf *why)
 {
     struct str argument;
+    enum prefix_kind prefixes[PREFIXES_MAX];
+    size_t n = 0;
+
+    while (n < PREFIXES_MAX && (prefixes[n] = prefix_take(&spec)) != PREFIX_NONE)
+        n++;
     const struct format_row *row = choose_row(spec, &argument, why);
     struct format *f;
 
@@ -103,6 +215,12 @@ struct format *format_new(struct str spec, const struct zone *zone, struct buf *
     }
     f->row = row;
     f->zone = zone;
+    if (!take_prefixes(f, prefixes, n)) {
+        buf_lit(why, "out of memory");
+        json_keys_free(f->prefix_keys);
+        free(f);
+        return NULL;
+    }
     if (row->family->format_init(f, argument, why)) {
         format_free(f);
         return NULL;
@@ -115,6 +233,7 @@ void format_free(struct format *f)
     if (!f)
         return;
     f->row->family->format_release(f);
+    json_keys_free(f->prefix_keys);
     free(f);
 }
 
@@ -177,18 +296,45 @@ void parser_reset(struct parser *p)
     p->format->row->family->parser_reset(p);
 }
 
-enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit)
+/* The line without its end, without the byte order mark of a file's start. */
+static struct str trim_line(struct str line)
+{
+    if (str_starts(line, STR("\xef\xbb\xbf")))
+        line = str_slice(line, 3, line.n);
+    if (line.n > 0 && line.p[line.n - 1] == '\r')
+        line.n--;
+    return line;
+}
+
+/* Takes what a collector added off *line. *at: where in the whole line the rest begins (near
+ * enough, behind Docker's escapes). */
+static bool strip_prefixes(struct parser *p, struct str *line, size_t *at, bool *on_stderr)
+{
+    const struct format *f = p->format;
+
+    for (size_t i = 0; i < f->n_prefixes; i++) {
+        struct prefix_result r;
+        const char *why;
+        size_t column;
+
+        if (!prefix_strip(f->prefixes[i], f->prefix_keys, &p->scratch, *line, &r, &why, &column)) {
+            parser_fail(p, why, *at + column);
+            return false;
+        }
+        *line = trim_line(r.text);
+        *at += r.at;
+        *on_stderr |= r.stderr_;
+    }
+    return true;
+}
+
+static enum parse_result parse(struct parser *p, struct str line, struct hit *hit)
 {
     struct hit found = hit_nothing();
     enum parse_result result;
 
-    if (line.n > 0 && line.p[line.n - 1] == '\r')
-        line.n--;
     if (line.n == 0)
         return parser_fail(p, "the line is empty", 0);
-    if (line.n > FORMAT_MAX_LINE)
-        return parser_fail(p, "the line is over 1 MiB", FORMAT_MAX_LINE);
-    decode_scratch_reset(&p->scratch);
     result = p->format->row->family->line(p, line, &found);
     if (result != PARSE_OK)
         return result;
@@ -196,6 +342,27 @@ enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit
         return parser_fail(p, "the decoded fields are too long", line.n);
     *hit = found;
     return PARSE_OK;
+}
+
+enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit)
+{
+    struct str text = trim_line(line);
+    size_t at = (size_t)(text.p - line.p);
+    bool on_stderr = false;
+    enum parse_result result;
+
+    if (text.n > FORMAT_MAX_LINE)
+        return parser_fail(p, "the line is over 1 MiB", FORMAT_MAX_LINE);
+    decode_scratch_reset(&p->scratch);
+    if (p->format->n_prefixes > 0 && !strip_prefixes(p, &text, &at, &on_stderr))
+        return PARSE_BAD;
+    result = parse(p, text, hit);
+    if (result != PARSE_BAD)
+        return result;
+    if (on_stderr)
+        return PARSE_DIRECTIVE; /* what servers say there is no access log */
+    p->error_at = at + p->error_at < line.n ? at + p->error_at : line.n;
+    return PARSE_BAD;
 }
 
 const char *parser_error(const struct parser *p, size_t *column)

@@ -26,8 +26,9 @@ struct zone;
 
 /*
  * Compiles a format by its name ("nginx_combined", "cloudfront", …) or a constructor with its
- * argument ("nginx:$host …", "json:{"status":"sc"}"). `zone` is what times without a zone are in;
- * NULL: UTC; it must outlive the format. On failure NULL, and `why` (cap 200 or more) gets one
+ * argument ("nginx:$host …", "json:{"status":"sc"}"), perhaps with what a collector puts before the
+ * lines in front ("cri+nginx_combined"; parsers/prefix.h). `zone` is what times without a zone are
+ * in; NULL: UTC; it must outlive the format. On failure NULL, and `why` (cap 200 or more) gets one
  * sentence.
  */
 struct format *format_new(struct str spec, const struct zone *zone, struct buf *why);

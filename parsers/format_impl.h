@@ -9,6 +9,7 @@
 
 #include "parsers/decode.h"
 #include "parsers/format.h"
+#include "parsers/prefix.h"
 
 struct format_family;
 
@@ -26,6 +27,10 @@ struct format_row {
 struct format {
     const struct format_row *row;
     const struct zone *zone; /* of times without one; NULL: UTC */
+    /* What format.c takes off a line before the family sees it. */
+    enum prefix_kind prefixes[PREFIXES_MAX];
+    size_t n_prefixes;
+    struct json_keys *prefix_keys;
 };
 
 struct parser {
@@ -54,7 +59,11 @@ struct format_family {
 
 enum clf_variant { CLF_NGINX_COMBINED, CLF_NGINX_MAIN, CLF_APACHE_COMBINED };
 extern const struct format_family format_clf_family;
-extern const struct format_family format_cloudfront_family;
+enum w3c_variant { W3C_CLOUDFRONT, W3C_REALTIME, W3C_OWN, W3C_IIS };
+extern const struct format_family format_w3c_family;
+extern const struct format_family format_regex_family;
+/* Variants: enum json_variant of json_rows.h. */
+extern const struct format_family format_json_family;
 
 /* A hit in which every value is missing. */
 static inline struct hit hit_nothing(void)

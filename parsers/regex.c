@@ -34,8 +34,8 @@ static void say_compile_error(struct buf *why, int code, size_t offset)
 
 struct regex *regex_new(struct str pattern, enum regex_speed speed, struct buf *why)
 {
-    const uint32_t options = PCRE2_ANCHORED | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |
-                             PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C;
+    const uint32_t options = (speed == REGEX_SEARCHED ? 0 : PCRE2_ANCHORED) | PCRE2_DOTALL |
+                             PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C;
     struct regex *r = calloc(1, sizeof(*r));
     size_t offset = 0;
     int code = 0;
@@ -50,7 +50,7 @@ struct regex *regex_new(struct str pattern, enum regex_speed speed, struct buf *
         free(r);
         return NULL;
     }
-    if (speed == REGEX_JIT)
+    if (speed != REGEX_INTERPRETED)
         r->fast = pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) == 0;
     return r;
 }
@@ -74,6 +74,21 @@ size_t regex_groups(const struct regex *r)
 
     pcre2_pattern_info(r->code, PCRE2_INFO_CAPTURECOUNT, &n);
     return n;
+}
+
+const char *regex_group_name(const struct regex *r, size_t i, size_t *group)
+{
+    uint32_t n = 0, size = 0;
+    PCRE2_SPTR table = NULL;
+
+    pcre2_pattern_info(r->code, PCRE2_INFO_NAMECOUNT, &n);
+    pcre2_pattern_info(r->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+    pcre2_pattern_info(r->code, PCRE2_INFO_NAMETABLE, &table);
+    if (i >= n)
+        return NULL;
+    table += i * size;
+    *group = (size_t)table[0] << 8 | table[1];
+    return (const char *)table + 2;
 }
 
 struct regex_run *regex_run_new(const struct regex *widest)

@@ -27,6 +27,7 @@ enum regex_result {
 enum regex_speed {
     REGEX_JIT,         /* compile to machine code where possible */
     REGEX_INTERPRETED, /* for patterns that run seldom */
+    REGEX_SEARCHED,    /* as REGEX_JIT, and a match may begin behind `from` */
 };
 
 /* NULL on a mistake in the pattern (or no memory); `why` then gets a sentence with its offset. */
@@ -37,6 +38,10 @@ void regex_free(struct regex *r); /* accepts NULL */
 bool regex_is_fast(const struct regex *r);
 /* Capture groups, without group 0. */
 size_t regex_groups(const struct regex *r);
+
+/* The names of its groups, in no order: the i-th, and in *group its number. NULL past the last. The
+ * name lives as long as the regex. */
+const char *regex_group_name(const struct regex *r, size_t i, size_t *group);
 
 /* Room for the groups of `widest`; may then run any regex, whose further groups are not reported.
  * NULL when out of memory. */

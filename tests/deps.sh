@@ -37,7 +37,8 @@ openssl openssl
 systemd systemd-analyze
 iproute2 ip
 apache2-utils rotatelogs
-libfaketime'
+libfaketime
+tzdata'
 # What the full figures of the scenarios want besides: file systems of their own.
 soak_needs='xfsprogs mkfs.xfs
 e2fsprogs mkfs.ext4'

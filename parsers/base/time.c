@@ -157,13 +157,13 @@ bool time_parse_w3c(struct str date, struct str time, int64_t *ms)
 }
 
 /* ".5" and so on at *at, when there is one: milliseconds, what is finer cut off. */
-static bool parse_fraction(struct str s, size_t *at, int *ms)
+static bool parse_fraction(struct str s, char mark, size_t *at, int *ms)
 {
     static const int weight[] = {100, 10, 1};
     size_t digits = 0;
 
     *ms = 0;
-    if (*at >= s.n || s.p[*at] != '.')
+    if (*at >= s.n || s.p[*at] != mark)
         return true;
     for (++*at; *at < s.n && s.p[*at] >= '0' && s.p[*at] <= '9'; ++*at, digits++)
         *ms += digits < 3 ? (s.p[*at] - '0') * weight[digits] : 0;
@@ -191,8 +191,64 @@ bool time_parse_rfc3339(struct str s, int64_t *ms)
     if (s.p[10] != 'T' && s.p[10] != 't' && s.p[10] != ' ')
         return false;
     int second = clock_seconds(s.p + 11);
-    if (second < 0 || !parse_fraction(s, &at, &fraction) ||
+    if (second < 0 || !parse_fraction(s, '.', &at, &fraction) ||
         !parse_zone(str_slice(s, at, s.n), &zone))
+        return false;
+    *ms = (days * 86400 + second - zone) * 1000 + fraction;
+    return true;
+}
+
+/* What stands behind the seconds: nothing (local), or a zone. */
+static bool parse_any_zone(struct str s, int *seconds, bool *local)
+{
+    *seconds = 0;
+    *local = s.n == 0;
+    if (s.n > 0 && s.p[0] == ' ')
+        s = str_slice(s, 1, s.n);
+    if (*local || str_eq(s, STR("UTC")) || str_eq(s, STR("GMT")))
+        return true;
+    if (s.n == 3)
+        return zone_seconds(s.p[0], s.p + 1, "00", seconds);
+    if (s.n == 5)
+        return zone_seconds(s.p[0], s.p + 1, s.p + 3, seconds);
+    return parse_zone(s, seconds);
+}
+
+/* dd/Mon/yyyy or YYYY-MM-DD or YYYY/MM/DD, and the byte behind it; *used of s (20 bytes or more or
+ * all of it) are read. */
+static bool parse_any_date(struct str s, int64_t *days, size_t *used)
+{
+    char iso[10];
+
+    if (s.p[2] == '/') {
+        int month = month_number(s.p + 3);
+
+        *used = 12;
+        if (s.n < 20 || s.p[6] != '/' || s.p[11] != ':' ||
+            !date_exists(four_digits(s.p + 7), month, two_digits(s.p)))
+            return false;
+        *days = days_from_civil(four_digits(s.p + 7), month, two_digits(s.p));
+        return true;
+    }
+    memcpy(iso, s.p, sizeof(iso));
+    if (iso[4] == '/' && iso[7] == '/')
+        iso[4] = iso[7] = '-';
+    *used = 11;
+    return parse_date(iso, days) && (s.p[10] == 'T' || s.p[10] == 't' || s.p[10] == ' ');
+}
+
+bool time_parse_text(struct str s, int64_t *ms, bool *local)
+{
+    int64_t days;
+    int fraction, zone;
+    size_t at;
+
+    if (s.n < 19 || !parse_any_date(s, &days, &at))
+        return false;
+    int second = clock_seconds(s.p + at);
+    at += 8;
+    if (second < 0 || !parse_fraction(s, at < s.n && s.p[at] == ',' ? ',' : '.', &at, &fraction) ||
+        !parse_any_zone(str_slice(s, at, s.n), &zone, local))
         return false;
     *ms = (days * 86400 + second - zone) * 1000 + fraction;
     return true;

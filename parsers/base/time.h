@@ -15,6 +15,13 @@ bool time_parse_clf(struct str s, int64_t *ms);
 bool time_parse_w3c(struct str date, struct str time, int64_t *ms);
 /* RFC 3339 with a zone; fraction allowed; 'T', 't' or a space between. */
 bool time_parse_rfc3339(struct str s, int64_t *ms);
+/*
+ * Calendar text of any common shape: YYYY-MM-DD or YYYY/MM/DD, then 'T', 't' or a space, HH:MM:SS;
+ * or dd/Mon/yyyy:HH:MM:SS. Then perhaps a fraction behind '.' or ',', perhaps a zone (Z, UTC, GMT,
+ * ±hh, ±hhmm, ±hh:mm; perhaps a space before it). Without a zone *local is true, and *ms counts as
+ * if the clock showed UTC.
+ */
+bool time_parse_text(struct str s, int64_t *ms, bool *local);
 /* YYYY-MM-DDTHH:MM:SS.mmmZ, 24 bytes; years 0..9999 (clamped). */
 void time_put_rfc3339(struct buf *out, int64_t ms);
 /* YYYY-MM-DD, 10 bytes. */

@@ -20,9 +20,12 @@ static void assert_seam(const char *name, const struct lines *l, struct str cont
         fail_msg("%s: wrong seam of %zu bytes at %llu", name, seam.n, (unsigned long long)at);
 }
 
-/* A line's text: NULs at its beginning are no part of it. */
+/* A line's text: NULs at its beginning are no part of it, nor is a byte order mark at that of the
+ * file. */
 static struct str text_of(struct str content, size_t from, size_t to)
 {
+    if (from == 0 && to >= 3 && memcmp(content.p, "\xef\xbb\xbf", 3) == 0)
+        from = 3;
     while (from < to && content.p[from] == '\0')
         from++;
     return str_slice(content, from, to);
@@ -163,9 +166,16 @@ static void test_bytes(void **state)
         const char *name;
         struct str content;
     } table[] = {
-        {"CRLF", STR("one\r\ntwo\r\n\r\n")},           {"lone CR", STR("one\rtwo\n")},
-        {"NULs", STR("\0\0one\ntw\0o\n\0\n\0")},       {"not UTF-8", STR("\xff\xfe\x80\n\xc3\n")},
-        {"byte order mark", STR("\xef\xbb\xbfone\n")}, {"only newlines", STR("\n\n\n")},
+        {"CRLF", STR("one\r\ntwo\r\n\r\n")},
+        {"lone CR", STR("one\rtwo\n")},
+        {"mark", STR("\xef\xbb\xbf#one\n\xef\xbb\xbftwo\n")},
+        {"mark alone", STR("\xef\xbb\xbf")},
+        {"half a mark", STR("\xef\xbb\nx\n")},
+        {"mark and NULs", STR("\xef\xbb\xbf\0\0one\n")},
+        {"NULs", STR("\0\0one\ntw\0o\n\0\n\0")},
+        {"not UTF-8", STR("\xff\xfe\x80\n\xc3\n")},
+        {"byte order mark", STR("\xef\xbb\xbfone\n")},
+        {"only newlines", STR("\n\n\n")},
     };
     struct scratch s;
     scratch_make(&s);

@@ -201,7 +201,8 @@ static const struct config_case sources[] = {
      "nginx_combined`\n"},
     {"unknown key", SOURCES "    files: /a\n    fromat: nginx_combined\n" FORMAT,
      "f:6:5: sources.web: unknown key \"fromat\"; expected one of files, format, default_host, "
-     "scheme, start, optional, olddir, symlinks, client_ip, cdn_duplicates; did you mean "
+     "scheme, start, optional, olddir, symlinks, client_ip, cdn_duplicates, time_zone; did you "
+     "mean "
      "`format`?\n"},
     {"olddir", SOURCES "    files: /a\n" FORMAT "    olddir: ../up\n",
      "f:7:13: sources.web.olddir: \"../up\" is no directory; expected a directory, as logrotate's "
@@ -212,8 +213,10 @@ static const struct config_case sources[] = {
      "paths "
      "of "
      "directories; write `symlinks: [/var/log/pods]`\n"},
-    {"planned key", SOURCES "    files: /a\n" FORMAT "    time_zone: Europe/Berlin\n",
-     "f:7:5: sources.web.time_zone: " NOT_YET},
+    {"time zone", SOURCES "    files: /a\n" FORMAT "    time_zone: Europe/Berln\n",
+     "f:7:16: sources.web.time_zone: \"Europe/Berln\" is no time zone of /usr/share/zoneinfo; "
+     "`timedatectl list-timezones` lists them; expected the name of a time zone; write "
+     "`time_zone: Europe/Berlin`\n"},
     {"client_ip is right",
      SOURCES "    files: /a\n" FORMAT
              "    client_ip: {from: forwarded, trust: [cloudfront, 10.0.0.0/8]}\n"

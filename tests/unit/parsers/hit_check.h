@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#define HIT_TEXTS 14
+#define HIT_TEXTS 15
 
 struct hit_text {
     const char *name;
@@ -33,6 +33,7 @@ static inline void hit_texts(const struct hit *h, struct hit_text out[HIT_TEXTS]
         {"remote_user", h->remote_user},
         {"forwarded_for", h->forwarded_for},
         {"cdn_result", h->cdn_result},
+        {"purpose", h->purpose},
     };
 
     memcpy(out, all, sizeof(all));
@@ -127,7 +128,9 @@ static inline const char *hit_parse(struct parser *p, struct str line)
     case PARSE_OK:
         return hit_problem(p, line, &hit);
     case PARSE_DIRECTIVE:
-        return line.p[0] == '#' ? NULL : "a directive without '#'";
+        return memchr(line.p, '#', line.n) || memchr(line.p, '{', line.n)
+                   ? NULL
+                   : "a directive that is neither a comment nor an object";
     case PARSE_BAD:
         error = parser_error(p, &column);
         if (column > line.n)

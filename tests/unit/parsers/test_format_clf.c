@@ -403,11 +403,19 @@ static void test_names(void **state)
     assert_non_null(strstr(buf_cstr(&why), "nginx_main takes nothing"));
     buf_release(&why);
     for (; (name = format_list(n, &about)); n++) {
-        struct format *f = new_format(name);
-
-        assert_string_equal(format_name(f), name);
+        struct buf refused;
         assert_true(strlen(about) > 0);
-        assert_int_equal(format_has_directives(f), strcmp(name, "cloudfront") == 0);
+        buf_init(&refused, 4096);
+        struct format *f = format_new(str_of(name), NULL, &refused);
+        /* A constructor says what it wants. */
+        assert_true(f || strstr(buf_cstr(&refused), "is written"));
+        buf_release(&refused);
+        if (!f)
+            continue;
+        assert_string_equal(format_name(f), name);
+        assert_int_equal(format_has_directives(f), strcmp(name, "cloudfront") == 0 ||
+                                                       strcmp(name, "cloudfront_realtime") == 0 ||
+                                                       strcmp(name, "iis") == 0);
         format_free(f);
     }
     assert_true(n >= 4);

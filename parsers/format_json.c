@@ -1,0 +1,259 @@
+/*
+ * format_json.c - a JSON object a line: formats by their tables of keys (json_rows.c), and by those
+ * of the configuration, `json:{"status":"sc","host":["vhost","http.host"]}`.
+ *
+ * CloudFront's values are percent-encoded as in its text logs, but come decoded out of CloudWatch's
+ * transformer. A decoded line is known by a status that is a number, for CloudFront itself writes
+ * texts only, or by a blank in the user agent, which it would have encoded.
+ */
+#include "parsers/format_impl.h"
+#include "parsers/json_rows.h"
+#include "parsers/json_scan.h"
+
+#include "parsers/base/json.h"
+
+#include <stdlib.h>
+
+#define ARGUMENT_MAX 65536u
+#define RANK_MAX 200u
+
+struct json_format {
+    struct format base;
+    struct json_keys *keys;
+    char *own; /* the paths of the configuration */
+    size_t own_n;
+};
+
+struct json_parser {
+    struct parser base;
+    struct field_times times;
+};
+
+/* ---- the keys ----------------------------------------------------------------------------------
+ */
+
+static bool add_row(struct json_keys *k, const struct json_row_key *row)
+{
+    for (; row->paths; row++) {
+        struct str rest = str_of(row->paths);
+
+        for (unsigned char rank = 0; rest.n > 0; rank++)
+            if (!json_keys_add(k, str_cut(&rest, ' '), row->field, rank))
+                return false;
+    }
+    return true;
+}
+
+/* Keeps a copy, since the argument does not outlive format_new. */
+static bool add_own(struct json_format *f, struct str path, enum hit_field field, unsigned rank,
+                    struct buf *why)
+{
+    char *to = f->own + f->own_n;
+
+    if (path.n == 0 || rank > RANK_MAX) {
+        buf_printf(why, path.n == 0 ? "the key path of a field is empty"
+                                    : "a field has too many key paths");
+        return false;
+    }
+    memcpy(to, path.p, path.n);
+    f->own_n += path.n;
+    if (json_keys_add(f->keys, (struct str){to, path.n}, field, (unsigned char)rank))
+        return true;
+    buf_printf(why, "there are too many key paths, or one has over %u keys",
+               JSON_SCAN_SEGMENTS_MAX);
+    return false;
+}
+
+static bool unknown_field(struct str name, struct buf *why)
+{
+    buf_lit(why, "there is no field \"");
+    for (size_t i = 0; i < name.n && i < 40; i++)
+        buf_putc(why, name.p[i] >= ' ' && name.p[i] <= '~' ? name.p[i] : '?');
+    buf_lit(why, "\"; there are ");
+    field_put_names(why);
+    return false;
+}
+
+/* Behind a field's name: a path, or a list of paths. */
+static bool read_paths(struct json_format *f, struct json_reader *r, enum hit_field field,
+                       struct buf *why)
+{
+    enum json_event event = json_next(r);
+    unsigned rank = 0;
+
+    if (event == JSON_STRING)
+        return add_own(f, r->text, field, 0, why);
+    if (event == JSON_ARRAY) {
+        while ((event = json_next(r)) == JSON_STRING)
+            if (!add_own(f, r->text, field, rank++, why))
+                return false;
+        if (event == JSON_ARRAY_END && rank > 0)
+            return true;
+    }
+    if (event != JSON_ERROR)
+        buf_lit(why, "a field's value is the path of its key, or a list of such paths");
+    return false;
+}
+
+static bool read_fields(struct json_format *f, struct json_reader *r, uint64_t *have,
+                        struct buf *why)
+{
+    enum json_event event = json_next(r);
+
+    if (event != JSON_OBJECT)
+        return false;
+    while ((event = json_next(r)) == JSON_KEY) {
+        enum hit_field field;
+
+        if (!field_by_name(r->text, &field))
+            return unknown_field(r->text, why);
+        *have |= UINT64_C(1) << field;
+        if (!read_paths(f, r, field, why))
+            return false;
+    }
+    return event == JSON_OBJECT_END && json_next(r) == JSON_END;
+}
+
+static int own_keys(struct json_format *f, struct str argument, struct buf *why)
+{
+    struct json_reader r;
+    struct buf scratch;
+    uint64_t have = 0;
+
+    f->own = argument.n <= ARGUMENT_MAX ? malloc(argument.n + 1) : NULL;
+    if (!f->own) {
+        buf_lit(why, "the keys take over 64 KiB, or memory is out");
+        return -1;
+    }
+    buf_init(&scratch, ARGUMENT_MAX);
+    json_reader_init(&r, argument, &scratch);
+    bool good = read_fields(f, &r, &have, why);
+    if (!good && why->n == 0)
+        buf_printf(why,
+                   "json: takes fields and their keys, like json:{\"time\":\"ts\","
+                   "\"target\":\"url\"}; at byte %zu of it: %s",
+                   r.at, r.error ? r.error : "this is no map");
+    buf_release(&scratch);
+    if (good && !fields_suffice(have, why))
+        return -1;
+    return good ? 0 : -1;
+}
+
+static int json_format_init(struct format *base, struct str argument, struct buf *why)
+{
+    struct json_format *f = (struct json_format *)base;
+    const struct json_row_key *row = json_rows[base->row->variant];
+
+    f->keys = json_keys_new();
+    if (!f->keys || (row && !add_row(f->keys, row))) {
+        buf_lit(why, "out of memory");
+        return -1;
+    }
+    return row ? 0 : own_keys(f, argument, why);
+}
+
+static void json_format_release(struct format *base)
+{
+    struct json_format *f = (struct json_format *)base;
+
+    json_keys_free(f->keys);
+    free(f->own);
+}
+
+static bool json_is_fast(const struct format *base)
+{
+    (void)base;
+    return true;
+}
+
+/* ---- the line ----------------------------------------------------------------------------------
+ */
+
+static int json_parser_init(struct parser *base)
+{
+    ((struct json_parser *)base)->times.zone = base->format->zone;
+    return 0;
+}
+
+static void json_parser_release(struct parser *base)
+{
+    (void)base;
+}
+
+static void json_parser_reset(struct parser *base)
+{
+    (void)base; /* a line depends on no line before it */
+}
+
+static void decode_cloudfront(struct decode_scratch *s, const struct json_found *found,
+                              struct str v[FIELDS])
+{
+    static const enum hit_field texts[] = {FIELD_PATH, FIELD_QUERY, FIELD_REFERRER,
+                                           FIELD_CONTENT_TYPE, FIELD_FORWARDED_FOR};
+    struct str agent = v[FIELD_USER_AGENT];
+    bool number =
+        str_is_set(v[FIELD_STATUS]) && v[FIELD_STATUS].n > 0 && !found[FIELD_STATUS].quoted;
+
+    if (number || (agent.n > 0 && memchr(agent.p, ' ', agent.n)))
+        return;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        v[texts[i]] = decode_percent(s, v[texts[i]]);
+    v[FIELD_USER_AGENT] = decode_percent_user_agent(s, agent);
+}
+
+/* Blanks are %20 or '+' in its texts; its paths come without the first '/' from some properties. */
+static void decode_akamai(struct decode_scratch *s, struct str v[FIELDS])
+{
+    struct str path = v[FIELD_PATH];
+
+    v[FIELD_USER_AGENT] = decode_plus(s, decode_percent(s, v[FIELD_USER_AGENT]));
+    v[FIELD_REFERRER] = decode_percent(s, v[FIELD_REFERRER]);
+    if (path.n > 0 && path.p[0] != '/' && !str_eq(path, STR("-"))) {
+        char *to = decode_room(s, path.n + 1);
+
+        if (!to)
+            return;
+        to[0] = '/';
+        memcpy(to + 1, path.p, path.n);
+        s->n += path.n + 1;
+        v[FIELD_PATH] = (struct str){to, path.n + 1};
+    }
+}
+
+static enum parse_result json_line(struct parser *base, struct str line, struct hit *hit)
+{
+    struct json_parser *p = (struct json_parser *)base;
+    const struct json_format *f = (const struct json_format *)base->format;
+    struct json_found found[FIELDS];
+    struct str v[FIELDS];
+    const char *why = "";
+    size_t at;
+
+    if (!json_scan(f->keys, line, found, FIELDS, &why, &at))
+        return parser_fail(base, why, at);
+    for (size_t i = 0; i < FIELDS; i++)
+        v[i] = found[i].escaped ? json_scan_text(&base->scratch, found[i].raw) : found[i].raw;
+    if (base->format->row->variant == JSON_CLOUDFRONT)
+        decode_cloudfront(&base->scratch, found, v);
+    else if (base->format->row->variant == JSON_AKAMAI)
+        decode_akamai(&base->scratch, v);
+    enum hit_field bad = fields_to_hit(&base->scratch, &p->times, v, hit, &why);
+    if (bad == FIELDS)
+        return PARSE_OK;
+    if (bad == FIELD_MESSAGE)
+        return PARSE_DIRECTIVE;
+    return parser_fail(base, why, found[bad].raw.p ? (size_t)(found[bad].raw.p - line.p) : 0);
+}
+
+const struct format_family format_json_family = {
+    .directives = false,
+    .format_size = sizeof(struct json_format),
+    .parser_size = sizeof(struct json_parser),
+    .format_init = json_format_init,
+    .format_release = json_format_release,
+    .is_fast = json_is_fast,
+    .parser_init = json_parser_init,
+    .parser_release = json_parser_release,
+    .parser_reset = json_parser_reset,
+    .line = json_line,
+};

@@ -1,0 +1,246 @@
+/* prefix.c - see prefix.h. */
+#include "parsers/prefix.h"
+
+#include "parsers/base/time.h"
+#include "parsers/json_scan.h"
+
+static const char *const names[] = {
+    [PREFIX_CRI] = "cri", [PREFIX_DOCKER] = "docker", [PREFIX_SYSLOG] = "syslog"};
+
+#define N_NAMES (sizeof(names) / sizeof(names[0]))
+
+const char *prefix_name(enum prefix_kind kind)
+{
+    return kind > PREFIX_NONE && kind < N_NAMES ? names[kind] : NULL;
+}
+
+enum prefix_kind prefix_take(struct str *spec)
+{
+    for (size_t i = PREFIX_NONE + 1; i < N_NAMES; i++) {
+        struct str name = str_of(names[i]);
+
+        if (str_starts(*spec, name) && spec->n > name.n && spec->p[name.n] == '+') {
+            *spec = str_slice(*spec, name.n + 1, spec->n);
+            return (enum prefix_kind)i;
+        }
+    }
+    return PREFIX_NONE;
+}
+
+struct prefix_work {
+    struct str rest; /* of the line */
+    const char *why;
+};
+
+/* Up to the next blank, which is gone over too. */
+static struct str word(struct prefix_work *w)
+{
+    struct str s = str_cut(&w->rest, ' ');
+    return s;
+}
+
+static bool is_rfc3339(struct str s)
+{
+    int64_t ms;
+    return time_parse_rfc3339(s, &ms);
+}
+
+/* ---- Kubernetes --------------------------------------------------------------------------------
+ */
+
+static bool strip_cri(struct prefix_work *w, struct prefix_result *out)
+{
+    struct str time = word(w), stream = word(w), tag;
+
+    w->why =
+        "expected what Kubernetes puts before a line: its time, \"stdout\" or \"stderr\", \"F\"";
+    out->stderr_ = str_eq(stream, STR("stderr"));
+    if (!is_rfc3339(time) || (!out->stderr_ && !str_eq(stream, STR("stdout"))))
+        return false;
+    tag = word(w); /* "F", or "F:…" with more tags */
+    if (tag.n > 0 && tag.p[0] == 'P')
+        w->why = "a part of a line over 16 KiB, which Kubernetes cut (\"P\"); parts are not joined";
+    return tag.n > 0 && tag.p[0] == 'F' && (tag.n == 1 || tag.p[1] == ':');
+}
+
+/* ---- Docker ------------------------------------------------------------------------------------
+ */
+
+enum { DOCKER_LOG, DOCKER_STREAM, DOCKER_VALUES };
+
+struct json_keys *prefix_keys_new(void)
+{
+    struct json_keys *k = json_keys_new();
+
+    if (k && json_keys_add(k, STR("log"), DOCKER_LOG, 0) &&
+        json_keys_add(k, STR("stream"), DOCKER_STREAM, 0))
+        return k;
+    json_keys_free(k);
+    return NULL;
+}
+
+static bool strip_docker(const struct json_keys *keys, struct decode_scratch *s,
+                         struct prefix_work *w, struct prefix_result *out)
+{
+    struct json_found found[DOCKER_VALUES];
+    struct str text, line = w->rest;
+    size_t at = 0;
+    bool good = json_scan(keys, line, found, DOCKER_VALUES, &w->why, &at);
+
+    w->rest = str_slice(line, at, line.n);
+    if (!good)
+        return false;
+    w->rest = line;
+    w->why = "expected Docker's {\"log\":\"…\\n\",…}";
+    text = found[DOCKER_LOG].raw;
+    if (!found[DOCKER_LOG].quoted || !str_is_set(text))
+        return false;
+    out->stderr_ = str_eq(found[DOCKER_STREAM].raw, STR("stderr"));
+    out->at = (size_t)(text.p - line.p);
+    if (found[DOCKER_LOG].escaped)
+        text = json_scan_text(s, text);
+    if (text.n == 0 || text.p[text.n - 1] != '\n') {
+        w->rest = str_slice(line, out->at, line.n);
+        w->why = "a part of a line over 16 KiB, which Docker cut; parts are not joined";
+        return false;
+    }
+    text.n--;
+    out->text = text;
+    return true;
+}
+
+/* ---- syslog ------------------------------------------------------------------------------------
+ */
+
+static bool strip_priority(struct prefix_work *w)
+{
+    size_t n = 1;
+
+    if (w->rest.n == 0 || w->rest.p[0] != '<')
+        return true;
+    while (n < w->rest.n && n < 4 && w->rest.p[n] >= '0' && w->rest.p[n] <= '9')
+        n++;
+    if (n == 1 || n == w->rest.n || w->rest.p[n] != '>')
+        return false;
+    w->rest = str_slice(w->rest, n + 1, w->rest.n);
+    return true;
+}
+
+/* "Jan  2 03:04:05 ", or a whole time. Its value is the collector's, not the request's. */
+static bool strip_syslog_time(struct prefix_work *w)
+{
+    static const char form[] = "Aaa _0 00:00:00 ";
+    const char *p = w->rest.p;
+
+    if (w->rest.n > 0 && p[0] >= '0' && p[0] <= '9')
+        return is_rfc3339(word(w));
+    if (w->rest.n < sizeof(form) - 1)
+        return false;
+    for (size_t i = 0; i < sizeof(form) - 1; i++) {
+        bool digit = p[i] >= '0' && p[i] <= '9';
+        bool fits = form[i] == '0'   ? digit
+                    : form[i] == '_' ? digit || p[i] == ' '
+                    : form[i] == 'A' ? p[i] >= 'A' && p[i] <= 'Z'
+                    : form[i] == 'a' ? p[i] >= 'a' && p[i] <= 'z'
+                                     : p[i] == form[i];
+        if (!fits)
+            return false;
+    }
+    w->rest = str_slice(w->rest, sizeof(form) - 1, w->rest.n);
+    return true;
+}
+
+/* "[id name=\"value\"]…" or "-", and the blank behind it. */
+static bool strip_structured(struct prefix_work *w)
+{
+    struct str s = w->rest;
+    size_t i = 0;
+
+    if (s.n == 0 || (s.p[0] != '[' && s.p[0] != '-'))
+        return false;
+    if (s.p[0] == '-')
+        i = 1;
+    while (i < s.n && s.p[i] == '[') {
+        bool quoted = false;
+
+        for (i++; i < s.n && (quoted || s.p[i] != ']'); i++) {
+            if (s.p[i] == '\\')
+                i++;
+            else
+                quoted ^= s.p[i] == '"';
+        }
+        i++;
+    }
+    if (i >= s.n || s.p[i] != ' ')
+        return false;
+    w->rest = str_slice(s, i + 1, s.n);
+    if (str_starts(w->rest, STR("\xef\xbb\xbf")))
+        w->rest = str_slice(w->rest, 3, w->rest.n);
+    return true;
+}
+
+static bool strip_5424(struct prefix_work *w)
+{
+    struct str time;
+
+    word(w); /* its version */
+    time = word(w);
+    for (int i = 0; i < 4; i++) /* host, program, process, kind of message */
+        if (word(w).n == 0)
+            return false;
+    return (is_rfc3339(time) || str_eq(time, STR("-"))) && strip_structured(w);
+}
+
+static bool strip_syslog(struct prefix_work *w)
+{
+    w->why = "expected what syslog puts before a line: <priority>, time, host, program";
+    if (!strip_priority(w))
+        return false;
+    if (str_starts(w->rest, STR("1 ")))
+        return strip_5424(w);
+    if (!strip_syslog_time(w))
+        return false;
+    for (int i = 0; i < 2; i++) { /* the program, perhaps behind the host */
+        struct str s = word(w);
+
+        if (s.n > 1 && s.p[s.n - 1] == ':')
+            return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ */
+
+bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct decode_scratch *s,
+                  struct str line, struct prefix_result *out, const char **why, size_t *at)
+{
+    struct prefix_work w = {.rest = line, .why = "there is no such prefix"};
+    bool good = false;
+
+    *out = (struct prefix_result){0};
+    if (kind == PREFIX_DOCKER) {
+        good = strip_docker(keys, s, &w, out);
+    } else {
+        good = kind == PREFIX_CRI ? strip_cri(&w, out) : strip_syslog(&w);
+        out->at = line.n - w.rest.n;
+        out->text = w.rest;
+    }
+    *why = w.why;
+    *at = line.n - w.rest.n;
+    return good;
+}
+
+enum prefix_kind prefix_detect(struct str line)
+{
+    struct prefix_result out;
+    struct prefix_work w = {.rest = line};
+
+    if (str_starts(line, STR("{\"log\":\"")) && str_find(line, STR("\"stream\":\"std"), 0) > 0 &&
+        str_find(line, STR("\"time\":\""), 0) > 0)
+        return PREFIX_DOCKER;
+    if (strip_cri(&w, &out))
+        return PREFIX_CRI;
+    w.rest = line;
+    return strip_syslog(&w) ? PREFIX_SYSLOG : PREFIX_NONE;
+}

@@ -1,0 +1,44 @@
+/*
+ * prefix.h - what a collector puts in front of, or around, each line of a log: taken off before the
+ * format looks at it.
+ *
+ *   cri      2026-01-02T03:04:05.678901234Z stdout F TEXT              Kubernetes: containerd,
+ * CRI-O docker   {"log":"TEXT\n","stream":"stdout","time":"…"}             Docker's json-file
+ *   syslog   <190>Jan  2 03:04:05 host nginx[12]: TEXT                 RFC 3164, <pri> and host or
+ * not, RFC 3339 times too; RFC 5424
+ *
+ * A line that a collector cut in parts (16 KiB, in Kubernetes and Docker) is not joined: a part is
+ * no line of any format, and says so.
+ */
+#ifndef LOGFERRY_PARSERS_PREFIX_H
+#define LOGFERRY_PARSERS_PREFIX_H
+
+#include "parsers/decode.h"
+
+struct json_keys;
+
+enum prefix_kind { PREFIX_NONE, PREFIX_CRI, PREFIX_DOCKER, PREFIX_SYSLOG };
+
+#define PREFIXES_MAX 3u /* in front of one format */
+
+struct prefix_result {
+    struct str text; /* in the line, or (docker) in scratch */
+    size_t at;       /* where in the line it begins */
+    bool stderr_;    /* written to standard error, where servers say what is no access log */
+};
+
+/* NULL past the last. */
+const char *prefix_name(enum prefix_kind kind);
+/* "cri+docker+…": the prefix that *spec begins with, which is taken off; PREFIX_NONE: with none. */
+enum prefix_kind prefix_take(struct str *spec);
+/* The prefix that the line has beyond doubt, or PREFIX_NONE. */
+enum prefix_kind prefix_detect(struct str line);
+
+/* For PREFIX_DOCKER. NULL: out of memory. */
+struct json_keys *prefix_keys_new(void);
+/* False: the line has no such prefix, or is a part of one; then a static sentence, and the byte
+ * where. `keys` only for PREFIX_DOCKER. */
+bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct decode_scratch *s,
+                  struct str line, struct prefix_result *out, const char **why, size_t *at);
+
+#endif

@@ -1,0 +1,327 @@
+/* JSON lines: the tolerant scanner, the tables of keys, keys of one's own, and times. */
+#include "tests/unit/parsers/hit_check.h"
+
+#include "parsers/base/zone.h"
+#include "parsers/fields.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct format *format;
+    struct parser *parser;
+    struct hit hit;
+};
+
+static void open_format(struct fixture *x, const char *spec, const struct zone *zone)
+{
+    struct buf why;
+
+    buf_init(&why, 4096);
+    x->format = format_new(str_of(spec), zone, &why);
+    if (!x->format)
+        print_error("%s\n", buf_cstr(&why));
+    assert_non_null(x->format);
+    x->parser = parser_new(x->format);
+    assert_non_null(x->parser);
+    buf_release(&why);
+}
+
+static void close_format(struct fixture *x)
+{
+    parser_free(x->parser);
+    format_free(x->format);
+}
+
+static enum parse_result parse(struct fixture *x, const char *line)
+{
+    const char *problem = hit_parse(x->parser, str_of(line));
+    enum parse_result result = parser_line(x->parser, str_of(line), &x->hit);
+    size_t column;
+
+    if (problem)
+        print_error("%s: %s\n", problem, line);
+    assert_null(problem);
+    if (result == PARSE_BAD)
+        print_message("%s\n", parser_error(x->parser, &column));
+    return result;
+}
+
+static void assert_text(struct str got, const char *want)
+{
+    if (!str_eq(got, str_of(want)) || str_is_set(got) != (want != NULL))
+        print_error("\"%.*s\", not \"%s\"\n", STR_ARGS(got), want ? want : "(missing)");
+    assert_true(str_eq(got, str_of(want)) && str_is_set(got) == (want != NULL));
+}
+
+#define NGINX_START "{\"time_local\":\"03/Nov/2026:00:10:24 +0100\",\"remote_addr\":\"192.0.2.1\","
+
+static void nginx_lines_that_are_no_json(void **state)
+{
+    struct fixture x;
+    (void)state;
+
+    open_format(&x, "nginx_json", NULL);
+    /* \xHH, a value that is not there, values outside of quotes, raw bytes, a last comma. */
+    assert_int_equal(parse(&x, NGINX_START "\"request\":\"GET /d\\x22o\xff/?v=2 HTTP/1.1\","
+                                           "\"urt\":,\"uct\":0.1, 0.2,\"status\":200,"
+                                           "\"http_user_agent\":\"a\\\\b \\u00e9\",}"),
+                     PARSE_OK);
+    assert_text(x.hit.path, "/d\"o\xff/");
+    assert_text(x.hit.query, "v=2");
+    assert_text(x.hit.user_agent, "a\\b \xc3\xa9");
+    assert_int_equal(x.hit.status, 200);
+    assert_true(x.hit.time_ms == INT64_C(1793661024000));
+    /* Quotes that nobody escaped. */
+    assert_int_equal(parse(&x, NGINX_START "\"uri\":\"/\",\"agent\":\"foo \"bar\" baz\","
+                                           "\"status\":\"304\"}"),
+                     PARSE_OK);
+    assert_text(x.hit.user_agent, "foo \"bar\" baz");
+    assert_int_equal(x.hit.status, 304);
+    /* The first value of a key counts, but for a missing one. */
+    assert_int_equal(parse(&x, NGINX_START "\"uri\":\"\",\"uri\":\"/a\",\"uri\":\"/b\","
+                                           "\"status\":\"-\"}"),
+                     PARSE_OK);
+    assert_text(x.hit.path, "/a");
+    assert_int_equal(x.hit.status, -1);
+    /* A request without a line is a request. */
+    assert_int_equal(parse(&x, NGINX_START "\"request\":\"\",\"status\":400}"), PARSE_OK);
+    assert_text(x.hit.path, NULL);
+    assert_int_equal(parse(&x, "\xef\xbb\xbf" NGINX_START "\"uri\":\"/\"}\r"), PARSE_OK);
+    close_format(&x);
+}
+
+static void lines_that_are_refused(void **state)
+{
+    static const char *const lines[] = {
+        "x",
+        "{",
+        NGINX_START "\"uri\":\"/\"",
+        NGINX_START "\"uri\":\"/a",
+        NGINX_START "\"uri\":\"/\",\"a\":{\"b\":1}",
+        NGINX_START "\"uri\":\"/\",\"a\":[{\"b\":\"}",
+        NGINX_START "\"uri\":\"/\"} more",
+        NGINX_START "\"status\":200}",
+        NGINX_START "\"uri\":\"/\",\"status\":\"ok\"}",
+        "{\"uri\":\"/\",\"status\":200}",
+        "{\"time\":\"yesterday\",\"uri\":\"/\",\"status\":200}",
+        "{\"time\":\"2026-02-30T00:00:00Z\",\"uri\":\"/\",\"status\":200}",
+    };
+    struct fixture x;
+    (void)state;
+
+    open_format(&x, "nginx_json", NULL);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        assert_int_equal(parse(&x, lines[i]), PARSE_BAD);
+    close_format(&x);
+}
+
+static void messages_of_servers_are_no_requests(void **state)
+{
+    struct fixture x;
+    (void)state;
+
+    open_format(&x, "caddy_json", NULL);
+    assert_int_equal(parse(&x, "{\"level\":\"info\",\"ts\":1.5,\"logger\":\"tls\",\"msg\":\"x\"}"),
+                     PARSE_DIRECTIVE);
+    assert_int_equal(parse(&x, "{\"level\":\"info\",\"ts\":1.5}"), PARSE_BAD);
+    assert_int_equal(
+        parse(&x, "{\"ts\":1793664624.2504,\"request\":{\"remote_addr\":\"[2001:db8::1]:4\","
+                  "\"uri\":\"/\",\"headers\":{\"User-Agent\":[\"a\",\"b\"],\"Sec-Purpose\":"
+                  "[\"prefetch\"]},\"tls\":{}},\"status\":0,\"duration\":\"1m2.5s\"}"),
+        PARSE_OK);
+    assert_text(x.hit.client_ip, "2001:db8::1");
+    assert_text(x.hit.scheme, "https");
+    assert_text(x.hit.user_agent, "a");
+    assert_text(x.hit.purpose, "prefetch");
+    assert_int_equal(x.hit.status, 0);
+    assert_int_equal(x.hit.duration_ms, 62500);
+    assert_true(x.hit.time_ms == INT64_C(1793664624250));
+    close_format(&x);
+    open_format(&x, "cloudflare_json", NULL);
+    assert_int_equal(parse(&x, "{\"content\":\"test\"}"), PARSE_DIRECTIVE);
+    close_format(&x);
+}
+
+static void cloudfront_is_decoded_once(void **state)
+{
+    struct fixture x;
+    (void)state;
+
+    open_format(&x, "cloudfront_json", NULL);
+    assert_int_equal(parse(&x, "{\"timestamp(ms)\":\"1793664624250\",\"cs-uri-stem\":\"/a%252Fb\","
+                               "\"cs-uri-query\":\"-\",\"sc-status\":\"200\","
+                               "\"cs(User-Agent)\":\"a%2520b+c\"}"),
+                     PARSE_OK);
+    assert_text(x.hit.path, "/a%2Fb");
+    assert_text(x.hit.query, NULL);
+    assert_text(x.hit.user_agent, "a b+c");
+    assert_int_equal(parse(&x, "{\"timestamp(ms)\":\"1793664624250\",\"cs-uri-stem\":\"/a%2Fb\","
+                               "\"sc-status\":200,\"cs(User-Agent)\":\"a b\"}"),
+                     PARSE_OK);
+    assert_text(x.hit.path, "/a%2Fb");
+    close_format(&x);
+    open_format(&x, "akamai_json", NULL);
+    assert_int_equal(parse(&x, "{\"reqTimeSec\":\"1793664624.250\",\"reqPath\":\"a/b\","
+                               "\"UA\":\"Mozilla/5.0+(X;+Y)+(+http://z)++http://q\"}"),
+                     PARSE_OK);
+    assert_text(x.hit.path, "/a/b");
+    assert_text(x.hit.user_agent, "Mozilla/5.0 (X; Y) (+http://z) +http://q");
+    close_format(&x);
+}
+
+static void keys_of_ones_own(void **state)
+{
+    static const char *const bad[] = {
+        "json:{}",
+        "json:",
+        "json:{\"time\":\"ts\"}",
+        "json:{\"target\":\"url\"}",
+        "json:{\"time\":\"ts\",\"target\":\"url\",\"colour\":\"c\"}",
+        "json:{\"time\":\"ts\",\"target\":1}",
+        "json:{\"time\":\"ts\",\"target\":[]}",
+        "json:{\"time\":\"ts\",\"target\":\"\"}",
+        "json:{\"time\":\"ts\",\"target\":\"a.b.c.d.e.f.g.h.i\"}",
+        "json:{\"time\":\"ts\",\"target\":\"url\"} x",
+    };
+    struct fixture x;
+    struct buf why;
+    (void)state;
+
+    open_format(&x, "json:{\"time\":\"ts\",\"target\":[\"a.b.url\",\"u\"],\"status\":\"a.s\"}",
+                NULL);
+    assert_int_equal(parse(&x, "{\"ts\":1,\"a\":{\"b\":{\"url\":\"/x?y\"},\"s\":\"201.0\"}}"),
+                     PARSE_BAD); /* one second after 1970 is no time of a log: too few digits */
+    assert_int_equal(
+        parse(&x, "{\"ts\":1793664624,\"u\":\"/u\",\"a\":{\"b\":{\"url\":\"/x?y\"},\"s\":201.0}}"),
+        PARSE_OK);
+    assert_text(x.hit.path, "/x");
+    assert_int_equal(x.hit.status, 201);
+    assert_int_equal(parse(&x, "{\"ts\":1793664624,\"a.b.url\":\"http://E.x:8080/x\"}"), PARSE_OK);
+    assert_text(x.hit.host, "e.x");
+    close_format(&x);
+    buf_init(&why, 4096);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        buf_reset(&why);
+        assert_null(format_new(str_of(bad[i]), NULL, &why));
+        assert_true(why.n > 20);
+    }
+    buf_release(&why);
+}
+
+static void times(void **state)
+{
+    static struct zone_change berlin[] = {{INT64_C(1774746000), 7200}, {INT64_C(1792890000), 3600}};
+    static const struct zone zone = {3600, 2, berlin};
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } good[] = {
+        {"2026-11-03T00:10:24Z", 1793664624000},
+        {"2026-11-03 01:10:24.5+01:00", 1793664624500},
+        {"2026-11-03T00:10:24,123456 +0000", 1793664624123},
+        {"2026/11/03 00:10:24 UTC", 1793664624000},
+        {"2026-11-03T05:40:24+0530", 1793664624000},
+        {"03/Nov/2026:00:10:24 +0000", 1793664624000},
+        {"03/Nov/2026:01:10:24.250", 1793664624250},
+        {"2026-11-03 01:10:24", 1793664624000},
+        {"2026-07-01T02:00:00", 1782864000000},
+        {"2026-10-25 02:30:00", 1792888200000}, /* twice: the first */
+        {"2026-03-29 02:30:00", 1774747800000}, /* never: 03:30 */
+        {"1793664624", 1793664624000},
+        {"1793664624.2509", 1793664624251},
+        {"1.793664624250e+09", 1793664624250},
+        {"1793664624250", 1793664624250},
+        {"1793664624250999", 1793664624250},
+        {"1793664624250999888", 1793664624250},
+    };
+    static const char *const bad[] = {"",      "1",
+                                      "-1",    "2026-13-03T00:10:24Z",
+                                      "now",   "1793664624x",
+                                      "1e400", "2026-11-03T00:10:24+1",
+                                      "2026",  "03/Nov/2026:00:10:2",
+                                      "99/99", "2026-11-03T00:10"};
+    struct field_times t = {.zone = &zone};
+    int64_t ms = 0;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        if (!field_time(&t, str_of(good[i].text), &ms) || ms != good[i].ms)
+            print_error("%s: %lld\n", good[i].text, (long long)ms);
+        assert_true(field_time(&t, str_of(good[i].text), &ms) && ms == good[i].ms);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_false(field_time(&t, str_of(bad[i]), &ms));
+}
+
+static void numbers(void **state)
+{
+    static const struct {
+        const char *text;
+        int scale;
+        int64_t value;
+    } good[] = {{"12", 0, 12},
+                {"0.0035", 3, 4},
+                {"-1", 0, -1},
+                {"1.5e-05", 6, 15},
+                {"1.5\xc2\xb5s", 9, 1500},
+                {"2h1m3.5s", 3, 7263500},
+                {"123ms", 3, 123},
+                {"0.00000000000000000000001", 3, 0}};
+    static const char *const bad[] = {"",     "-",   ".",   "1x", "e5", "99999999999999999999",
+                                      "1e30", "1s2", "1..2"};
+    int64_t value = 0;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(field_number(str_of(good[i].text), good[i].scale, &value));
+        assert_true(value == good[i].value);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_false(field_number(str_of(bad[i]), 3, &value));
+}
+
+/* Of every JSON format: its example is a page that GPTBot got, and no change to it does harm. */
+static void examples(void **state)
+{
+    const char *about, *name;
+    (void)state;
+
+    for (size_t i = 0; (name = format_list(i, &about)); i++) {
+        struct fixture x;
+
+        if (!strstr(name, "_json"))
+            continue;
+        open_format(&x, name, NULL);
+        assert_int_equal(parse(&x, format_example(i)), PARSE_OK);
+        assert_text(x.hit.path, "/docs/");
+        assert_text(x.hit.query, "v=2");
+        assert_text(x.hit.host, "www.example.com");
+        assert_text(x.hit.client_ip, "203.0.113.20");
+        assert_text(x.hit.user_agent,
+                    "Mozilla/5.0 (compatible; GPTBot/1.3; +https://openai.com/gptbot)");
+        assert_int_equal(x.hit.status, 200);
+        assert_int_equal(x.hit.bytes, 6329);
+        assert_true(x.hit.time_ms / 1000 == 1793664624);
+        assert_null(hit_parse_changes(x.parser, str_of(format_example(i))));
+        close_format(&x);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nginx_lines_that_are_no_json),
+        cmocka_unit_test(lines_that_are_refused),
+        cmocka_unit_test(messages_of_servers_are_no_requests),
+        cmocka_unit_test(cloudfront_is_decoded_once),
+        cmocka_unit_test(keys_of_ones_own),
+        cmocka_unit_test(times),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(examples),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

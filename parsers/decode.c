@@ -70,6 +70,27 @@ static inline int apache_escape(const char *at, const char *end, size_t *used)
     }
 }
 
+static inline int quote_escape(const char *at, const char *end, size_t *used)
+{
+    *used = 2;
+    return end - at >= 2 && at[1] == '"' ? '"' : -1;
+}
+
+/* nginx writes no \u above \u001F. */
+static inline int json_escape(const char *at, const char *end, size_t *used)
+{
+    static const char marks[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
+    const char *mark;
+
+    if (end - at >= 6 && memcmp(at, "\\u00", 4) == 0) {
+        *used = 6;
+        return hex_pair(at + 4);
+    }
+    *used = 2;
+    mark = end - at >= 2 && at[1] != '\0' ? strchr(marks, at[1]) : NULL;
+    return mark ? bytes[mark - marks] : -1;
+}
+
 static inline int percent_escape(const char *at, const char *end, size_t *used)
 {
     *used = 3;
@@ -117,6 +138,21 @@ struct str decode_nginx(struct decode_scratch *s, struct str raw)
 struct str decode_apache(struct decode_scratch *s, struct str raw)
 {
     return unescape_str(s, raw, '\\', apache_escape);
+}
+
+struct str decode_quotes(struct decode_scratch *s, struct str raw)
+{
+    return unescape_str(s, raw, '\\', quote_escape);
+}
+
+struct str decode_hash(struct decode_scratch *s, struct str raw)
+{
+    return unescape_str(s, raw, '#', percent_escape);
+}
+
+struct str decode_json_text(struct decode_scratch *s, struct str raw)
+{
+    return unescape_str(s, raw, '\\', json_escape);
 }
 
 struct str decode_percent(struct decode_scratch *s, struct str raw)

@@ -44,6 +44,12 @@ typedef struct str decode_fn(struct decode_scratch *s, struct str raw);
 decode_fn decode_nginx;
 /* Apache: \" \\ \b \n \r \t \v \xhh. Any other backslash is itself. */
 decode_fn decode_apache;
+/* Traefik: \" alone. */
+decode_fn decode_quotes;
+/* HAProxy: #XX. */
+decode_fn decode_hash;
+/* What nginx's escape=json writes in a text: \" \\ \n \u00XX and so on. */
+decode_fn decode_json_text;
 /* %XX, once. '+' is a plus; a '%' without two hex digits is itself. */
 decode_fn decode_percent;
 /* As decode_percent, and once more when the result has no space but "%20": CloudFront files of 2013

@@ -14,9 +14,8 @@ struct format_family;
 
 struct format_row {
     const char *name;
-    const char *about; /* one line, for format_list */
-    const char
-        *argument; /* what stands behind "name:", for messages; NULL: the format takes none */
+    const char *about;    /* one line, for format_list */
+    const char *argument; /* a good one for behind "name:"; NULL: the format takes none */
     const struct format_family *family;
     int variant; /* the family's own enum */
     const char
@@ -31,7 +30,7 @@ struct format {
 struct parser {
     const struct format *format;
     struct decode_scratch scratch; /* empty when `line` is called */
-    const char *error;             /* static; set together with error_at by parser_fail */
+    const char *error; /* lives as long as the format; set together with error_at by parser_fail */
     size_t error_at;
 };
 
@@ -52,8 +51,27 @@ struct format_family {
     enum parse_result (*line)(struct parser *p, struct str line, struct hit *hit);
 };
 
-enum clf_variant { CLF_NGINX_COMBINED, CLF_NGINX_MAIN, CLF_APACHE_COMBINED };
-extern const struct format_family format_clf_family;
+/* Rows of format_template.c. */
+enum template_variant {
+    TEMPLATE_NGINX_COMBINED,
+    TEMPLATE_NGINX_MAIN,
+    TEMPLATE_NGINX,
+    TEMPLATE_NPM,
+    TEMPLATE_APACHE_COMMON,
+    TEMPLATE_APACHE_COMBINED,
+    TEMPLATE_APACHE_COMBINEDIO,
+    TEMPLATE_APACHE_VHOST,
+    TEMPLATE_APACHE,
+    TEMPLATE_VARNISH,
+    TEMPLATE_TRAEFIK,
+    TEMPLATE_HAPROXY_HTTP,
+    TEMPLATE_HAPROXY,
+    TEMPLATE_ALB,
+    TEMPLATE_ELB,
+    TEMPLATE_ENVOY,
+    TEMPLATE_BUNNY,
+};
+extern const struct format_family format_template_family;
 extern const struct format_family format_cloudfront_family;
 
 /* A hit in which every value is missing. */

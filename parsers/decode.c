@@ -218,18 +218,21 @@ static bool is_host_byte(unsigned char c)
 struct str decode_host(struct decode_scratch *s, struct str raw)
 {
     struct str name = decode_missing(raw);
-    bool upper = false;
+    bool upper = false, more = false;
     char *to;
 
     if (name.n > 0)
-        name.n = without_port(name);
+        name = decode_missing((struct str){name.p, without_port(name)});
     if (name.n == 0 || name.n > DECODE_HOST_MAX)
         return STR_NONE;
     for (size_t i = 0; i < name.n; i++) {
         if (!is_host_byte((unsigned char)name.p[i]))
             return STR_NONE;
         upper |= name.p[i] >= 'A' && name.p[i] <= 'Z';
+        more |= name.p[i] != '-'; /* "--" is a host and a path that were both missing */
     }
+    if (!more)
+        return STR_NONE;
     if (!upper)
         return name;
     to = room(s, name.n);
@@ -317,7 +320,7 @@ void decode_request_line(struct decode_scratch *s, struct str line, struct hit *
         return;
     space = memchr(line.p, ' ', line.n);
     method = str_slice(line, 0, space ? (size_t)(space - line.p) : line.n);
-    if (!space || !is_token(method)) {
+    if (!space || !is_token(method) || str_starts(line, STR("- http"))) {
         hit->bad_request_line = true;
         return;
     }

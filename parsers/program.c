@@ -39,7 +39,9 @@ static const char *status_end(const char *at, const char *end)
 {
     const char *to = digits(at, end, 3, 3);
 
-    return to ? to : minus_or_minus_one(at, end);
+    if (to)
+        return to;
+    return at < end && *at == '0' ? at + 1 : minus_or_minus_one(at, end);
 }
 
 static const char *count_end(const char *at, const char *end)
@@ -277,6 +279,15 @@ static const char *search_end(const struct program_step *s, struct program_run *
     return NULL;
 }
 
+static const char *tail_end(const struct program_step *s, const char *at, const char *end)
+{
+    struct str rest = {at, (size_t)(end - at)};
+
+    while (rest.n > 0 && rest.p[rest.n - 1] == ' ')
+        rest.n--;
+    return str_ends(rest, s->text) ? at + (rest.n - s->text.n) : NULL;
+}
+
 /* Where the field of `s` ends, or NULL. */
 static inline const char *field_end(const struct program_step *s, struct program_run *run,
                                     const char *at, const char *end)
@@ -288,6 +299,8 @@ static inline const char *field_end(const struct program_step *s, struct program
         return pairs_end(s, at, end);
     case OP_SEARCH:
         return search_end(s, run, at, end);
+    case OP_TAIL:
+        return tail_end(s, at, end);
     case OP_LIST:
         return list_end(s, run, at, end);
     case OP_REST:

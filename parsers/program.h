@@ -24,7 +24,7 @@ enum program_shape {
     SHAPE_WORD,     /* no blank inside, and nothing of what begins the text behind it */
     SHAPE_FREE,     /* anything, up to where the rest may fit */
     SHAPE_LIST,     /* words, with ", " and " : " between them */
-    SHAPE_STATUS,   /* 3 digits, "-" or "-1" */
+    SHAPE_STATUS,   /* 3 digits, or "0", "-", "-1" */
     SHAPE_COUNT,    /* 1 to 19 digits with or without '+', or "-", "-1" */
     SHAPE_DECIMAL,  /* 1 to 12 digits, up to 9 behind a point, '-' before them; or "-" */
     SHAPE_PROTOCOL, /* HTTP/1.1, HTTP/2, or "-" */

@@ -93,7 +93,7 @@ static bool is_shaped(const struct program_step *s)
     return s->field.shape >= SHAPE_STATUS;
 }
 
-static void choose_free(struct program_step *s, bool next_shaped)
+static void choose_free(struct program_step *s, bool next_shaped, bool last)
 {
     bool quoted = s->stop == '"';
 
@@ -103,13 +103,15 @@ static void choose_free(struct program_step *s, bool next_shaped)
         s->op = OP_SPAN;
     } else if (quoted && s->field.escape == ESCAPE_PAIRS) {
         s->op = OP_PAIRS;
+    } else if (last) {
+        s->op = OP_TAIL;
     } else {
         s->op = OP_SEARCH;
         s->guarded = next_shaped;
     }
 }
 
-static void choose_op(struct program_step *s, bool next_shaped)
+static void choose_op(struct program_step *s, bool next_shaped, bool last)
 {
     s->stop = s->text.n ? (unsigned char)s->text.p[0] : STOP_NONE;
     if (s->field.ends_at) {
@@ -124,7 +126,7 @@ static void choose_op(struct program_step *s, bool next_shaped)
         break;
     case SHAPE_WORD:
         if (s->stop == ':' && next_shaped) { /* addresses hold colons */
-            choose_free(s, next_shaped);
+            choose_free(s, next_shaped, last);
             break;
         }
         s->op = OP_SPAN;
@@ -136,7 +138,7 @@ static void choose_op(struct program_step *s, bool next_shaped)
         break;
     case SHAPE_LIST:
         if (s->stop == '"') {
-            choose_free(s, next_shaped);
+            choose_free(s, next_shaped, last);
             break;
         }
         s->op = OP_LIST;
@@ -144,7 +146,7 @@ static void choose_op(struct program_step *s, bool next_shaped)
             s->stop = ' ';
         break;
     case SHAPE_FREE:
-        choose_free(s, next_shaped);
+        choose_free(s, next_shaped, last);
         break;
     default:
         s->op = OP_SHAPE;
@@ -226,7 +228,7 @@ static void say_field(struct program *p, size_t i)
 
     buf_printf(&p->sentences, "expected %s%s", name ? name : "a column",
                shape_hint(s->field.shape));
-    if (s->op == OP_SEARCH) {
+    if (s->op == OP_SEARCH || s->op == OP_TAIL) {
         buf_lit(&p->sentences, " and behind it ");
         put_text(&p->sentences, s->text);
     }
@@ -256,6 +258,16 @@ static int say_all(struct program *p, const char *end)
     return 0;
 }
 
+/* Blanks at the end of a line are passed over anyway. */
+static void trim_last(struct program *p)
+{
+    if (p->n == 0)
+        return;
+    size_t *n = &p->text_n[p->n - 1], at = p->text_at[p->n - 1];
+    while (*n > 0 && p->texts.p[at + *n - 1] == ' ')
+        --*n;
+}
+
 int program_finish(struct program *p, const char *end, struct buf *why)
 {
     if (p->too_long || p->texts.failed) {
@@ -263,12 +275,13 @@ int program_finish(struct program *p, const char *end, struct buf *why)
                    PROGRAM_STEPS_MAX, TEXTS_MAX);
         return -1;
     }
+    trim_last(p);
     for (size_t i = 0; i < p->n; i++)
         set_text(p, i);
     for (size_t i = 0; i < p->n; i++) {
         const struct program_step *next = i + 1 < p->n ? &p->steps[i + 1] : NULL;
 
-        choose_op(&p->steps[i], next && is_shaped(next));
+        choose_op(&p->steps[i], next && is_shaped(next), !next);
     }
     if (say_all(p, end)) {
         buf_lit(why, "out of memory");

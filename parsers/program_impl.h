@@ -11,6 +11,7 @@ enum program_op {
     OP_SPAN,   /* up to `stop` or `stop2`, or the end of the line */
     OP_PAIRS,  /* up to `stop` outside a pair of a backslash and a byte */
     OP_SEARCH, /* up to the first place where `text` fits, and when `guarded` the next step too */
+    OP_TAIL,   /* up to `text` at the end of the line, blanks behind it aside */
     OP_LIST,   /* words up to `stop` */
     OP_REST,
     OP_SHAPE, /* what the shape says; numbers also want `stop` behind them (or a blank or the end)

@@ -38,7 +38,7 @@ static void put_shape(struct buf *out, const struct program_step *s)
 {
     switch (s->field.shape) {
     case SHAPE_STATUS:
-        put_number(out, s, "\\d{3}|-1?+");
+        put_number(out, s, "\\d{3}|0|-1?+");
         break;
     case SHAPE_COUNT:
         put_number(out, s, "\\+?+\\d{1,19}+|-1?+");
@@ -106,6 +106,11 @@ static void put_field(struct buf *out, const struct program_step *s)
         break;
     case OP_SEARCH:
         put_search(out, s, s->guarded);
+        break;
+    case OP_TAIL:
+        buf_lit(out, "(?>.*?(?=");
+        put_literal(out, s->text);
+        buf_lit(out, " *+$))");
         break;
     case OP_LIST:
         put_list(out, s);

@@ -130,11 +130,12 @@ static void put_captures(struct template *t)
     }
 }
 
-/* The names of one group of braces. */
+/* The names of one group of braces, which is not there for what was no request. */
 static int put_group(struct template *t, struct str group, struct buf *why)
 {
-    char before = '{';
+    bool first = true;
 
+    program_optional(t->program, STR("{"));
     while (group.n > 0) {
         struct str name = str_cut(&group, '|');
         const struct column *c = find_column(str_eq(name, STR("-")) ? STR("-\"") : name);
@@ -146,11 +147,13 @@ static int put_group(struct template *t, struct str group, struct buf *why)
                        name.n > 40 ? 40 : (int)name.n, name.p);
             return -1;
         }
-        program_text(t->program, (struct str){&before, 1});
+        if (!first)
+            program_text(t->program, STR("|"));
         (void)put_column(t, c, ESCAPE_NONE);
-        before = '|';
+        first = false;
     }
     program_text(t->program, STR("} "));
+    program_optional_end(t->program);
     return 0;
 }
 

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#define HIT_TEXTS 14
+#define HIT_TEXTS 15
 
 struct hit_text {
     const char *name;
@@ -33,6 +33,7 @@ static inline void hit_texts(const struct hit *h, struct hit_text out[HIT_TEXTS]
         {"remote_user", h->remote_user},
         {"forwarded_for", h->forwarded_for},
         {"cdn_result", h->cdn_result},
+        {"purpose", h->purpose},
     };
 
     memcpy(out, all, sizeof(all));

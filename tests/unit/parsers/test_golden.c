@@ -29,7 +29,7 @@ static struct buf file_of(const char *name, const char *extension)
     f = fopen(path, "rb");
     if (!f)
         fail_msg("%s is missing", path);
-    while (f) {
+    for (;;) {
         char *to = buf_reserve(&content, 4096);
         size_t n = to ? fread(to, 1, 4096, f) : 0;
 

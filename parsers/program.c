@@ -262,6 +262,7 @@ static inline bool guard_fits(const struct program_step *s, struct program_run *
     if (!s->guarded)
         return true;
     to = shape_end(s + 1, run, at + s->text.n, end);
+    run->guarded = to;
     return to && pass(s + 1, to, end);
 }
 
@@ -358,6 +359,14 @@ bool program_scan(const struct program *p, struct program_run *run, struct str l
             return fail(p, run, s, false, at, line);
         if (s->op != OP_NONE)
             *span = (struct str){at, (size_t)(to - at)};
+        if (s->guarded) { /* the search went over the next step too */
+            at = to + s->text.n;
+            span[1] = (struct str){at, (size_t)(run->guarded - at)};
+            at = run->guarded + s[1].text.n;
+            s += 2;
+            span += 2;
+            continue;
+        }
         at = pass(s, to, end);
         if (at) {
             s++;

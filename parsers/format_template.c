@@ -95,6 +95,7 @@ struct template_format {
     struct template_use {
         enum template_value value;
         size_t step;
+        enum program_shape shape;
         size_t text; /* of a value that is a text alone: where it is in struct hit; else 0 */
     } uses[PROGRAM_STEPS_MAX];
     size_t n;
@@ -148,8 +149,10 @@ static void list_uses(struct template_format *f)
             const struct program_field *field = program_step_field(f->t.program, i);
 
             if (field->shape != SHAPE_NONE && field->value == value)
-                f->uses[f->n++] = (struct template_use){
-                    .value = (enum template_value)value, .step = i, .text = text_offset(value)};
+                f->uses[f->n++] = (struct template_use){.value = (enum template_value)value,
+                                                        .step = i,
+                                                        .shape = field->shape,
+                                                        .text = text_offset(value)};
         }
     }
 }
@@ -372,11 +375,9 @@ static const char *use_number(enum template_value value, struct str text, struct
     return fine ? NULL : "the duration is too large";
 }
 
-static bool use_any_time(struct template_parser *p, const struct template_use *use, struct str text,
-                         struct hit *hit)
+static inline bool use_any_time(struct template_parser *p, const struct template_use *use,
+                                struct str text, struct hit *hit)
 {
-    const struct template_format *f = (const struct template_format *)p->base.format;
-
     switch (use->value) {
     case VALUE_TIME_S:
         return use_epoch(text, 1, &hit->time_ms);
@@ -385,7 +386,7 @@ static bool use_any_time(struct template_parser *p, const struct template_use *u
     case VALUE_TIME_US:
         return use_epoch(text, 1000000, &hit->time_ms);
     default:
-        return use_time(p, program_step_field(f->t.program, use->step)->shape, text, &hit->time_ms);
+        return use_time(p, use->shape, text, &hit->time_ms);
     }
 }
 
@@ -465,11 +466,17 @@ static void use_request(struct decode_scratch *s, enum template_value value, str
 }
 
 /* NULL, or why the field says nothing. `decode` is NULL where nothing is to be undone. */
-static const char *use_field(struct template_parser *p, const struct template_use *use,
-                             decode_fn *decode, struct str text, struct hit *hit)
+static inline const char *use_field(struct template_parser *p, const struct template_use *use,
+                                    decode_fn *decode, struct str text, struct hit *hit)
 {
     struct decode_scratch *s = &p->base.scratch;
 
+    if (use->text) { /* most of them */
+        text = decode_missing(decode ? decode(s, text) : text);
+        if (str_is_set(text))
+            memcpy((char *)hit + use->text, &text, sizeof(text));
+        return NULL;
+    }
     if (use->value >= VALUE_TIME && use->value <= VALUE_TIME_US)
         return use_any_time(p, use, text, hit) ? NULL : "this time does not exist";
     if (use->value >= VALUE_STATUS && use->value <= VALUE_DURATION_NS)
@@ -480,13 +487,7 @@ static const char *use_field(struct template_parser *p, const struct template_us
         hit->client_ip = address_of(text);
         return NULL;
     }
-    if (!use->text) {
-        use_request(s, use->value, text, hit);
-        return NULL;
-    }
-    text = decode_missing(text);
-    if (str_is_set(text))
-        memcpy((char *)hit + use->text, &text, sizeof(text));
+    use_request(s, use->value, text, hit);
     return NULL;
 }
 

@@ -135,7 +135,7 @@ static const char *iso_end(const char *at, const char *end)
     return end - at >= 5 && fits_mask(at, "+dddd", 5) ? at + 5 : at;
 }
 
-static const char *number_end(const struct program_step *s, const char *at, const char *end)
+static inline const char *number_end(const struct program_step *s, const char *at, const char *end)
 {
     const char *to = NULL;
 
@@ -161,8 +161,8 @@ static const char *number_end(const struct program_step *s, const char *at, cons
     return to < end && (unsigned char)*to == s->stop ? to : NULL;
 }
 
-static const char *shape_end(const struct program_step *s, struct program_run *run, const char *at,
-                             const char *end)
+static inline const char *shape_end(const struct program_step *s, struct program_run *run,
+                                    const char *at, const char *end)
 {
     switch (s->field.shape) {
     case SHAPE_TIME_CLF:
@@ -293,9 +293,9 @@ static const char *tail_end(const struct program_step *s, const char *at, const 
 static inline const char *field_end(const struct program_step *s, struct program_run *run,
                                     const char *at, const char *end)
 {
-    switch (s->op) {
-    case OP_SPAN:
+    if (s->op == OP_SPAN)
         return span_end(s, at, end);
+    switch (s->op) {
     case OP_PAIRS:
         return pairs_end(s, at, end);
     case OP_SEARCH:

@@ -346,6 +346,13 @@ static bool fail(const struct program *p, struct program_run *run, const struct 
     return false;
 }
 
+static bool only_blanks(const char *at, const char *end)
+{
+    while (at < end && *at == ' ')
+        at++;
+    return at == end;
+}
+
 bool program_scan(const struct program *p, struct program_run *run, struct str line)
 {
     const char *at = line.p, *end = line.p + line.n, *to;
@@ -379,10 +386,7 @@ bool program_scan(const struct program *p, struct program_run *run, struct str l
         for (const struct program_step *on = p->steps + s->skip; s < on; s++)
             *span++ = STR_NONE;
     }
-    to = at;
-    while (to < end && *to == ' ')
-        to++;
-    return to == end || fail(p, run, last, false, at, line);
+    return only_blanks(at, end) || fail(p, run, last, false, at, line);
 }
 
 int program_run_init(struct program_run *run, const struct program *p)

@@ -69,6 +69,27 @@ static inline int apache_escape(const char *at, const char *end, size_t *used)
     }
 }
 
+static inline int quote_escape(const char *at, const char *end, size_t *used)
+{
+    *used = 2;
+    return end - at >= 2 && at[1] == '"' ? '"' : -1;
+}
+
+/* nginx writes no \u above \u001F. */
+static inline int json_escape(const char *at, const char *end, size_t *used)
+{
+    static const char marks[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
+    const char *mark;
+
+    if (end - at >= 6 && memcmp(at, "\\u00", 4) == 0) {
+        *used = 6;
+        return hex_pair(at + 4);
+    }
+    *used = 2;
+    mark = end - at >= 2 && at[1] != '\0' ? strchr(marks, at[1]) : NULL;
+    return mark ? bytes[mark - marks] : -1;
+}
+
 static inline int percent_escape(const char *at, const char *end, size_t *used)
 {
     *used = 3;
@@ -116,6 +137,21 @@ struct str decode_nginx(struct decode_scratch *s, struct str raw)
 struct str decode_apache(struct decode_scratch *s, struct str raw)
 {
     return unescape_str(s, raw, '\\', apache_escape);
+}
+
+struct str decode_quotes(struct decode_scratch *s, struct str raw)
+{
+    return unescape_str(s, raw, '\\', quote_escape);
+}
+
+struct str decode_hash(struct decode_scratch *s, struct str raw)
+{
+    return unescape_str(s, raw, '#', percent_escape);
+}
+
+struct str decode_json_text(struct decode_scratch *s, struct str raw)
+{
+    return unescape_str(s, raw, '\\', json_escape);
 }
 
 struct str decode_percent(struct decode_scratch *s, struct str raw)
@@ -195,18 +231,21 @@ static bool is_host_byte(unsigned char c)
 struct str decode_host(struct decode_scratch *s, struct str raw)
 {
     struct str name = decode_missing(raw);
-    bool upper = false;
+    bool upper = false, more = false;
     char *to;
 
     if (name.n > 0)
-        name.n = without_port(name);
+        name = decode_missing((struct str){name.p, without_port(name)});
     if (name.n == 0 || name.n > DECODE_HOST_MAX)
         return STR_NONE;
     for (size_t i = 0; i < name.n; i++) {
         if (!is_host_byte((unsigned char)name.p[i]))
             return STR_NONE;
         upper |= name.p[i] >= 'A' && name.p[i] <= 'Z';
+        more |= name.p[i] != '-'; /* "--" is a host and a path that were both missing */
     }
+    if (!more)
+        return STR_NONE;
     if (!upper)
         return name;
     to = decode_room(s, name.n);
@@ -294,7 +333,7 @@ void decode_request_line(struct decode_scratch *s, struct str line, struct hit *
         return;
     space = memchr(line.p, ' ', line.n);
     method = str_slice(line, 0, space ? (size_t)(space - line.p) : line.n);
-    if (!space || !is_token(method)) {
+    if (!space || !is_token(method) || str_starts(line, STR("- http"))) {
         hit->bad_request_line = true;
         return;
     }

@@ -46,6 +46,12 @@ typedef struct str decode_fn(struct decode_scratch *s, struct str raw);
 decode_fn decode_nginx;
 /* Apache: \" \\ \b \n \r \t \v \xhh. Any other backslash is itself. */
 decode_fn decode_apache;
+/* Traefik: \" alone. */
+decode_fn decode_quotes;
+/* HAProxy: #XX. */
+decode_fn decode_hash;
+/* What nginx's escape=json writes in a text: \" \\ \n \u00XX and so on. */
+decode_fn decode_json_text;
 /* %XX, once. '+' is a plus; a '%' without two hex digits is itself. */
 decode_fn decode_percent;
 /* As decode_percent, and once more when the result has no space but "%20": CloudFront files of 2013
@@ -65,7 +71,7 @@ decode_fn decode_host;
  * Splits a request line, escapes undone: at the first and the last space, the protocol only where
  * the last word begins "HTTP/" (so HTTP/0.9, and targets with spaces, keep their target). Sets
  * method, protocol, and what decode_target sets. Missing ("-", ""): sets nothing. Neither method
- * nor target to be read (TLS bytes, one word): bad_request_line alone.
+ * nor target to be read (TLS bytes, one word, "- http://localhost:80- -"): bad_request_line alone.
  */
 void decode_request_line(struct decode_scratch *s, struct str line, struct hit *hit);
 /*

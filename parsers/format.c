@@ -10,10 +10,12 @@
 
 #include <stdlib.h>
 
-#define COMBINED                                                                                   \
-    "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET /docs/?v=2 HTTP/1.1\" 200 6329 "          \
-    "\"https://www.example.com/\" \"Mozilla/5.0 (compatible; GPTBot/1.3; "                         \
-    "+https://openai.com/gptbot)\""
+#define AGENT "Mozilla/5.0 (compatible; GPTBot/1.3; +https://openai.com/gptbot)"
+#define COMMON "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET /docs/?v=2 HTTP/1.1\" 200 6329"
+#define COMBINED COMMON " \"https://www.example.com/\" \"" AGENT "\""
+#define HAPROXY                                                                                    \
+    "Nov  3 00:10:24 lb1 haproxy[812]: 203.0.113.20:44512 [03/Nov/2026:00:10:24.186] https~ "      \
+    "web/web1 0/0/1/11/12 200 6329 - - ---- 2/2/0/0/0 0/0 "
 #define CLOUDFRONT                                                                                 \
     "#Version: 1.0\n"                                                                              \
     "#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status "   \
@@ -30,13 +32,70 @@
     "-\tTLSv1.3\tTLS_AES_128_GCM_SHA256\tHit\tHTTP/2.0\t-\t-\t44512\t0.003\tHit\ttext/"            \
     "html\t6000\t-\t-"
 
+#define ROW(name, about, argument, variant, example)                                               \
+    {                                                                                              \
+        name, about, argument, &format_template_family, variant, example                           \
+    }
+
 static const struct format_row rows[] = {
-    {"nginx_combined", "nginx's compiled-in default access log", NULL, &format_clf_family,
-     CLF_NGINX_COMBINED, COMBINED},
-    {"nginx_main", "nginx's packaged \"main\": combined and a quoted X-Forwarded-For", NULL,
-     &format_clf_family, CLF_NGINX_MAIN, COMBINED " \"198.51.100.7\""},
-    {"apache_combined", "Apache's \"combined\" (also LiteSpeed)", NULL, &format_clf_family,
-     CLF_APACHE_COMBINED, COMBINED},
+    ROW("nginx_combined", "nginx's compiled-in default access log", NULL, TEMPLATE_NGINX_COMBINED,
+        COMBINED),
+    ROW("nginx_main", "nginx's packaged \"main\": combined and a quoted X-Forwarded-For", NULL,
+        TEMPLATE_NGINX_MAIN, COMBINED " \"198.51.100.7\""),
+    ROW("nginx", "any log_format of nginx, as it stands in nginx.conf",
+        "$host $remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
+        "\"$http_referer\" \"$http_user_agent\" $request_time \"$sent_http_content_type\"",
+        TEMPLATE_NGINX, "www.example.com " COMBINED " 0.012 \"text/html\""),
+    ROW("nginx_proxy_manager", "the proxy hosts of nginx-proxy-manager", NULL, TEMPLATE_NPM,
+        "[03/Nov/2026:00:10:24 +0000] - 200 200 - GET https www.example.com \"/docs/?v=2\" [Client "
+        "203.0.113.20] [Length 6329] [Gzip 2.71] [Sent-to 192.0.2.10] \"" AGENT
+        "\" \"https://www.example.com/\""),
+    ROW("apache_common", "Apache's \"common\": no referrer, no user agent", NULL,
+        TEMPLATE_APACHE_COMMON, COMMON),
+    ROW("apache_combined", "Apache's \"combined\" (also LiteSpeed)", NULL, TEMPLATE_APACHE_COMBINED,
+        COMBINED),
+    ROW("apache_combinedio", "Apache's \"combined\" with the bytes read and written", NULL,
+        TEMPLATE_APACHE_COMBINEDIO, COMBINED " 412 6570"),
+    ROW("apache_vhost_combined",
+        "Apache's \"vhost_combined\": the server's name and port before combined "
+        "(other_vhosts_access.log)",
+        NULL, TEMPLATE_APACHE_VHOST, "www.example.com:443 " COMBINED),
+    ROW("apache", "any LogFormat of Apache, as it stands in apache2.conf",
+        "%v %h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" %D \"%{Content-Type}o\"",
+        TEMPLATE_APACHE, "www.example.com " COMBINED " 12034 \"text/html\""),
+    ROW("varnish_ncsa", "varnishncsa: combined, with the whole URL in the request line", NULL,
+        TEMPLATE_VARNISH,
+        "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET http://www.example.com/docs/?v=2 "
+        "HTTP/1.1\" 200 6329 \"https://www.example.com/\" \"" AGENT "\""),
+    ROW("traefik_clf", "Traefik's common log format, and genericCLF", NULL, TEMPLATE_TRAEFIK,
+        COMBINED " 412 \"web@docker\" \"http://192.0.2.10:80\" 12ms"),
+    ROW("haproxy_http", "HAProxy's HTTP log (option httplog), with or without a syslog's prefix",
+        NULL, TEMPLATE_HAPROXY_HTTP, HAPROXY "\"GET /docs/?v=2 HTTP/1.1\""),
+    ROW("haproxy",
+        "the same with the names of the captured headers, of requests and then of answers: "
+        "'host|user_agent|referrer content_type'",
+        "host|user_agent content_type", TEMPLATE_HAPROXY,
+        HAPROXY "{www.example.com|" AGENT "} {text/html} \"GET /docs/?v=2 HTTP/1.1\""),
+    ROW("alb", "AWS application load balancers, of any year", NULL, TEMPLATE_ALB,
+        "https 2026-11-03T00:10:24.186641Z app/web/50dc6c495c0c9188 203.0.113.20:44512 "
+        "192.0.2.10:80 0.000 0.011 0.000 200 200 412 6329 \"GET "
+        "https://www.example.com:443/docs/?v=2 HTTP/1.1\" \"" AGENT
+        "\" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 "
+        "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/web/73e2d6bc24d8a067 "
+        "\"Root=1-58337262-36d228ad5d99923122bbe354\" \"www.example.com\" \"-\" 0 "
+        "2026-11-03T00:10:24.175000Z \"forward\" \"-\" \"-\" \"192.0.2.10:80\" \"200\" \"-\" \"-\" "
+        "TID_1234abcd5678ef90"),
+    ROW("elb", "AWS classic load balancers", NULL, TEMPLATE_ELB,
+        "2026-11-03T00:10:24.186641Z web 203.0.113.20:44512 192.0.2.10:80 0.000073 0.011048 "
+        "0.000057 200 200 412 6329 \"GET https://www.example.com:443/docs/?v=2 HTTP/1.1\" \"" AGENT
+        "\" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2"),
+    ROW("envoy", "Envoy's default text format", NULL, TEMPLATE_ENVOY,
+        "[2026-11-03T00:10:24.186Z] \"GET /docs/?v=2 HTTP/2\" 200 - 0 6329 12 11 \"203.0.113.20\" "
+        "\"" AGENT
+        "\" \"cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2\" \"www.example.com\" \"192.0.2.10:80\""),
+    ROW("bunny", "bunny.net's logs with bars", NULL, TEMPLATE_BUNNY,
+        "HIT|200|1793664624421|6329|412|203.0.113.20|https://www.example.com/|"
+        "https://www.example.com/docs/?v=2|DE|" AGENT "|322b688bd63fb63f2babe9de30a5d262|DE"),
     {"cloudfront", "CloudFront standard logs with tabs, by their #Fields line", NULL,
      &format_w3c_family, W3C_CLOUDFRONT, CLOUDFRONT},
     {"cloudfront_realtime", "CloudFront real-time logs with all their fields", NULL,
@@ -48,7 +107,9 @@ static const struct format_row rows[] = {
      "html\t6000\t-\t-\t44512\tHit\tDE"},
     {"w3c",
      "CloudFront logs (v2 plain, raw or w3c, real-time) by their list of fields and delimiter",
-     "{\"fields\":[…],\"delimiter\":\"\\t\"}", &format_w3c_family, W3C_OWN,
+     "{\"fields\":[\"date\",\"time\",\"c-ip\",\"cs-method\",\"x-host-header\",\"cs-uri-stem\","
+     "\"cs-uri-query\",\"sc-status\",\"cs(User-Agent)\"],\"delimiter\":\",\"}",
+     &format_w3c_family, W3C_OWN,
      "2026-11-03,00:10:24,203.0.113.20,GET,www.example.com,/docs/,v=2,200,Mozilla/"
      "5.0%20(compatible;%20GPTBot/1.3;%20+https://openai.com/gptbot)"},
     {"iis", "IIS, W3C logs by their #Fields lines", NULL, &format_w3c_family, W3C_IIS,
@@ -58,9 +119,11 @@ static const struct format_row rows[] = {
      "time-taken\n2026-11-03 00:10:24 192.0.2.80 GET /docs/ v=2 443 - 203.0.113.20 "
      "Mozilla/5.0+(compatible;+GPTBot/1.3;++https://openai.com/gptbot) https://www.example.com/ "
      "www.example.com 200 0 0 6329 3"},
-    {"regex", "lines of any shape, by a regular expression (PCRE2) with named groups", "<pattern>",
+    {"regex", "lines of any shape, by a regular expression (PCRE2) with named groups",
+     "^(?<time>\\S+) (?<client_ip>\\S+) (?<method>\\S+) (?<target>\\S+) (?<status>\\d+)$",
      &format_regex_family, 0, "2026-11-03T00:10:24Z 203.0.113.20 GET /docs/?v=2 200"},
-    {"json", "JSON lines of any shape, by the keys of its fields", "{\"<field>\":\"<key path>\",…}",
+    {"json", "JSON lines of any shape, by the keys of its fields",
+     "{\"time\":\"ts\",\"target\":\"http.url\",\"status\":\"http.status\",\"user_agent\":\"ua\"}",
      &format_json_family, JSON_OWN,
      "{\"ts\":\"2026-11-03T00:10:24Z\",\"http\":{\"url\":\"/docs/"
      "?v=2\",\"status\":200},\"ua\":\"Mozilla/5.0 (compatible; GPTBot/1.3; "
@@ -253,6 +316,11 @@ const char *format_list(size_t i, const char **about)
 const char *format_example(size_t i)
 {
     return i < N_ROWS ? rows[i].example : NULL;
+}
+
+const char *format_argument(size_t i)
+{
+    return i < N_ROWS ? rows[i].argument : NULL;
 }
 
 bool format_has_directives(const struct format *f)

@@ -38,6 +38,9 @@ const char *format_name(const struct format *f);
 const char *format_list(size_t i, const char **about);
 /* A line (or with directives, lines) in the i-th format, for docs and tests. */
 const char *format_example(size_t i);
+/* What may stand behind "name:" of the i-th format, for docs and tests: format_example is a line of
+ * that. NULL: it takes nothing. */
+const char *format_argument(size_t i);
 /* True when lines that begin with '#' are directives, and "#Version" begins a new stream
  * (CloudFront, W3C). */
 bool format_has_directives(const struct format *f);
@@ -53,8 +56,8 @@ void parser_reset(struct parser *p);
 /* `line` without its '\n'; a final '\r' is dropped. It must stay unchanged while the hit is in use.
  * Writes *hit only on PARSE_OK. */
 enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit);
-/* After PARSE_BAD: a static sentence, and in *column the 0-based byte where the format stopped
- * fitting. */
+/* After PARSE_BAD: a sentence that lives as long as the format, and in *column the 0-based byte
+ * where the format stopped fitting. */
 const char *parser_error(const struct parser *p, size_t *column);
 
 #endif

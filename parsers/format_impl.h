@@ -15,9 +15,8 @@ struct format_family;
 
 struct format_row {
     const char *name;
-    const char *about; /* one line, for format_list */
-    const char
-        *argument; /* what stands behind "name:", for messages; NULL: the format takes none */
+    const char *about;    /* one line, for format_list */
+    const char *argument; /* a good one for behind "name:"; NULL: the format takes none */
     const struct format_family *family;
     int variant; /* the family's own enum */
     const char
@@ -36,7 +35,7 @@ struct format {
 struct parser {
     const struct format *format;
     struct decode_scratch scratch; /* empty when `line` is called */
-    const char *error;             /* static; set together with error_at by parser_fail */
+    const char *error; /* lives as long as the format; set together with error_at by parser_fail */
     size_t error_at;
 };
 
@@ -57,13 +56,32 @@ struct format_family {
     enum parse_result (*line)(struct parser *p, struct str line, struct hit *hit);
 };
 
-enum clf_variant { CLF_NGINX_COMBINED, CLF_NGINX_MAIN, CLF_APACHE_COMBINED };
-extern const struct format_family format_clf_family;
 enum w3c_variant { W3C_CLOUDFRONT, W3C_REALTIME, W3C_OWN, W3C_IIS };
 extern const struct format_family format_w3c_family;
 extern const struct format_family format_regex_family;
 /* Variants: enum json_variant of json_rows.h. */
 extern const struct format_family format_json_family;
+/* Rows of format_template.c. */
+enum template_variant {
+    TEMPLATE_NGINX_COMBINED,
+    TEMPLATE_NGINX_MAIN,
+    TEMPLATE_NGINX,
+    TEMPLATE_NPM,
+    TEMPLATE_APACHE_COMMON,
+    TEMPLATE_APACHE_COMBINED,
+    TEMPLATE_APACHE_COMBINEDIO,
+    TEMPLATE_APACHE_VHOST,
+    TEMPLATE_APACHE,
+    TEMPLATE_VARNISH,
+    TEMPLATE_TRAEFIK,
+    TEMPLATE_HAPROXY_HTTP,
+    TEMPLATE_HAPROXY,
+    TEMPLATE_ALB,
+    TEMPLATE_ELB,
+    TEMPLATE_ENVOY,
+    TEMPLATE_BUNNY,
+};
+extern const struct format_family format_template_family;
 
 /* A hit in which every value is missing. */
 static inline struct hit hit_nothing(void)

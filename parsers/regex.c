@@ -2,7 +2,8 @@
  * regex.c - compiles and runs PCRE2 patterns under limits.
  *
  * A pattern runs over text that strangers write, so each match has a step, a heap and a stack
- * limit; reaching one is an answer of its own. Used by layout.c.
+ * limit; reaching one is an answer of its own. Used where a
+ * user gives a pattern of his own, and by the tests that judge program.c.
  */
 #include "parsers/regex.h"
 

@@ -78,11 +78,18 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int measure(const char *name, const struct kind *k, size_t count, char *line)
+static int measure(const char *name, const char *argument, const struct kind *k, size_t count,
+                   char *line)
 {
     struct buf why;
     buf_init(&why, 1024);
-    struct format *f = format_new((struct str){name, strlen(name)}, NULL, &why);
+    struct buf spec;
+    buf_init(&spec, 4096);
+    buf_put_str(&spec, str_of(name));
+    if (argument)
+        buf_printf(&spec, ":%s", argument);
+    struct format *f = format_new(buf_str(&spec), NULL, &why);
+    buf_release(&spec);
     struct parser *p = f ? parser_new(f) : NULL;
     double *v = calloc(count, sizeof(*v));
     if (!p || !v) {
@@ -114,7 +121,7 @@ int main(int argc, char **argv)
     int rc = line && count ? 0 : 64;
     for (size_t i = 0; !rc && (name = format_list(i, &about)); i++)
         for (size_t k = 0; !rc && k < sizeof(kinds) / sizeof(kinds[0]); k++)
-            rc = measure(name, &kinds[k], count, line);
+            rc = measure(name, format_argument(i), &kinds[k], count, line);
     free(line);
     return rc;
 }

@@ -4,6 +4,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct regex *compile(const char *pattern, enum regex_speed speed)
 {
@@ -84,9 +87,48 @@ static void test_mistakes(void **state)
     regex_run_free(NULL);
 }
 
+/* Exit status: 0 well, 1 wrong, 2 this kernel cannot forbid writable code. */
+static int match_without_jit(void)
+{
+    struct buf why;
+    struct regex *r;
+    struct regex_run *run;
+    const size_t *spans;
+
+    if (prctl(65 /* PR_SET_MDWE */, 1UL, 0UL, 0UL, 0UL) != 0)
+        return 2;
+    buf_init(&why, 1000);
+    r = regex_new(STR("(a+)b"), REGEX_JIT, &why);
+    run = r ? regex_run_new(r) : NULL;
+    if (!run || regex_is_fast(r) || regex_match(r, run, STR("aab"), 0, &spans) != REGEX_MATCH ||
+        spans[3] != 2)
+        return 1;
+    regex_run_free(run);
+    regex_free(r);
+    buf_release(&why);
+    return 0;
+}
+
+static void test_without_jit(void **state)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(match_without_jit());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 2)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* First: once the JIT has memory, a child that inherits it needs no new one. */
+        cmocka_unit_test(test_without_jit),
         cmocka_unit_test(test_match),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_mistakes),

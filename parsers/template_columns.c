@@ -1,0 +1,201 @@
+/*
+ * template_columns.c - the notation of our own rows: text with <names> in it. What is between <?X>
+ * and <.> may be missing, and is there where the text X is. <!word> at the beginning says what the
+ * writer escapes. Also HAProxy's HTTP log, whose captured headers the user names.
+ */
+#include "parsers/template.h"
+
+struct column {
+    const char *name;
+    enum program_shape shape;
+    enum template_value value;
+    const char *what;
+};
+
+static const struct column columns[] = {
+    {"-", SHAPE_WORD, VALUE_NONE, "a column"},
+    {"-\"", SHAPE_FREE, VALUE_NONE, "a column in quotes"},
+    {"rest", SHAPE_FREE, VALUE_NONE, "the rest"},
+    {"request", SHAPE_FREE, VALUE_REQUEST, "the request line"},
+    {"request_raw", SHAPE_FREE, VALUE_REQUEST, "the request line"},
+    {"target", SHAPE_FREE, VALUE_TARGET, "the URL"},
+    {"time_clf", SHAPE_TIME_CLF, VALUE_TIME, "a time"},
+    {"time_iso", SHAPE_TIME_ISO, VALUE_TIME, "a time"},
+    {"time_ms", SHAPE_COUNT, VALUE_TIME_MS, "a time in milliseconds"},
+    {"client", SHAPE_WORD, VALUE_CLIENT, "the client's address"},
+    {"client_port", SHAPE_WORD, VALUE_CLIENT_PORT, "the client's address and port"},
+    {"user", SHAPE_FREE, VALUE_USER, "the user"},
+    {"host", SHAPE_FREE, VALUE_HOST, "the host"},
+    {"status", SHAPE_STATUS, VALUE_STATUS, "the status"},
+    {"bytes", SHAPE_COUNT, VALUE_BYTES, "the number of bytes sent"},
+    {"duration_s", SHAPE_DECIMAL, VALUE_DURATION_S, "the duration"},
+    {"duration_ms", SHAPE_COUNT, VALUE_DURATION_MS, "the duration"},
+    {"referrer", SHAPE_FREE, VALUE_REFERRER, "the referrer"},
+    {"user_agent", SHAPE_FREE, VALUE_USER_AGENT, "the user agent"},
+    {"content_type", SHAPE_FREE, VALUE_CONTENT_TYPE, "the content type"},
+    {"request_id", SHAPE_FREE, VALUE_REQUEST_ID, "the request's id"},
+    {"forwarded_for", SHAPE_FREE, VALUE_FORWARDED_FOR, "X-Forwarded-For"},
+    {"purpose", SHAPE_FREE, VALUE_PURPOSE, "the purpose"},
+    {"cache", SHAPE_WORD, VALUE_CACHE, "what the cache did"},
+};
+
+static const struct column *find_column(struct str name)
+{
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+        if (str_eq(name, str_of(columns[i].name)))
+            return &columns[i];
+    }
+    return NULL;
+}
+
+static int put_column(struct template *t, const struct column *c, enum program_escape escape)
+{
+    struct program_field field = {
+        .shape = c->shape, .escape = escape, .value = c->value, .name = c->what};
+    size_t step;
+
+    return program_field(t->program, &field, &step);
+}
+
+/* <!word>. */
+static enum program_escape set_escape(struct template *t, struct str word)
+{
+    if (str_eq(word, STR("!quotes"))) {
+        t->decode = decode_nginx;
+        return ESCAPE_QUOTES;
+    }
+    t->decode = decode_quotes;
+    t->raw_request = true;
+    return ESCAPE_PAIRS;
+}
+
+/* What stands between < and >. */
+static int put_name(struct template *t, struct str name, enum program_escape *escape)
+{
+    const struct column *c;
+    bool raw = str_eq(name, STR("request_raw"));
+
+    if (name.n > 0 && name.p[0] == '?') {
+        program_optional(t->program, str_slice(name, 1, name.n));
+        return 0;
+    }
+    if (str_eq(name, STR("."))) {
+        program_optional_end(t->program);
+        return 0;
+    }
+    if (name.n > 0 && name.p[0] == '!') {
+        *escape = set_escape(t, name);
+        return 0;
+    }
+    c = find_column(name);
+    return c ? put_column(t, c, raw ? ESCAPE_NONE : *escape) : -1;
+}
+
+int template_columns(struct template *t, struct str text, struct buf *why)
+{
+    enum program_escape escape = ESCAPE_NONE;
+
+    while (text.n > 0) {
+        ptrdiff_t at = str_chr(text, '<', 0), end = at < 0 ? -1 : str_chr(text, '>', (size_t)at);
+        struct str name;
+
+        if (end < 0) {
+            program_text(t->program, text);
+            return 0;
+        }
+        program_text(t->program, str_slice(text, 0, (size_t)at));
+        name = str_slice(text, (size_t)at + 1, (size_t)end);
+        text = str_slice(text, (size_t)end + 1, text.n);
+        if (put_name(t, name, &escape)) {
+            buf_printf(why, "there is no column <%.*s>", STR_ARGS(name));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- HAProxy ----------------------------------------------------------------------------------
+ *
+ * The prefix of a syslog and the address are one field, since what is in a prefix differs: it ends
+ * before the time. HAProxy writes bytes of requests and captures that could end them as #XX.
+ */
+
+static void put_captures(struct template *t)
+{
+    for (int i = 0; i < 2; i++) {
+        program_optional(t->program, STR("{"));
+        (void)put_column(t, find_column(STR("-\"")), ESCAPE_NONE);
+        program_text(t->program, STR("} "));
+        program_optional_end(t->program);
+    }
+}
+
+/* The names of one group of braces, which is not there for what was no request. */
+static int put_group(struct template *t, struct str group, struct buf *why)
+{
+    bool first = true;
+
+    program_optional(t->program, STR("{"));
+    while (group.n > 0) {
+        struct str name = str_cut(&group, '|');
+        const struct column *c = find_column(str_eq(name, STR("-")) ? STR("-\"") : name);
+
+        if (!c || c->shape != SHAPE_FREE || c->value == VALUE_REQUEST) {
+            buf_printf(why,
+                       "\"%.*s\" is no captured header; there are host, user_agent, referrer, "
+                       "forwarded_for, content_type, request_id, purpose and -",
+                       name.n > 40 ? 40 : (int)name.n, name.p);
+            return -1;
+        }
+        if (!first)
+            program_text(t->program, STR("|"));
+        (void)put_column(t, c, ESCAPE_NONE);
+        first = false;
+    }
+    program_text(t->program, STR("} "));
+    program_optional_end(t->program);
+    return 0;
+}
+
+/* "host|user_agent content_type": of the request, and behind a blank of the answer. */
+static int put_named_captures(struct template *t, struct str names, struct buf *why)
+{
+    while (names.n > 0) {
+        struct str group = str_cut(&names, ' ');
+
+        if (group.n > 0 && put_group(t, group, why))
+            return -1;
+    }
+    return 0;
+}
+
+int template_haproxy(struct template *t, struct str text, struct buf *why)
+{
+    struct program_field client = {
+        .shape = SHAPE_FREE, .value = VALUE_CLIENT_PORT, .name = "the client's address and port"};
+    struct program_field time = {.shape = SHAPE_TIME_OWN, .value = VALUE_TIME, .name = "a time"};
+    struct program_field request = {
+        .shape = SHAPE_FREE, .value = VALUE_REQUEST, .ends_at = '"', .name = "the request line"};
+    size_t step;
+
+    t->time = time_format_new(STR("%d/%b/%Y:%T.%3"), why);
+    if (!t->time)
+        return -1;
+    time.time_format = t->time;
+    t->decode = decode_hash;
+    (void)program_field(t->program, &client, &step);
+    program_text(t->program, STR(" ["));
+    (void)program_field(t->program, &time, &step);
+    if (template_columns(t,
+                         STR("] <-> <-> <->/<->/<->/<->/<duration_ms> <status> <bytes> <-> <-> "
+                             "<-> <-> <-> "),
+                         why))
+        return -1;
+    if (text.n == 0)
+        put_captures(t);
+    else if (put_named_captures(t, text, why))
+        return -1;
+    program_text(t->program, STR("\""));
+    (void)program_field(t->program, &request, &step);
+    return template_columns(t, STR("<?\"><rest><.>"), why);
+}

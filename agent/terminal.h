@@ -10,6 +10,9 @@
 void terminal_put_safe(struct buf *b, struct str s, size_t columns);
 /* The same into `to`, for a message with a path in it; returns it. */
 const char *terminal_safe(const char *s, char *to, size_t size);
+/* The columns that safe text takes: '…' and every character of UTF-8 one, wide ones two, marks
+ * that combine none. */
+size_t terminal_width(struct str safe);
 /* 1,234,567 right-aligned in `width`. */
 void terminal_put_number(struct buf *b, uint64_t n, int width);
 /* A terminal, and NO_COLOR is not set. */

@@ -356,7 +356,7 @@ int detect_conf(const char *path, struct str text, bool json, struct buf *out)
         load(&l, path, text);
         rc = l.kind == WEB_CONF_NGINX
                  ? web_conf_nginx(l.files, l.n, l.arena, &conf)
-                 : web_conf_apache(l.files, l.n, load_defines(&l), l.arena, &conf);
+                 : web_conf_apache(l.files, l.n, l.root, load_defines(&l), l.arena, &conf);
     }
     if (rc) {
         config_arena_free(l.arena);

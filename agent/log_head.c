@@ -7,13 +7,14 @@ static void keep(struct log_head *head, size_t *at, struct str line, uint64_t nu
 {
     at[head->n] = head->text.n;
     buf_put_str(&head->text, line);
+    buf_putc(&head->text, '\n');
     head->lines[head->n].n = line.n;
     head->numbers[head->n++] = number;
 }
 
 int log_head_read(struct log_head *head, int fd, enum container_kind kind)
 {
-    size_t at[DETECT_MAX_LINES];
+    size_t at[DETECT_MAX_LINES] = {0};
     struct lines *l = lines_new(fd, kind, 0);
     struct str line;
     enum lines_result what;

@@ -10,7 +10,7 @@
 #define LOG_HEAD_BYTES (4u << 20) /* no line begins behind these */
 
 struct log_head {
-    struct buf text;
+    struct buf text;                    /* the lines, each with its '\n' */
     struct str lines[DETECT_MAX_LINES]; /* of it; too long ones are left out */
     uint64_t numbers[DETECT_MAX_LINES]; /* in the file, from 1 */
     size_t n;

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 void terminal_put_safe(struct buf *b, struct str s, size_t columns)
@@ -75,6 +76,35 @@ size_t terminal_width(struct str safe)
         i += n ? n : 1;
     }
     return columns;
+}
+
+static bool is_harmful(uint32_t c)
+{
+    return (c >= 0x7f && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+void terminal_put_json(struct buf *b, struct str json)
+{
+    size_t plain = 0, i = 0;
+
+    while (i < json.n) {
+        size_t n = utf8_length(json.p + i, json.n - i);
+        uint32_t c = n ? code_point(json.p + i, n) : 0;
+        if (is_harmful(c)) {
+            buf_put(b, json.p + plain, i - plain);
+            buf_printf(b, "\\u%04x", c);
+            plain = i + n;
+        }
+        i += n ? n : 1;
+    }
+    buf_put(b, json.p + plain, i - plain);
+}
+
+size_t terminal_columns(int fd)
+{
+    struct winsize size;
+
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 100;
 }
 
 void terminal_put_number(struct buf *b, uint64_t n, int width)

@@ -85,34 +85,38 @@ static size_t put_variable(struct apache *a, struct str s, struct buf *out)
     return v || str_eq(name, STR("APACHE_LOG_DIR")) ? (size_t)end + 1 : 0;
 }
 
-/* The next word, unquoted, variables in it replaced. False: there is none. */
+/* The text up to the quote, or without one to a blank, variables in it replaced. Where it ended. */
+static size_t read_word(struct apache *a, struct str s, char quote, struct buf *out)
+{
+    size_t i = quote != '\0';
+
+    while (i < s.n) {
+        char c = s.p[i];
+        char next = i + 1 < s.n ? s.p[i + 1] : '\0';
+        if (quote ? c == quote : c == ' ' || c == '\t')
+            break;
+        size_t variable = c == '$' && next == '{' ? put_variable(a, str_slice(s, i, s.n), out) : 0;
+        i += variable;
+        if (variable)
+            continue;
+        i += quote && c == '\\' && (next == quote || next == '\\');
+        buf_putc(out, s.p[i++]);
+    }
+    return i;
+}
+
+/* The next word, unquoted. False: there is none. */
 static bool take_word(struct apache *a, struct str *rest, struct str *word)
 {
     struct buf out;
-    size_t i = 0;
 
     *rest = str_trim(*rest);
     if (!rest->n)
         return false;
     char quote = rest->p[0] == '"' || rest->p[0] == '\'' ? rest->p[0] : '\0';
     buf_init(&out, WEB_CONF_MAX_BYTES);
-    for (i = quote != '\0'; i < rest->n; i++) {
-        char c = rest->p[i];
-        size_t variable = 0;
-        if (quote ? c == quote : c == ' ' || c == '\t')
-            break;
-        if (c == '$' && i + 1 < rest->n && rest->p[i + 1] == '{')
-            variable = put_variable(a, str_slice(*rest, i, rest->n), &out);
-        if (variable) {
-            i += variable - 1;
-            continue;
-        }
-        if (c == '\\' && i + 1 < rest->n && (rest->p[i + 1] == quote || rest->p[i + 1] == '\\') &&
-            quote)
-            c = rest->p[++i];
-        buf_putc(&out, c);
-    }
-    *rest = i < rest->n ? str_slice(*rest, i + 1, rest->n) : STR("");
+    size_t end = read_word(a, *rest, quote, &out);
+    *rest = end < rest->n ? str_slice(*rest, end + 1, rest->n) : STR("");
     *word = config_arena_str(a->w->arena, buf_str(&out));
     buf_release(&out);
     return str_is_set(*word);
@@ -436,12 +440,12 @@ static void take_defines(struct apache *a, struct str text)
     }
 }
 
-int web_conf_apache(const struct web_file *files, size_t n, struct str defines,
+int web_conf_apache(const struct web_file *files, size_t n, struct str root, struct str defines,
                     struct config_arena *arena, struct web_conf *out)
 {
     struct web_walk w = {
         .files = files, .n_files = n, .arena = arena, .out = out, .top = {.inherits = true}};
-    struct apache a = {.w = &w, .root = STR_NONE};
+    struct apache a = {.w = &w, .root = root};
 
     *out = (struct web_conf){.kind = WEB_CONF_APACHE};
     take_defines(&a, defines);

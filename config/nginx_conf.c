@@ -99,13 +99,30 @@ static void read_word(struct reader *r, struct buf *word)
         step(r);
 }
 
+/* A string of Lua, the quote before it read. */
+static void skip_lua_string(struct reader *r, char quote)
+{
+    for (; r->at < r->text.n && peek(r) != quote && peek(r) != '\n'; step(r))
+        if (peek(r) == '\\')
+            step(r);
+}
+
 /* Behind the '{' of Lua: over it, by its braces. */
 static void skip_lua(struct reader *r)
 {
     unsigned depth = 1;
 
-    for (; r->at < r->text.n && depth; step(r))
-        depth += (peek(r) == '{') - (peek(r) == '}');
+    for (; r->at < r->text.n && depth; step(r)) {
+        char c = peek(r);
+        depth += (c == '{') - (c == '}');
+        if (c == '"' || c == '\'') {
+            step(r);
+            skip_lua_string(r, c);
+        } else if (c == '-' && r->at + 1 < r->text.n && r->text.p[r->at + 1] == '-') {
+            while (r->at + 1 < r->text.n && r->text.p[r->at + 1] != '\n')
+                step(r);
+        }
+    }
 }
 
 static void keep_word(struct web_walk *w, struct reader *r, struct web_words *words)
@@ -441,6 +458,16 @@ static void walk(struct web_walk *w, struct reader *r, struct place place)
 /* ---- files ------------------------------------------------------------------------------------
  */
 
+/* PATH of "# configuration file PATH:". */
+static struct str marked_path(struct str line)
+{
+    struct str path = str_trim(str_slice(line, sizeof(MARK) - 1, line.n));
+
+    if (path.n && path.p[path.n - 1] == ':')
+        path.n--;
+    return path;
+}
+
 /* The files of `nginx -T`. */
 static struct web_file *take_apart(struct web_walk *w, struct str text, size_t *n)
 {
@@ -450,18 +477,15 @@ static struct web_file *take_apart(struct web_walk *w, struct str text, size_t *
     *n = 0;
     while (files && rest.n) {
         struct str line = str_cut(&rest, '\n');
-        if (str_starts(line, STR(MARK))) {
-            struct str path = str_trim(str_slice(line, sizeof(MARK) - 1, line.n));
-            if (*n == WEB_CONF_MAX_FILES) {
-                w->out->capped = true;
-                break;
-            }
-            if (path.n && path.p[path.n - 1] == ':')
-                path.n--;
-            files[(*n)++] = (struct web_file){path, {rest.p, 0}};
-        } else if (*n) {
-            files[*n - 1].text.n = (size_t)(rest.p - files[*n - 1].text.p);
+        if (!str_starts(line, STR(MARK))) {
+            if (*n)
+                files[*n - 1].text.n = (size_t)(line.p + line.n - files[*n - 1].text.p);
+            continue;
         }
+        w->out->capped = w->out->capped || *n == WEB_CONF_MAX_FILES;
+        if (*n == WEB_CONF_MAX_FILES)
+            break;
+        files[(*n)++] = (struct web_file){marked_path(line), {rest.n ? rest.p : "", 0}};
     }
     return files;
 }
@@ -505,31 +529,4 @@ int web_conf_nginx(const struct web_file *files, size_t n, struct config_arena *
         web_gather(&w);
     }
     return config_arena_failed(arena) ? -1 : 0;
-}
-
-/* ---- includes ---------------------------------------------------------------------------------
- */
-
-void web_conf_includes(enum web_conf_kind kind, struct str text, web_include_fn *fn, void *context)
-{
-    static const struct str words[] = {STR("include"), STR("IncludeOptional"), STR("Include")};
-    struct str rest = text;
-
-    while (rest.n) {
-        struct str line = str_trim(str_cut(&rest, '\n'));
-        for (size_t i = kind == WEB_CONF_NGINX ? 0 : 1; i < (kind == WEB_CONF_NGINX ? 1 : 3); i++) {
-            if (!str_starts_nocase(line, words[i]) || line.n <= words[i].n ||
-                (line.p[words[i].n] != ' ' && line.p[words[i].n] != '\t'))
-                continue;
-            struct str glob = str_trim(str_slice(line, words[i].n, line.n));
-            struct str word = kind == WEB_CONF_NGINX ? str_cut(&glob, ';') : glob;
-            word = str_trim(word);
-            if (word.n > 1 && (word.p[0] == '"' || word.p[0] == '\'') &&
-                word.p[word.n - 1] == word.p[0])
-                word = str_slice(word, 1, word.n - 1);
-            if (word.n)
-                fn(context, word);
-            break;
-        }
-    }
 }

@@ -73,6 +73,33 @@ void web_conf_vhost_files(struct str text, struct str *root, web_include_fn *fn,
     }
 }
 
+/* The file's name behind `word`, unquoted; STR_NONE: the line is another directive. */
+static struct str included(struct str line, struct str word, char end)
+{
+    if (!line_begins(line, word))
+        return STR_NONE;
+    struct str name = str_slice(line, word.n, line.n);
+    name = str_trim(str_cut(&name, end));
+    if (name.n > 1 && (name.p[0] == '"' || name.p[0] == '\'') && name.p[name.n - 1] == name.p[0])
+        name = str_slice(name, 1, name.n - 1);
+    return name.n ? name : STR_NONE;
+}
+
+void web_conf_includes(enum web_conf_kind kind, struct str text, web_include_fn *fn, void *context)
+{
+    static const struct str words[] = {STR("include"), STR("IncludeOptional")};
+    struct str rest = text;
+
+    while (rest.n) {
+        struct str line = str_trim(str_cut(&rest, '\n'));
+        for (size_t i = 0; i < (kind == WEB_CONF_NGINX ? 1 : 2); i++) {
+            struct str name = included(line, words[i], kind == WEB_CONF_NGINX ? ';' : '\n');
+            if (str_is_set(name))
+                fn(context, name);
+        }
+    }
+}
+
 /* ---- hosts and logs ---------------------------------------------------------------------------
  */
 
@@ -134,8 +161,12 @@ void web_add_log(struct web_walk *w, struct web_server *server, const struct web
     if (!use)
         return;
     use->log = *log;
-    use->next = server->logs;
-    server->logs = use;
+    use->next = NULL;
+    if (server->logs)
+        server->last->next = use;
+    else
+        server->logs = use;
+    server->last = use;
 }
 
 void web_add_format(struct web_walk *w, struct str name, struct str spec, bool host_in_line)

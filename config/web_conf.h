@@ -59,11 +59,12 @@ void web_conf_includes(enum web_conf_kind kind, struct str text, web_include_fn 
 void web_conf_vhost_files(struct str text, struct str *root, web_include_fn *fn, void *context);
 
 /* The first file is where reading begins; of `nginx -T` there is that one only. `defines` is text
- * like Apache's envvars ("export APACHE_LOG_DIR=/var/log/apache2"), or STR_NONE. What is found
+ * like Apache's envvars ("export APACHE_LOG_DIR=/var/log/apache2"), `root` what ServerRoot is where
+ * the files do not tell; both may be STR_NONE. What is found
  * lives in the arena; -1: out of memory. */
 int web_conf_nginx(const struct web_file *files, size_t n, struct config_arena *arena,
                    struct web_conf *out);
-int web_conf_apache(const struct web_file *files, size_t n, struct str defines,
+int web_conf_apache(const struct web_file *files, size_t n, struct str root, struct str defines,
                     struct config_arena *arena, struct web_conf *out);
 
 #endif

@@ -26,7 +26,7 @@ struct web_log_use {
 /* A server (virtual host): its logs, or with `inherits` those of what is around it. */
 struct web_server {
     struct web_hosts hosts;
-    struct web_log_use *logs; /* the last first */
+    struct web_log_use *logs, *last; /* as they were written */
     bool inherits;
     struct web_server *next;
 };

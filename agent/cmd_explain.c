@@ -1,6 +1,7 @@
 /* cmd_explain.c - of each line: the fields, the verdict, the rule, and the record that would be
  * sent. */
 #include "agent/commands.h"
+#include "agent/explain_groups.h"
 #include "agent/explain_marks.h"
 #include "agent/offline.h"
 #include "agent/terminal.h"
@@ -13,12 +14,6 @@
 #include <unistd.h>
 
 #define TEXT_MAX (16u << 20)
-
-static const char *kind_name(enum verdict_kind kind)
-{
-    static const char *const names[] = {"skip", "pageview", "ai_fetch"};
-    return names[kind];
-}
 
 /* ---- JSON -------------------------------------------------------------------------------------
  */
@@ -107,7 +102,7 @@ static void put_json(struct buf *b, const struct offline_line *line)
     buf_printf(b, "{\"line\":%llu,\"ok\":%s", (unsigned long long)line->number,
                d->parsed == PARSE_BAD ? "false" : "true");
     put_text(b, "error", str_of(d->parsed == PARSE_BAD ? d->error : NULL));
-    put_text(b, "verdict", str_of(kind_name(v->kind)));
+    put_text(b, "verdict", str_of(explain_kind_name(v->kind)));
     put_text(b, "reason", v->reason ? str_of(reason_name(v->reason)) : STR_NONE);
     put_text(b, "rule", str_of(v->rule));
     put_text(b, "key", str_of(v->key));
@@ -204,7 +199,7 @@ static void put_text_form(struct buf *b, const struct offline_line *line, size_t
 {
     const struct digested *d = line->digested;
     const struct verdict *v = &d->verdict;
-    buf_printf(b, "line %llu: %s", (unsigned long long)line->number, kind_name(v->kind));
+    buf_printf(b, "line %llu: %s", (unsigned long long)line->number, explain_kind_name(v->kind));
     if (v->kind == VERDICT_SKIP)
         buf_printf(b, " (%s)", reason_name(v->reason));
     buf_putc(b, '\n');
@@ -245,54 +240,14 @@ struct explain {
     const struct options *options;
     struct buf text, json; /* of one line */
     size_t columns;
-    uint64_t lines, kinds[3], reasons[REASON_COUNT];
-    struct example {
-        char text[120];
-        const char *rule, *key;
-    } examples[REASON_COUNT];
+    struct explain_groups *groups; /* with --summary */
 };
-
-static void keep_example(struct explain *e, const struct offline_line *line)
-{
-    const struct verdict *v = &line->digested->verdict;
-    struct example *x = &e->examples[v->reason];
-    struct buf safe;
-    if (x->rule)
-        return;
-    x->rule = v->rule ? v->rule : "";
-    x->key = v->key;
-    buf_init(&safe, sizeof(x->text) * 4);
-    const struct hit *h = &line->digested->hit;
-    struct str text =
-        line->digested->parsed == PARSE_OK && str_is_set(h->path) ? h->path : line->text;
-    put_safe(&safe, str_slice(text, 0, text.n < 60 ? text.n : 60));
-    snprintf(x->text, sizeof(x->text), "%.*s", STR_ARGS(buf_str(&safe)));
-    buf_release(&safe);
-}
-
-static void print_summary(const struct explain *e)
-{
-    printf("%10llu lines\n%10llu pageviews\n%10llu AI fetches\n", (unsigned long long)e->lines,
-           (unsigned long long)e->kinds[VERDICT_PAGEVIEW],
-           (unsigned long long)e->kinds[VERDICT_AI_FETCH]);
-    for (int i = 1; i < REASON_COUNT; i++)
-        if (e->reasons[i])
-            printf("%10llu %-13s %s%s%s; e.g. %s\n", (unsigned long long)e->reasons[i],
-                   reason_name((enum reason)i), e->examples[i].rule,
-                   e->examples[i].key ? "; changed by " : "",
-                   e->examples[i].key ? e->examples[i].key : "", e->examples[i].text);
-}
 
 static bool on_line(void *context, const struct offline_line *line)
 {
     struct explain *e = context;
-    const struct verdict *v = &line->digested->verdict;
-    e->lines++;
-    e->kinds[v->kind]++;
-    e->reasons[v->reason]++;
-    if (e->options->summary) {
-        if (v->kind == VERDICT_SKIP)
-            keep_example(e, line);
+    if (e->groups) {
+        explain_groups_add(e->groups, line);
         return true;
     }
     buf_reset(&e->text);
@@ -315,17 +270,24 @@ int command_explain(const struct options *options)
     struct offline o;
     struct explain e = {.options = options, .columns = terminal_columns(STDOUT_FILENO)};
     int code = offline_init(&o, options, "explain");
+    if (options->summary)
+        e.groups = explain_groups_new();
+    if (!code && options->summary && !e.groups)
+        code = EXIT_INTERNAL;
     buf_init(&e.text, TEXT_MAX);
     buf_init(&e.json, TEXT_MAX);
     if (!code)
         code = offline_read(&o, options->n_paths ? options->paths : standard_input,
                             options->n_paths ? options->n_paths : 1, on_line, &e);
-    if (!code && options->summary)
-        print_summary(&e);
+    if (!code && e.groups)
+        explain_groups_put(e.groups, options->json, &e.text);
+    if (!code && e.groups && fwrite(e.text.p ? e.text.p : "", 1, e.text.n, stdout) != e.text.n)
+        code = EXIT_CANNOT_WRITE;
     if (!code && (fflush(stdout) || ferror(stdout)))
         code = EXIT_CANNOT_WRITE;
     if (!code && o.unread)
         code = EXIT_BAD_DATA;
+    explain_groups_free(e.groups);
     buf_release(&e.text);
     buf_release(&e.json);
     offline_release(&o);

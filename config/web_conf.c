@@ -103,15 +103,6 @@ void web_conf_includes(enum web_conf_kind kind, struct str text, web_include_fn 
 /* ---- hosts and logs ---------------------------------------------------------------------------
  */
 
-static struct str lower(struct config_arena *arena, struct str s)
-{
-    struct str copy = config_arena_str(arena, s);
-
-    for (size_t i = 0; str_is_set(copy) && i < copy.n; i++)
-        ((char *)(uintptr_t)copy.p)[i] = ascii_lower(copy.p[i]);
-    return copy;
-}
-
 static void put_host(struct web_walk *w, struct web_hosts *hosts, struct str name)
 {
     for (size_t i = 0; i < hosts->n; i++)
@@ -136,6 +127,7 @@ static void put_host(struct web_walk *w, struct web_hosts *hosts, struct str nam
 
 void web_add_host(struct web_walk *w, struct web_hosts *hosts, struct str name)
 {
+    char lower[256];
     const char *why;
     ptrdiff_t colon;
 
@@ -149,8 +141,12 @@ void web_add_host(struct web_walk *w, struct web_hosts *hosts, struct str name)
     if (!name.n || name.n > 253 || str_chr(name, '*', 0) >= 0 || str_chr(name, '~', 0) >= 0 ||
         str_chr(name, '_', 0) >= 0)
         return;
-    name = lower(w->arena, name);
-    if (str_is_set(name) && value_host(name, &why))
+    for (size_t i = 0; i < name.n; i++)
+        lower[i] = ascii_lower(name.p[i]);
+    if (!value_host(name, &why))
+        return;
+    name = config_arena_str(w->arena, (struct str){lower, name.n});
+    if (str_is_set(name))
         put_host(w, hosts, name);
 }
 

@@ -1,21 +1,19 @@
 /* cmd_explain.c - of each line: the fields, the verdict, the rule, and the record that would be
  * sent. */
 #include "agent/commands.h"
+#include "agent/explain_groups.h"
+#include "agent/explain_marks.h"
 #include "agent/offline.h"
+#include "agent/terminal.h"
 #include "config/exit_codes.h"
 #include "parsers/ai_referrer.h"
 #include "parsers/base/time.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define TEXT_MAX (16u << 20)
-
-static const char *kind_name(enum verdict_kind kind)
-{
-    static const char *const names[] = {"skip", "pageview", "ai_fetch"};
-    return names[kind];
-}
 
 /* ---- JSON -------------------------------------------------------------------------------------
  */
@@ -104,7 +102,7 @@ static void put_json(struct buf *b, const struct offline_line *line)
     buf_printf(b, "{\"line\":%llu,\"ok\":%s", (unsigned long long)line->number,
                d->parsed == PARSE_BAD ? "false" : "true");
     put_text(b, "error", str_of(d->parsed == PARSE_BAD ? d->error : NULL));
-    put_text(b, "verdict", str_of(kind_name(v->kind)));
+    put_text(b, "verdict", str_of(explain_kind_name(v->kind)));
     put_text(b, "reason", v->reason ? str_of(reason_name(v->reason)) : STR_NONE);
     put_text(b, "rule", str_of(v->rule));
     put_text(b, "key", str_of(v->key));
@@ -132,16 +130,9 @@ static void put_json(struct buf *b, const struct offline_line *line)
 /* ---- for people -------------------------------------------------------------------------------
  */
 
-/* Bytes of a log on a terminal: controls and what is no ASCII are written \xHH. */
 static void put_safe(struct buf *b, struct str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c < 0x20 || c >= 0x7f)
-            buf_printf(b, "\\x%02x", c);
-        else
-            buf_putc(b, (char)c);
-    }
+    terminal_put_safe(b, s, SIZE_MAX / 2);
 }
 
 static void put_field(struct buf *b, const char *name, struct str value)
@@ -169,34 +160,55 @@ static void put_fields(struct buf *b, const struct hit *h)
     put_field(b, "user agent", h->user_agent);
 }
 
-static void put_bad(struct buf *b, const struct offline_line *line)
+/* A line of the configuration that begins such a change. */
+static const char *example_of(const char *key)
 {
-    const struct digested *d = line->digested;
-    size_t from = d->column > 60 ? d->column - 60 : 0;
-    size_t to = line->text.n < d->column + 20 ? line->text.n : d->column + 20;
-    struct buf before;
-    if (from > to)
-        return;
-    buf_init(&before, 4096);
-    put_safe(&before, str_slice(line->text, from, d->column < to ? d->column : to));
-    buf_lit(b, "  ");
-    put_safe(b, str_slice(line->text, from, to));
-    buf_printf(b, "\n  %*s^ column %zu: %s\n", (int)before.n, "", d->column + 1, d->error);
-    buf_release(&before);
+    static const struct {
+        const char *key, *example;
+    } examples[] = {
+        {"pages.methods", "pages: {methods: [GET, POST]}"},
+        {"pages.statuses", "pages: {statuses: [200, 203, 206, 304, 404]}"},
+        {"pages.not_pages", "pages: {not_pages: [/internal]}"},
+        {"pages.drop_query", "pages: {drop_query: [preview]}"},
+        {"exclude.ip", "exclude: {ip: [198.51.100.0/24]}"},
+        {"exclude.path", "exclude: {path: [/healthz]}"},
+        {"exclude.user_agent", "exclude: {user_agent: [our-synthetic]}"},
+        {"sources.*.default_host", "sources: {web: {default_host: example.com}}"},
+        {"sources.*.format", "sources: {web: {format: nginx_main}}"},
+        {"sites", "sites: [{hosts: [example.com], site: example.com}]"},
+        {"destinations.*.send", "destinations: {main: {send: [pageview, ai_fetch]}}"},
+    };
+
+    for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++)
+        if (strcmp(key, examples[i].key) == 0)
+            return examples[i].example;
+    return NULL;
 }
 
-static void put_text_form(struct buf *b, const struct offline_line *line)
+static void put_key(struct buf *b, const char *key)
+{
+    const char *example = example_of(key);
+
+    buf_printf(b, "  %-12s %s in the configuration", "changed by", key);
+    if (example)
+        buf_printf(b, ", like `%s`", example);
+    buf_putc(b, '\n');
+}
+
+static void put_text_form(struct buf *b, const struct offline_line *line, size_t columns)
 {
     const struct digested *d = line->digested;
     const struct verdict *v = &d->verdict;
-    buf_printf(b, "line %llu: %s", (unsigned long long)line->number, kind_name(v->kind));
+    buf_printf(b, "line %llu: %s", (unsigned long long)line->number, explain_kind_name(v->kind));
     if (v->kind == VERDICT_SKIP)
         buf_printf(b, " (%s)", reason_name(v->reason));
     buf_putc(b, '\n');
     if (d->parsed == PARSE_OK)
+        explain_put_marks(b, line->text, &d->hit, columns);
+    if (d->parsed == PARSE_OK)
         put_fields(b, &d->hit);
     else if (d->parsed == PARSE_BAD)
-        put_bad(b, line);
+        explain_put_caret(b, line->text, d->column, d->error, columns);
     if (v->agent && d->parsed == PARSE_OK)
         buf_printf(b, "  %-12s %s, %s, %s, class %s\n", "AI agent", v->agent->name,
                    v->agent->operator, agent_category_name(v->agent->category),
@@ -208,11 +220,15 @@ static void put_text_form(struct buf *b, const struct offline_line *line)
     if (v->rule)
         buf_printf(b, "  %-12s %s\n", "because", v->rule);
     if (v->key)
-        buf_printf(b, "  %-12s %s in the configuration\n", "changed by", v->key);
+        put_key(b, v->key);
     if (v->kind != VERDICT_SKIP) {
+        struct buf record;
+        buf_init(&record, TEXT_MAX);
+        put_record(&record, d);
         buf_printf(b, "  %-12s ", "record");
-        put_record(b, d);
+        terminal_put_json(b, buf_str(&record));
         buf_putc(b, '\n');
+        buf_release(&record);
     }
     buf_putc(b, '\n');
 }
@@ -222,63 +238,27 @@ static void put_text_form(struct buf *b, const struct offline_line *line)
 
 struct explain {
     const struct options *options;
-    struct buf text;
-    uint64_t lines, kinds[3], reasons[REASON_COUNT];
-    struct example {
-        char text[120];
-        const char *rule, *key;
-    } examples[REASON_COUNT];
+    struct buf text, json; /* of one line */
+    size_t columns;
+    struct explain_groups *groups; /* with --summary */
 };
-
-static void keep_example(struct explain *e, const struct offline_line *line)
-{
-    const struct verdict *v = &line->digested->verdict;
-    struct example *x = &e->examples[v->reason];
-    struct buf safe;
-    if (x->rule)
-        return;
-    x->rule = v->rule ? v->rule : "";
-    x->key = v->key;
-    buf_init(&safe, sizeof(x->text) * 4);
-    const struct hit *h = &line->digested->hit;
-    struct str text =
-        line->digested->parsed == PARSE_OK && str_is_set(h->path) ? h->path : line->text;
-    put_safe(&safe, str_slice(text, 0, text.n < 60 ? text.n : 60));
-    snprintf(x->text, sizeof(x->text), "%.*s", STR_ARGS(buf_str(&safe)));
-    buf_release(&safe);
-}
-
-static void print_summary(const struct explain *e)
-{
-    printf("%10llu lines\n%10llu pageviews\n%10llu AI fetches\n", (unsigned long long)e->lines,
-           (unsigned long long)e->kinds[VERDICT_PAGEVIEW],
-           (unsigned long long)e->kinds[VERDICT_AI_FETCH]);
-    for (int i = 1; i < REASON_COUNT; i++)
-        if (e->reasons[i])
-            printf("%10llu %-13s %s%s%s; e.g. %s\n", (unsigned long long)e->reasons[i],
-                   reason_name((enum reason)i), e->examples[i].rule,
-                   e->examples[i].key ? "; changed by " : "",
-                   e->examples[i].key ? e->examples[i].key : "", e->examples[i].text);
-}
 
 static bool on_line(void *context, const struct offline_line *line)
 {
     struct explain *e = context;
-    const struct verdict *v = &line->digested->verdict;
-    e->lines++;
-    e->kinds[v->kind]++;
-    e->reasons[v->reason]++;
-    if (e->options->summary) {
-        if (v->kind == VERDICT_SKIP)
-            keep_example(e, line);
+    if (e->groups) {
+        explain_groups_add(e->groups, line);
         return true;
     }
     buf_reset(&e->text);
-    if (e->options->json)
-        put_json(&e->text, line);
-    else
-        put_text_form(&e->text, line);
-    if (e->text.failed)
+    buf_reset(&e->json);
+    if (e->options->json) {
+        put_json(&e->json, line);
+        terminal_put_json(&e->text, buf_str(&e->json));
+    } else {
+        put_text_form(&e->text, line, e->columns);
+    }
+    if (e->text.failed || e->json.failed)
         return fputs("logferry explain: a line's explanation is larger than 16 MiB\n", stderr) >= 0;
     return fwrite(e->text.p, 1, e->text.n, stdout) == e->text.n;
 }
@@ -288,19 +268,28 @@ int command_explain(const struct options *options)
     char dash[] = "-";
     char *standard_input[] = {dash};
     struct offline o;
-    struct explain e = {.options = options};
+    struct explain e = {.options = options, .columns = terminal_columns(STDOUT_FILENO)};
     int code = offline_init(&o, options, "explain");
+    if (options->summary)
+        e.groups = explain_groups_new();
+    if (!code && options->summary && !e.groups)
+        code = EXIT_INTERNAL;
     buf_init(&e.text, TEXT_MAX);
+    buf_init(&e.json, TEXT_MAX);
     if (!code)
         code = offline_read(&o, options->n_paths ? options->paths : standard_input,
                             options->n_paths ? options->n_paths : 1, on_line, &e);
-    if (!code && options->summary)
-        print_summary(&e);
+    if (!code && e.groups)
+        explain_groups_put(e.groups, options->json, &e.text);
+    if (!code && e.groups && fwrite(e.text.p ? e.text.p : "", 1, e.text.n, stdout) != e.text.n)
+        code = EXIT_CANNOT_WRITE;
     if (!code && (fflush(stdout) || ferror(stdout)))
         code = EXIT_CANNOT_WRITE;
     if (!code && o.unread)
         code = EXIT_BAD_DATA;
+    explain_groups_free(e.groups);
     buf_release(&e.text);
+    buf_release(&e.json);
     offline_release(&o);
     return code;
 }

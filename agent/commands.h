@@ -9,6 +9,7 @@ int command_run(const struct options *o);
 int command_backfill(const struct options *o);
 int command_verify(const struct options *o);
 int command_explain(const struct options *o);
+int command_detect(const struct options *o);
 int command_check(const struct options *o);
 int command_status(const struct options *o);
 int command_dead(const struct options *o);

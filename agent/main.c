@@ -25,6 +25,10 @@ static const struct command commands[] = {
     {"agents", "[--json] | update [--force] DIR|FILE…",
      "the AI agents that are known, and by which addresses; or newer lists for that", "cdvJF",
      command_agents},
+    {"detect", "[--json] FILE… | -",
+     "says which format a log has, and prints the configuration to paste; reads `nginx -T` and "
+     "Apache's configuration too",
+     "vJ", command_detect},
     {"status", "[--json]", "how the running daemon is: lines, records, what waits, and why", "cdvJ",
      command_status},
     {"dead", "list | show ID… | replay ID…|--all | drop ID…|--all",

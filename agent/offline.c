@@ -2,6 +2,7 @@
 #include "agent/offline.h"
 
 #include "agent/lines.h"
+#include "agent/log_head.h"
 #include "agent/terminal.h"
 #include "config/exit_codes.h"
 
@@ -12,8 +13,6 @@
 #include <unistd.h>
 
 #define NAME_ROOM 4096 /* of a path in a message */
-
-#define GUESS_LINES 200 /* of the first file, by which the format is guessed */
 
 static int complain(const char *command, const char *what, struct str detail, int code)
 {
@@ -122,7 +121,8 @@ int offline_init(struct offline *o, const struct options *options, const char *c
     struct str format = options->format ? str_of(options->format)
                         : o->from       ? o->from->format
                                         : STR_NONE;
-    if (!code && str_is_set(format) && !str_eq(format, STR("auto")))
+    o->named = str_is_set(format) && !str_eq(format, STR("auto"));
+    if (!code && o->named)
         code = take_format(o, format, command);
     return code;
 }
@@ -141,73 +141,58 @@ void offline_release(struct offline *o)
 /* ---- the format, when nobody named it ---------------------------------------------------------
  */
 
-static unsigned try_format(const char *name, const struct str *sample, size_t n)
+static void refuse(const char *path, const struct log_head *head, const struct detection *d)
 {
-    struct buf why;
-    unsigned fits = 0;
-    struct hit hit;
-    buf_init(&why, 4096);
-    struct format *f = format_new(str_of(name), NULL, &why);
-    struct parser *p = f ? parser_new(f) : NULL;
-    for (size_t i = 0; p && i < n; i++)
-        fits += parser_line(p, sample[i], &hit) != PARSE_BAD;
-    parser_free(p);
-    format_free(f);
-    buf_release(&why);
-    return fits;
+    fprintf(stderr,
+            "logferry: %s: its lines have none of the formats known here (%s fits %u of %u; line "
+            "%llu stops fitting at column %zu: %s); see `logferry detect '%s'`, or name one with "
+            "--format\n",
+            path, d->spec, d->matched, d->lines, (unsigned long long)head->numbers[d->bad_line],
+            d->bad_column + 1, d->error ? d->error : "", path);
 }
 
-static const char *best_format(const struct str *sample, size_t n, unsigned *fits)
+static void drop_format(struct offline *o)
 {
-    const char *best = NULL, *name, *about;
-    *fits = 0;
-    for (size_t i = 0; (name = format_list(i, &about)); i++) {
-        unsigned here = try_format(name, sample, n);
-        if (here > *fits) {
-            *fits = here;
-            best = name;
-        }
-    }
-    return *fits * 2 >= n ? best : NULL;
+    parser_free(o->parser);
+    format_free(o->format);
+    o->parser = NULL;
+    o->format = NULL;
 }
 
-/* Reads the head of the first file that has lines. */
-static int guess(struct offline *o, int fd, enum container_kind kind, const char *path)
+/* Keeps the format of the file before where it is the same. */
+static int take_detected(struct offline *o, const char *path, const struct detection *d)
 {
-    struct str sample[GUESS_LINES], line;
-    struct buf text;
-    size_t n = 0;
-    unsigned fits;
-    struct lines *l = lines_new(fd, kind, 0);
-    if (!l)
-        return EXIT_INTERNAL;
-    buf_init(&text, GUESS_LINES * (size_t)LINE_MAX_BYTES);
-    size_t at[GUESS_LINES + 1] = {0};
-    enum lines_result what;
-    while (n < GUESS_LINES && ((what = lines_next(l, &line)) != LINES_END ||
-                               (what = lines_take_half(l, &line)) != LINES_END)) {
-        if (what != LINES_LINE || !line.n)
-            continue;
-        buf_put_str(&text, line);
-        at[++n] = text.n;
+    if (o->format && strcmp(o->detected, d->spec) == 0)
+        return 0;
+    drop_format(o);
+    memcpy(o->detected, d->spec, sizeof(o->detected));
+    fprintf(stderr, "logferry: format %s (fits %u of the first %u lines of %s)\n", d->spec,
+            d->matched, d->lines, path);
+    return take_format(o, str_of(d->spec), "");
+}
+
+/* Of each file, by its head; *has_format: it may be read. A file of no format is told and left. */
+static int detect(struct offline *o, int fd, enum container_kind kind, const char *path,
+                  bool *has_format)
+{
+    struct detection d;
+    struct log_head *head = calloc(1, sizeof(*head));
+    int code = EXIT_INTERNAL;
+
+    *has_format = false;
+    if (head && !log_head_read(head, fd, kind) && !log_head_detect(head, path, &d))
+        code = 0;
+    if (!code && d.fits) {
+        code = take_detected(o, path, &d);
+        *has_format = !code;
+    } else if (!code && d.lines) {
+        refuse(path, head, &d);
+        o->unread++;
     }
-    lines_free(l);
-    for (size_t i = 0; i < n; i++)
-        sample[i] = (struct str){text.p + at[i], at[i + 1] - at[i]};
-    const char *name = n ? best_format(sample, n, &fits) : NULL;
-    buf_release(&text);
-    if (!n)
-        return 0; /* an empty file tells nothing; the next may */
-    if (!name) {
-        fprintf(stderr,
-                "logferry: %s: its lines have none of the formats known here; name one with "
-                "--format (`logferry help formats` lists them)\n",
-                path);
-        return EXIT_BAD_DATA;
-    }
-    fprintf(stderr, "logferry: format %s (fits %u of the first %zu lines of %s)\n", name, fits, n,
-            path);
-    return take_format(o, str_of(name), "");
+    if (head)
+        log_head_release(head);
+    free(head);
+    return code;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------
@@ -305,9 +290,10 @@ static int read_file(struct offline *o, const struct found_file *f, offline_fn f
         o->unread++;
         return 0;
     }
-    if (!o->format)
-        code = guess(o, fd, f->kind, f->path);
-    if (!code && o->format)
+    bool has_format = o->named;
+    if (!has_format)
+        code = detect(o, fd, f->kind, f->path, &has_format);
+    if (!code && has_format)
         code = read_fd(o, fd, f->kind, f->path, fn, context);
     close(fd);
     return code;
@@ -315,7 +301,7 @@ static int read_file(struct offline *o, const struct found_file *f, offline_fn f
 
 static int read_stdin(struct offline *o, offline_fn fn, void *context)
 {
-    if (!o->format)
+    if (!o->named)
         return complain("", "the format of standard input cannot be guessed; name it with --format",
                         STR(""), EXIT_USAGE);
     return read_fd(o, STDIN_FILENO, CONTAINER_PLAIN, "-", fn, context);

@@ -9,6 +9,7 @@
 #include "agent/digest.h"
 #include "agent/discover.h"
 #include "agent/options.h"
+#include "parsers/detect.h"
 
 struct offline {
     struct agent_config *config;      /* NULL: none was asked for or there is none */
@@ -17,7 +18,9 @@ struct offline {
     struct judge_rules rules; /* the configuration's or the defaults */
     struct privacy privacy;   /* the same */
     struct client_rule client;
-    struct format *format; /* NULL until the first line, when it is guessed */
+    bool named;            /* the format is the command line's or the source's */
+    struct format *format; /* else of each file, by its lines; NULL before the first */
+    char detected[DETECT_SPEC_BYTES];
     struct parser *parser;
     struct sites *sites;
     struct digest digest;

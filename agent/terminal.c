@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 void terminal_put_safe(struct buf *b, struct str s, size_t columns)
@@ -34,6 +35,76 @@ const char *terminal_safe(const char *s, char *to, size_t size)
     snprintf(to, size, "%.*s", STR_ARGS(buf_str(&b)));
     buf_release(&b);
     return to;
+}
+
+static uint32_t code_point(const char *p, size_t n)
+{
+    uint32_t c = (unsigned char)p[0];
+
+    c = n == 1 ? c : c & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | ((unsigned char)p[i] & 0x3f);
+    return c;
+}
+
+/* East Asian wide and full-width blocks, emoji; combining marks. The usual ones, not all. */
+static size_t width_of(uint32_t c)
+{
+    static const uint32_t wide[][2] = {{0x1100, 0x115f},   {0x2e80, 0xa4cf},   {0xac00, 0xd7a3},
+                                       {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},
+                                       {0xffe0, 0xffe6},   {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff},
+                                       {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
+    static const uint32_t none[][2] = {
+        {0x300, 0x36f}, {0x200b, 0x200f}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
+
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        if (c >= none[i][0] && c <= none[i][1])
+            return 0;
+    for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
+        if (c >= wide[i][0] && c <= wide[i][1])
+            return 2;
+    return 1;
+}
+
+size_t terminal_width(struct str safe)
+{
+    size_t columns = 0;
+
+    for (size_t i = 0; i < safe.n;) {
+        size_t n = utf8_length(safe.p + i, safe.n - i);
+        columns += n ? width_of(code_point(safe.p + i, n)) : 1;
+        i += n ? n : 1;
+    }
+    return columns;
+}
+
+static bool is_harmful(uint32_t c)
+{
+    return (c >= 0x7f && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+void terminal_put_json(struct buf *b, struct str json)
+{
+    size_t plain = 0, i = 0;
+
+    while (i < json.n) {
+        size_t n = utf8_length(json.p + i, json.n - i);
+        uint32_t c = n ? code_point(json.p + i, n) : 0;
+        if (is_harmful(c)) {
+            buf_put(b, json.p + plain, i - plain);
+            buf_printf(b, "\\u%04x", c);
+            plain = i + n;
+        }
+        i += n ? n : 1;
+    }
+    buf_put(b, json.p + plain, i - plain);
+}
+
+size_t terminal_columns(int fd)
+{
+    struct winsize size;
+
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 100;
 }
 
 void terminal_put_number(struct buf *b, uint64_t n, int width)

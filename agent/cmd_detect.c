@@ -1,0 +1,333 @@
+/* cmd_detect.c - which format a log has, and the configuration to paste for it. */
+#include "agent/commands.h"
+#include "agent/detect_conf.h"
+#include "agent/log_head.h"
+#include "agent/terminal.h"
+#include "config/exit_codes.h"
+#include "parsers/base/json.h"
+#include "parsers/base/time.h"
+#include "parsers/format.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX (32u << 20)
+#define INPUT_MAX (32u << 20) /* of standard input that is looked at */
+
+/* ---- samples ----------------------------------------------------------------------------------
+ */
+
+typedef void sample_fn(struct buf *out, const struct hit *hit, bool first);
+
+/* Each sample's hit, read with what the format needs to know from the lines before. */
+static void each_sample(struct buf *out, const struct log_head *head, const struct detection *d,
+                        sample_fn *fn)
+{
+    struct buf why;
+    struct hit hit;
+    size_t k = 0;
+
+    buf_init(&why, 4096);
+    struct format *f = format_new(str_of(d->spec), NULL, &why);
+    struct parser *p = f ? parser_new(f) : NULL;
+    for (size_t i = 0; p && i < head->n && k < d->n_samples; i++) {
+        bool wanted = i == d->samples[k];
+        if (parser_line(p, head->lines[i], &hit) == PARSE_OK && wanted)
+            fn(out, &hit, k == 0);
+        k += wanted;
+    }
+    parser_free(p);
+    format_free(f);
+    buf_release(&why);
+}
+
+static void put_column(struct buf *out, struct str text, size_t width)
+{
+    size_t from = out->n;
+
+    if (str_is_set(text))
+        terminal_put_safe(out, text, width);
+    else
+        buf_putc(out, '-');
+    for (size_t n = out->n - from; n < width; n++)
+        buf_putc(out, ' ');
+    buf_putc(out, ' ');
+}
+
+static void put_sample(struct buf *out, const struct hit *hit, bool first)
+{
+    buf_lit(out, "  ");
+    time_put_rfc3339(out, hit->time_ms);
+    buf_putc(out, ' ');
+    put_column(out, hit->host, 20);
+    put_column(out, hit->path, 30);
+    if (hit->status >= 0)
+        buf_printf(out, "%03d ", hit->status);
+    else
+        buf_lit(out, "-   ");
+    put_column(out, hit->user_agent, 50);
+    while (out->n && out->p[out->n - 1] == ' ')
+        out->n--;
+    buf_putc(out, '\n');
+}
+
+static void put_json_sample(struct buf *out, const struct hit *hit, bool first)
+{
+    buf_put_str(out, first ? STR("{\"time\":\"") : STR(",{\"time\":\""));
+    time_put_rfc3339(out, hit->time_ms);
+    buf_lit(out, "\",\"host\":");
+    json_put_string(out, hit->host);
+    buf_lit(out, ",\"path\":");
+    json_put_string(out, hit->path);
+    buf_lit(out, ",\"status\":");
+    if (hit->status >= 0)
+        buf_put_i64(out, hit->status);
+    else
+        buf_lit(out, "null");
+    buf_lit(out, ",\"user_agent\":");
+    json_put_string(out, hit->user_agent);
+    buf_putc(out, '}');
+}
+
+/* ---- for people -------------------------------------------------------------------------------
+ */
+
+/* What a record is made of, and what is done without it. */
+static const struct {
+    enum hit_field field;
+    const char *without;
+} wanted[] = {
+    {HIT_FIELD_HOST, "set `default_host`, put {host} into the file's name, or add $host (Apache: "
+                     "%v) to the format"},
+    {HIT_FIELD_PATH, "no line can be a record"},
+    {HIT_FIELD_STATUS, "add it to the format: without it no line is a page"},
+    {HIT_FIELD_USER_AGENT, "add it to the format: without it no agent and no visitor is known"},
+    {HIT_FIELD_CLIENT_IP, "visitors cannot be told apart"},
+    {HIT_FIELD_REFERRER, "it is not known where visitors come from"},
+    {HIT_FIELD_CONTENT_TYPE, "pages are told by their path"},
+    {HIT_FIELD_DURATION, "AI fetches are stored without it"},
+};
+
+static void put_given(struct buf *out, const struct detection *d)
+{
+    bool first = true;
+
+    buf_lit(out, "  gives   ");
+    for (int i = 0; i < HIT_FIELD_COUNT; i++)
+        if (d->fields >> i & 1) {
+            buf_printf(out, "%s%s", first ? "" : ", ", hit_field_name((enum hit_field)i));
+            first = false;
+        }
+    buf_putc(out, '\n');
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        if (!(d->fields >> wanted[i].field & 1))
+            buf_printf(out, "  lacks   %s: %s\n", hit_field_name(wanted[i].field),
+                       wanted[i].without);
+}
+
+static void put_paste(struct buf *out, const char *path, const struct detection *d)
+{
+    char *whole = strcmp(path, "-") == 0 ? NULL : realpath(path, NULL);
+
+    buf_lit(out, "\nsources:\n  web:\n    files: ");
+    detect_put_quoted(out, str_of(whole ? whole : "/var/log/nginx/access.log"));
+    buf_lit(out, "\n    format: ");
+    detect_put_format(out, str_of(d->spec));
+    if (!(d->fields >> HIT_FIELD_HOST & 1))
+        buf_lit(out, "\n    default_host: example.com  # write yours");
+    buf_lit(out, "\n\n");
+    free(whole);
+}
+
+static void put_text(struct buf *out, const char *path, const struct log_head *head,
+                     const struct detection *d)
+{
+    terminal_put_safe(out, str_of(path), 200);
+    buf_printf(out, ": %s, fits %u of the first %u lines (%.1f %%)", d->spec, d->matched, d->lines,
+               100.0 * d->matched / d->lines);
+    if (d->second[0])
+        buf_printf(out, "; next: %s (%u)", d->second, d->second_matched);
+    buf_putc(out, '\n');
+    each_sample(out, head, d, put_sample);
+    put_given(out, d);
+    if (d->error)
+        buf_printf(out, "  line %llu does not fit: column %zu: %s\n",
+                   (unsigned long long)head->numbers[d->bad_line], d->bad_column + 1, d->error);
+    put_paste(out, path, d);
+}
+
+static void put_refusal(struct buf *out, const char *path, const struct log_head *head,
+                        const struct detection *d)
+{
+    struct str line = head->lines[d->bad_line];
+    size_t from = d->bad_column > 60 ? d->bad_column - 60 : 0;
+    struct buf before;
+
+    from = from < line.n ? from : line.n;
+    size_t at = d->bad_column < line.n ? d->bad_column : line.n;
+    terminal_put_safe(out, str_of(path), 200);
+    buf_printf(out,
+               ": its lines have none of the formats known here; %s comes nearest (%u of %u)\n",
+               d->spec, d->matched, d->lines);
+    buf_printf(out, "line %llu, column %zu: %s\n  ", (unsigned long long)head->numbers[d->bad_line],
+               d->bad_column + 1, d->error ? d->error : "");
+    terminal_put_safe(out, str_slice(line, from, line.n), 110);
+    buf_init(&before, 4096);
+    terminal_put_safe(&before, str_slice(line, from, at), 1000);
+    buf_printf(out, "\n  %*s^\n", (int)terminal_width(buf_str(&before)), "");
+    buf_release(&before);
+    buf_lit(out, "Give the web server's own log format instead: `logferry detect` reads the output "
+                 "of `nginx -T`, and Apache's configuration.\n");
+}
+
+/* ---- JSON -------------------------------------------------------------------------------------
+ */
+
+static void put_json(struct buf *out, const char *path, const struct log_head *head,
+                     const struct detection *d)
+{
+    bool first = true;
+
+    buf_lit(out, "{\"file\":");
+    json_put_string(out, str_of(path));
+    buf_lit(out, ",\"format\":");
+    json_put_string(out, d->fits ? str_of(d->spec) : STR_NONE);
+    buf_printf(out, ",\"lines\":%u,\"matched\":%u,\"rate\":%.4f,\"candidate\":", d->lines,
+               d->matched, d->lines ? (double)d->matched / d->lines : 0.0);
+    json_put_string(out, d->spec[0] ? str_of(d->spec) : STR_NONE);
+    buf_lit(out, ",\"next\":");
+    json_put_string(out, d->second[0] ? str_of(d->second) : STR_NONE);
+    buf_lit(out, ",\"fields\":[");
+    for (int i = 0; i < HIT_FIELD_COUNT; i++)
+        if (d->fields >> i & 1) {
+            buf_printf(out, "%s\"%s\"", first ? "" : ",", hit_field_name((enum hit_field)i));
+            first = false;
+        }
+    buf_lit(out, "],\"samples\":[");
+    each_sample(out, head, d, put_json_sample);
+    buf_lit(out, "],\"mismatch\":");
+    if (d->error) {
+        buf_printf(out, "{\"line\":%llu,\"column\":%zu,\"error\":",
+                   (unsigned long long)head->numbers[d->bad_line], d->bad_column + 1);
+        json_put_string(out, str_of(d->error));
+        buf_putc(out, '}');
+    } else {
+        buf_lit(out, "null");
+    }
+    buf_lit(out, "}\n");
+}
+
+/* ---- files ------------------------------------------------------------------------------------
+ */
+
+/* All of standard input as a file that can be read twice. */
+static int copy_stdin(void)
+{
+    char chunk[65536];
+    size_t all = 0;
+    ssize_t n;
+    int fd = memfd_create("stdin", MFD_CLOEXEC);
+
+    while (fd >= 0 && all < INPUT_MAX && (n = read(STDIN_FILENO, chunk, sizeof(chunk))) > 0) {
+        if (write(fd, chunk, (size_t)n) != n) {
+            close(fd);
+            return -1;
+        }
+        all += (size_t)n;
+    }
+    return fd;
+}
+
+static int conf_of(const char *path, int fd, bool json, struct buf *out)
+{
+    char chunk[65536];
+    struct buf text;
+    off_t at = 0;
+    ssize_t n;
+
+    buf_init(&text, WEB_CONF_MAX_BYTES);
+    while (!text.failed && (n = pread(fd, chunk, sizeof(chunk), at)) > 0) {
+        buf_put(&text, chunk, (size_t)n);
+        at += n;
+    }
+    int code = detect_conf(path, buf_str(&text), json, out);
+    buf_release(&text);
+    return code;
+}
+
+static int judge_head(const char *path, int fd, const struct log_head *head, bool json,
+                      struct buf *out)
+{
+    struct detection d;
+
+    if (log_head_detect(head, path, &d))
+        return EXIT_INTERNAL;
+    if (!d.fits && web_conf_kind(buf_str(&head->text)) != WEB_CONF_NONE)
+        return conf_of(path, fd, json, out);
+    if (json)
+        put_json(out, path, head, &d);
+    else if (!d.spec[0] || !d.lines)
+        buf_printf(out, "%s: it holds no line yet\n", path);
+    else if (d.fits)
+        put_text(out, path, head, &d);
+    else
+        put_refusal(out, path, head, &d);
+    return d.fits ? EXIT_OK : EXIT_BAD_DATA;
+}
+
+static int detect_file(const char *path, bool json, struct buf *out)
+{
+    bool standard = strcmp(path, "-") == 0;
+    enum container_kind kind = CONTAINER_PLAIN;
+    const char *codec = NULL;
+    int fd = standard ? copy_stdin() : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int code = EXIT_BAD_DATA;
+
+    if (fd < 0 || container_detect(fd, &kind, &codec)) {
+        fprintf(stderr, "logferry detect: %s: %s\n", path, strerror(errno));
+        code = errno == EACCES ? EXIT_PERMISSION : EXIT_BAD_DATA;
+    } else if (kind == CONTAINER_FOREIGN) {
+        fprintf(stderr,
+                "logferry detect: %s: compressed with %s, which is not read; try: %s '%s' | "
+                "logferry detect -\n",
+                path, codec, container_mend(codec), path);
+    } else {
+        struct log_head *head = calloc(1, sizeof(*head));
+        code = EXIT_INTERNAL;
+        if (head && !log_head_read(head, fd, kind))
+            code = judge_head(path, fd, head, json, out);
+        if (head)
+            log_head_release(head);
+        free(head);
+    }
+    if (fd >= 0)
+        close(fd);
+    return code;
+}
+
+int command_detect(const struct options *options)
+{
+    struct buf out;
+    int code = EXIT_OK;
+
+    if (!options->n_paths) {
+        fputs("logferry detect: name log files, e.g. logferry detect /var/log/nginx/access.log, or "
+              "nginx -T | logferry detect -\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    buf_init(&out, OUTPUT_MAX);
+    for (size_t i = 0; i < options->n_paths; i++) {
+        buf_reset(&out);
+        int now = detect_file(options->paths[i], options->json, &out);
+        if (out.failed || fwrite(out.p ? out.p : "", 1, out.n, stdout) != out.n)
+            now = EXIT_CANNOT_WRITE;
+        code = code ? code : now;
+    }
+    buf_release(&out);
+    return fflush(stdout) ? EXIT_CANNOT_WRITE : code;
+}

@@ -1,0 +1,379 @@
+/* detect_conf.c - see detect_conf.h. */
+#include "agent/detect_conf.h"
+
+#include "agent/terminal.h"
+#include "config/exit_codes.h"
+#include "parsers/base/json.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ARENA_BYTES (128u << 20)
+
+struct loading {
+    struct config_arena *arena;
+    enum web_conf_kind kind;
+    struct str root; /* for relative includes */
+    struct web_file *files;
+    size_t n, bytes;
+    bool capped;
+};
+
+/* ---- files ------------------------------------------------------------------------------------
+ */
+
+static struct str read_text(struct loading *l, const char *path)
+{
+    char chunk[65536];
+    struct buf text;
+    ssize_t n;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0) {
+        fprintf(stderr, "logferry detect: %s cannot be read; its logs are missing below\n", path);
+        return STR_NONE;
+    }
+    buf_init(&text, WEB_CONF_MAX_BYTES);
+    while ((n = read(fd, chunk, sizeof(chunk))) > 0 && !text.failed)
+        buf_put(&text, chunk, (size_t)n);
+    close(fd);
+    struct str copy = text.failed ? STR_NONE : config_arena_str(l->arena, buf_str(&text));
+    l->capped = l->capped || text.failed;
+    buf_release(&text);
+    return copy;
+}
+
+static void add_file(struct loading *l, const char *path, struct str text)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (str_eq(l->files[i].path, str_of(path)))
+            return;
+    if (l->n == WEB_CONF_MAX_FILES || l->bytes > WEB_CONF_MAX_BYTES) {
+        l->capped = true;
+        return;
+    }
+    if (!str_is_set(text))
+        text = read_text(l, path);
+    if (!str_is_set(text))
+        return;
+    l->bytes += text.n;
+    l->files[l->n++] = (struct web_file){config_arena_str(l->arena, str_of(path)), text};
+}
+
+static void on_include(void *context, struct str pattern);
+
+/* All files of a directory, whose name ends with '/'. */
+static void include_all(struct loading *l, const char *directory)
+{
+    char text[4096];
+    int n = snprintf(text, sizeof(text), "%s*", directory);
+
+    if (n > 0 && (size_t)n < sizeof(text))
+        on_include(l, (struct str){text, (size_t)n});
+}
+
+/* Every file that the glob means; a directory of Apache's means all of its files. */
+static void on_include(void *context, struct str pattern)
+{
+    struct loading *l = context;
+    char text[4096];
+    bool relative = pattern.n && pattern.p[0] != '/';
+    glob_t found;
+
+    if (pattern.n + l->root.n + 4 > sizeof(text) || str_find(pattern, STR("${"), 0) >= 0)
+        return;
+    int n = snprintf(text, sizeof(text), "%.*s%s%.*s", relative ? (int)l->root.n : 0, l->root.p,
+                     relative ? "/" : "", STR_ARGS(pattern));
+    if (n < 0 || glob(text, GLOB_MARK, NULL, &found))
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        size_t length = strlen(found.gl_pathv[i]);
+        if (length && found.gl_pathv[i][length - 1] != '/')
+            add_file(l, found.gl_pathv[i], STR_NONE);
+        else if (l->kind == WEB_CONF_APACHE && l->n < WEB_CONF_MAX_FILES && pattern.n > 1 &&
+                 pattern.p[pattern.n - 1] != '*')
+            include_all(l, found.gl_pathv[i]);
+    }
+    globfree(&found);
+}
+
+static struct str directory_of(struct str path)
+{
+    ptrdiff_t slash = str_rchr(path, '/');
+
+    return slash < 0 ? STR(".") : str_slice(path, 0, slash ? (size_t)slash : 1);
+}
+
+static void find_root(struct loading *l, struct str text)
+{
+    struct str rest = text;
+
+    while (rest.n) {
+        struct str line = str_trim(str_cut(&rest, '\n'));
+        if (!str_starts_nocase(line, STR("ServerRoot ")))
+            continue;
+        line = str_trim(str_slice(line, 11, line.n));
+        if (line.n > 2 && line.p[0] == '"')
+            line = str_slice(line, 1, line.n - 1);
+        l->root = line;
+        return;
+    }
+}
+
+/* `apachectl -t -D DUMP_VHOSTS` names the files of virtual hosts: read with the main one. */
+static void load_vhosts(struct loading *l, struct str text)
+{
+    static const char *const mains[] = {"apache2.conf", "conf/httpd.conf", "httpd.conf"};
+    struct str root;
+    char path[4096];
+
+    l->kind = WEB_CONF_APACHE;
+    web_conf_vhost_files(text, &root, on_include, l);
+    size_t named = l->n;
+    if (!str_is_set(root))
+        root = access("/etc/apache2", F_OK) ? STR("/etc/httpd") : STR("/etc/apache2");
+    l->root = root;
+    for (size_t i = 0; i < 3 && l->n == named; i++) {
+        snprintf(path, sizeof(path), "%.*s/%s", STR_ARGS(root), mains[i]);
+        if (access(path, F_OK) == 0)
+            add_file(l, path, STR_NONE);
+    }
+    if (l->n == named)
+        return;
+    struct web_file first = l->files[0]; /* reading begins with the main one */
+    l->files[0] = l->files[named];
+    l->files[named] = first;
+}
+
+static struct str load_defines(struct loading *l)
+{
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%.*s/envvars", STR_ARGS(l->root));
+    return l->kind == WEB_CONF_APACHE && access(path, R_OK) == 0 ? read_text(l, path) : STR_NONE;
+}
+
+static void load(struct loading *l, const char *path, struct str text)
+{
+    l->kind = web_conf_kind(text);
+    l->root = directory_of(str_of(path));
+    if (l->kind == WEB_CONF_VHOSTS) {
+        load_vhosts(l, text);
+    } else {
+        add_file(l, path, text);
+        if (l->kind == WEB_CONF_APACHE)
+            find_root(l, text);
+    }
+    if (str_find(text, STR("# configuration file "), 0) >= 0 && l->kind == WEB_CONF_NGINX)
+        return; /* all of them are there */
+    for (size_t i = 0; i < l->n; i++)
+        web_conf_includes(l->kind, l->files[i].text, on_include, l);
+}
+
+/* ---- output -----------------------------------------------------------------------------------
+ */
+
+void detect_put_quoted(struct buf *out, struct str text)
+{
+    buf_putc(out, '\'');
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\'')
+            buf_putc(out, '\'');
+        buf_putc(out, text.p[i]);
+    }
+    buf_putc(out, '\'');
+}
+
+void detect_put_format(struct buf *out, struct str spec)
+{
+    ptrdiff_t colon = str_chr(spec, ':', 0);
+
+    if (colon < 0) {
+        buf_put_str(out, spec);
+        return;
+    }
+    buf_putc(out, '{');
+    buf_put_str(out, str_slice(spec, 0, (size_t)colon));
+    buf_lit(out, ": ");
+    detect_put_quoted(out, str_slice(spec, (size_t)colon + 1, spec.n));
+    buf_putc(out, '}');
+}
+
+static void put_hosts(struct buf *out, const struct web_log *log)
+{
+    for (size_t i = 0; i < log->n_hosts; i++) {
+        if (i)
+            buf_lit(out, ", ");
+        buf_put_str(out, log->hosts[i]);
+    }
+}
+
+/* "access" of /var/log/nginx/access.log, and a number when it is taken. */
+static void put_name(struct buf *out, const struct web_conf *conf, size_t i)
+{
+    struct str path = conf->logs[i].files;
+    ptrdiff_t slash = str_rchr(path, '/');
+    struct str name = str_slice(path, (size_t)(slash + 1), path.n);
+    size_t from = out->n;
+
+    if (str_ends(name, STR(".log")))
+        name.n -= 4;
+    for (size_t k = 0; k < name.n; k++)
+        if (ascii_alnum(name.p[k]) || (out->n > from && (name.p[k] == '-' || name.p[k] == '_')))
+            buf_putc(out, name.p[k]);
+        else if (out->n > from && out->p[out->n - 1] != '-')
+            buf_putc(out, '-');
+    if (out->n == from)
+        buf_lit(out, "log");
+    if (conf->n > 1)
+        buf_printf(out, "-%zu", i + 1);
+}
+
+static void put_remark(struct buf *out, const struct web_log *log)
+{
+    bool by_name = str_find(log->files, STR("{host}"), 0) >= 0;
+
+    if (log->part)
+        buf_lit(out, "    # only some requests are written to it (if=, env= or expr=)\n");
+    if (by_name || log->host_in_line)
+        return;
+    if (log->n_hosts == 1) {
+        buf_lit(out, "    default_host: ");
+        buf_put_str(out, log->hosts[0]);
+        buf_putc(out, '\n');
+    } else if (log->n_hosts) {
+        buf_lit(out, "    # several sites write here, and no line names its host: put $host (%v in "
+                     "Apache) first in the\n    # format, or give each site a file of its own. "
+                     "Hosts: ");
+        put_hosts(out, log);
+        buf_lit(out, "\n    default_host: ");
+        buf_put_str(out, log->hosts[0]);
+        buf_putc(out, '\n');
+    } else {
+        buf_lit(out, "    default_host: example.com  # no server name is known; write yours\n");
+    }
+}
+
+static void put_source(struct buf *out, const struct web_conf *conf, size_t i)
+{
+    const struct web_log *log = &conf->logs[i];
+
+    buf_lit(out, "  ");
+    put_name(out, conf, i);
+    buf_lit(out, ":\n    files: ");
+    detect_put_quoted(out, log->files);
+    buf_lit(out, "\n    format: ");
+    detect_put_format(out, log->format);
+    buf_putc(out, '\n');
+    put_remark(out, log);
+}
+
+static void put_site(struct buf *out, const struct web_log *log)
+{
+    buf_lit(out, "#   - {hosts: [");
+    put_hosts(out, log);
+    buf_lit(out, "], site: ");
+    buf_put_str(out, log->hosts[0]);
+    buf_lit(out, "}\n");
+}
+
+static bool usable(const struct web_log *log)
+{
+    return str_is_set(log->files) && str_is_set(log->format) && !log->problem;
+}
+
+static size_t put_yaml(struct buf *out, const struct web_conf *conf)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < conf->n; i++)
+        n += usable(&conf->logs[i]);
+    for (size_t i = 0; i < conf->n; i++) {
+        const struct web_log *log = &conf->logs[i];
+        if (usable(log))
+            continue;
+        buf_lit(out, "# not read: ");
+        terminal_put_safe(out, log->written, 400);
+        buf_printf(out, " (%.*s:%u): %s\n", STR_ARGS(log->file), log->line,
+                   log->problem ? log->problem : "the path is too long");
+    }
+    if (n)
+        buf_lit(out, "sources:\n");
+    for (size_t i = 0; i < conf->n; i++)
+        if (usable(&conf->logs[i]))
+            put_source(out, conf, i);
+    if (n)
+        buf_lit(out,
+                "# Where the server knows a site by another name than its hosts':\n# sites:\n");
+    for (size_t i = 0; i < conf->n; i++)
+        if (usable(&conf->logs[i]) && conf->logs[i].n_hosts)
+            put_site(out, &conf->logs[i]);
+    return n;
+}
+
+static size_t put_json(struct buf *out, const char *path, const struct web_conf *conf)
+{
+    size_t n = 0;
+
+    buf_lit(out, "{\"file\":");
+    json_put_string(out, str_of(path));
+    buf_printf(out, ",\"kind\":\"%s\",\"logs\":[",
+               conf->kind == WEB_CONF_NGINX ? "nginx" : "apache");
+    for (size_t i = 0; i < conf->n; i++) {
+        const struct web_log *log = &conf->logs[i];
+        n += usable(log);
+        buf_printf(out, "%s{\"path\":", i ? "," : "");
+        json_put_string(out, log->written);
+        buf_lit(out, ",\"files\":");
+        json_put_string(out, log->files);
+        buf_lit(out, ",\"format\":");
+        json_put_string(out, log->format);
+        buf_printf(out, ",\"host_in_line\":%s,\"hosts\":[", log->host_in_line ? "true" : "false");
+        for (size_t k = 0; k < log->n_hosts; k++) {
+            buf_put_str(out, k ? STR(",") : STR(""));
+            json_put_string(out, log->hosts[k]);
+        }
+        buf_lit(out, "],\"problem\":");
+        json_put_string(out, str_of(log->problem));
+        buf_putc(out, '}');
+    }
+    buf_lit(out, "]}\n");
+    return n;
+}
+
+int detect_conf(const char *path, struct str text, bool json, struct buf *out)
+{
+    struct loading l = {.arena = config_arena_new(ARENA_BYTES)};
+    struct web_conf conf = {.kind = WEB_CONF_NONE};
+    int rc = -1;
+
+    if (l.arena)
+        l.files = config_arena_array(l.arena, WEB_CONF_MAX_FILES, sizeof(*l.files));
+    if (l.files) {
+        load(&l, path, text);
+        rc = l.kind == WEB_CONF_NGINX
+                 ? web_conf_nginx(l.files, l.n, l.arena, &conf)
+                 : web_conf_apache(l.files, l.n, l.root, load_defines(&l), l.arena, &conf);
+    }
+    if (rc) {
+        config_arena_free(l.arena);
+        fprintf(stderr, "logferry detect: %s: out of memory\n", path);
+        return EXIT_INTERNAL;
+    }
+    if (l.capped || conf.capped)
+        fprintf(stderr, "logferry detect: %s: too large; what follows is a part\n", path);
+    if (!json)
+        buf_printf(out, "# from the configuration of %s, %s\n",
+                   conf.kind == WEB_CONF_NGINX ? "nginx" : "Apache", path);
+    size_t n = json ? put_json(out, path, &conf) : put_yaml(out, &conf);
+    if (!n)
+        fprintf(stderr,
+                "logferry detect: %s: it names no access log that can be read; give the output of "
+                "`nginx -T`, or Apache's main configuration file\n",
+                path);
+    config_arena_free(l.arena);
+    return n ? EXIT_OK : EXIT_BAD_DATA;
+}

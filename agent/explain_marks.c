@@ -1,0 +1,223 @@
+/* explain_marks.c - see explain_marks.h. */
+#include "agent/explain_marks.h"
+
+#include "agent/terminal.h"
+#include "parsers/base/utf8.h"
+
+#include <stdlib.h>
+
+#define NAME_ROWS 4
+#define MARGIN 2
+
+struct mark {
+    size_t from, to; /* bytes of the line */
+    const char *name;
+};
+
+struct marks {
+    struct mark v[HIT_FIELD_COUNT];
+    size_t n;
+};
+
+/* ---- where the fields are ---------------------------------------------------------------------
+ */
+
+static void add(struct marks *m, size_t from, size_t to, enum hit_field field)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (from < m->v[i].to && m->v[i].from < to)
+            return; /* one mark a place: the field that came first */
+    m->v[m->n++] = (struct mark){from, to, hit_field_name(field)};
+}
+
+static void add_text(struct marks *m, struct str line, struct str text, enum hit_field field)
+{
+    if (!text.n)
+        return;
+    if (text.p >= line.p && text.p + text.n <= line.p + line.n) {
+        add(m, (size_t)(text.p - line.p), (size_t)(text.p - line.p) + text.n, field);
+        return;
+    }
+    ptrdiff_t at = str_find(line, text, 0);
+    if (at >= 0 && text.n > 1 && str_find(line, text, (size_t)at + 1) < 0)
+        add(m, (size_t)at, (size_t)at + text.n, field);
+}
+
+static void add_time(struct marks *m, struct str line)
+{
+    ptrdiff_t open = str_chr(line, '[', 0);
+    ptrdiff_t close = open < 0 ? -1 : str_chr(line, ']', (size_t)open);
+
+    if (close - open == 27)
+        add(m, (size_t)open + 1, (size_t)close, HIT_FIELD_TIME);
+}
+
+/* Three digits between blanks, tabs or quotes, behind the request. */
+static void add_status(struct marks *m, struct str line, int status)
+{
+    char digits[3] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
+                      (char)('0' + status % 10)};
+    size_t from = 0;
+
+    for (size_t i = 0; i < m->n; i++)
+        if (strcmp(m->v[i].name, "path") == 0)
+            from = m->v[i].to;
+    for (ptrdiff_t at; (at = str_find(line, (struct str){digits, 3}, from)) >= 0;) {
+        char before = at ? line.p[at - 1] : ' ';
+        char after = (size_t)at + 3 < line.n ? line.p[at + 3] : ' ';
+        if (strchr(" \t\":", before) && strchr(" \t\",}", after)) {
+            add(m, (size_t)at, (size_t)at + 3, HIT_FIELD_STATUS);
+            return;
+        }
+        from = (size_t)at + 1;
+    }
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct mark *x = a, *y = b;
+    return x->from < y->from ? -1 : x->from > y->from;
+}
+
+static void find_marks(struct marks *m, struct str line, const struct hit *hit)
+{
+    m->n = 0;
+    for (int i = 0; i < HIT_FIELD_COUNT; i++)
+        add_text(m, line, hit_field_text(hit, (enum hit_field)i), (enum hit_field)i);
+    add_time(m, line);
+    if (hit->status >= 0)
+        add_status(m, line, hit->status);
+    qsort(m->v, m->n, sizeof(m->v[0]), compare);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------
+ */
+
+struct row {
+    struct buf text;
+    char ruler[EXPLAIN_MAX_COLUMNS];
+    char names[NAME_ROWS][EXPLAIN_MAX_COLUMNS];
+    size_t used;
+    bool any;
+};
+
+static void row_begin(struct row *row)
+{
+    buf_reset(&row->text);
+    memset(row->ruler, ' ', sizeof(row->ruler));
+    memset(row->names, ' ', sizeof(row->names));
+    row->used = 0;
+    row->any = false;
+}
+
+static bool is_free(const char *names, size_t from, size_t n)
+{
+    for (size_t i = from ? from - 1 : 0; i < from + n + 1 && i < EXPLAIN_MAX_COLUMNS; i++)
+        if (names[i] != ' ')
+            return false;
+    return true;
+}
+
+/* In the first row with room under this column. */
+static void put_name(struct row *row, size_t column, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (size_t i = 0; i < NAME_ROWS && column + n <= EXPLAIN_MAX_COLUMNS; i++)
+        if (is_free(row->names[i], column, n)) {
+            memcpy(row->names[i] + column, name, n);
+            return;
+        }
+}
+
+static void put_row(struct buf *out, const char *text, size_t n)
+{
+    while (n && text[n - 1] == ' ')
+        n--;
+    if (!n)
+        return;
+    buf_printf(out, "%*s", MARGIN, "");
+    buf_put(out, text, n);
+    buf_putc(out, '\n');
+}
+
+static void row_end(struct buf *out, const struct row *row)
+{
+    buf_printf(out, "%*s", MARGIN, "");
+    buf_put_str(out, buf_str(&row->text));
+    buf_putc(out, '\n');
+    if (!row->any)
+        return;
+    put_row(out, row->ruler, sizeof(row->ruler));
+    for (size_t i = 0; i < NAME_ROWS; i++)
+        put_row(out, row->names[i], sizeof(row->names[i]));
+}
+
+static void mark_columns(struct row *row, const struct mark *mark, size_t at, size_t width)
+{
+    bool begins = at == mark->from;
+
+    for (size_t i = 0; i < width; i++)
+        row->ruler[row->used + i] = begins && i == 0 ? '^' : '~';
+    if (begins)
+        put_name(row, row->used, mark->name);
+    row->any = true;
+}
+
+void explain_put_marks(struct buf *out, struct str line, const struct hit *hit, size_t columns)
+{
+    struct marks marks;
+    struct row row;
+    size_t k = 0;
+
+    columns = columns < 20 ? 20 : columns > EXPLAIN_MAX_COLUMNS ? EXPLAIN_MAX_COLUMNS : columns;
+    find_marks(&marks, line, hit);
+    buf_init(&row.text, EXPLAIN_MAX_COLUMNS * 8);
+    row_begin(&row);
+    for (size_t i = 0; i < line.n;) {
+        size_t n = utf8_printable(str_slice(line, i, line.n)), step = n ? n : 1, from = row.text.n;
+        terminal_put_safe(&row.text, str_slice(line, i, i + step), 4);
+        size_t width = terminal_width(str_slice(buf_str(&row.text), from, row.text.n));
+        if (row.used + width > columns - MARGIN || row.text.n > EXPLAIN_MAX_COLUMNS * 4) {
+            row.text.n = from;
+            row_end(out, &row);
+            row_begin(&row);
+            continue;
+        }
+        while (k < marks.n && marks.v[k].to <= i)
+            k++;
+        if (k < marks.n && i >= marks.v[k].from)
+            mark_columns(&row, &marks.v[k], i, width);
+        row.used += width;
+        i += step;
+    }
+    row_end(out, &row);
+    buf_release(&row.text);
+}
+
+/* A place to begin, about `room` bytes before `at`, where no character is cut. */
+static size_t begin_before(struct str line, size_t at, size_t room)
+{
+    size_t from = at > room ? at - room : 0;
+
+    while (from < at && utf8_is_tail(line.p[from]))
+        from++;
+    return from;
+}
+
+void explain_put_caret(struct buf *out, struct str line, size_t column, const char *why,
+                       size_t columns)
+{
+    size_t at = column < line.n ? column : line.n;
+    size_t from = begin_before(line, at, columns / 2);
+    struct buf before;
+
+    buf_init(&before, 64 << 10);
+    terminal_put_safe(&before, str_slice(line, from, at), SIZE_MAX / 2);
+    buf_printf(out, "%*s", MARGIN, "");
+    buf_put_str(out, buf_str(&before));
+    terminal_put_safe(out, str_slice(line, at, line.n), columns / 2);
+    buf_printf(out, "\n%*s^ column %zu: %s\n", (int)(MARGIN + terminal_width(buf_str(&before))), "",
+               column + 1, why);
+    buf_release(&before);
+}

@@ -1,0 +1,25 @@
+/*
+ * log_head.h - the first lines of a log, and the format that they have. It reads disks.
+ */
+#ifndef LOGFERRY_AGENT_LOG_HEAD_H
+#define LOGFERRY_AGENT_LOG_HEAD_H
+
+#include "agent/container.h"
+#include "parsers/detect.h"
+
+#define LOG_HEAD_BYTES (4u << 20) /* no line begins behind these */
+
+struct log_head {
+    struct buf text;                    /* the lines, each with its '\n' */
+    struct str lines[DETECT_MAX_LINES]; /* of it; too long ones are left out */
+    uint64_t numbers[DETECT_MAX_LINES]; /* in the file, from 1 */
+    size_t n;
+};
+
+/* The lines of what is there, a half one at the end included. -1: out of memory. */
+int log_head_read(struct log_head *head, int fd, enum container_kind kind);
+void log_head_release(struct log_head *head); /* accepts a zeroed one */
+/* detect_format of them. */
+int log_head_detect(const struct log_head *head, const char *path, struct detection *out);
+
+#endif

@@ -1,0 +1,263 @@
+/*
+ * detect.c - see detect.h.
+ *
+ * A format is first tried on a few lines from all over the sample, so that dozens of formats cost
+ * little more than the few that fit.
+ */
+#include "parsers/detect.h"
+
+#include "parsers/format.h"
+
+#include <stdlib.h>
+
+#define PROBES 40u /* lines of the first try */
+#define NAME_MAX_BYTES 64
+
+/* What speaks for a program, among formats that fit alike. */
+struct evidence {
+    unsigned nginx, apache;
+};
+
+struct trial {
+    char spec[DETECT_SPEC_BYTES];
+    unsigned lines, matched;
+    uint64_t n_fields; /* over all lines */
+    unsigned fields;
+    unsigned no_bytes, zero_bytes,
+        absolute;     /* lines with "-", with "0", with a URL in the request */
+    uint64_t reached; /* columns, of the lines of the first try: how near it came */
+    size_t bad_line, bad_column;
+    const char *error;
+    int affinity;
+};
+
+/* ---- one format -------------------------------------------------------------------------------
+ */
+
+static void count_hit(struct trial *t, const struct hit *h)
+{
+    unsigned mask = hit_fields(h);
+
+    t->matched++;
+    t->fields |= mask;
+    t->n_fields += (unsigned)__builtin_popcount(mask);
+    t->no_bytes += h->bytes == HIT_NO_NUMBER;
+    t->zero_bytes += h->bytes == 0;
+    t->absolute += str_is_set(h->scheme) && str_is_set(h->host);
+}
+
+static void count_bad(struct trial *t, const struct parser *p, size_t line)
+{
+    size_t column;
+    const char *error = parser_error(p, &column);
+
+    t->reached += column;
+    if (t->error)
+        return;
+    t->error = error;
+    t->bad_line = line;
+    t->bad_column = column;
+}
+
+static bool is_comment(struct str line)
+{
+    return line.n > 0 && line.p[0] == '#';
+}
+
+/* Every `step`th line, and all that may be header lines. */
+static void try_lines(struct trial *t, struct parser *p, const struct str *lines, size_t n,
+                      size_t step)
+{
+    struct hit hit;
+
+    parser_reset(p);
+    for (size_t i = 0; i < n; i++) {
+        if (lines[i].n == 0 || (i % step != 0 && !is_comment(lines[i])))
+            continue;
+        enum parse_result result = parser_line(p, lines[i], &hit);
+        t->lines += result != PARSE_DIRECTIVE;
+        if (result == PARSE_OK)
+            count_hit(t, &hit);
+        else if (result == PARSE_BAD)
+            count_bad(t, p, i);
+    }
+}
+
+static void copy_spec(char *to, const char *from)
+{
+    size_t n = strlen(from);
+
+    n = n < DETECT_SPEC_BYTES ? n : DETECT_SPEC_BYTES - 1;
+    memcpy(to, from, n);
+    to[n] = '\0';
+}
+
+/* False: the format needs an argument, or there is no memory for it. */
+static bool try_format(const char *spec, const struct str *lines, size_t n, struct trial *t)
+{
+    struct buf why;
+    size_t step = n / PROBES + 1;
+
+    buf_init(&why, 4096);
+    struct format *f = format_new(str_of(spec), NULL, &why);
+    struct parser *p = f ? parser_new(f) : NULL;
+    if (p) {
+        *t = (struct trial){.lines = 0};
+        try_lines(t, p, lines, n, step);
+        uint64_t reached = t->reached;
+        if (step > 1 && t->matched) {
+            *t = (struct trial){.lines = 0};
+            try_lines(t, p, lines, n, 1);
+        }
+        t->reached = reached;
+        copy_spec(t->spec, spec);
+    }
+    parser_free(p);
+    format_free(f);
+    buf_release(&why);
+    return p != NULL;
+}
+
+/* ---- who wrote it -----------------------------------------------------------------------------
+ */
+
+static bool holds(struct str s, const char *word)
+{
+    return str_find(s, str_of(word), 0) >= 0;
+}
+
+/* nginx writes '"' as \x22 and hex digits in upper case, Apache \" and lower case. */
+static void weigh_escape(struct str rest, struct evidence *e)
+{
+    if (rest.n >= 2 && rest.p[1] == '"')
+        e->apache++;
+    if (rest.n < 4 || rest.p[1] != 'x' || hex_pair(rest.p + 2) < 0)
+        return;
+    for (size_t i = 2; i < 4; i++) {
+        e->apache += rest.p[i] >= 'a';
+        e->nginx += rest.p[i] >= 'A' && rest.p[i] <= 'F';
+    }
+    e->nginx += rest.p[2] == '2' && rest.p[3] == '2';
+}
+
+static void weigh_lines(const struct str *lines, size_t n, struct evidence *e)
+{
+    for (size_t i = 0; i < n; i++)
+        for (ptrdiff_t at = 0; (at = str_chr(lines[i], '\\', (size_t)at)) >= 0; at += 2)
+            weigh_escape(str_slice(lines[i], (size_t)at, lines[i].n), e);
+}
+
+/* Above 0: nginx, below: Apache. */
+static int lean(const struct trial *t, const struct evidence *e, struct str path)
+{
+    unsigned nginx = e->nginx + t->zero_bytes, apache = e->apache + t->no_bytes;
+
+    if (nginx != apache)
+        return nginx > apache ? 1 : -1;
+    if (holds(path, "apache") || holds(path, "httpd") || holds(path, "other_vhosts"))
+        return -1;
+    return holds(path, "nginx") ? 1 : 0;
+}
+
+static void set_affinity(struct trial *t, const struct evidence *e, struct str path)
+{
+    struct str name = str_of(t->spec);
+    int to_nginx = lean(t, e, path);
+
+    if (holds(name, "nginx"))
+        t->affinity = to_nginx;
+    else if (holds(name, "apache"))
+        t->affinity = -to_nginx;
+    else if (holds(name, "varnish")) /* its request lines hold whole URLs */
+        t->affinity = t->absolute * 2 > t->matched ? 2 : -2;
+}
+
+/* ---- the best ---------------------------------------------------------------------------------
+ */
+
+static int compare(const struct trial *a, const struct trial *b)
+{
+    if (a->matched != b->matched)
+        return a->matched > b->matched ? 1 : -1;
+    if (a->affinity != b->affinity)
+        return a->affinity > b->affinity ? 1 : -1;
+    if (a->n_fields != b->n_fields)
+        return a->n_fields > b->n_fields ? 1 : -1;
+    if (!a->matched && a->reached != b->reached)
+        return a->reached > b->reached ? 1 : -1;
+    return 0;
+}
+
+/* Which lines fit: the first, the middle, the last of them. */
+static void pick_samples(const struct str *lines, size_t n, struct detection *out)
+{
+    size_t want[DETECT_SAMPLES] = {0, out->matched / 2, out->matched - 1}, seen = 0;
+    struct buf why;
+    struct hit hit;
+
+    buf_init(&why, 4096);
+    struct format *f = format_new(str_of(out->spec), NULL, &why);
+    struct parser *p = f ? parser_new(f) : NULL;
+    for (size_t i = 0; p && i < n; i++) {
+        if (lines[i].n == 0 || parser_line(p, lines[i], &hit) != PARSE_OK)
+            continue;
+        for (size_t k = out->n_samples; k < DETECT_SAMPLES; k++)
+            if (want[k] == seen && (k == 0 || want[k] != want[k - 1]))
+                out->samples[out->n_samples++] = i;
+        seen++;
+    }
+    parser_free(p);
+    format_free(f);
+    buf_release(&why);
+}
+
+static void report(const struct trial *best, const struct trial *second, struct detection *out)
+{
+    copy_spec(out->spec, best->spec);
+    out->lines = best->lines;
+    out->matched = best->matched;
+    out->fits = best->matched > 0 && best->matched * 2 >= best->lines;
+    out->fields = best->fields;
+    out->bad_line = best->bad_line;
+    out->bad_column = best->bad_column;
+    out->error = best->error;
+    if (!second->matched)
+        return;
+    copy_spec(out->second, second->spec);
+    out->second_matched = second->matched;
+}
+
+int detect_format(const struct str *lines, size_t n, struct str path, struct detection *out)
+{
+    struct trial best = {.lines = 0}, second = {.lines = 0}, t;
+    struct evidence evidence = {0, 0};
+    const char *name, *about;
+    bool any = false, some = false;
+
+    n = n < DETECT_MAX_LINES ? n : DETECT_MAX_LINES;
+    *out = (struct detection){.fits = false};
+    for (size_t i = 0; i < n; i++)
+        some = some || lines[i].n > 0;
+    if (!some)
+        return 0;
+    weigh_lines(lines, n, &evidence);
+    for (size_t i = 0; (name = format_list(i, &about)); i++) {
+        if (!try_format(name, lines, n, &t))
+            continue;
+        set_affinity(&t, &evidence, path);
+        bool better = !any || compare(&t, &best) > 0;
+        if (better)
+            second = best;
+        else if (compare(&t, &second) > 0)
+            second = t;
+        if (better)
+            best = t;
+        any = true;
+    }
+    if (!any)
+        return -1;
+    report(&best, &second, out);
+    if (out->matched)
+        pick_samples(lines, n, out);
+    return 0;
+}

@@ -1,0 +1,38 @@
+/*
+ * detect.h - which format lines have. Pure, but it allocates: for the formats that it tries.
+ *
+ * Every format of the table is tried that needs no argument. The one that fits most lines wins;
+ * among those that fit equally many, the one whose program the lines speak for (escapes, what
+ * stands for no bytes, the file's name), then the one that gives more fields, then the first of
+ * the table.
+ */
+#ifndef LOGFERRY_PARSERS_DETECT_H
+#define LOGFERRY_PARSERS_DETECT_H
+
+#include "parsers/hit_fields.h"
+
+#define DETECT_MAX_LINES 1000u
+#define DETECT_SAMPLES 3u
+#define DETECT_SPEC_BYTES 96u
+
+struct detection {
+    char spec[DETECT_SPEC_BYTES];   /* for format_new; of the best candidate, though it may not fit.
+                                       "": there was no line */
+    bool fits;                      /* at least half of the lines: it may be used */
+    unsigned lines;                 /* without empty ones, and without the format's header lines */
+    unsigned matched;               /* of these */
+    unsigned fields;                /* bit i: some line gave enum hit_field i */
+    size_t samples[DETECT_SAMPLES]; /* indexes of lines that fit: the first, the middle, the last */
+    size_t n_samples;
+    char second[DETECT_SPEC_BYTES]; /* the runner-up, and what it matched; "": no other fits any */
+    unsigned second_matched;
+    /* The first line that the candidate does not fit, why, and at which byte. error NULL: none. */
+    size_t bad_line, bad_column;
+    const char *error;
+};
+
+/* The first DETECT_MAX_LINES of `lines` (without '\n'). `path` is a hint, or STR_NONE. -1: out of
+ * memory. */
+int detect_format(const struct str *lines, size_t n, struct str path, struct detection *out);
+
+#endif

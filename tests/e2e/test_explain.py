@@ -1,0 +1,42 @@
+"""`logferry explain`: what a terminal is shown is safe, the summary's groups add up, JSON is JSON."""
+import json
+import os
+import re
+
+from proc import check, run
+
+TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+LOG = os.path.join(TOP, "tests/data/site-access.log")
+FORMAT = ("--format", "nginx_combined", "--host", "example.com")
+
+
+def explain(world, *arguments):
+    return run([world.agent_bin, "explain", *FORMAT, *arguments], world.dir)[1]
+
+
+def test_summary(world):
+    every = [json.loads(line) for line in explain(world, "--json", LOG).splitlines()]
+    summary = json.loads(explain(world, "--summary", "--json", LOG))
+    check(summary["lines"] == len(every) == sum(v["lines"] for v in summary["verdicts"]), summary)
+    for group in summary["verdicts"]:
+        mine = [x for x in every if (x["verdict"], x["reason"]) == (group["verdict"], group["reason"])]
+        check(len(mine) == group["lines"], group)
+        check(group["groups"] and group["groups"][0]["lines"] <= group["lines"], group)
+    check(re.search(r"^ +120 +24\.5 %  pageview", explain(world, "--summary", LOG), re.M), "pageviews")
+
+
+def test_hostile_line(world):
+    """Controls, C1, and what turns text: escaped in every form; the JSON says what the line held."""
+    with open(world.path("odd.log"), "wb") as f:
+        f.write(b'1.2.3.4 - - [03/Nov/2026:00:10:24 +0000] "GET /caf\xc3\xa9\xe2\x80\xae HTTP/1.1" 200 12 "-" '
+                b'"\x1b[31mGPTBot/1.0 \xc2\x9b\xff"\n\x1b[2J\xe2\x81\xa6 hello\n')
+    for arguments in ((), ("--json",), ("--summary",), ("--summary", "--json")):
+        out = explain(world, *arguments, world.path("odd.log"))
+        bad = [c for c in out if (ord(c) < 32 and c != "\n") or 0x7f <= ord(c) <= 0x9f
+               or 0x2028 <= ord(c) <= 0x202e or 0x2066 <= ord(c) <= 0x2069]
+        check(not bad, f"{arguments}: {bad!r}")
+    first = json.loads(explain(world, "--json", world.path("odd.log")).splitlines()[0])
+    check(first["hit"]["path"] == "/caf\u00e9\u202e" and first["hit"]["user_agent"] == "\x1b[31mGPTBot/1.0 \x9b\ufffd",
+          first)
+    text = explain(world, world.path("odd.log"))
+    check("^~~~" in text and "^ column 1: " in text or "^ column" in text, text)

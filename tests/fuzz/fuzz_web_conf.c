@@ -1,0 +1,45 @@
+/*
+ * fuzz_web_conf.c - any bytes as a web server's configuration: the first byte says whose.
+ */
+#include "config/web_conf.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void count(void *context, struct str glob)
+{
+    if (!glob.n)
+        abort();
+    ++*(size_t *)context;
+}
+
+static void check(const struct web_conf *conf)
+{
+    if (conf->n > WEB_CONF_MAX_LOGS)
+        abort();
+    for (size_t i = 0; i < conf->n; i++)
+        if (!str_is_set(conf->logs[i].files) && !conf->logs[i].problem)
+            if (str_is_set(conf->logs[i].written) && conf->logs[i].written.n < 1000)
+                abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str text = {size ? (const char *)data + 1 : "", size ? size - 1 : 0}, root;
+    struct web_file files[] = {{STR("/etc/x/main"), text}, {STR("/etc/x/b"), text}};
+    struct config_arena *arena = config_arena_new(16 << 20);
+    struct web_conf conf;
+    size_t n = 0;
+    bool nginx = size && data[0] & 1;
+
+    web_conf_kind(text);
+    web_conf_vhost_files(text, &root, count, &n);
+    web_conf_includes(nginx ? WEB_CONF_NGINX : WEB_CONF_APACHE, text, count, &n);
+    int rc = nginx ? web_conf_nginx(files, 2, arena, &conf)
+                   : web_conf_apache(files, 2, STR_NONE, text, arena, &conf);
+    if (rc == 0)
+        check(&conf);
+    config_arena_free(arena);
+    return 0;
+}

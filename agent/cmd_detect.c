@@ -279,6 +279,18 @@ static int judge_head(const char *path, int fd, const struct log_head *head, boo
     return d.fits ? EXIT_OK : EXIT_BAD_DATA;
 }
 
+static void tell_foreign(const char *path, const char *codec)
+{
+    struct buf b;
+    buf_init(&b, 64u << 10);
+    buf_lit(&b, "logferry detect: ");
+    terminal_put_safe(&b, str_of(path), 4096);
+    buf_printf(&b, ": compressed with %s, which is not read; try: ", codec);
+    container_put_mend(&b, codec, path);
+    fprintf(stderr, "%.*s | logferry detect -\n", STR_ARGS(buf_str(&b)));
+    buf_release(&b);
+}
+
 static int detect_file(const char *path, bool json, struct buf *out)
 {
     bool standard = strcmp(path, "-") == 0;
@@ -291,10 +303,7 @@ static int detect_file(const char *path, bool json, struct buf *out)
         fprintf(stderr, "logferry detect: %s: %s\n", path, strerror(errno));
         code = errno == EACCES ? EXIT_PERMISSION : EXIT_BAD_DATA;
     } else if (kind == CONTAINER_FOREIGN) {
-        fprintf(stderr,
-                "logferry detect: %s: compressed with %s, which is not read; try: %s '%s' | "
-                "logferry detect -\n",
-                path, codec, container_mend(codec), path);
+        tell_foreign(path, codec);
     } else {
         struct log_head *head = calloc(1, sizeof(*head));
         code = EXIT_INTERNAL;

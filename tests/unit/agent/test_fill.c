@@ -439,7 +439,7 @@ static void put_cdn_file(struct log *l, unsigned serial, unsigned n)
             want_skipped(l);
         buf_printf(&l->text,
                    "2026-01-02\t03:04:05\tFRA56-P4\t%u\t203.0.113.7\tGET\texample.com\t/%u/%u%s\t"
-                   "200\t-\tMozilla/5.0%%20(X11;%%20Linux%%20x86_64)\t-\n",
+                   "200\t-\tMozilla/5.0%%20(X11;%%20rv:126.0)%%20Gecko%%20Firefox/126.0\t-\n",
                    serial + 1000, serial, i, page ? "" : ".css");
     }
     struct str rest = str_slice(buf_str(&l->text), row, l->text.n);

@@ -384,6 +384,23 @@ static void unidentified(struct engine *e, size_t source, const struct found_fil
         new_file(e, source, f);
 }
 
+/* Told, where it is to be told, and not read. */
+static void take_unreadable(struct engine *e, size_t source, const struct found_file *f)
+{
+    e->hazy = e->hazy || f->error;
+    if (f->known)
+        return;
+    if (f->kind == CONTAINER_FOREIGN && !f->error && !f->refused) {
+        struct passed_file *p = pass_found(e, f, 0);
+        if (is_wanted(e, source, f))
+            tell_no_lines(e, source, f, p);
+        return;
+    }
+    tell_unreadable(e, source, f);
+    if (f->refused)
+        pass_found(e, f, 0);
+}
+
 void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
 {
     struct stream *s = file_map_find(&e->by_inode, f->dev, f->ino);
@@ -392,16 +409,8 @@ void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
         p->seen = true;
     if (s) {
         seen_again(e, s, f);
-    } else if (f->error || f->refused) {
-        e->hazy = e->hazy || f->error;
-        if (!f->known)
-            tell_unreadable(e, source, f);
-        if (f->refused)
-            pass_found(e, f, 0);
-    } else if (!f->known && f->kind == CONTAINER_FOREIGN) {
-        p = pass_found(e, f, 0);
-        if (is_wanted(e, source, f))
-            tell_no_lines(e, source, f, p);
+    } else if (f->error || f->refused || f->kind == CONTAINER_FOREIGN) {
+        take_unreadable(e, source, f);
     } else if (!f->known && f->identified) {
         new_file(e, source, f);
     } else if (!f->known) {

@@ -155,7 +155,7 @@ static void put_text(struct buf *out, const char *path, const struct log_head *h
     buf_putc(out, '\n');
     each_sample(out, head, d, put_sample);
     put_given(out, d);
-    if (d->error)
+    if (d->error[0])
         buf_printf(out, "  line %llu does not fit: column %zu: %s\n",
                    (unsigned long long)head->numbers[d->bad_line], d->bad_column + 1, d->error);
     put_paste(out, path, d);
@@ -175,7 +175,7 @@ static void put_refusal(struct buf *out, const char *path, const struct log_head
                ": its lines have none of the formats known here; %s comes nearest (%u of %u)\n",
                d->spec, d->matched, d->lines);
     buf_printf(out, "line %llu, column %zu: %s\n  ", (unsigned long long)head->numbers[d->bad_line],
-               d->bad_column + 1, d->error ? d->error : "");
+               d->bad_column + 1, d->error);
     terminal_put_safe(out, str_slice(line, from, line.n), 110);
     buf_init(&before, 4096);
     terminal_put_safe(&before, str_slice(line, from, at), 1000);
@@ -214,7 +214,7 @@ static void put_json(struct buf *text, const char *path, const struct log_head *
     buf_lit(out, "],\"samples\":[");
     each_sample(out, head, d, put_json_sample);
     buf_lit(out, "],\"mismatch\":");
-    if (d->error) {
+    if (d->error[0]) {
         buf_printf(out, "{\"line\":%llu,\"column\":%zu,\"error\":",
                    (unsigned long long)head->numbers[d->bad_line], d->bad_column + 1);
         json_put_string(out, str_of(d->error));

@@ -150,7 +150,7 @@ static void refuse(const char *path, const struct log_head *head, const struct d
             "%llu stops fitting at column %zu: %s); see `logferry detect '%s'`, or name one with "
             "--format\n",
             name, d->spec, d->matched, d->lines, (unsigned long long)head->numbers[d->bad_line],
-            d->bad_column + 1, d->error ? d->error : "", name);
+            d->bad_column + 1, d->error, name);
 }
 
 static void drop_format(struct offline *o)

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define NAME_ROOM 4096 /* of a path in a message */
 #define OUTPUT_MAX (32u << 20)
 #define INPUT_MAX (32u << 20) /* of standard input that is looked at */
 
@@ -154,7 +155,7 @@ static void put_text(struct buf *out, const char *path, const struct log_head *h
     buf_putc(out, '\n');
     each_sample(out, head, d, put_sample);
     put_given(out, d);
-    if (d->error)
+    if (d->error[0])
         buf_printf(out, "  line %llu does not fit: column %zu: %s\n",
                    (unsigned long long)head->numbers[d->bad_line], d->bad_column + 1, d->error);
     put_paste(out, path, d);
@@ -174,7 +175,7 @@ static void put_refusal(struct buf *out, const char *path, const struct log_head
                ": its lines have none of the formats known here; %s comes nearest (%u of %u)\n",
                d->spec, d->matched, d->lines);
     buf_printf(out, "line %llu, column %zu: %s\n  ", (unsigned long long)head->numbers[d->bad_line],
-               d->bad_column + 1, d->error ? d->error : "");
+               d->bad_column + 1, d->error);
     terminal_put_safe(out, str_slice(line, from, line.n), 110);
     buf_init(&before, 4096);
     terminal_put_safe(&before, str_slice(line, from, at), 1000);
@@ -187,10 +188,13 @@ static void put_refusal(struct buf *out, const char *path, const struct log_head
 /* ---- JSON -------------------------------------------------------------------------------------
  */
 
-static void put_json(struct buf *out, const char *path, const struct log_head *head,
+static void put_json(struct buf *text, const char *path, const struct log_head *head,
                      const struct detection *d)
 {
     bool first = true;
+    struct buf json, *out = &json; /* made safe for a terminal at the end */
+
+    buf_init(&json, OUTPUT_MAX);
 
     buf_lit(out, "{\"file\":");
     json_put_string(out, str_of(path));
@@ -210,7 +214,7 @@ static void put_json(struct buf *out, const char *path, const struct log_head *h
     buf_lit(out, "],\"samples\":[");
     each_sample(out, head, d, put_json_sample);
     buf_lit(out, "],\"mismatch\":");
-    if (d->error) {
+    if (d->error[0]) {
         buf_printf(out, "{\"line\":%llu,\"column\":%zu,\"error\":",
                    (unsigned long long)head->numbers[d->bad_line], d->bad_column + 1);
         json_put_string(out, str_of(d->error));
@@ -219,6 +223,8 @@ static void put_json(struct buf *out, const char *path, const struct log_head *h
         buf_lit(out, "null");
     }
     buf_lit(out, "}\n");
+    terminal_put_json(text, buf_str(&json));
+    buf_release(&json);
 }
 
 /* ---- files ------------------------------------------------------------------------------------
@@ -259,6 +265,12 @@ static int conf_of(const char *path, int fd, bool json, struct buf *out)
     return code;
 }
 
+static void put_empty(struct buf *out, const char *path)
+{
+    terminal_put_safe(out, str_of(path), 200);
+    buf_lit(out, ": it holds no line yet\n");
+}
+
 static int judge_head(const char *path, int fd, const struct log_head *head, bool json,
                       struct buf *out)
 {
@@ -271,7 +283,7 @@ static int judge_head(const char *path, int fd, const struct log_head *head, boo
     if (json)
         put_json(out, path, head, &d);
     else if (!d.spec[0] || !d.lines)
-        buf_printf(out, "%s: it holds no line yet\n", path);
+        put_empty(out, path);
     else if (d.fits)
         put_text(out, path, head, &d);
     else
@@ -282,9 +294,10 @@ static int judge_head(const char *path, int fd, const struct log_head *head, boo
 static void tell_foreign(const char *path, const char *codec)
 {
     struct buf b;
-    buf_init(&b, 64u << 10);
+
+    buf_init(&b, 8u * NAME_ROOM);
     buf_lit(&b, "logferry detect: ");
-    terminal_put_safe(&b, str_of(path), 4096);
+    terminal_put_safe(&b, str_of(path), NAME_ROOM);
     buf_printf(&b, ": compressed with %s, which is not read; try: ", codec);
     container_put_mend(&b, codec, path);
     fprintf(stderr, "%.*s | logferry detect -\n", STR_ARGS(buf_str(&b)));
@@ -298,10 +311,13 @@ static int detect_file(const char *path, bool json, struct buf *out)
     const char *codec = NULL;
     int fd = standard ? copy_stdin() : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     int code = EXIT_BAD_DATA;
+    char name[NAME_ROOM];
 
     if (fd < 0 || container_detect(fd, &kind, &codec)) {
-        fprintf(stderr, "logferry detect: %s: %s\n", path, strerror(errno));
-        code = errno == EACCES ? EXIT_PERMISSION : EXIT_BAD_DATA;
+        int error = errno;
+        fprintf(stderr, "logferry detect: %s: %s\n", terminal_safe(path, name, sizeof(name)),
+                strerror(error));
+        code = error == EACCES ? EXIT_PERMISSION : EXIT_BAD_DATA;
     } else if (kind == CONTAINER_FOREIGN) {
         tell_foreign(path, codec);
     } else {

@@ -263,6 +263,14 @@ static bool on_line(void *context, const struct offline_line *line)
     return fwrite(e->text.p, 1, e->text.n, stdout) == e->text.n;
 }
 
+static int print_groups(struct explain *e)
+{
+    buf_reset(&e->text);
+    explain_groups_put(e->groups, e->options->json, &e->text);
+    bool good = !e->text.failed && fwrite(e->text.p, 1, e->text.n, stdout) == e->text.n;
+    return good ? EXIT_OK : EXIT_CANNOT_WRITE;
+}
+
 int command_explain(const struct options *options)
 {
     char dash[] = "-";
@@ -280,9 +288,7 @@ int command_explain(const struct options *options)
         code = offline_read(&o, options->n_paths ? options->paths : standard_input,
                             options->n_paths ? options->n_paths : 1, on_line, &e);
     if (!code && e.groups)
-        explain_groups_put(e.groups, options->json, &e.text);
-    if (!code && e.groups && fwrite(e.text.p ? e.text.p : "", 1, e.text.n, stdout) != e.text.n)
-        code = EXIT_CANNOT_WRITE;
+        code = print_groups(&e);
     if (!code && (fflush(stdout) || ferror(stdout)))
         code = EXIT_CANNOT_WRITE;
     if (!code && o.unread)

@@ -143,12 +143,14 @@ void offline_release(struct offline *o)
 
 static void refuse(const char *path, const struct log_head *head, const struct detection *d)
 {
+    char name[NAME_ROOM];
+    terminal_safe(path, name, sizeof(name));
     fprintf(stderr,
             "logferry: %s: its lines have none of the formats known here (%s fits %u of %u; line "
             "%llu stops fitting at column %zu: %s); see `logferry detect '%s'`, or name one with "
             "--format\n",
-            path, d->spec, d->matched, d->lines, (unsigned long long)head->numbers[d->bad_line],
-            d->bad_column + 1, d->error ? d->error : "", path);
+            name, d->spec, d->matched, d->lines, (unsigned long long)head->numbers[d->bad_line],
+            d->bad_column + 1, d->error, name);
 }
 
 static void drop_format(struct offline *o)
@@ -164,10 +166,11 @@ static int take_detected(struct offline *o, const char *path, const struct detec
 {
     if (o->format && strcmp(o->detected, d->spec) == 0)
         return 0;
+    char name[NAME_ROOM];
     drop_format(o);
     memcpy(o->detected, d->spec, sizeof(o->detected));
     fprintf(stderr, "logferry: format %s (fits %u of the first %u lines of %s)\n", d->spec,
-            d->matched, d->lines, path);
+            d->matched, d->lines, terminal_safe(path, name, sizeof(name)));
     return take_format(o, str_of(d->spec), "");
 }
 

@@ -27,12 +27,21 @@ struct trial {
         absolute;     /* lines with "-", with "0", with a URL in the request */
     uint64_t reached; /* columns, of the lines of the first try: how near it came */
     size_t bad_line, bad_column;
-    const char *error;
+    char error[DETECT_ERROR_BYTES]; /* copied: it may be the format's */
+    unsigned odd; /* lines with a port behind the address, or blanks in the user: columns are off */
     int affinity;
 };
 
 /* ---- one format -------------------------------------------------------------------------------
  */
+
+static bool is_odd(const struct hit *h)
+{
+    bool port = str_chr(h->client_ip, '.', 0) >= 0 && str_rchr(h->client_ip, ':') >= 0 &&
+                !str_starts(h->client_ip, STR("::ffff:"));
+
+    return port || str_chr(h->remote_user, ' ', 0) >= 0;
+}
 
 static void count_hit(struct trial *t, const struct hit *h)
 {
@@ -41,9 +50,19 @@ static void count_hit(struct trial *t, const struct hit *h)
     t->matched++;
     t->fields |= mask;
     t->n_fields += (unsigned)__builtin_popcount(mask);
+    t->odd += is_odd(h);
     t->no_bytes += h->bytes == HIT_NO_NUMBER;
     t->zero_bytes += h->bytes == 0;
     t->absolute += str_is_set(h->scheme) && str_is_set(h->host);
+}
+
+static void copy_text(char *to, const char *from, size_t size)
+{
+    size_t n = strlen(from);
+
+    n = n < size ? n : size - 1;
+    memcpy(to, from, n);
+    to[n] = '\0';
 }
 
 static void count_bad(struct trial *t, const struct parser *p, size_t line)
@@ -52,9 +71,9 @@ static void count_bad(struct trial *t, const struct parser *p, size_t line)
     const char *error = parser_error(p, &column);
 
     t->reached += column;
-    if (t->error)
+    if (t->error[0])
         return;
-    t->error = error;
+    copy_text(t->error, error, sizeof(t->error));
     t->bad_line = line;
     t->bad_column = column;
 }
@@ -83,15 +102,6 @@ static void try_lines(struct trial *t, struct parser *p, const struct str *lines
     }
 }
 
-static void copy_spec(char *to, const char *from)
-{
-    size_t n = strlen(from);
-
-    n = n < DETECT_SPEC_BYTES ? n : DETECT_SPEC_BYTES - 1;
-    memcpy(to, from, n);
-    to[n] = '\0';
-}
-
 /* False: the format needs an argument, or there is no memory for it. */
 static bool try_format(const char *spec, const struct str *lines, size_t n, struct trial *t)
 {
@@ -110,7 +120,7 @@ static bool try_format(const char *spec, const struct str *lines, size_t n, stru
             try_lines(t, p, lines, n, 1);
         }
         t->reached = reached;
-        copy_spec(t->spec, spec);
+        copy_text(t->spec, spec, DETECT_SPEC_BYTES);
     }
     parser_free(p);
     format_free(f);
@@ -170,6 +180,8 @@ static void set_affinity(struct trial *t, const struct evidence *e, struct str p
         t->affinity = -to_nginx;
     else if (holds(name, "varnish")) /* its request lines hold whole URLs */
         t->affinity = t->absolute * 2 > t->matched ? 2 : -2;
+    if (t->odd * 2 > t->matched)
+        t->affinity -= 4;
 }
 
 /* ---- the best ---------------------------------------------------------------------------------
@@ -213,17 +225,17 @@ static void pick_samples(const struct str *lines, size_t n, struct detection *ou
 
 static void report(const struct trial *best, const struct trial *second, struct detection *out)
 {
-    copy_spec(out->spec, best->spec);
+    copy_text(out->spec, best->spec, DETECT_SPEC_BYTES);
     out->lines = best->lines;
     out->matched = best->matched;
     out->fits = best->matched > 0 && best->matched * 2 >= best->lines;
     out->fields = best->fields;
     out->bad_line = best->bad_line;
     out->bad_column = best->bad_column;
-    out->error = best->error;
+    copy_text(out->error, best->error, sizeof(out->error));
     if (!second->matched)
         return;
-    copy_spec(out->second, second->spec);
+    copy_text(out->second, second->spec, DETECT_SPEC_BYTES);
     out->second_matched = second->matched;
 }
 

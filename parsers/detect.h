@@ -14,6 +14,7 @@
 #define DETECT_MAX_LINES 1000u
 #define DETECT_SAMPLES 3u
 #define DETECT_SPEC_BYTES 96u
+#define DETECT_ERROR_BYTES 160u
 
 struct detection {
     char spec[DETECT_SPEC_BYTES];   /* for format_new; of the best candidate, though it may not fit.
@@ -26,9 +27,9 @@ struct detection {
     size_t n_samples;
     char second[DETECT_SPEC_BYTES]; /* the runner-up, and what it matched; "": no other fits any */
     unsigned second_matched;
-    /* The first line that the candidate does not fit, why, and at which byte. error NULL: none. */
+    /* The first line that the candidate does not fit, why, and at which byte. error \"\": none. */
     size_t bad_line, bad_column;
-    const char *error;
+    char error[DETECT_ERROR_BYTES];
 };
 
 /* The first DETECT_MAX_LINES of `lines` (without '\n'). `path` is a hint, or STR_NONE. -1: out of

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         lines[n++] = str_cut(&rest, '\n');
     if (detect_format(lines, n, STR_NONE, &d))
         return 0;
-    if (d.matched > d.lines || d.lines > n || (d.error && d.bad_line >= n) ||
+    if (d.matched > d.lines || d.lines > n || (d.error[0] && d.bad_line >= n) ||
         d.n_samples > DETECT_SAMPLES || (d.fits && d.n_samples == 0))
         abort();
     for (size_t i = 0; i < d.n_samples; i++)

@@ -91,7 +91,7 @@ static void test_rates(void **state)
     assert_int_equal(d.matched, 75);
     assert_int_equal(d.bad_line, 1);
     assert_int_equal(d.bad_column, 5);
-    assert_non_null(d.error);
+    assert_true(d.error[0]);
     assert_int_equal(d.n_samples, 3);
     assert_int_equal(d.samples[0], 0);
     assert_int_equal(d.samples[2], 99);
@@ -104,7 +104,7 @@ static void test_rates(void **state)
     d = detected(buf_str(&text), NULL);
     assert_false(d.fits);
     assert_int_equal(d.matched, 0);
-    assert_non_null(d.error);
+    assert_true(d.error[0]);
     assert_true(d.bad_column > 60); /* of the candidate that came nearest */
     buf_release(&text);
 }

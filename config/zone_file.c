@@ -270,7 +270,7 @@ static bool read_file(struct zone *z, struct str file)
 
 struct zone *zone_parse(struct str file)
 {
-    struct zone *z = malloc(sizeof(*z) + CHANGES_MAX * sizeof(*z->changes)), *fitting;
+    struct zone *z = malloc(sizeof(*z) + CHANGES_MAX * sizeof(*z->changes));
 
     if (!z)
         return NULL;
@@ -279,10 +279,7 @@ struct zone *zone_parse(struct str file)
         free(z);
         return NULL;
     }
-    fitting = realloc(z, sizeof(*z) + z->n * sizeof(*z->changes));
-    if (fitting)
-        fitting->changes = (struct zone_change *)(void *)(fitting + 1);
-    return fitting ? fitting : z;
+    return z;
 }
 
 static bool is_zone_name(struct str name)
@@ -290,7 +287,7 @@ static bool is_zone_name(struct str name)
     if (name.n == 0 || name.n > 64 || !ascii_alnum(name.p[0]) || str_find(name, STR(".."), 0) >= 0)
         return false;
     for (size_t i = 0; i < name.n; i++)
-        if (!ascii_alnum(name.p[i]) && !memchr("_+-/", name.p[i], 4))
+        if (name.p[i] == '\0' || (!ascii_alnum(name.p[i]) && !strchr("_+-/", name.p[i])))
             return false;
     return true;
 }

@@ -382,11 +382,9 @@ static bool strip_prefixes(struct parser *p, struct str *line, size_t *at, bool 
 
     for (size_t i = 0; i < f->n_prefixes; i++) {
         struct prefix_result r;
-        const char *why;
-        size_t column;
 
-        if (!prefix_strip(f->prefixes[i], f->prefix_keys, &p->scratch, *line, &r, &why, &column)) {
-            parser_fail(p, why, *at + column);
+        if (!prefix_strip(f->prefixes[i], f->prefix_keys, &p->scratch, *line, &r)) {
+            parser_fail(p, r.why, *at + r.at);
             return false;
         }
         *line = trim_line(r.text);

@@ -150,6 +150,20 @@ static bool strip_syslog_time(struct prefix_work *w)
     return true;
 }
 
+/* Behind the ']' of the element at i. */
+static size_t element_end(struct str s, size_t i)
+{
+    bool quoted = false;
+
+    for (i++; i < s.n && (quoted || s.p[i] != ']'); i++) {
+        if (s.p[i] == '\\')
+            i++;
+        else
+            quoted ^= s.p[i] == '"';
+    }
+    return i + 1;
+}
+
 /* "[id name=\"value\"]…" or "-", and the blank behind it. */
 static bool strip_structured(struct prefix_work *w)
 {
@@ -160,17 +174,8 @@ static bool strip_structured(struct prefix_work *w)
         return false;
     if (s.p[0] == '-')
         i = 1;
-    while (i < s.n && s.p[i] == '[') {
-        bool quoted = false;
-
-        for (i++; i < s.n && (quoted || s.p[i] != ']'); i++) {
-            if (s.p[i] == '\\')
-                i++;
-            else
-                quoted ^= s.p[i] == '"';
-        }
-        i++;
-    }
+    while (i < s.n && s.p[i] == '[')
+        i = element_end(s, i);
     if (i >= s.n || s.p[i] != ' ')
         return false;
     w->rest = str_slice(s, i + 1, s.n);
@@ -213,7 +218,7 @@ static bool strip_syslog(struct prefix_work *w)
  */
 
 bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct decode_scratch *s,
-                  struct str line, struct prefix_result *out, const char **why, size_t *at)
+                  struct str line, struct prefix_result *out)
 {
     struct prefix_work w = {.rest = line, .why = "there is no such prefix"};
     bool good = false;
@@ -226,8 +231,9 @@ bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct de
         out->at = line.n - w.rest.n;
         out->text = w.rest;
     }
-    *why = w.why;
-    *at = line.n - w.rest.n;
+    out->why = w.why;
+    if (!good)
+        out->at = line.n - w.rest.n;
     return good;
 }
 

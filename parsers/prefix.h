@@ -24,6 +24,7 @@ enum prefix_kind { PREFIX_NONE, PREFIX_CRI, PREFIX_DOCKER, PREFIX_SYSLOG };
 struct prefix_result {
     struct str text; /* in the line, or (docker) in scratch */
     size_t at;       /* where in the line it begins */
+    const char *why; /* static */
     bool stderr_;    /* written to standard error, where servers say what is no access log */
 };
 
@@ -36,9 +37,9 @@ enum prefix_kind prefix_detect(struct str line);
 
 /* For PREFIX_DOCKER. NULL: out of memory. */
 struct json_keys *prefix_keys_new(void);
-/* False: the line has no such prefix, or is a part of one; then a static sentence, and the byte
- * where. `keys` only for PREFIX_DOCKER. */
+/* False: the line has no such prefix, or is a part of one; then out->why and out->at say why and at
+ * which byte. `keys` only for PREFIX_DOCKER. */
 bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct decode_scratch *s,
-                  struct str line, struct prefix_result *out, const char **why, size_t *at);
+                  struct str line, struct prefix_result *out);
 
 #endif

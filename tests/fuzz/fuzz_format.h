@@ -42,18 +42,36 @@ static inline void fuzz_line(struct parser *p, struct str line)
     free((char *)own.p);
 }
 
+/* One parser a format for all inputs: to make one takes as long as to parse thousands of lines. */
+static inline struct parser *fuzz_parser(const char *name)
+{
+    static struct {
+        const char *name;
+        struct parser *parser;
+    } made[16];
+    struct buf why;
+    size_t i = 0;
+
+    while (made[i].name && made[i].name != name)
+        i++;
+    if (!made[i].name) {
+        buf_init(&why, 4096);
+        struct format *f = format_new(str_of(name), NULL, &why);
+        made[i].name = name;
+        made[i].parser = f ? parser_new(f) : NULL;
+        buf_release(&why);
+    }
+    if (!made[i].parser)
+        fuzz_fail("no parser");
+    parser_reset(made[i].parser);
+    return made[i].parser;
+}
+
 static inline void fuzz_format(const char *name, const uint8_t *data, size_t n)
 {
-    struct buf why;
-    struct format *f;
-    struct parser *p;
+    struct parser *p = fuzz_parser(name);
     size_t from = 0;
 
-    buf_init(&why, 1000);
-    f = format_new(str_of(name), NULL, &why);
-    p = f ? parser_new(f) : NULL;
-    if (!p)
-        fuzz_fail("no parser");
     while (from < n) {
         const uint8_t *end = memchr(data + from, '\n', n - from);
         size_t to = end ? (size_t)(end - data) : n;
@@ -61,9 +79,6 @@ static inline void fuzz_format(const char *name, const uint8_t *data, size_t n)
         fuzz_line(p, (struct str){(const char *)data + from, to - from});
         from = to + 1;
     }
-    parser_free(p);
-    format_free(f);
-    buf_release(&why);
 }
 
 #endif

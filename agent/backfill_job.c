@@ -1,6 +1,7 @@
 /* backfill_job.c - see backfill_job.h. */
 #include "agent/backfill_job.h"
 
+#include "agent/auto_format.h"
 #include "agent/state_dir.h"
 #include "config/exit_codes.h"
 #include "parsers/base/fault.h"
@@ -99,6 +100,12 @@ static int choose_source(struct backfill_job *j, const struct options *o)
         return complain(j, EXIT_USAGE, "%s",
                         "say how to read the lines: --source NAME of the configuration, or "
                         "--format FORMAT and --host HOST");
+    if (auto_format_wanted(&j->source) &&
+        !auto_format_of_paths(j->config, &j->source, o->state_dir ? o->state_dir : c->state_dir.p,
+                              o->paths, o->n_paths))
+        return complain(j, EXIT_BAD_DATA, "%s",
+                        "no format is known that fits these lines, as `auto` wants it; name one "
+                        "with --format, `logferry detect FILE` shows what fits and what does not");
     return 0;
 }
 

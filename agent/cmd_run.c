@@ -1,4 +1,5 @@
 /* cmd_run.c - the daemon: an engine that follows, signals, systemd. */
+#include "agent/auto_format.h"
 #include "agent/commands.h"
 #include "agent/daemon_commands.h"
 #include "agent/engine.h"
@@ -19,6 +20,7 @@ struct daemon_state {
     const struct options *options;
     struct agent_config *config;
     struct agent_config *fresh; /* of a reload: takes over when the engine has stopped */
+    bool again;                 /* with the same one: a source's format has become known */
     bool ending;                /* a signal to end came */
     struct engine *engine;
     struct daemon_commands *commands;
@@ -104,6 +106,15 @@ static void on_reload(struct ev_loop *loop, ev_signal *signal, int events)
     buf_release(&error);
 }
 
+static void on_decided(void *context)
+{
+    struct daemon_state *d = context;
+    if (d->ending || d->fresh)
+        return;
+    d->again = true;
+    stop(d);
+}
+
 static void on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)
 {
     notify_send("WATCHDOG=1");
@@ -134,11 +145,12 @@ static int live(struct daemon_state *d, int state_fd, const char *state_path)
 {
     struct buf why;
     int code = 0;
+    size_t waiting = auto_format_settle(d->config, state_fd);
     struct engine_options o = {.loop = d->loop,
                                .config = d->config,
                                .given_state = d->options->state_dir,
                                .sources = d->config->sources,
-                               .n_sources = d->config->n_sources,
+                               .n_sources = d->config->n_sources - waiting,
                                .state_fd = state_fd,
                                .state_path = state_path,
                                .follow = true,
@@ -157,12 +169,15 @@ static int live(struct daemon_state *d, int state_fd, const char *state_path)
     d->ended = false;
     daemon_commands_engine(d->commands, d->engine, d->config);
     engine_start(d->engine);
+    struct auto_format_watch *watch =
+        waiting ? auto_format_watch_new(d->loop, d->config, o.n_sources, on_decided, d) : NULL;
     log_event(LOG_INFO, "started",
               "version=%s config=%s node=%.*s sources=%zu destinations=%zu state=%s",
-              LOGFERRY_VERSION, d->options->config, STR_ARGS(d->config->node), d->config->n_sources,
+              LOGFERRY_VERSION, d->options->config, STR_ARGS(d->config->node), o.n_sources,
               d->config->n_destinations, state_path);
     notify_send("READY=1");
     ev_run(d->loop, 0);
+    auto_format_watch_free(watch);
     engine_log_ledger(d->engine);
     daemon_commands_engine(d->commands, NULL, NULL);
     engine_free(d->engine);
@@ -186,8 +201,11 @@ static int live_on(struct daemon_state *d, int state_fd, const char *state_path)
     watch_all(d);
     for (;;) {
         code = live(d, state_fd, state_path);
-        if (!d->fresh || code)
+        if (code || d->ending || !(d->fresh || d->again))
             break;
+        d->again = false;
+        if (!d->fresh)
+            continue;
         agent_config_free(d->config);
         d->config = d->fresh;
         d->fresh = NULL;

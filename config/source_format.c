@@ -102,7 +102,7 @@ static bool is_known(struct config_errors *e, const struct yaml_item *item)
     bool composed = str_chr(item->text, ':', 0) >= 0 || str_chr(item->text, '+', 0) >= 0;
     size_t i;
 
-    return composed || field_name(e, item, known, &i);
+    return composed || str_eq(item->text, STR("auto")) || field_name(e, item, known, &i);
 }
 
 void source_read_format(struct config_errors *e, const struct yaml_item *map,
@@ -122,6 +122,6 @@ void source_read_format(struct config_errors *e, const struct yaml_item *map,
             return;
         s->format = item->text;
     }
-    if (str_is_set(s->format))
+    if (str_is_set(s->format) && !str_eq(s->format, STR("auto"))) /* by its lines, later */
         check_format(e, item, s->format);
 }

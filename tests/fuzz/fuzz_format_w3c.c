@@ -10,8 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         "iis",
         "cloudfront_realtime",
         "w3c:{\"delimiter\":\",\"}",
-        "w3c:{\"fields\":[\"date\",\"time\",\"cs-uri-stem\",\"cs-host\",\"cs(User-Agent)\","
-        "\"sc-status\"],\"delimiter\":\" \"}",
+        ("w3c:{\"fields\":[\"date\",\"time\",\"cs-uri-stem\",\"cs-host\",\"cs(User-Agent)\","
+         "\"sc-status\"],\"delimiter\":\" \"}"),
     };
 
     if (n > 0)

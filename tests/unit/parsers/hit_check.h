@@ -128,7 +128,8 @@ static inline const char *hit_parse(struct parser *p, struct str line)
     case PARSE_OK:
         return hit_problem(p, line, &hit);
     case PARSE_DIRECTIVE:
-        return memchr(line.p, '#', line.n) || memchr(line.p, '{', line.n)
+        return p->format->n_prefixes > 0 || memchr(line.p, '#', line.n) ||
+                       memchr(line.p, '{', line.n)
                    ? NULL
                    : "a directive that is neither a comment nor an object";
     case PARSE_BAD:

@@ -88,8 +88,14 @@ static void put_outcome(struct buf *out, struct parser *p, struct str line)
     struct hit hit;
     size_t column;
 
-    if (parser_line(p, line, &hit) == PARSE_OK) {
+    enum parse_result result = parser_line(p, line, &hit);
+
+    if (result == PARSE_OK) {
         put_hit(out, &hit);
+        return;
+    }
+    if (result == PARSE_DIRECTIVE) {
+        buf_lit(out, "{\"directive\":true}\n");
         return;
     }
     buf_lit(out, "{\"ok\":false");

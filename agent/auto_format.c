@@ -10,6 +10,7 @@
 #include "parsers/base/log.h"
 #include "parsers/base/shell.h"
 #include "parsers/base/sys.h"
+#include "parsers/format.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -157,8 +158,7 @@ static void release_decisions(struct decisions *d)
     buf_release(&d->scratch);
 }
 
-/* Those of `decided`, in whose sources the format stands by now. */
-static void write_decisions(const struct agent_config *c, const bool *decided, int state_fd)
+static void write_decisions(const struct agent_config *c, int state_fd)
 {
     static const struct write_points points = {
         "formats.before_write", "formats.after_open",   "formats.write",     "formats.after_write",
@@ -170,7 +170,7 @@ static void write_decisions(const struct agent_config *c, const bool *decided, i
     buf_printf(&text, "{\"v\":%d,\"formats\":[", FILE_VERSION);
     for (size_t i = 0; i < c->n_sources; i++) {
         const struct source_config *s = &c->sources[i];
-        if (!decided[i])
+        if (!s->format_is_auto || auto_format_wanted(s))
             continue;
         buf_put_str(&text, first ? STR("[") : STR(",["));
         first = false;
@@ -192,13 +192,24 @@ static void write_decisions(const struct agent_config *c, const bool *decided, i
     buf_release(&text);
 }
 
+/* False for STR_NONE, and for what this version does not know. */
+static bool is_format(struct str spec)
+{
+    struct buf why;
+    buf_init(&why, 4096);
+    struct format *f = str_is_set(spec) ? format_new(spec, NULL, &why) : NULL;
+    bool known = f != NULL;
+    format_free(f);
+    buf_release(&why);
+    return known;
+}
+
 static bool take(struct agent_config *c, struct source_config *s, struct str spec)
 {
-    struct str copy = config_arena_str(c->arena, spec);
-    if (!str_is_set(copy))
-        return false;
-    s->format = copy;
-    return true;
+    struct str copy = is_format(spec) ? config_arena_str(c->arena, spec) : STR_NONE;
+    if (str_is_set(copy))
+        s->format = copy;
+    return str_is_set(copy);
 }
 
 static bool decide(struct agent_config *c, struct source_config *s)
@@ -231,29 +242,23 @@ static size_t sort_undecided(struct agent_config *c)
 size_t auto_format_settle(struct agent_config *c, int state_fd)
 {
     struct decisions d;
-    bool *decided = calloc(c->n_sources + 1, sizeof(*decided)), fresh = false, any = false;
+    bool fresh = false, any = false;
 
     for (size_t i = 0; i < c->n_sources; i++)
         any = any || auto_format_wanted(&c->sources[i]);
-    if (!any || !decided) {
-        free(decided);
-        return sort_undecided(c);
-    }
+    if (!any)
+        return 0;
     read_decisions(&d, state_fd);
     for (size_t i = 0; i < c->n_sources; i++) {
         struct source_config *s = &c->sources[i];
         if (!auto_format_wanted(s))
             continue;
-        struct str known = find_decision(&d, s);
-        if (str_is_set(known))
-            decided[i] = take(c, s, known);
-        else
-            fresh = (decided[i] = decide(c, s)) || fresh;
+        if (!take(c, s, find_decision(&d, s)))
+            fresh = decide(c, s) || fresh;
     }
     if (fresh)
-        write_decisions(c, decided, state_fd);
+        write_decisions(c, state_fd);
     release_decisions(&d);
-    free(decided);
     return sort_undecided(c);
 }
 
@@ -348,9 +353,7 @@ static bool take_decision(struct agent_config *c, struct source_config *s, const
     if (fd < 0)
         return false;
     read_decisions(&d, fd);
-    struct str known = find_decision(&d, s);
-    if (str_is_set(known))
-        taken = take(c, s, known);
+    taken = take(c, s, find_decision(&d, s));
     release_decisions(&d);
     close(fd);
     return taken;

@@ -41,7 +41,8 @@ struct source_config {
     struct str olddir; /* where rotated files are moved: absolute, or below the live file's
                           directory; STR_NONE: they stay beside it */
     struct str_set symlinks; /* absolute directories into which links may lead */
-    struct str format;       /* of parsers/format.h */
+    struct str format;       /* of parsers/format.h, or "auto" until it is decided */
+    bool format_is_auto;     /* the configuration says so */
     struct str default_host;
     struct str scheme;       /* "http" or "https"; default "https" */
     const struct zone *zone; /* of times that name none; NULL: UTC */

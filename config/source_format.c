@@ -26,28 +26,30 @@ static struct field_names known_formats(const char *names[MAX_FORMATS])
     return (struct field_names){names, n};
 }
 
+static void put_json(struct buf *out, const struct yaml_item *item);
+
+static void put_items(struct buf *out, const struct yaml_item *of)
+{
+    for (const struct yaml_item *i = of->first; i; i = i->next) {
+        if (i != of->first)
+            buf_putc(out, ',');
+        if (of->kind == YAML_MAP) {
+            json_put_string(out, i->key);
+            buf_putc(out, ':');
+        }
+        put_json(out, i);
+    }
+}
+
 static void put_json(struct buf *out, const struct yaml_item *item)
 {
-    const struct yaml_item *i;
-
-    switch (item->kind) {
-    case YAML_TEXT:
+    if (item->kind == YAML_TEXT) {
         json_put_string(out, item->text);
-        break;
-    case YAML_EMPTY:
+    } else if (item->kind == YAML_EMPTY) {
         buf_lit(out, "null");
-        break;
-    default:
+    } else {
         buf_putc(out, item->kind == YAML_MAP ? '{' : '[');
-        for (i = item->first; i; i = i->next) {
-            if (i != item->first)
-                buf_putc(out, ',');
-            if (item->kind == YAML_MAP) {
-                json_put_string(out, i->key);
-                buf_putc(out, ':');
-            }
-            put_json(out, i);
-        }
+        put_items(out, item);
         buf_putc(out, item->kind == YAML_MAP ? '}' : ']');
     }
 }
@@ -122,6 +124,7 @@ void source_read_format(struct config_errors *e, const struct yaml_item *map,
             return;
         s->format = item->text;
     }
-    if (str_is_set(s->format) && !str_eq(s->format, STR("auto"))) /* by its lines, later */
+    s->format_is_auto = str_eq(s->format, STR("auto"));
+    if (str_is_set(s->format) && !s->format_is_auto)
         check_format(e, item, s->format);
 }

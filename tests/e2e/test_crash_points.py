@@ -34,6 +34,7 @@ AGENT = {
     "stop": ((), ("engine.finished",)),
     "damaged": ((), ("spool.before_set_aside", "spool.after_set_aside")),
     "missing": (("state.after_mkdir",), ()),
+    "decide": ((), tuple("formats." + w for w in WRITES)),
     "job": (POSITIONS[1:], ("job.after_open", "job.before_remove", "job.after_unlink", "job.after_remove",
                             "state.after_mkdir")),
 }
@@ -277,6 +278,17 @@ class Ordeal:
             self.until_dead(self.agent.proc, what)
         else:
             self.agent.stop()
+
+    def decide(self, fault, what):
+        """The source's format is to be found out, and noted."""
+        notes = os.path.join(self.agent.state, "formats")
+        if os.path.exists(notes):
+            os.unlink(notes)
+        self.agent.sources["web"]["format"] = "auto"
+        self.agent.configure()
+        self.live(fault, what)
+        self.agent.sources["web"]["format"] = "nginx_combined"
+        self.agent.configure()
 
     def job(self, fault, what):
         """A backfill of files of its own, started again until it is through."""

@@ -5,6 +5,7 @@ import os
 import re
 
 import lines
+from harness import wait_stored, wait_sunk
 from proc import check, run
 
 
@@ -136,3 +137,78 @@ def test_report_of_several_formats(world):
     _, out, err = run([world.agent_bin, "report", "--json", world.path("odd.txt"), world.path("nginx.log")], world.dir,
                       expect=65)
     check(json.loads(out)["lines"] == 50 and "odd.txt" in err and "logferry detect" in err, out + err)
+
+
+# ---- format: auto -------------------------------------------------------------------------------
+
+def test_auto(world):
+    """Decided when there is a line, kept over restarts and rotations, and no line is lost or doubled by it."""
+    server = world.server().start()
+    base = lines.default_base()
+    first = lines.Log(world.path("access.log"))
+    first.write(200)
+    late = world.path("late.log")
+    open(late, "w").close()
+    odd = log(world, "odd.log", "no format has lines like this\n" * 20)
+    agent = world.agent(server, source_format="auto", extra="limits: {max_age: 7d}\n")
+    agent.sources["late"] = {"files": late, "format": "auto"}
+    agent.sources["odd"] = {"files": odd, "format": "auto"}
+    agent.configure()
+    agent.start()
+    wait_stored(server, first.written)
+    told = {e["source"]: e for e in agent.proc.events("format_detected")}
+    check(list(told) == ["web"] and told["web"]["format"] == "nginx_combined", f"{told}")
+    check([e["source"] for e in agent.proc.events("format_unknown")] == ["odd"], "the odd one is told of")
+    with open(late, "w") as f:
+        f.write(lines.CF_HEADER + "".join(lines.cloudfront(n, base) for n in range(5000, 5100)))
+    agent.proc.wait_event("format_detected", 30, 2)
+    both = first.written + list(range(5000, 5100))
+    wait_stored(server, both)
+    first.write(100)
+    os.rename(first.path, first.path + ".1")
+    first.write(100)
+    wait_stored(server, first.written + list(range(5000, 5100)))
+    agent.stop()
+    # The first lines of the new file would say something else, if they were asked.
+    with open(late, "w") as f:
+        f.write("a line of nothing\n" * 9 + lines.CF_HEADER + "".join(lines.cloudfront(n, base) for n in range(5100, 5103)))
+    agent.start()
+    wait_stored(server, first.written + list(range(5000, 5103)))
+    check(not agent.proc.events("format_detected"), "it was decided again")
+    agent.ledger()
+    agent.stop()
+
+
+def test_auto_of_a_backfill(world):
+    server = world.server().start()
+    history = lines.Log(world.path("old.log"))
+    history.write(300)
+    odd = log(world, "odd.log", "no format has lines like this\n" * 20)
+    agent = world.agent(server, source_format="auto")
+    ledger = agent.backfill("--source", "web", history.path)
+    check(ledger["lines"] == 300, f"{ledger}")
+    wait_stored(server, history.written)
+    code, _, err = agent.command("backfill", "--source", "web", odd, expect=None)
+    check(code == 65 and "logferry detect" in err, f"{code} {err}")
+
+
+def test_auto_with_damaged_notes(world):
+    """What was noted is empty, cut, of a newer version: it is decided anew, and nothing comes twice."""
+    sink = world.sink()
+    first = lines.Log(world.path("access.log"))
+    first.write(100)
+    agent = world.agent(sink, source_format="auto").start()
+    wait_sunk(sink, first.written)
+    agent.stop()
+    path = os.path.join(agent.state, "formats")
+    with open(path, encoding="utf-8") as f:
+        good = f.read()
+    for bad in ("", "\0" * 100, good[:20], good[:-5], good.replace('"v":1', '"v":2'), good.replace("nginx_combined", "of_another_version"), "[]", "{" * 100):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(bad)
+        first.write(20)
+        agent.start()
+        again = wait_sunk(sink, first.written)
+        check(again == 0, f"{again} came again after {bad[:30]!r}")
+        check(len(agent.proc.events("format_detected")) == 1, "it was not decided")
+        agent.stop()

@@ -113,11 +113,17 @@ static bool judge_request(struct matter *m)
     if (str_starts(hit->user_agent, STR("Apache")) &&
         str_ends(hit->user_agent, STR("(internal dummy connection)")))
         return skip(m, REASON_INTERNAL, "Apache woke one of its own processes", NULL);
-    if (!hit->bad_request_line && hit->method.n > 0 && hit->path.n > 0)
+    if (!hit->bad_request_line && hit->path.n > 0)
         return false;
     if (hit->path.n == 0 && str_eq(hit->method, STR("OPTIONS")))
         return skip(m, REASON_INTERNAL, "OPTIONS * asks for the server, not for a page", NULL);
-    return skip(m, REASON_NO_REQUEST, "no method and path can be read from the request", NULL);
+    return skip(m, REASON_NO_REQUEST, "no path can be read from the request", NULL);
+}
+
+/* Some logs have no column for it (bunny.net's, one's own): then it is taken for a GET. */
+static struct str method_of(const struct hit *hit)
+{
+    return hit->method.n > 0 ? hit->method : STR("GET");
 }
 
 static bool is_excluded_address(const struct judge_rules *r, struct str client_ip)
@@ -171,7 +177,7 @@ static bool judge_ai(struct matter *m)
 
     if (m->ua->kind != UA_AI)
         return false;
-    if (!str_eq(hit->method, STR("GET")) && !str_eq(hit->method, STR("HEAD")))
+    if (!str_eq(method_of(hit), STR("GET")) && !str_eq(method_of(hit), STR("HEAD")))
         return skip(m, REASON_METHOD, "method of an AI agent is neither GET nor HEAD", NULL);
     if (hit->status < 100 || hit->status > 599)
         return skip(m, REASON_STATUS, "no HTTP status was answered", NULL);
@@ -282,7 +288,7 @@ static bool judge_answer(struct matter *m)
 {
     const struct hit *hit = m->hit;
 
-    if (!set_holds(m->rules->methods, hit->method))
+    if (!set_holds(m->rules->methods, method_of(hit)))
         return skip(m, REASON_METHOD, "method is not one of a page's", "pages.methods");
     if (!is_allowed_status(m->rules, hit->status)) {
         if (hit->status >= 300 && hit->status < 400)

@@ -49,7 +49,9 @@ static struct str read_row(struct str line, struct hit *hit)
 
     assert_true(str_to_u64(status, 999, &code));
     assert_true(expected.n > 0 && target.n > 0);
-    *hit = (struct hit){.method = method, .status = (int)code, .user_agent = STR(PERSON)};
+    *hit = (struct hit){.method = str_eq(method, STR("-")) ? STR_NONE : method,
+                        .status = (int)code,
+                        .user_agent = STR(PERSON)};
     hit->content_type = str_eq(type, STR("-")) ? STR_NONE : type;
     if (target.p[0] == '/') {
         ptrdiff_t mark = str_chr(target, '?', 0);

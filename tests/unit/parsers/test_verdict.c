@@ -337,7 +337,7 @@ static const struct row rows[] = {
     {.path = "/p", .cdn = "Error", .kind = VERDICT_PAGEVIEW},
     /* no request */
     {.path = NULL, .kind = VERDICT_SKIP, .reason = REASON_NO_REQUEST},
-    {.method = NONE, .path = "/p", .kind = VERDICT_SKIP, .reason = REASON_NO_REQUEST},
+    {.method = NONE, .path = "/p", .kind = VERDICT_PAGEVIEW}, /* a log without methods */
     {.bad = true, .status = 400, .kind = VERDICT_SKIP, .reason = REASON_NO_REQUEST},
     /* robots */
     {.path = "/p", .ua = "curl/8.5.0", .kind = VERDICT_SKIP, .reason = REASON_BOT},

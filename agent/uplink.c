@@ -233,9 +233,10 @@ static void fetch_ahead(struct destination *d)
 
 void destination_pump(struct destination *d)
 {
+    unsigned most = d->doubtful ? 1 : MAX_FLYING; /* a try is one request */
     if (d->state == DESTINATION_READY && !d->uplink->stopping)
         fetch_ahead(d);
-    while (d->state == DESTINATION_READY && d->n_flying < MAX_FLYING && d->first &&
+    while (d->state == DESTINATION_READY && d->n_flying < most && d->first &&
            !d->uplink->stopping) {
         struct parcel *p = d->first->parcel;
         if (!p->batch)

@@ -256,6 +256,7 @@ def test_attempts_are_jittered(world):
     gaps = [round(b - a, 2) for a, b in zip(times, times[1:])]
     check(len(times) <= 20, f"{len(times)} attempts in 20 s: {gaps}")
     check(len(set(gaps)) >= len(gaps) - 1, f"evenly spaced: {gaps}")
+    check(0.0 not in gaps[2:], f"two at a time, when it is known to be unwell: {gaps}")
     sink.mood = None
     check(wait_sunk(sink, log.written, 45) == 0, "records came twice")
     agent.stop()

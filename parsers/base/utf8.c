@@ -20,7 +20,7 @@ size_t utf8_printable(struct str s)
     size_t length = utf8_length(s.p, s.n);
     uint32_t code = length ? code_of(s.p, length) : 0;
     bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
-    bool turns = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    bool breaks = (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 
-    return control || turns ? 0 : length;
+    return control || breaks ? 0 : length;
 }

@@ -50,8 +50,8 @@ static inline size_t utf8_length(const char *p, size_t n)
 }
 
 /* The length of the character that s (n > 0) begins with, or 0 when that must be escaped on a
- * terminal: no UTF-8, a control (C0, C1, DEL), or what turns the direction of the text behind it
- * (U+202A to U+202E, U+2066 to U+2069). */
+ * terminal: no UTF-8, a control (C0, C1, DEL), what ends a line or paragraph (U+2028, U+2029), or
+ * what turns the direction of the text behind it (U+202A to U+202E, U+2066 to U+2069). */
 size_t utf8_printable(struct str s);
 
 #endif

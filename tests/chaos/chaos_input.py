@@ -111,8 +111,8 @@ def has_first(server):
 # (what, what the path is followed by, the referrer, the user agent); nginx escapes " and \\ and control
 # bytes as \\xHH, a hostile or older writer does not.
 INJECTIONS = (
-    (r"?a=\x0a\x22 200 5 \x22-\x22 \x22fake", r"\x22\x0a203.0.113.9 - - [x] \x22GET /n/666", "Mozilla/5.0 (X11; Linux)"),
-    ("?q=%0d%0aSet-Cookie:x=1%00", "https://r.example/%0a%0d", "Mozilla/5.0 (Windows NT 10.0)"),
+    (r"?a=\x0a\x22 200 5 \x22-\x22 \x22fake", r"\x22\x0a203.0.113.9 - - [x] \x22GET /n/666", "Mozilla/5.0 (X11; Linux) Firefox/126.0"),
+    ("?q=%0d%0aSet-Cookie:x=1%00", "https://r.example/%0a%0d", "Mozilla/5.0 (Windows NT 10.0) Firefox/126.0"),
     ('?j={\\x22batch\\x22:\\x221\\x22}', '{\\x22at\\x22:0}', 'Mozilla/5.0 \\x22,\\x22k\\x22:\\x22ai_fetch'),
     ("?e=\x1b[2J\x1b]0;owned\x07", "https://r.example/\x1b[31m", "Mozilla/5.0 (X11) \x1b[31mred\x9b31m"),
     ("?u=" + "%41" * 2600, "-", "Mozilla/5.0 (X11; Linux x86_64) Firefox/126.0"),

@@ -130,6 +130,9 @@ static size_t text_offset(unsigned value)
         [VALUE_CONTENT_TYPE] = offsetof(struct hit, content_type),
         [VALUE_REQUEST_ID] = offsetof(struct hit, request_id),
         [VALUE_FORWARDED_FOR] = offsetof(struct hit, forwarded_for),
+        [VALUE_FORWARDED] = offsetof(struct hit, forwarded),
+        [VALUE_RANGE] = offsetof(struct hit, range),
+        [VALUE_DISPOSITION] = offsetof(struct hit, disposition),
         [VALUE_PURPOSE] = offsetof(struct hit, purpose),
         [VALUE_CACHE] = offsetof(struct hit, cdn_result),
     };

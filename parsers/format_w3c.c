@@ -47,6 +47,7 @@ enum cf_column {
     CF_STAMP,       /* since 1970, with a fraction */
     CF_USER,
     CF_PORT, /* of the server */
+    CF_RANGE_START,
     CF_COLUMNS,
 };
 
@@ -81,6 +82,7 @@ static const struct {
     {{"cs-version", 10}, CF_VERSION},
     {{"cs-username", 11}, CF_USER},
     {{"s-port", 6}, CF_PORT},
+    {{"sc-range-start", 14}, CF_RANGE_START},
 };
 
 /* The columns of a file without header, oldest first; at each of these counts a file may stop. */
@@ -397,6 +399,7 @@ static enum parse_result cf_row(struct cf_parser *p, struct str line, size_t n, 
     hit->user_agent = decode_missing(decode_percent_user_agent(s, field[CF_USER_AGENT]));
     hit->content_type = decode_missing(decode_percent(s, field[CF_CONTENT_TYPE]));
     hit->forwarded_for = decode_missing(decode_percent(s, field[CF_FORWARDED_FOR]));
+    hit->range = decode_missing(field[CF_RANGE_START]);
     return PARSE_OK;
 }
 

@@ -2,7 +2,7 @@
 import json
 
 from harness import SITE
-from proc import check, wait_for
+from proc import check, run, wait_for
 
 BOT = "Mozilla/5.0 (compatible; GPTBot/1.3; +https://openai.com/gptbot)"
 BERLIN = "2026-07-01T10:00:00Z"  # twelve o'clock there
@@ -56,3 +56,30 @@ def test_formats_of_your_own(world):
     ledger = agent.ledger()
     check(ledger["lines"] == ledger["records"] == len(wanted), json.dumps(ledger))
     agent.stop()
+
+
+def verdicts(world, form, text):
+    path = world.path("some.log")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    out = run([world.agent_bin, "explain", "--json", "--host", SITE, "--format", form, path], world.dir, 30)[1]
+    return [(d["verdict"], d["reason"]) for d in map(json.loads, out.splitlines())]
+
+
+def test_headers_that_decide(world):
+    """What a log may have besides: the purpose of a request, the part that was sent, an attachment."""
+    form = ('nginx:$remote_addr [$time_iso8601] "$request" $status "$http_user_agent" "$http_sec_purpose" '
+            '"$sent_http_content_range" "$sent_http_content_disposition"')
+    person = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
+    row = f'203.0.113.9 [2026-07-01T12:00:00+02:00] "GET /a HTTP/1.1" %d "{person}" "%s" "%s" "%s"\n'
+    text = "".join(row % columns for columns in (
+        (200, "-", "-", "-"), (200, "prefetch;prerender", "-", "-"), (206, "-", "bytes 0-99/200", "-"),
+        (206, "-", "bytes 100-199/200", "-"), (200, "-", "-", "attachment; filename=a.html")))
+    found = verdicts(world, form, text)
+    check(found == [("pageview", None), ("skip", "prefetch"), ("pageview", None), ("skip", "status"),
+                    ("skip", "download")], f"{found}")
+    form = 'w3c:{"fields":["date","time","cs-method","cs-uri-stem","sc-status","cs(User-Agent)","sc-range-start"]}'
+    agent = person.replace(" ", "%20")
+    text = "".join(f"2026-07-01\t10:00:00\tGET\t/a\t206\t{agent}\t{start}\n" for start in ("-", "0", "100"))
+    found = verdicts(world, form, text)
+    check([v for v, _ in found] == ["pageview", "pageview", "skip"], f"{found}")

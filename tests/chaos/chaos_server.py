@@ -253,7 +253,7 @@ def p99(values):
     return values[len(values) * 99 // 100] if values else 0.0
 
 
-@scenario("one of two servers dead for 60 s: the other's p99 stays; the dead one gets all, 0 again",
+@scenario("one of two servers dead for 60 s: the other waits 20 ms more at p99; the dead one gets all, 0 again",
           build="release")
 def r35_one_destination_dead(world):
     """A server that is down delays no other, and catches up from a cursor of its own."""

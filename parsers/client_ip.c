@@ -109,14 +109,11 @@ static void collect(const struct client_rule *rule, const struct hit *hit, struc
     }
 }
 
-struct str client_ip(const struct client_rule *rule, const struct hit *hit)
+static struct str nearest_untrusted(const struct client_rule *rule, const struct hit *hit)
 {
     struct hops hops = {.n = 0};
-    struct str address;
+    struct str address = client_ip_bare(hit->client_ip);
 
-    if (rule->from == CLIENT_FROM_PEER)
-        return hit->client_ip;
-    address = client_ip_bare(hit->client_ip);
     if (str_is_set(address) && !is_trusted(rule, address))
         return address;
     collect(rule, hit, &hops);
@@ -128,4 +125,9 @@ struct str client_ip(const struct client_rule *rule, const struct hit *hit)
             return address;
     }
     return address;
+}
+
+struct str client_ip(const struct client_rule *rule, const struct hit *hit)
+{
+    return rule->from == CLIENT_FROM_PEER ? hit->client_ip : nearest_untrusted(rule, hit);
 }

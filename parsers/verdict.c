@@ -95,10 +95,15 @@ static bool is_below_any(struct str path, struct str_set prefixes)
     return false;
 }
 
+/* The first letter is looked for before the rest is compared. */
 static bool holds_nocase(struct str s, struct str part)
 {
+    if (part.n == 0)
+        return true;
+    char first = ascii_lower(part.p[0]);
+
     for (size_t i = 0; i + part.n <= s.n; i++)
-        if (str_eq_nocase(str_slice(s, i, i + part.n), part))
+        if (ascii_lower(s.p[i]) == first && str_eq_nocase(str_slice(s, i, i + part.n), part))
             return true;
     return false;
 }
@@ -210,6 +215,8 @@ static bool is_health_check(struct str ua)
     for (size_t i = 0; i < COUNT(heads); i++)
         if (str_starts_nocase(ua, heads[i]))
             return true;
+    if (!holds_nocase(ua, STR("health"))) /* all of the words begin with it */
+        return false;
     for (size_t i = 0; i < COUNT(words); i++)
         if (holds_nocase(ua, words[i]))
             return true;

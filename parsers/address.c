@@ -34,17 +34,16 @@ bool address_parse(struct str text, unsigned char out[16])
     char copy[ADDRESS_TEXT + 1];
     unsigned char address[16];
 
-    if (text.n == 0 || text.n > ADDRESS_TEXT || memchr(text.p, '\0', text.n) != NULL)
-        return false;
-    if (memchr(text.p, ':', text.n) != NULL) {
+    if (parse4(text, address + 12)) {
+        memcpy(address, mapped, sizeof(mapped));
+    } else {
+        if (text.n == 0 || text.n > ADDRESS_TEXT || memchr(text.p, ':', text.n) == NULL ||
+            memchr(text.p, '\0', text.n) != NULL)
+            return false;
         memcpy(copy, text.p, text.n);
         copy[text.n] = '\0';
         if (inet_pton(AF_INET6, copy, address) != 1)
             return false;
-    } else {
-        if (!parse4(text, address + 12))
-            return false;
-        memcpy(address, mapped, sizeof(mapped));
     }
     memcpy(out, address, sizeof(address));
     return true;

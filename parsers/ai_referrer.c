@@ -5,47 +5,58 @@
 
 #define HOST_MAX 64u /* longer than any below */
 
+#define S(literal)                                                                                 \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
+
 static const struct assistant {
-    const char *host, *name;
+    struct str host;
+    const char *name;
 } hosts[] = {
-    {"chatgpt.com", "ChatGPT"},
-    {"chat.openai.com", "ChatGPT"},
-    {"claude.ai", "Claude"},
-    {"gemini.google.com", "Gemini"},
-    {"copilot.microsoft.com", "Copilot"},
-    {"perplexity.ai", "Perplexity"},
-    {"chat.deepseek.com", "DeepSeek"},
-    {"chat.mistral.ai", "Mistral"},
-    {"poe.com", "Poe"},
-    {"you.com", "You.com"},
-    {"phind.com", "Phind"},
-    {"kagi.com", "Kagi"},
-    {"arc.net", "Arc Search"},
-    {"duck.ai", "Duck.ai"},
-    {"grok.com", "Grok"},
-    {"grok.x.ai", "Grok"},
-    {"meta.ai", "Meta AI"},
-    {"chat.qwen.ai", "Qwen"},
+    {S("chatgpt.com"), "ChatGPT"},
+    {S("chat.openai.com"), "ChatGPT"},
+    {S("claude.ai"), "Claude"},
+    {S("gemini.google.com"), "Gemini"},
+    {S("copilot.microsoft.com"), "Copilot"},
+    {S("perplexity.ai"), "Perplexity"},
+    {S("chat.deepseek.com"), "DeepSeek"},
+    {S("chat.mistral.ai"), "Mistral"},
+    {S("poe.com"), "Poe"},
+    {S("you.com"), "You.com"},
+    {S("phind.com"), "Phind"},
+    {S("kagi.com"), "Kagi"},
+    {S("arc.net"), "Arc Search"},
+    {S("duck.ai"), "Duck.ai"},
+    {S("grok.com"), "Grok"},
+    {S("grok.x.ai"), "Grok"},
+    {S("meta.ai"), "Meta AI"},
+    {S("chat.qwen.ai"), "Qwen"},
 };
 
 /* What a utm_source says beside those hosts. "gemini" alone is an advertising network's, too. */
 static const struct assistant sources[] = {
-    {"chatgpt", "ChatGPT"},       {"openai", "ChatGPT"},
-    {"openai.com", "ChatGPT"},    {"claude", "Claude"},
-    {"perplexity", "Perplexity"}, {"deepseek", "DeepSeek"},
-    {"deepseek.com", "DeepSeek"}, {"grok", "Grok"},
-    {"copilot.com", "Copilot"},   {"mistral.ai", "Mistral"},
-    {"qwen.ai", "Qwen"},
+    {S("chatgpt"), "ChatGPT"},       {S("openai"), "ChatGPT"},
+    {S("openai.com"), "ChatGPT"},    {S("claude"), "Claude"},
+    {S("perplexity"), "Perplexity"}, {S("deepseek"), "DeepSeek"},
+    {S("deepseek.com"), "DeepSeek"}, {S("grok"), "Grok"},
+    {S("copilot.com"), "Copilot"},   {S("mistral.ai"), "Mistral"},
+    {S("qwen.ai"), "Qwen"},
 };
 
 static const char *look_up(const struct assistant *table, size_t n, struct str host)
 {
     for (size_t i = 0; i < n; i++)
-        if (str_eq_nocase(host, str_of(table[i].host)))
+        if (str_eq_nocase(host, table[i].host))
             return table[i].name;
     return NULL;
 }
 #define LOOK_UP(table, host) look_up(table, sizeof(table) / sizeof((table)[0]), host)
+
+static bool ends_host(char c)
+{
+    return c == '/' || c == ':' || c == '?' || c == '#' || c == '\0';
+}
 
 /* Of "https://www.perplexity.ai/search?q=…" it is perplexity.ai; what has no scheme is taken
  * whole, up to its end or its path. */
@@ -59,7 +70,7 @@ static struct str host_of(struct str url)
             url = str_slice(url, schemes[i].n, url.n);
             break;
         }
-    while (end < url.n && end <= HOST_MAX && strchr("/:?#", url.p[end]) == NULL)
+    while (end < url.n && end <= HOST_MAX && !ends_host(url.p[end]))
         end++;
     struct str host = str_slice(url, 0, end);
     return str_starts_nocase(host, STR("www.")) ? str_slice(host, 4, host.n) : host;

@@ -247,7 +247,7 @@ static bool is_one_of(struct str s, const struct str *list, size_t n)
         return false;
     char first = ascii_lower(s.p[0]);
     for (size_t i = 0; i < n; i++)
-        if (list[i].p[0] == first && list[i].n == s.n && str_eq_nocase(s, list[i]))
+        if (list[i].n == s.n && list[i].p[0] == first && str_eq_nocase(s, list[i]))
             return true;
     return false;
 }

@@ -57,6 +57,8 @@ bool resource_is_feed_query(struct str query)
                                        S("rdf"), S("comments-rss2"), S("comments-atom")};
     struct query_param p;
 
+    if (!str_has_any(query, "fFfF")) /* both names begin so */
+        return false;
     for (struct str rest = query; query_next(&rest, false, &p);) {
         if (str_eq_nocase(p.name, STR("format")) && str_eq_nocase(p.value, STR("feed")))
             return true;

@@ -77,7 +77,7 @@ static bool is_listed(struct str name, const struct str *list, size_t n)
         return false;
     char first = ascii_lower(name.p[0]);
     for (size_t i = 0; i < n; i++)
-        if (list[i].p[0] == first && list[i].n == name.n && str_eq_nocase(name, list[i]))
+        if (list[i].n == name.n && list[i].p[0] == first && str_eq_nocase(name, list[i]))
             return true;
     return false;
 }

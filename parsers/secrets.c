@@ -213,10 +213,10 @@ bool secrets_is_email(struct str text)
 /* A JSON web token: three parts with dots between, the first of them JSON in base64. */
 static bool is_jwt(struct str value)
 {
+    if (value.n <= 20 || !str_starts(value, STR("eyJ")))
+        return false;
     ptrdiff_t dot = str_chr(value, '.', 0);
-
-    return value.n > 20 && str_starts(value, STR("eyJ")) && dot > 0 &&
-           str_chr(value, '.', (size_t)dot + 1) > 0;
+    return dot > 0 && str_chr(value, '.', (size_t)dot + 1) > 0;
 }
 
 static bool splits(char c)
@@ -251,8 +251,7 @@ static bool holds_secret_parameter(struct str value)
 
 static bool may_hold_parameter(struct str value)
 {
-    return str_chr(value, '%', 0) >= 0 || str_chr(value, '?', 0) >= 0 ||
-           str_chr(value, '#', 0) >= 0;
+    return str_has_any(value, "%?#%");
 }
 
 static bool is_secret_value(struct str value)
@@ -261,8 +260,11 @@ static bool is_secret_value(struct str value)
         return false;
     if (value.n > SECRETS_VALUE_MAX)
         return true;
-    return secrets_is_email(value) || is_jwt(value) ||
-           (may_hold_parameter(value) && holds_secret_parameter(value));
+    if (is_jwt(value))
+        return true;
+    return str_has_any(value, "@%?#") && /* most values have none of them */
+           (secrets_is_email(value) ||
+            (may_hold_parameter(value) && holds_secret_parameter(value)));
 }
 
 bool secrets_hold(const struct query_param *p)

@@ -3,12 +3,9 @@
 
 bool query_next(struct str *rest, bool semicolons, struct query_param *out)
 {
-    size_t n = 0;
-
     if (!str_is_set(*rest))
         return false;
-    while (n < rest->n && rest->p[n] != '&' && !(semicolons && rest->p[n] == ';'))
-        n++;
+    size_t n = str_until(*rest, '&', semicolons ? ';' : '&');
     out->text = str_slice(*rest, 0, n);
     *rest = n < rest->n ? str_slice(*rest, n + 1, rest->n) : STR_NONE;
     ptrdiff_t equals = str_chr(out->text, '=', 0);

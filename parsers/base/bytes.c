@@ -13,23 +13,13 @@
 #define BUF_FIRST_BYTES 256u
 #define U64_SAFE_DIGITS 19u /* as many cannot overflow */
 
-static bool same_nocase(const char *a, const char *b, size_t n)
+bool bytes_same_nocase(const char *a, const char *b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (ascii_lower(a[i]) != ascii_lower(b[i]))
             return false;
     }
     return true;
-}
-
-bool str_eq_nocase(struct str a, struct str b)
-{
-    return a.n == b.n && same_nocase(a.p, b.p, a.n);
-}
-
-bool str_starts_nocase(struct str s, struct str prefix)
-{
-    return s.n >= prefix.n && same_nocase(s.p, prefix.p, prefix.n);
 }
 
 bool str_ends(struct str s, struct str suffix)
@@ -48,25 +38,60 @@ ptrdiff_t str_find(struct str s, struct str needle, size_t from)
     return hit ? hit - s.p : -1;
 }
 
+#ifdef __SSE2__
+/* Is one of the bytes of w one of the four? */
+static inline bool any_of_four(__m128i w, const char any[4])
+{
+    __m128i found = _mm_or_si128(_mm_cmpeq_epi8(w, _mm_set1_epi8(any[0])),
+                                 _mm_cmpeq_epi8(w, _mm_set1_epi8(any[1])));
+    found = _mm_or_si128(found, _mm_or_si128(_mm_cmpeq_epi8(w, _mm_set1_epi8(any[2])),
+                                             _mm_cmpeq_epi8(w, _mm_set1_epi8(any[3]))));
+    return _mm_movemask_epi8(found) != 0;
+}
+
+static inline __m128i load16(const char *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+#endif
+
 bool str_has_any(struct str s, const char any[4])
 {
     size_t i = 0;
 
 #ifdef __SSE2__
-    const __m128i a = _mm_set1_epi8(any[0]), b = _mm_set1_epi8(any[1]);
-    const __m128i c = _mm_set1_epi8(any[2]), d = _mm_set1_epi8(any[3]);
-    for (; s.n - i >= 16; i += 16) {
-        __m128i w = _mm_loadu_si128((const __m128i *)(const void *)(s.p + i));
-        __m128i found = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(w, a), _mm_cmpeq_epi8(w, b)),
-                                     _mm_or_si128(_mm_cmpeq_epi8(w, c), _mm_cmpeq_epi8(w, d)));
-        if (_mm_movemask_epi8(found) != 0)
+    for (; s.n - i >= 16; i += 16)
+        if (any_of_four(load16(s.p + i), any))
             return true;
-    }
+    if (i > 0) /* the rest together with bytes that are none of them */
+        return i < s.n && any_of_four(load16(s.p + s.n - 16), any);
 #endif
     for (; i < s.n; i++)
         if (s.p[i] == any[0] || s.p[i] == any[1] || s.p[i] == any[2] || s.p[i] == any[3])
             return true;
     return false;
+}
+
+size_t str_until(struct str s, char a, char b)
+{
+    size_t i = 0;
+
+#ifdef __SSE2__
+    const __m128i first = _mm_set1_epi8(a), second = _mm_set1_epi8(b);
+    while (s.n >= 16 && i < s.n) {
+        if (s.n - i < 16) /* the rest together with bytes that are neither */
+            i = s.n - 16;
+        __m128i w = load16(s.p + i);
+        __m128i found = _mm_or_si128(_mm_cmpeq_epi8(w, first), _mm_cmpeq_epi8(w, second));
+        unsigned mask = (unsigned)_mm_movemask_epi8(found);
+        if (mask)
+            return i + (unsigned)__builtin_ctz(mask);
+        i += 16;
+    }
+#endif
+    while (i < s.n && s.p[i] != a && s.p[i] != b)
+        i++;
+    return i;
 }
 
 ptrdiff_t str_rchr(struct str s, char c)

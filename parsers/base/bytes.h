@@ -49,8 +49,6 @@ static inline bool str_starts(struct str s, struct str prefix)
 {
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
-bool str_eq_nocase(struct str a, struct str b); /* ASCII */
-bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 /* Index of the first `needle` in s at or after `from`, or -1. */
 ptrdiff_t str_find(struct str s, struct str needle, size_t from);
@@ -62,6 +60,8 @@ static inline ptrdiff_t str_chr(struct str s, char c, size_t from)
 ptrdiff_t str_rchr(struct str s, char c);
 /* Does s hold one of these four bytes? */
 bool str_has_any(struct str s, const char any[4]);
+/* How many bytes stand before the first `a` or `b`; all of them when there is neither. */
+size_t str_until(struct str s, char a, char b);
 /* Without ASCII blanks (space, tab, CR, LF) at either end. */
 struct str str_trim(struct str s);
 /* Cuts the part before the first `until` off *rest (all of it when there is none) and returns it.
@@ -75,6 +75,17 @@ bool str_to_hex64(struct str s, uint64_t *out);
 static inline char ascii_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+/* Case aside, which is ASCII's; most texts differ in length or in their first letter. */
+bool bytes_same_nocase(const char *a, const char *b, size_t n);
+static inline bool str_eq_nocase(struct str a, struct str b)
+{
+    return a.n == b.n && bytes_same_nocase(a.p, b.p, a.n);
+}
+static inline bool str_starts_nocase(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || (ascii_lower(s.p[0]) == ascii_lower(prefix.p[0]) &&
+                                                 bytes_same_nocase(s.p, prefix.p, prefix.n)));
 }
 static inline bool ascii_alnum(char c)
 {

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <stdio.h>
 
 #include "parsers/base/bytes.h"
@@ -31,6 +32,8 @@ static void test_comparisons(void **state)
     assert_false(str_starts(STR("ab"), STR("abc")));
     assert_true(str_starts_nocase(STR("HTTP/1.1"), STR("http/")));
     assert_false(str_starts_nocase(STR("HTT"), STR("http/")));
+    assert_true(str_starts_nocase(STR_NONE, STR("")));
+    assert_false(str_starts_nocase(STR("[a"), STR("{a")));
     assert_true(str_ends(STR("a.gz"), STR(".gz")));
     assert_true(str_ends(STR_NONE, STR("")));
     assert_false(str_ends(STR("gz"), STR(".gz")));
@@ -65,6 +68,34 @@ static void test_search(void **state)
     assert_str(str_trim(STR(" \t a b\r\n")), "a b");
     assert_str(str_trim(STR(" \n ")), "");
     assert_str(str_slice(STR("abcdef"), 2, 4), "cd");
+}
+
+/* Every length around the blocks of sixteen, the byte at every place, in memory that ends there. */
+static void test_search_of_several(void **state)
+{
+    for (size_t n = 0; n <= 50; n++) {
+        char *text = malloc(n + !n);
+        assert_non_null(text);
+        memset(text, 'x', n + !n);
+        struct str s = {text, n};
+        assert_false(str_has_any(s, "@;?#"));
+        assert_int_equal(str_until(s, '&', ';'), n);
+        for (size_t at = 0; at < n; at++) {
+            text[at] = "@;?#"[at % 4];
+            assert_true(str_has_any(s, "@;?#"));
+            assert_false(str_has_any(s, "%<$\0"));
+            text[at] = at % 2 ? '&' : ';';
+            assert_int_equal(str_until(s, '&', ';'), at);
+            text[n - 1] = '&';
+            assert_int_equal(str_until(s, '&', ';'), at);
+            text[n - 1] = text[at] = 'x';
+        }
+        free(text);
+    }
+    assert_true(str_has_any(STR("a\0b"), "%<$\0"));
+    assert_false(str_has_any(STR_NONE, "%<$\0"));
+    assert_int_equal(str_until(STR_NONE, '&', ';'), 0);
+    assert_int_equal(str_until(STR("0123456789abcdef;"), '&', '&'), 17);
 }
 
 static void test_numbers_read(void **state)
@@ -240,10 +271,10 @@ static void test_growth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_comparisons),  cmocka_unit_test(test_search),
-        cmocka_unit_test(test_numbers_read), cmocka_unit_test(test_numbers_written),
-        cmocka_unit_test(test_cap),          cmocka_unit_test(test_failure_sticks),
-        cmocka_unit_test(test_growth),
+        cmocka_unit_test(test_comparisons),       cmocka_unit_test(test_search),
+        cmocka_unit_test(test_search_of_several), cmocka_unit_test(test_numbers_read),
+        cmocka_unit_test(test_numbers_written),   cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_failure_sticks),    cmocka_unit_test(test_growth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

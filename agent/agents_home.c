@@ -222,6 +222,18 @@ int agents_home_load(struct agents_home *h, const char *directory, bool search_e
     return -1;
 }
 
+int agents_home_load_for(struct agents_home *h, const char *state_dir, const struct agent_config *c,
+                         void (*on_ignored)(struct str why))
+{
+    struct buf path;
+    buf_init(&path, 2 * PATH_BYTES);
+    agents_home_path(&path, state_dir, c);
+    const char *directory = buf_cstr(&path);
+    int rc = directory ? agents_home_load(h, directory, c && c->ai_search_engines, on_ignored) : -1;
+    buf_release(&path);
+    return rc;
+}
+
 void agents_home_release(struct agents_home *h)
 {
     ranges_free(h->ranges);

@@ -33,6 +33,9 @@ void agents_home_path(struct buf *path, const char *state_dir, const struct agen
  */
 int agents_home_load(struct agents_home *h, const char *directory, bool search_engines,
                      void (*on_ignored)(struct str why));
+/* The same, of the directory that agents_home_path tells. */
+int agents_home_load_for(struct agents_home *h, const char *state_dir, const struct agent_config *c,
+                         void (*on_ignored)(struct str why));
 void agents_home_release(struct agents_home *h); /* accepts a zeroed one */
 
 /* Reads a whole file, at most `out`'s cap. 0 or an errno. */

@@ -8,7 +8,7 @@
  */
 #include "agent/agents_update.h"
 
-#include "agent/agents_home.h"
+#include "agent/terminal.h"
 #include "config/exit_codes.h"
 #include "parsers/base/time.h"
 
@@ -21,11 +21,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#define NAME_ROOM 4096                       /* of a path in a message */
 #define MAX_FILES 1000u                      /* of a directory */
 #define AHEAD_MS (INT64_C(2) * 86400 * 1000) /* clocks differ; a list of next week is a mistake */
 
 struct update {
-    struct agents_home home; /* what is in use now */
+    const struct agents_home *home; /* what is in use now */
     const char *directory;
     int fd; /* -1: not opened yet */
     bool force;
@@ -35,7 +36,9 @@ struct update {
 
 static int refuse(const char *path, const char *why, struct str detail, int code)
 {
-    fprintf(stderr, "logferry agents: %s: %s%.*s\n", path, why, STR_ARGS(detail));
+    char name[NAME_ROOM];
+    fprintf(stderr, "logferry agents: %s: %s%.*s\n", terminal_safe(path, name, sizeof(name)), why,
+            STR_ARGS(detail));
     return code;
 }
 
@@ -52,10 +55,10 @@ static struct str base_of(struct str path, char until)
 
 static ptrdiff_t list_of_agent(const struct update *u, struct str name)
 {
-    const struct catalogue *c = u->home.catalogue;
+    const struct catalogue *c = u->home->catalogue;
     for (size_t i = 0; i < catalogue_count(c); i++) {
         const struct agent *a = catalogue_at(c, i);
-        uint64_t own = ranges_lists_of(u->home.ranges, a);
+        uint64_t own = ranges_lists_of(u->home->ranges, a);
         if (own && !(own & (own - 1)) && str_eq_nocase(name, str_of(a->name)))
             return __builtin_ctzll(own);
     }
@@ -65,7 +68,7 @@ static ptrdiff_t list_of_agent(const struct update *u, struct str name)
 /* The list's place in the catalogue; -1: none. */
 static ptrdiff_t list_for(const struct update *u, const char *path)
 {
-    const struct catalogue *c = u->home.catalogue;
+    const struct catalogue *c = u->home->catalogue;
     struct str name = base_of(str_of(path), '.');
     for (size_t i = 0; i < catalogue_lists(c); i++)
         if (str_eq_nocase(name, str_of(catalogue_list(c, i)->name)))
@@ -78,7 +81,7 @@ static ptrdiff_t list_for(const struct update *u, const char *path)
 
 static int refuse_name(const struct update *u, const char *path)
 {
-    const struct catalogue *c = u->home.catalogue;
+    const struct catalogue *c = u->home->catalogue;
     fprintf(stderr,
             "logferry agents: %s: no list has this name; name the file as its list is called, one "
             "of:",
@@ -113,12 +116,12 @@ static int install(struct update *u, const char *path, const char *name, struct 
 
 static void tell_agents(const struct update *u, size_t list)
 {
-    const struct catalogue *c = u->home.catalogue;
+    const struct catalogue *c = u->home->catalogue;
     const char *before = NULL;
     fputs("; serves", stdout);
     for (size_t i = 0; i < catalogue_count(c); i++) {
         const struct agent *a = catalogue_at(c, i);
-        if (!(ranges_lists_of(u->home.ranges, a) >> list & 1) ||
+        if (!(ranges_lists_of(u->home->ranges, a) >> list & 1) ||
             (before && strcmp(before, a->name) == 0))
             continue;
         printf("%s %s", before ? "," : "", a->name);
@@ -142,7 +145,7 @@ static int check_date(const struct update *u, const char *path, size_t list, int
         time_put_date(&text, date_ms);
         code = refuse(path, "its date is in the future (--force takes it): ", buf_str(&text),
                       EXIT_BAD_DATA);
-    } else if (ranges_info(u->home.ranges, list, &have) && have.date_ms > date_ms) {
+    } else if (ranges_info(u->home->ranges, list, &have) && have.date_ms > date_ms) {
         time_put_rfc3339(&text, date_ms);
         buf_lit(&text, ", and the one in use is of ");
         time_put_rfc3339(&text, have.date_ms);
@@ -155,7 +158,7 @@ static int check_date(const struct update *u, const char *path, size_t list, int
 
 static int install_list(struct update *u, const char *path, size_t list, struct range_list *l)
 {
-    const char *name = catalogue_list(u->home.catalogue, list)->name;
+    const char *name = catalogue_list(u->home->catalogue, list)->name;
     char file[64 + sizeof(AGENTS_HOME_RANGES)];
     struct buf text;
     int code = check_date(u, path, list, l->date_ms);
@@ -202,7 +205,7 @@ static int take_catalogue(struct update *u, const char *path, struct str text)
     buf_init(&why, 1024);
     struct catalogue *c = catalogue_parse(text, false, &why);
     int code = c ? EXIT_OK : refuse(path, "", buf_str(&why), EXIT_BAD_DATA);
-    const char *have = catalogue_date(u->home.catalogue);
+    const char *have = catalogue_date(u->home->catalogue);
     if (c && !u->force && strcmp(catalogue_date(c), have) < 0)
         code = refuse(path, "older than the catalogue in use, which is of ", str_of(have),
                       EXIT_BAD_DATA);
@@ -269,18 +272,14 @@ static int take_directory(struct update *u, const char *path)
     return code;
 }
 
-static void complain(struct str why)
+int agents_update(const struct options *o, const struct agents_home *home, const char *directory)
 {
-    fprintf(stderr, "logferry agents: not used: %.*s\n", STR_ARGS(why));
-}
-
-int agents_update(const struct options *o, const char *directory)
-{
-    struct update u = {
-        .directory = directory, .fd = -1, .force = o->force, .now_ms = (int64_t)time(NULL) * 1000};
+    struct update u = {.home = home,
+                       .directory = directory,
+                       .fd = -1,
+                       .force = o->force,
+                       .now_ms = (int64_t)time(NULL) * 1000};
     int code = EXIT_OK;
-    if (agents_home_load(&u.home, directory, false, complain))
-        return EXIT_INTERNAL;
     for (size_t i = 1; i < o->n_paths; i++) {
         struct stat st;
         bool all = !stat(o->paths[i], &st) && S_ISDIR(st.st_mode);
@@ -292,6 +291,5 @@ int agents_update(const struct options *o, const char *directory)
                u.installed, directory);
     if (u.fd >= 0)
         close(u.fd);
-    agents_home_release(&u.home);
     return fflush(stdout) ? EXIT_CANNOT_WRITE : code;
 }

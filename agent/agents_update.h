@@ -2,10 +2,11 @@
 #ifndef LOGFERRY_AGENT_AGENTS_UPDATE_H
 #define LOGFERRY_AGENT_AGENTS_UPDATE_H
 
-#include "agent/options.h"
+#include "agent/agents_home.h"
 
-/* Installs o->paths[1…] (files, or directories of them) into `directory`. Prints what it did to
+/* Installs o->paths[1…] (files, or directories of them) into `directory`, of which `home` was
+ * loaded. Prints what it did to
  * each; all files are tried. An exit code. */
-int agents_update(const struct options *o, const char *directory);
+int agents_update(const struct options *o, const struct agents_home *home, const char *directory);
 
 #endif

@@ -137,20 +137,16 @@ static void put_json(struct buf *b, const struct agents_home *h, const char *dir
 /* ---- the command ------------------------------------------------------------------------------
  */
 
-static int list(const struct options *o, const char *directory)
+static int list(const struct options *o, const struct agents_home *h, const char *directory)
 {
-    struct agents_home h;
     struct buf out;
-    if (agents_home_load(&h, directory, false, complain))
-        return EXIT_INTERNAL;
     buf_init(&out, OUT_MAX);
     if (o->json)
-        put_json(&out, &h, directory);
+        put_json(&out, h, directory);
     else
-        put_text(&out, &h, directory);
+        put_text(&out, h, directory);
     bool good = !out.failed && fwrite(out.p, 1, out.n, stdout) == out.n && !fflush(stdout);
     buf_release(&out);
-    agents_home_release(&h);
     return good ? EXIT_OK : EXIT_CANNOT_WRITE;
 }
 
@@ -177,6 +173,7 @@ static int find_directory(const struct options *o, struct buf *path)
 
 int command_agents(const struct options *o)
 {
+    struct agents_home home = {0};
     struct buf path;
     bool update = o->n_paths && strcmp(o->paths[0], "update") == 0;
     buf_init(&path, 8192);
@@ -190,8 +187,11 @@ int command_agents(const struct options *o)
               stderr);
         code = EXIT_USAGE;
     }
+    if (!code && agents_home_load(&home, directory, false, complain))
+        code = EXIT_INTERNAL;
     if (!code)
-        code = update ? agents_update(o, directory) : list(o, directory);
+        code = update ? agents_update(o, &home, directory) : list(o, &home, directory);
+    agents_home_release(&home);
     buf_release(&path);
     return code;
 }

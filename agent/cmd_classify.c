@@ -3,7 +3,7 @@
 #include "agent/commands.h"
 #include "agent/terminal.h"
 #include "config/exit_codes.h"
-#include "parsers/base/utf8.h"
+#include "parsers/base/json.h"
 #include "parsers/catalogue.h"
 
 #include <errno.h>
@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "parsers/base/json.h"
-
 #define LINE_CAP (64u << 10) /* what is longer is judged, and shown, by so much of it */
 #define READ_BYTES (256u << 10)
 #define FLUSH_AT (256u << 10)
@@ -21,36 +19,10 @@
 
 struct classify {
     struct ua_cache *cache;
-    struct buf out, line;
-    bool json, failed;
+    struct buf out, line, json; /* json: of one line, before it is made safe for a terminal */
+    bool as_json, failed;
     bool cut; /* the line is longer than LINE_CAP */
 };
-
-/* As json_put_string; what utf8_printable does not let through to a terminal is escaped too. */
-static void put_json_text(struct buf *b, struct str s)
-{
-    size_t from = 0, at = 0;
-    buf_putc(b, '"');
-    while (at < s.n) {
-        size_t length = (unsigned char)s.p[at] < 0x7f ? 1 : utf8_length(s.p + at, s.n - at);
-        if ((unsigned char)s.p[at] < 0x7f || !length || utf8_printable(str_slice(s, at, s.n))) {
-            at += length ? length : 1;
-            continue;
-        }
-        json_put_escaped(b, str_slice(s, from, at));
-        unsigned c = (unsigned char)s.p[at];
-        if (length == 2)
-            c = (c & 0x1fu) << 6 | ((unsigned char)s.p[at + 1] & 0x3fu);
-        else if (length == 3)
-            c = (c & 0xfu) << 12 | ((unsigned char)s.p[at + 1] & 0x3fu) << 6 |
-                ((unsigned char)s.p[at + 2] & 0x3fu);
-        buf_printf(b, "\\u%04x", c); /* none of them is longer than three bytes */
-        at += length;
-        from = at;
-    }
-    json_put_escaped(b, str_slice(s, from, at));
-    buf_putc(b, '"');
-}
 
 static const char *kind_name(enum ua_kind kind)
 {
@@ -61,19 +33,23 @@ static const char *kind_name(enum ua_kind kind)
 static void put_json(struct classify *c, struct str ua, const struct ua_entry *e)
 {
     const struct agent *a = e->agent;
-    buf_lit(&c->out, "{\"user_agent\":");
-    put_json_text(&c->out, ua);
-    buf_lit(&c->out, ",\"kind\":\"");
-    buf_put_str(&c->out, str_of(kind_name(e->kind)));
-    buf_lit(&c->out, "\",\"agent\":");
-    json_put_string(&c->out, str_of(a ? a->name : NULL));
-    buf_lit(&c->out, ",\"operator\":");
-    json_put_string(&c->out, str_of(a ? a->operator : NULL));
-    buf_lit(&c->out, ",\"category\":");
-    json_put_string(&c->out, str_of(a ? agent_category_name(a->category) : NULL));
+    struct buf *b = &c->json;
+    buf_reset(b);
+    buf_lit(b, "{\"user_agent\":");
+    json_put_string(b, ua);
+    buf_lit(b, ",\"kind\":\"");
+    buf_put_str(b, str_of(kind_name(e->kind)));
+    buf_lit(b, "\",\"agent\":");
+    json_put_string(b, str_of(a ? a->name : NULL));
+    buf_lit(b, ",\"operator\":");
+    json_put_string(b, str_of(a ? a->operator : NULL));
+    buf_lit(b, ",\"category\":");
+    json_put_string(b, str_of(a ? agent_category_name(a->category) : NULL));
     if (c->cut)
-        buf_lit(&c->out, ",\"cut\":true");
-    buf_lit(&c->out, "}\n");
+        buf_lit(b, ",\"cut\":true");
+    buf_lit(b, "}\n");
+    terminal_put_json(&c->out, buf_str(b));
+    c->failed = c->failed || b->failed;
 }
 
 static void put_text(struct classify *c, struct str ua, const struct ua_entry *e)
@@ -101,7 +77,7 @@ static void one_line(struct classify *c, struct str ua)
     if (ua.n && ua.p[ua.n - 1] == '\r')
         ua.n--;
     const struct ua_entry *e = ua_cache_get(c->cache, ua);
-    if (c->json)
+    if (c->as_json)
         put_json(c, ua, e);
     else
         put_text(c, ua, e);
@@ -195,19 +171,15 @@ static void complain(struct str why)
 static int load_agents(const struct options *o, struct agents_home *agents)
 {
     struct agent_config *config = NULL;
-    struct buf error, path;
+    struct buf error;
     int code = EXIT_OK;
     buf_init(&error, 64u << 10);
-    buf_init(&path, 8192);
     if (o->config_given && !(config = agent_config_load(o->config, &error))) {
         fprintf(stderr, "logferry classify: %.*s\n", STR_ARGS(str_trim(buf_str(&error))));
         code = EXIT_BAD_CONFIG;
-    }
-    agents_home_path(&path, o->state_dir, config);
-    if (!code &&
-        agents_home_load(agents, buf_cstr(&path), config && config->ai_search_engines, complain))
+    } else if (agents_home_load_for(agents, o->state_dir, config, complain)) {
         code = EXIT_INTERNAL;
-    buf_release(&path);
+    }
     buf_release(&error);
     agent_config_free(config);
     return code;
@@ -215,7 +187,7 @@ static int load_agents(const struct options *o, struct agents_home *agents)
 
 int command_classify(const struct options *o)
 {
-    struct classify c = {.json = o->json};
+    struct classify c = {.as_json = o->json};
     struct agents_home agents = {0};
     int code = load_agents(o, &agents);
     if (code)
@@ -223,6 +195,7 @@ int command_classify(const struct options *o)
     c.cache = ua_cache_new(agents.catalogue);
     buf_init(&c.out, OUT_MAX);
     buf_init(&c.line, LINE_CAP);
+    buf_init(&c.json, OUT_MAX);
     code = c.cache ? read_paths(&c, o) : EXIT_INTERNAL;
     if (c.cache)
         flush(&c);
@@ -230,6 +203,7 @@ int command_classify(const struct options *o)
         code = EXIT_CANNOT_WRITE;
     buf_release(&c.out);
     buf_release(&c.line);
+    buf_release(&c.json);
     ua_cache_free(c.cache);
     agents_home_release(&agents);
     return code;

@@ -170,11 +170,18 @@ static const char *example_of(const char *key)
         {"pages.statuses", "pages: {statuses: [200, 203, 206, 304, 404]}"},
         {"pages.not_pages", "pages: {not_pages: [/internal]}"},
         {"pages.drop_query", "pages: {drop_query: [preview]}"},
+        {"pages.types", "pages: {types: [text/html, application/xhtml+xml]}"},
+        {"pages.extensions", "pages: {extensions: [html, php]}"},
+        {"pages.editors", "pages: {editors: [/wp-admin]}"},
+        {"pages.health_checks", "pages: {health_checks: [/healthz]}"},
+        {"pages.always", "pages: {always: [/status]}"},
+        {"pages.prefetch", "pages: {prefetch: count}"},
         {"exclude.ip", "exclude: {ip: [198.51.100.0/24]}"},
         {"exclude.path", "exclude: {path: [/healthz]}"},
         {"exclude.user_agent", "exclude: {user_agent: [our-synthetic]}"},
         {"sources.*.default_host", "sources: {web: {default_host: example.com}}"},
         {"sources.*.format", "sources: {web: {format: nginx_main}}"},
+        {"sources.*.cdn_duplicates", "sources: {web: {cdn_duplicates: count}}"},
         {"sites", "sites: [{hosts: [example.com], site: example.com}]"},
         {"destinations.*.send", "destinations: {main: {send: [pageview, ai_fetch]}}"},
     };
@@ -233,7 +240,8 @@ static void put_text_form(struct buf *b, const struct offline_line *line, size_t
     buf_putc(b, '\n');
 }
 
-/* ---- summary ----------------------------------------------------------------------------------
+/* ---- the command
+ * ----------------------------------------------------------------------------------
  */
 
 struct explain {

@@ -4,6 +4,7 @@
 #include "agent/terminal.h"
 #include "config/exit_codes.h"
 #include "parsers/base/json.h"
+#include "parsers/base/utf8.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -25,6 +26,12 @@ struct loading {
 /* ---- files ------------------------------------------------------------------------------------
  */
 
+static void complain(const char *path, const char *what)
+{
+    char name[4096];
+    fprintf(stderr, "logferry detect: %s%s\n", terminal_safe(path, name, sizeof(name)), what);
+}
+
 static struct str read_text(struct loading *l, const char *path)
 {
     char chunk[65536];
@@ -33,7 +40,7 @@ static struct str read_text(struct loading *l, const char *path)
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     if (fd < 0) {
-        fprintf(stderr, "logferry detect: %s cannot be read; its logs are missing below\n", path);
+        complain(path, " cannot be read; its logs are missing below");
         return STR_NONE;
     }
     buf_init(&text, WEB_CONF_MAX_BYTES);
@@ -176,8 +183,34 @@ static void load(struct loading *l, const char *path, struct str text)
 /* ---- output -----------------------------------------------------------------------------------
  */
 
+static void put_escaped(struct buf *out, struct str text)
+{
+    struct buf json;
+    buf_init(&json, WEB_CONF_MAX_BYTES);
+    json_put_string(&json, text);
+    terminal_put_json(out, buf_str(&json));
+    buf_release(&json);
+}
+
+static bool is_printable(struct str text)
+{
+    for (size_t i = 0; i < text.n;) {
+        size_t n = utf8_printable(str_slice(text, i, text.n));
+        if (!n)
+            return false;
+        i += n;
+    }
+    return true;
+}
+
+/* With escapes, which YAML reads as JSON does, where there are bytes that no terminal should be
+ * sent. */
 void detect_put_quoted(struct buf *out, struct str text)
 {
+    if (!is_printable(text)) {
+        put_escaped(out, text);
+        return;
+    }
     buf_putc(out, '\'');
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] == '\'')
@@ -285,6 +318,14 @@ static bool usable(const struct web_log *log)
     return str_is_set(log->files) && str_is_set(log->format) && !log->problem;
 }
 
+static void put_origin(struct buf *out, const struct web_conf *conf, const char *path)
+{
+    buf_printf(out, "# from the configuration of %s, ",
+               conf->kind == WEB_CONF_NGINX ? "nginx" : "Apache");
+    terminal_put_safe(out, str_of(path), 4096);
+    buf_putc(out, '\n');
+}
+
 static size_t put_yaml(struct buf *out, const struct web_conf *conf)
 {
     size_t n = 0;
@@ -314,10 +355,12 @@ static size_t put_yaml(struct buf *out, const struct web_conf *conf)
     return n;
 }
 
-static size_t put_json(struct buf *out, const char *path, const struct web_conf *conf)
+static size_t put_json(struct buf *text, const char *path, const struct web_conf *conf)
 {
     size_t n = 0;
+    struct buf json, *out = &json; /* made safe for a terminal at the end */
 
+    buf_init(&json, text->max);
     buf_lit(out, "{\"file\":");
     json_put_string(out, str_of(path));
     buf_printf(out, ",\"kind\":\"%s\",\"logs\":[",
@@ -341,6 +384,8 @@ static size_t put_json(struct buf *out, const char *path, const struct web_conf 
         buf_putc(out, '}');
     }
     buf_lit(out, "]}\n");
+    terminal_put_json(text, buf_str(&json));
+    buf_release(&json);
     return n;
 }
 
@@ -360,20 +405,18 @@ int detect_conf(const char *path, struct str text, bool json, struct buf *out)
     }
     if (rc) {
         config_arena_free(l.arena);
-        fprintf(stderr, "logferry detect: %s: out of memory\n", path);
+        complain(path, ": out of memory");
         return EXIT_INTERNAL;
     }
     if (l.capped || conf.capped)
-        fprintf(stderr, "logferry detect: %s: too large; what follows is a part\n", path);
+        complain(path, ": too large; what follows is a part");
     if (!json)
-        buf_printf(out, "# from the configuration of %s, %s\n",
-                   conf.kind == WEB_CONF_NGINX ? "nginx" : "Apache", path);
+        put_origin(out, &conf, path);
     size_t n = json ? put_json(out, path, &conf) : put_yaml(out, &conf);
     if (!n)
-        fprintf(stderr,
-                "logferry detect: %s: it names no access log that can be read; give the output of "
-                "`nginx -T`, or Apache's main configuration file\n",
-                path);
+        complain(path,
+                 ": it names no access log that can be read; give the output of `nginx -T`, or "
+                 "Apache's main configuration file");
     config_arena_free(l.arena);
     return n ? EXIT_OK : EXIT_BAD_DATA;
 }

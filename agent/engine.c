@@ -286,25 +286,12 @@ static void on_ignored_agents(struct str why)
               "why=\"%.*s\" mend=\"logferry agents update, with a good file\"", STR_ARGS(why));
 }
 
-static int load_agents(struct engine *e)
-{
-    const struct agent_config *c = e->o.config;
-    struct buf path;
-    buf_init(&path, 8192);
-    agents_home_path(&path, e->o.given_state, c);
-    const char *directory = buf_cstr(&path);
-    int rc = directory
-                 ? agents_home_load(&e->agents, directory, c->ai_search_engines, on_ignored_agents)
-                 : -1;
-    buf_release(&path);
-    return rc;
-}
-
 static int init_workers(struct engine *e)
 {
     unsigned n = e->o.config->workers;
     e->kits = calloc(n, sizeof(*e->kits));
-    if (!e->kits || load_agents(e))
+    if (!e->kits ||
+        agents_home_load_for(&e->agents, e->o.given_state, e->o.config, on_ignored_agents))
         return EXIT_INTERNAL;
     for (unsigned i = 0; i < n; i++) {
         e->kits[i].parsers = calloc(e->o.n_sources, sizeof(struct parser *));

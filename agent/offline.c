@@ -5,6 +5,7 @@
 #include "agent/log_head.h"
 #include "agent/terminal.h"
 #include "config/exit_codes.h"
+#include "parsers/base/shell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,13 +98,7 @@ static void on_ignored_agents(struct str why)
 
 static int take_agents(struct offline *o, const struct options *options)
 {
-    struct buf path;
-    buf_init(&path, 8192);
-    agents_home_path(&path, options->state_dir, o->config);
-    const char *directory = buf_cstr(&path);
-    bool engines = o->config && o->config->ai_search_engines;
-    int rc = directory ? agents_home_load(&o->agents, directory, engines, on_ignored_agents) : -1;
-    buf_release(&path);
+    int rc = agents_home_load_for(&o->agents, options->state_dir, o->config, on_ignored_agents);
     return !rc && !digest_init(&o->digest, o->agents.catalogue, o->agents.ranges) ? 0
                                                                                   : EXIT_INTERNAL;
 }
@@ -143,14 +138,18 @@ void offline_release(struct offline *o)
 
 static void refuse(const char *path, const struct log_head *head, const struct detection *d)
 {
-    char name[NAME_ROOM];
-    terminal_safe(path, name, sizeof(name));
-    fprintf(stderr,
-            "logferry: %s: its lines have none of the formats known here (%s fits %u of %u; line "
-            "%llu stops fitting at column %zu: %s); see `logferry detect '%s'`, or name one with "
-            "--format\n",
-            name, d->spec, d->matched, d->lines, (unsigned long long)head->numbers[d->bad_line],
-            d->bad_column + 1, d->error, name);
+    struct buf b;
+    buf_init(&b, 16u * NAME_ROOM);
+    buf_lit(&b, "logferry: ");
+    terminal_put_safe(&b, str_of(path), NAME_ROOM);
+    buf_printf(&b,
+               ": its lines have none of the formats known here (%s fits %u of %u; line %llu stops "
+               "fitting at column %zu: %s); see `logferry detect ",
+               d->spec, d->matched, d->lines, (unsigned long long)head->numbers[d->bad_line],
+               d->bad_column + 1, d->error);
+    shell_put_path(&b, str_of(path));
+    fprintf(stderr, "%.*s`, or name one with --format\n", STR_ARGS(buf_str(&b)));
+    buf_release(&b);
 }
 
 static void drop_format(struct offline *o)

@@ -88,6 +88,10 @@ void terminal_put_json(struct buf *b, struct str json)
     size_t plain = 0, i = 0;
 
     while (i < json.n) {
+        if ((unsigned char)json.p[i] < 0x7f) {
+            i++;
+            continue;
+        }
         size_t n = utf8_length(json.p + i, json.n - i);
         uint32_t c = n ? code_point(json.p + i, n) : 0;
         if (is_harmful(c)) {

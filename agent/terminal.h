@@ -13,8 +13,8 @@ const char *terminal_safe(const char *s, char *to, size_t size);
 /* The columns that safe text takes: '…' and every character of UTF-8 one, wide ones two, marks
  * that combine none. */
 size_t terminal_width(struct str safe);
-/* Appends JSON text with what a terminal should not be sent as \uXXXX: DEL, C1 controls, U+2028,
- * U+2029, and what turns the direction of text. */
+/* Appends JSON text with what a terminal should not be sent as \u escapes: DEL, C1 controls,
+ * U+2028, U+2029, and what turns the direction of text. */
 void terminal_put_json(struct buf *b, struct str json);
 /* Columns of the terminal; 100 when it is none, or does not tell. */
 size_t terminal_columns(int fd);

@@ -13,8 +13,6 @@
 #include "config/yaml.h"
 #include "parsers/verdict.h"
 
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
 struct field_key {
     const char *name;
     bool later; /* documented for a later version: refused with a message that says so */

@@ -133,8 +133,10 @@ void web_add_host(struct web_walk *w, struct web_hosts *hosts, struct str name)
 
     if (str_starts(name, STR(".")))
         name = str_slice(name, 1, name.n);
-    if (str_starts_nocase(name, STR("https://")) || str_starts_nocase(name, STR("http://")))
-        name = str_slice(name, (size_t)str_chr(name, '/', 0) + 2, name.n);
+    if (str_starts_nocase(name, STR("https://")))
+        name = str_slice(name, 8, name.n);
+    else if (str_starts_nocase(name, STR("http://")))
+        name = str_slice(name, 7, name.n);
     colon = str_chr(name, ':', 0);
     if (colon >= 0)
         name = str_slice(name, 0, (size_t)colon);

@@ -131,14 +131,12 @@ static bool parse_rule(struct str s, struct rule *r)
 
 static bool is_leap(int year)
 {
-    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return time_date_exists(year, 2, 29);
 }
 
 /* Local seconds at which the date of the rule is in this year. */
 static int64_t date_seconds(const struct rule_date *d, int year)
 {
-    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
     if (d->kind != 'M') {
         int day = d->kind == 'J' ? d->day - 1 + (is_leap(year) && d->day > 59) : d->day;
         return time_from_civil(year, 1, 1, 0, 0, 0) + day * DAY_S + d->time;
@@ -146,8 +144,7 @@ static int64_t date_seconds(const struct rule_date *d, int year)
     int64_t first = time_from_civil(year, d->month, 1, 0, 0, 0) / DAY_S;
     int weekday = (int)(((first + 4) % 7 + 7) % 7); /* 1970-01-01 was a Thursday */
     int day = (d->day - weekday + 7) % 7 + (d->week - 1) * 7;
-    int length = lengths[d->month - 1] + (d->month == 2 && is_leap(year));
-    while (day >= length)
+    while (!time_date_exists(year, d->month, day + 1))
         day -= 7;
     return (first + day) * DAY_S + d->time;
 }

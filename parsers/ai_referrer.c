@@ -5,10 +5,7 @@
 
 #define HOST_MAX 64u /* longer than any below */
 
-#define S(literal)                                                                                 \
-    {                                                                                              \
-        "" literal, sizeof(literal) - 1                                                            \
-    }
+#define S(literal) STR_INIT(literal)
 
 static const struct assistant {
     struct str host;

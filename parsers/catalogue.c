@@ -347,17 +347,12 @@ const char *agent_category_name(enum agent_category category)
 
 /* ---- checking a hit ------------------------------------------------------------------------ */
 
-static bool is_digit(char ch)
-{
-    return ch >= '0' && ch <= '9';
-}
-
 static bool product_fits(struct str ua, const struct aho_hit *hit)
 {
     char before = hit->start == 0 ? ' ' : ua.p[hit->start - 1];
 
     return (before == ' ' || before == ';' || before == '(') && hit->end + 1 < ua.n &&
-           ua.p[hit->end] == '/' && is_digit(ua.p[hit->end + 1]);
+           ua.p[hit->end] == '/' && ascii_digit(ua.p[hit->end + 1]);
 }
 
 static bool is_exempt(const struct catalogue *c, struct str word)

@@ -228,6 +228,17 @@ static bool is_host_byte(unsigned char c)
     }
 }
 
+struct str decode_scheme(struct decode_scratch *s, struct str raw)
+{
+    if (str_eq(raw, STR("https")) || str_eq(raw, STR("http")))
+        return raw;
+    if (str_eq_nocase(raw, STR("https")) || str_eq_nocase(raw, STR("wss")))
+        return decode_copy(s, STR("https"));
+    if (str_eq_nocase(raw, STR("http")) || str_eq_nocase(raw, STR("ws")))
+        return decode_copy(s, STR("http"));
+    return STR_NONE;
+}
+
 struct str decode_host(struct decode_scratch *s, struct str raw)
 {
     struct str name = decode_missing(raw);

@@ -62,6 +62,9 @@ decode_fn decode_percent_user_agent;
  */
 decode_fn decode_plus;
 
+/* "https" for "https" and "wss", "http" for "http" and "ws", case aside; else STR_NONE. */
+decode_fn decode_scheme;
+
 /* A Host header's or an authority's name: lower case, without port; brackets of an IPv6 address
  * stay. STR_NONE when missing, over DECODE_HOST_MAX, or with a byte inside that is in no host
  * (blanks, control bytes, / ? # @ " \). */

@@ -36,7 +36,7 @@ static const char *const names[FIELDS_NAMED] = {
 
 static const struct {
     const char *name;
-    enum hit_field field;
+    enum field field;
 } aliases[] = {
     {"timestamp", FIELD_TIME},
     {"time_local", FIELD_TIME},
@@ -80,18 +80,18 @@ static const struct {
     {"sec_purpose", FIELD_PURPOSE},
 };
 
-bool field_by_name(struct str name, enum hit_field *field)
+bool field_by_name(struct str name, enum field *field)
 {
     for (size_t i = 0; i < FIELDS_NAMED; i++) {
         if (str_eq(name, str_of(names[i]))) {
-            *field = (enum hit_field)i;
+            *field = (enum field)i;
             return true;
         }
     }
     return false;
 }
 
-bool field_by_alias(struct str name, enum hit_field *field)
+bool field_by_alias(struct str name, enum field *field)
 {
     if (field_by_name(name, field))
         return true;
@@ -133,11 +133,6 @@ bool fields_suffice(uint64_t have, struct buf *why)
 /* ---- numbers -----------------------------------------------------------------------------------
  */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 struct decimal {
     uint64_t digits; /* 18 significant ones at most */
     int exponent;
@@ -155,9 +150,9 @@ static bool read_exponent(struct str s, size_t *at, int *exponent)
         return true;
     if (i < s.n && (s.p[i] == '-' || s.p[i] == '+'))
         negative = s.p[i++] == '-';
-    if (i >= s.n || !is_digit(s.p[i]))
+    if (i >= s.n || !ascii_digit(s.p[i]))
         return false;
-    for (; i < s.n && is_digit(s.p[i]); i++)
+    for (; i < s.n && ascii_digit(s.p[i]); i++)
         value = value > 999 ? value : value * 10 + (s.p[i] - '0');
     *exponent += negative ? -value : value;
     *at = i;
@@ -173,7 +168,7 @@ static bool read_decimal(struct str s, size_t *at, struct decimal *d)
     *d = (struct decimal){0};
     if (i < s.n && (s.p[i] == '-' || s.p[i] == '+'))
         d->negative = s.p[i++] == '-';
-    for (; i < s.n && (is_digit(s.p[i]) || (s.p[i] == '.' && !point)); i++) {
+    for (; i < s.n && (ascii_digit(s.p[i]) || (s.p[i] == '.' && !point)); i++) {
         if (s.p[i] == '.') {
             point = true;
             continue;
@@ -299,7 +294,7 @@ static bool any_time(const struct zone *zone, struct str text, int64_t *ms)
 {
     bool local;
 
-    if (text.n > 4 && is_digit(text.p[0]) && text.p[2] != '/' && text.p[4] != '-' &&
+    if (text.n > 4 && ascii_digit(text.p[0]) && text.p[2] != '/' && text.p[4] != '-' &&
         text.p[4] != '/')
         return epoch_ms(text, ms);
     if (!time_parse_text(text, ms, &local))
@@ -371,12 +366,9 @@ static struct str scheme_of(struct decode_scratch *s, const struct str *v)
 {
     struct str text = v[FIELD_SCHEME];
 
-    if (str_eq_nocase(text, STR("https")) || str_eq_nocase(text, STR("wss")) ||
-        str_eq(text, STR("on")) || (text.n == 0 && str_is_set(v[FIELD_TLS])))
+    if (str_eq(text, STR("on")) || (text.n == 0 && str_is_set(v[FIELD_TLS])))
         return decode_copy(s, STR("https"));
-    if (str_eq_nocase(text, STR("http")) || str_eq_nocase(text, STR("ws")))
-        return decode_copy(s, STR("http"));
-    return STR_NONE;
+    return decode_scheme(s, text);
 }
 
 static void read_target(struct decode_scratch *s, const struct str *v, struct hit *hit)
@@ -451,8 +443,8 @@ static int64_t duration_of(const struct str *v)
     return HIT_NO_NUMBER;
 }
 
-enum hit_field fields_to_hit(struct decode_scratch *s, struct field_times *t,
-                             const struct str v[FIELDS], struct hit *hit, const char **why)
+enum field fields_to_hit(struct decode_scratch *s, struct field_times *t,
+                         const struct str v[FIELDS], struct hit *hit, const char **why)
 {
     bool request =
         str_is_set(v[FIELD_REQUEST]) || str_is_set(v[FIELD_TARGET]) || str_is_set(v[FIELD_PATH]);

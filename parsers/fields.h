@@ -10,7 +10,7 @@
 
 struct zone;
 
-enum hit_field {
+enum field {
     FIELD_TIME,
     FIELD_DATE, /* when set, the time of day is in FIELD_TIME */
     FIELD_CLIENT_IP,
@@ -43,8 +43,8 @@ enum hit_field {
 };
 
 /* By its name, or (for groups of regular expressions) another common one. */
-bool field_by_name(struct str name, enum hit_field *field);
-bool field_by_alias(struct str name, enum hit_field *field);
+bool field_by_name(struct str name, enum field *field);
+bool field_by_alias(struct str name, enum field *field);
 /* "time, client_ip, …" */
 void field_put_names(struct buf *out);
 /* A bit for each field: true when they can make a hit, else a sentence. */
@@ -73,7 +73,7 @@ bool field_number(struct str text, int scale, int64_t *value);
  * Answers FIELDS when all is well; else the field that is missing or wrong, and in *why a static
  * sentence. FIELD_MESSAGE: the line is not of a request.
  */
-enum hit_field fields_to_hit(struct decode_scratch *s, struct field_times *t,
-                             const struct str v[FIELDS], struct hit *hit, const char **why);
+enum field fields_to_hit(struct decode_scratch *s, struct field_times *t,
+                         const struct str v[FIELDS], struct hit *hit, const char **why);
 
 #endif

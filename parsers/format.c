@@ -328,11 +328,6 @@ bool format_has_directives(const struct format *f)
     return f->row->family->directives;
 }
 
-bool format_is_fast(const struct format *f)
-{
-    return f->row->family->is_fast(f);
-}
-
 struct parser *parser_new(const struct format *f)
 {
     struct parser *p = calloc(1, f->row->family->parser_size);
@@ -352,7 +347,8 @@ void parser_free(struct parser *p)
 {
     if (!p)
         return;
-    p->format->row->family->parser_release(p);
+    if (p->format->row->family->parser_release)
+        p->format->row->family->parser_release(p);
     decode_scratch_release(&p->scratch);
     free(p);
 }
@@ -361,7 +357,8 @@ void parser_reset(struct parser *p)
 {
     p->error = "";
     p->error_at = 0;
-    p->format->row->family->parser_reset(p);
+    if (p->format->row->family->parser_reset)
+        p->format->row->family->parser_reset(p);
 }
 
 /* The line without its end, without the byte order mark of a file's start. */

@@ -44,9 +44,6 @@ const char *format_argument(size_t i);
 /* True when lines that begin with '#' are directives, and "#Version" begins a new stream
  * (CloudFront, W3C). */
 bool format_has_directives(const struct format *f);
-/* False where the machine refused PCRE2's JIT and the interpreter runs; true where no regex is
- * used. */
-bool format_is_fast(const struct format *f);
 
 /* NULL when out of memory. The format must outlive the parser. */
 struct parser *parser_new(const struct format *f);

@@ -47,10 +47,9 @@ struct format_family {
      */
     int (*format_init)(struct format *f, struct str argument, struct buf *why);
     void (*format_release)(struct format *f);
-    bool (*is_fast)(const struct format *f);
-    int (*parser_init)(struct parser *p); /* -1: out of memory */
-    void (*parser_release)(struct parser *p);
-    void (*parser_reset)(struct parser *p);
+    int (*parser_init)(struct parser *p);     /* -1: out of memory */
+    void (*parser_release)(struct parser *p); /* NULL: there is nothing to release */
+    void (*parser_reset)(struct parser *p);   /* NULL: a line depends on no line before it */
     /* `line` has 1 to FORMAT_MAX_LINE bytes, without the line end. Fills *hit, which is no use to
      * the caller unless the answer is PARSE_OK; it comes with nothing set (hit_nothing). */
     enum parse_result (*line)(struct parser *p, struct str line, struct hit *hit);

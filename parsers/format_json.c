@@ -45,7 +45,7 @@ static bool add_row(struct json_keys *k, const struct json_row_key *row)
 }
 
 /* Keeps a copy, since the argument does not outlive format_new. */
-static bool add_own(struct json_format *f, struct str path, enum hit_field field, unsigned rank,
+static bool add_own(struct json_format *f, struct str path, enum field field, unsigned rank,
                     struct buf *why)
 {
     char *to = f->own + f->own_n;
@@ -75,7 +75,7 @@ static bool unknown_field(struct str name, struct buf *why)
 }
 
 /* Behind a field's name: a path, or a list of paths. */
-static bool read_paths(struct json_format *f, struct json_reader *r, enum hit_field field,
+static bool read_paths(struct json_format *f, struct json_reader *r, enum field field,
                        struct buf *why)
 {
     enum json_event event = json_next(r);
@@ -103,7 +103,7 @@ static bool read_fields(struct json_format *f, struct json_reader *r, uint64_t *
     if (event != JSON_OBJECT)
         return false;
     while ((event = json_next(r)) == JSON_KEY) {
-        enum hit_field field;
+        enum field field;
 
         if (!field_by_name(r->text, &field))
             return unknown_field(r->text, why);
@@ -160,12 +160,6 @@ static void json_format_release(struct format *base)
     free(f->own);
 }
 
-static bool json_is_fast(const struct format *base)
-{
-    (void)base;
-    return true;
-}
-
 /* ---- the line ----------------------------------------------------------------------------------
  */
 
@@ -175,21 +169,11 @@ static int json_parser_init(struct parser *base)
     return 0;
 }
 
-static void json_parser_release(struct parser *base)
-{
-    (void)base;
-}
-
-static void json_parser_reset(struct parser *base)
-{
-    (void)base; /* a line depends on no line before it */
-}
-
 static void decode_cloudfront(struct decode_scratch *s, const struct json_found *found,
                               struct str v[FIELDS])
 {
-    static const enum hit_field texts[] = {FIELD_PATH, FIELD_QUERY, FIELD_REFERRER,
-                                           FIELD_CONTENT_TYPE, FIELD_FORWARDED_FOR};
+    static const enum field texts[] = {FIELD_PATH, FIELD_QUERY, FIELD_REFERRER, FIELD_CONTENT_TYPE,
+                                       FIELD_FORWARDED_FOR};
     struct str agent = v[FIELD_USER_AGENT];
     bool number =
         str_is_set(v[FIELD_STATUS]) && v[FIELD_STATUS].n > 0 && !found[FIELD_STATUS].quoted;
@@ -237,7 +221,7 @@ static enum parse_result json_line(struct parser *base, struct str line, struct 
         decode_cloudfront(&base->scratch, found, v);
     else if (base->format->row->variant == JSON_AKAMAI)
         decode_akamai(&base->scratch, v);
-    enum hit_field bad = fields_to_hit(&base->scratch, &p->times, v, hit, &why);
+    enum field bad = fields_to_hit(&base->scratch, &p->times, v, hit, &why);
     if (bad == FIELDS)
         return PARSE_OK;
     if (bad == FIELD_MESSAGE)
@@ -251,9 +235,6 @@ const struct format_family format_json_family = {
     .parser_size = sizeof(struct json_parser),
     .format_init = json_format_init,
     .format_release = json_format_release,
-    .is_fast = json_is_fast,
     .parser_init = json_parser_init,
-    .parser_release = json_parser_release,
-    .parser_reset = json_parser_reset,
     .line = json_line,
 };

@@ -17,7 +17,7 @@ struct regex_format {
     struct regex *regex;
     size_t n;
     struct {
-        enum hit_field field;
+        enum field field;
         size_t group;
     } groups[GROUPS_MAX];
 };
@@ -35,7 +35,7 @@ static bool take_groups(struct regex_format *f, struct buf *why)
     uint64_t have = 0;
 
     for (size_t i = 0; (name = regex_group_name(f->regex, i, &group)); i++) {
-        enum hit_field field;
+        enum field field;
 
         if (!field_by_alias(str_of(name), &field) || f->n == GROUPS_MAX)
             continue;
@@ -62,11 +62,6 @@ static void regex_format_release(struct format *base)
     regex_free(((struct regex_format *)base)->regex);
 }
 
-static bool regex_format_is_fast(const struct format *base)
-{
-    return regex_is_fast(((const struct regex_format *)base)->regex);
-}
-
 static int regex_parser_init(struct parser *base)
 {
     struct regex_parser *p = (struct regex_parser *)base;
@@ -79,11 +74,6 @@ static int regex_parser_init(struct parser *base)
 static void regex_parser_release(struct parser *base)
 {
     regex_run_free(((struct regex_parser *)base)->run);
-}
-
-static void regex_parser_reset(struct parser *base)
-{
-    (void)base; /* a line depends on no line before it */
 }
 
 static enum parse_result regex_line(struct parser *base, struct str line, struct hit *hit)
@@ -110,7 +100,7 @@ static enum parse_result regex_line(struct parser *base, struct str line, struct
         if (span[0] <= span[1] && span[1] <= line.n && !str_is_set(*to))
             *to = str_slice(line, span[0], span[1]);
     }
-    enum hit_field bad = fields_to_hit(&base->scratch, &p->times, v, hit, &why);
+    enum field bad = fields_to_hit(&base->scratch, &p->times, v, hit, &why);
     if (bad == FIELDS)
         return PARSE_OK;
     return parser_fail(base, why, v[bad].p ? (size_t)(v[bad].p - line.p) : 0);
@@ -122,9 +112,7 @@ const struct format_family format_regex_family = {
     .parser_size = sizeof(struct regex_parser),
     .format_init = regex_format_init,
     .format_release = regex_format_release,
-    .is_fast = regex_format_is_fast,
     .parser_init = regex_parser_init,
     .parser_release = regex_parser_release,
-    .parser_reset = regex_parser_reset,
     .line = regex_line,
 };

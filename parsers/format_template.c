@@ -198,12 +198,6 @@ static void template_format_release(struct format *base)
     template_release(&((struct template_format *)base)->t);
 }
 
-static bool template_is_fast(const struct format *base)
-{
-    (void)base;
-    return true;
-}
-
 static int template_parser_init(struct parser *base)
 {
     struct template_parser *p = (struct template_parser *)base;
@@ -214,11 +208,6 @@ static int template_parser_init(struct parser *base)
 static void template_parser_release(struct parser *base)
 {
     program_run_release(&((struct template_parser *)base)->run);
-}
-
-static void template_parser_reset(struct parser *base)
-{
-    (void)base; /* a line of these formats depends on no line before it */
 }
 
 /* ---- times ------------------------------------------------------------------------------------
@@ -426,18 +415,10 @@ static void use_path(enum template_value value, struct str text, struct hit *hit
     }
 }
 
-static void use_scheme(struct decode_scratch *s, struct str text, struct hit *hit)
-{
-    if (str_eq_nocase(text, STR("https")) || str_eq_nocase(text, STR("wss")))
-        hit->scheme = decode_copy(s, STR("https"));
-    else if (str_eq_nocase(text, STR("http")) || str_eq_nocase(text, STR("ws")))
-        hit->scheme = decode_copy(s, STR("http"));
-}
-
 static void use_request(struct decode_scratch *s, enum template_value value, struct str text,
                         struct hit *hit)
 {
-    struct str host;
+    struct str host, scheme;
 
     switch (value) {
     case VALUE_REQUEST:
@@ -451,7 +432,9 @@ static void use_request(struct decode_scratch *s, enum template_value value, str
         use_path(value, text, hit);
         break;
     case VALUE_SCHEME:
-        use_scheme(s, text, hit);
+        scheme = decode_scheme(s, text);
+        if (str_is_set(scheme))
+            hit->scheme = scheme;
         break;
     case VALUE_HTTPS:
         if (str_eq_nocase(text, STR("on")))
@@ -521,10 +504,8 @@ const struct format_family format_template_family = {
     .parser_size = sizeof(struct template_parser),
     .format_init = template_format_init,
     .format_release = template_format_release,
-    .is_fast = template_is_fast,
     .parser_init = template_parser_init,
     .parser_release = template_parser_release,
-    .parser_reset = template_parser_reset,
     .line = template_line,
 };
 

@@ -19,70 +19,70 @@
 
 #include <endian.h>
 
-#define CF_COLUMNS_MAX 64 /* columns behind these are not looked at; there are 41 names (2026) */
+#define COLUMNS_MAX 64 /* columns behind these are not looked at; there are 41 names (2026) */
 
-enum cf_column {
-    CF_OTHER,
-    CF_DATE,
-    CF_TIME,
-    CF_TIMESTAMP, /* standard logging v2 */
-    CF_METHOD,
-    CF_STEM,
-    CF_STATUS,
-    CF_QUERY,
-    CF_CLIENT,
-    CF_HOST,         /* the viewer's Host header */
-    CF_DISTRIBUTION, /* dxxxx.cloudfront.net, whatever the viewer asked for */
-    CF_REFERRER,
-    CF_USER_AGENT,
-    CF_BYTES,
-    CF_RESULT,
-    CF_REQUEST_ID,
-    CF_PROTOCOL,
-    CF_TIME_TAKEN,
-    CF_FORWARDED_FOR,
-    CF_VERSION,
-    CF_CONTENT_TYPE,
-    CF_VIEWER_HOST, /* real-time logs and IIS: the Host header; x-host-header is not */
-    CF_STAMP,       /* since 1970, with a fraction */
-    CF_USER,
-    CF_PORT, /* of the server */
-    CF_RANGE_START,
-    CF_COLUMNS,
+enum w3c_column {
+    COLUMN_OTHER,
+    COLUMN_DATE,
+    COLUMN_TIME,
+    COLUMN_TIMESTAMP, /* standard logging v2 */
+    COLUMN_METHOD,
+    COLUMN_STEM,
+    COLUMN_STATUS,
+    COLUMN_QUERY,
+    COLUMN_CLIENT,
+    COLUMN_HOST,         /* the viewer's Host header */
+    COLUMN_DISTRIBUTION, /* dxxxx.cloudfront.net, whatever the viewer asked for */
+    COLUMN_REFERRER,
+    COLUMN_USER_AGENT,
+    COLUMN_BYTES,
+    COLUMN_RESULT,
+    COLUMN_REQUEST_ID,
+    COLUMN_PROTOCOL,
+    COLUMN_TIME_TAKEN,
+    COLUMN_FORWARDED_FOR,
+    COLUMN_VERSION,
+    COLUMN_CONTENT_TYPE,
+    COLUMN_VIEWER_HOST, /* real-time logs and IIS: the Host header; x-host-header is not */
+    COLUMN_STAMP,       /* since 1970, with a fraction */
+    COLUMN_USER,
+    COLUMN_PORT, /* of the server */
+    COLUMN_RANGE_START,
+    COLUMNS,
 };
 
 static const struct {
     struct str text;
-    enum cf_column column;
+    enum w3c_column column;
 } names[] = {
-    {{"date", 4}, CF_DATE},
-    {{"time", 4}, CF_TIME},
-    {{"timestamp(ms)", 13}, CF_TIMESTAMP},
-    {{"cs-method", 9}, CF_METHOD},
-    {{"cs-uri-stem", 11}, CF_STEM},
-    {{"sc-status", 9}, CF_STATUS},
-    {{"cs-uri-query", 12}, CF_QUERY},
-    {{"c-ip", 4}, CF_CLIENT},
-    {{"x-host-header", 13}, CF_HOST},
-    {{"cs(Host)", 8}, CF_DISTRIBUTION},
-    {{"cs(Referer)", 11}, CF_REFERRER},
-    {{"cs(User-Agent)", 14}, CF_USER_AGENT},
-    {{"sc-bytes", 8}, CF_BYTES},
-    {{"x-edge-result-type", 18}, CF_RESULT},
-    {{"x-edge-request-id", 17}, CF_REQUEST_ID},
-    {{"cs-protocol", 11}, CF_PROTOCOL},
-    {{"time-taken", 10}, CF_TIME_TAKEN},
-    {{"x-forwarded-for", 15}, CF_FORWARDED_FOR},
-    {{"cs-protocol-version", 19}, CF_VERSION},
-    {{"sc-content-type", 15}, CF_CONTENT_TYPE},
-    {{"cs-host", 7}, CF_VIEWER_HOST},
-    {{"timestamp", 9}, CF_STAMP},
-    {{"cs-user-agent", 13}, CF_USER_AGENT},
-    {{"cs-referer", 10}, CF_REFERRER},
-    {{"cs-version", 10}, CF_VERSION},
-    {{"cs-username", 11}, CF_USER},
-    {{"s-port", 6}, CF_PORT},
-    {{"sc-range-start", 14}, CF_RANGE_START},
+    {STR_INIT("date"), COLUMN_DATE},
+    {STR_INIT("time"), COLUMN_TIME},
+    {STR_INIT("timestamp(ms)"), COLUMN_TIMESTAMP},
+    {STR_INIT("cs-method"), COLUMN_METHOD},
+    {STR_INIT("cs-uri-stem"), COLUMN_STEM},
+    {STR_INIT("sc-status"), COLUMN_STATUS},
+    {STR_INIT("cs-uri-query"), COLUMN_QUERY},
+    {STR_INIT("c-ip"), COLUMN_CLIENT},
+    {STR_INIT("x-host-header"), COLUMN_HOST},
+    {STR_INIT("cs(Host)"), COLUMN_DISTRIBUTION},
+    {STR_INIT("cs(Referer)"), COLUMN_REFERRER},
+    {STR_INIT("cs(User-Agent)"), COLUMN_USER_AGENT},
+    {STR_INIT("sc-bytes"), COLUMN_BYTES},
+    {STR_INIT("x-edge-result-type"), COLUMN_RESULT},
+    {STR_INIT("x-edge-request-id"), COLUMN_REQUEST_ID},
+    {STR_INIT("cs-protocol"), COLUMN_PROTOCOL},
+    {STR_INIT("time-taken"), COLUMN_TIME_TAKEN},
+    {STR_INIT("x-forwarded-for"), COLUMN_FORWARDED_FOR},
+    {STR_INIT("cs-protocol-version"), COLUMN_VERSION},
+    {STR_INIT("sc-content-type"), COLUMN_CONTENT_TYPE},
+    {STR_INIT("cs-host"), COLUMN_VIEWER_HOST},
+    {STR_INIT("timestamp"), COLUMN_STAMP},
+    {STR_INIT("cs-user-agent"), COLUMN_USER_AGENT},
+    {STR_INIT("cs-referer"), COLUMN_REFERRER},
+    {STR_INIT("cs-version"), COLUMN_VERSION},
+    {STR_INIT("cs-username"), COLUMN_USER},
+    {STR_INIT("s-port"), COLUMN_PORT},
+    {STR_INIT("sc-range-start"), COLUMN_RANGE_START},
 };
 
 /* The columns of a file without header, oldest first; at each of these counts a file may stop. */
@@ -111,11 +111,11 @@ struct w3c_format {
     char *own;          /* those of the configuration */
 };
 
-struct cf_parser {
+struct w3c_parser {
     struct parser base;
-    unsigned char columns[CF_COLUMNS_MAX]; /* enum cf_column, by position */
-    size_t n;                              /* up to the last column that is of use */
-    bool named[CF_COLUMNS];
+    unsigned char columns[COLUMNS_MAX]; /* enum w3c_column, by position */
+    size_t n;                           /* up to the last column that is of use */
+    bool named[COLUMNS];
     bool has_header;
     char delimiter;
     uint64_t delimiters; /* eight of it */
@@ -125,30 +125,30 @@ struct cf_parser {
     struct field_times stamps;
 };
 
-static enum cf_column find_column(struct str name)
+static enum w3c_column find_column(struct str name)
 {
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (str_eq_nocase(name, names[i].text))
             return names[i].column;
     }
-    return CF_OTHER;
+    return COLUMN_OTHER;
 }
 
-static bool parts_names(const struct cf_parser *p, char c)
+static bool parts_names(const struct w3c_parser *p, char c)
 {
     return c == ' ' || c == '\t' || c == p->delimiter;
 }
 
 /* `list`: names with spaces, tabs or the delimiter between. The first of two equal names counts. */
-static void set_columns(struct cf_parser *p, struct str list)
+static void set_columns(struct w3c_parser *p, struct str list)
 {
     size_t position = 0, at = 0;
 
     memset(p->named, 0, sizeof(p->named));
     p->n = 0;
-    while (at < list.n && position < CF_COLUMNS_MAX) {
+    while (at < list.n && position < COLUMNS_MAX) {
         size_t from = at;
-        enum cf_column c;
+        enum w3c_column c;
 
         while (at < list.n && !parts_names(p, list.p[at]))
             at++;
@@ -158,18 +158,18 @@ static void set_columns(struct cf_parser *p, struct str list)
         }
         c = find_column(str_slice(list, from, at));
         if (p->named[c])
-            c = CF_OTHER;
+            c = COLUMN_OTHER;
         p->columns[position++] = (unsigned char)c;
-        if (c != CF_OTHER) {
+        if (c != COLUMN_OTHER) {
             p->named[c] = true;
             p->n = position;
         }
     }
 }
 
-static void cf_reset(struct parser *base)
+static void w3c_reset(struct parser *base)
 {
-    struct cf_parser *p = (struct cf_parser *)base;
+    struct w3c_parser *p = (struct w3c_parser *)base;
 
     const struct w3c_format *f = (const struct w3c_format *)base->format;
 
@@ -177,10 +177,10 @@ static void cf_reset(struct parser *base)
     set_columns(p, f->columns);
 }
 
-static enum parse_result cf_directive(struct cf_parser *p, struct str line)
+static enum parse_result w3c_directive(struct w3c_parser *p, struct str line)
 {
     if (str_starts_nocase(line, STR("#Version:"))) {
-        cf_reset(&p->base); /* another file begins */
+        w3c_reset(&p->base); /* another file begins */
     } else if (str_starts_nocase(line, STR("#Fields:"))) {
         set_columns(p, str_slice(line, 8, line.n));
         p->has_header = true;
@@ -212,12 +212,11 @@ static inline uint64_t find_in(uint64_t word, uint64_t wanted)
 }
 
 /* Half of the work on a row is to find its delimiters, so this looks at eight bytes at a time. */
-static void split(const struct cf_parser *p, struct str line, size_t n,
-                  struct str fields[CF_COLUMNS])
+static void split(const struct w3c_parser *p, struct str line, size_t n, struct str fields[COLUMNS])
 {
     size_t from = 0, column = 0;
 
-    memset(fields, 0, CF_COLUMNS * sizeof(*fields));
+    memset(fields, 0, COLUMNS * sizeof(*fields));
     for (size_t at = 0; at < line.n && column < n; at += 8) {
         uint64_t word = 0, found;
 
@@ -238,38 +237,38 @@ static void split(const struct cf_parser *p, struct str line, size_t n,
 }
 
 /* Every hit needs these, whether or not the row is long enough. */
-static const char *missing_column(const struct cf_parser *p, const struct str *field)
+static const char *missing_column(const struct w3c_parser *p, const struct str *field)
 {
-    enum cf_column stamp = p->named[CF_STAMP] ? CF_STAMP : CF_TIMESTAMP;
+    enum w3c_column stamp = p->named[COLUMN_STAMP] ? COLUMN_STAMP : COLUMN_TIMESTAMP;
 
-    if (!p->named[stamp] && !(p->named[CF_DATE] && p->named[CF_TIME]))
+    if (!p->named[stamp] && !(p->named[COLUMN_DATE] && p->named[COLUMN_TIME]))
         return "the #Fields line names neither date and time nor timestamp(ms) nor timestamp";
-    if (!p->named[CF_STEM])
+    if (!p->named[COLUMN_STEM])
         return "the #Fields line does not name cs-uri-stem";
-    if (p->named[stamp] ? !field[stamp].p : !field[CF_DATE].p || !field[CF_TIME].p)
+    if (p->named[stamp] ? !field[stamp].p : !field[COLUMN_DATE].p || !field[COLUMN_TIME].p)
         return "the row ends before its time";
-    if (!field[CF_STEM].p)
+    if (!field[COLUMN_STEM].p)
         return "the row ends before cs-uri-stem";
-    if (p->named[CF_METHOD] && !field[CF_METHOD].p)
+    if (p->named[COLUMN_METHOD] && !field[COLUMN_METHOD].p)
         return "the row ends before cs-method";
-    if (p->named[CF_STATUS] && !field[CF_STATUS].p)
+    if (p->named[COLUMN_STATUS] && !field[COLUMN_STATUS].p)
         return "the row ends before sc-status";
     return NULL;
 }
 
-static bool cf_time(struct cf_parser *p, const struct str *field, int64_t *ms)
+static bool w3c_time(struct w3c_parser *p, const struct str *field, int64_t *ms)
 {
-    struct str date = field[CF_DATE], time = field[CF_TIME];
+    struct str date = field[COLUMN_DATE], time = field[COLUMN_TIME];
     uint64_t stamp;
 
-    if (p->named[CF_TIMESTAMP]) {
-        if (!str_to_u64(field[CF_TIMESTAMP], (uint64_t)253402300799999, &stamp)) /* year 9999 */
+    if (p->named[COLUMN_TIMESTAMP]) {
+        if (!str_to_u64(field[COLUMN_TIMESTAMP], (uint64_t)253402300799999, &stamp)) /* year 9999 */
             return false;
         *ms = (int64_t)stamp;
         return true;
     }
-    if (p->named[CF_STAMP])
-        return field_time(&p->stamps, field[CF_STAMP], ms);
+    if (p->named[COLUMN_STAMP])
+        return field_time(&p->stamps, field[COLUMN_STAMP], ms);
     if (date.n != 10 || time.n != 8)
         return false;
     if (memcmp(time.p, p->time_text + 10, 8) != 0 || memcmp(date.p, p->time_text, 10) != 0) {
@@ -283,29 +282,31 @@ static bool cf_time(struct cf_parser *p, const struct str *field, int64_t *ms)
 }
 
 /* The columns that are no text. */
-static enum parse_result read_numbers(struct cf_parser *p, struct str line, const struct str *field,
-                                      struct hit *hit)
+static enum parse_result read_numbers(struct w3c_parser *p, struct str line,
+                                      const struct str *field, struct hit *hit)
 {
-    enum cf_column bad = CF_OTHER;
+    enum w3c_column bad = COLUMN_OTHER;
     const char *why = "";
     bool iis = p->base.format->row->variant == W3C_IIS;
 
-    if (!cf_time(p, field, &hit->time_ms)) {
-        bad = p->named[CF_TIMESTAMP] ? CF_TIMESTAMP : p->named[CF_STAMP] ? CF_STAMP : CF_DATE;
-        why = bad == CF_DATE ? "date and time are not YYYY-MM-DD and HH:MM:SS, or do not exist"
-                             : "this is no time since 1970";
-    } else if (!decode_status(field[CF_STATUS], &hit->status)) {
-        bad = CF_STATUS;
+    if (!w3c_time(p, field, &hit->time_ms)) {
+        bad = p->named[COLUMN_TIMESTAMP] ? COLUMN_TIMESTAMP
+              : p->named[COLUMN_STAMP]   ? COLUMN_STAMP
+                                         : COLUMN_DATE;
+        why = bad == COLUMN_DATE ? "date and time are not YYYY-MM-DD and HH:MM:SS, or do not exist"
+                                 : "this is no time since 1970";
+    } else if (!decode_status(field[COLUMN_STATUS], &hit->status)) {
+        bad = COLUMN_STATUS;
         why = "sc-status is no status";
-    } else if (!decode_count(field[CF_BYTES], &hit->bytes)) {
-        bad = CF_BYTES;
+    } else if (!decode_count(field[COLUMN_BYTES], &hit->bytes)) {
+        bad = COLUMN_BYTES;
         why = "sc-bytes is no number";
-    } else if (iis ? !decode_count(field[CF_TIME_TAKEN], &hit->duration_ms)
-                   : !decode_seconds(field[CF_TIME_TAKEN], &hit->duration_ms)) {
-        bad = CF_TIME_TAKEN;
+    } else if (iis ? !decode_count(field[COLUMN_TIME_TAKEN], &hit->duration_ms)
+                   : !decode_seconds(field[COLUMN_TIME_TAKEN], &hit->duration_ms)) {
+        bad = COLUMN_TIME_TAKEN;
         why = "time-taken is no number of seconds (IIS: of milliseconds)";
     }
-    if (bad == CF_OTHER)
+    if (bad == COLUMN_OTHER)
         return PARSE_OK;
     return parser_fail(&p->base, why, (size_t)(field[bad].p - line.p));
 }
@@ -314,13 +315,12 @@ static enum parse_result read_numbers(struct cf_parser *p, struct str line, cons
 static void read_request(struct decode_scratch *s, const struct str *field, bool with_query,
                          struct hit *hit)
 {
-    struct str path = decode_percent(s, decode_missing(field[CF_STEM]));
-    struct str protocol = field[CF_PROTOCOL];
+    struct str path = decode_percent(s, decode_missing(field[COLUMN_STEM]));
 
-    hit->method = decode_missing(field[CF_METHOD]);
+    hit->method = decode_missing(field[COLUMN_METHOD]);
     if (path.n > 0 && path.p[0] == '/') {
         hit->path = path;
-        hit->query = decode_missing(decode_percent(s, field[CF_QUERY]));
+        hit->query = decode_missing(decode_percent(s, field[COLUMN_QUERY]));
         if (with_query && memchr(path.p, '?', path.n)) {
             struct str query = hit->query;
             decode_target(s, path, hit);
@@ -329,34 +329,29 @@ static void read_request(struct decode_scratch *s, const struct str *field, bool
     } else if (str_is_set(path)) {
         hit->bad_request_line = true;
     }
-    if (str_eq(protocol, STR("https")) || str_eq(protocol, STR("http")))
-        hit->scheme = protocol;
-    else if (str_eq(protocol, STR("wss")))
-        hit->scheme = decode_copy(s, STR("https"));
-    else if (str_eq(protocol, STR("ws")))
-        hit->scheme = decode_copy(s, STR("http"));
+    hit->scheme = decode_scheme(s, field[COLUMN_PROTOCOL]);
 }
 
-static struct str host_of(const struct cf_parser *p, const struct str *field)
+static struct str host_of(const struct w3c_parser *p, const struct str *field)
 {
-    bool host_column = p->has_header ? p->named[CF_HOST] : str_is_set(field[CF_HOST]);
+    bool host_column = p->has_header ? p->named[COLUMN_HOST] : str_is_set(field[COLUMN_HOST]);
 
-    if (p->named[CF_VIEWER_HOST])
-        return field[CF_VIEWER_HOST];
-    return field[host_column ? CF_HOST : CF_DISTRIBUTION];
+    if (p->named[COLUMN_VIEWER_HOST])
+        return field[COLUMN_VIEWER_HOST];
+    return field[host_column ? COLUMN_HOST : COLUMN_DISTRIBUTION];
 }
 
 /* IIS: nothing is percent-encoded by it, blanks of user agents are '+', an IPv6 address may have
  * its zone behind it. */
 static void iis_texts(struct decode_scratch *s, const struct str *field, struct hit *hit)
 {
-    struct str path = decode_missing(field[CF_STEM]), port = field[CF_PORT];
+    struct str path = decode_missing(field[COLUMN_STEM]), port = field[COLUMN_PORT];
     const char *zone;
 
-    hit->method = decode_missing(field[CF_METHOD]);
+    hit->method = decode_missing(field[COLUMN_METHOD]);
     if (path.n > 0 && path.p[0] == '/') {
         hit->path = path;
-        hit->query = decode_missing(field[CF_QUERY]);
+        hit->query = decode_missing(field[COLUMN_QUERY]);
     } else if (str_is_set(path)) {
         hit->bad_request_line = true;
     }
@@ -367,16 +362,16 @@ static void iis_texts(struct decode_scratch *s, const struct str *field, struct 
     zone = hit->client_ip.n > 0 ? memchr(hit->client_ip.p, '%', hit->client_ip.n) : NULL;
     if (zone && zone > hit->client_ip.p)
         hit->client_ip.n = (size_t)(zone - hit->client_ip.p);
-    hit->remote_user = decode_missing(field[CF_USER]);
-    hit->referrer = decode_missing(field[CF_REFERRER]);
-    hit->user_agent = decode_missing(decode_plus(s, field[CF_USER_AGENT]));
-    hit->forwarded_for = decode_missing(decode_plus(s, field[CF_FORWARDED_FOR]));
+    hit->remote_user = decode_missing(field[COLUMN_USER]);
+    hit->referrer = decode_missing(field[COLUMN_REFERRER]);
+    hit->user_agent = decode_missing(decode_plus(s, field[COLUMN_USER_AGENT]));
+    hit->forwarded_for = decode_missing(decode_plus(s, field[COLUMN_FORWARDED_FOR]));
 }
 
-static enum parse_result cf_row(struct cf_parser *p, struct str line, size_t n, struct hit *hit)
+static enum parse_result w3c_row(struct w3c_parser *p, struct str line, size_t n, struct hit *hit)
 {
     struct decode_scratch *s = &p->base.scratch;
-    struct str field[CF_COLUMNS];
+    struct str field[COLUMNS];
     const char *missing;
 
     split(p, line, n, field);
@@ -386,30 +381,30 @@ static enum parse_result cf_row(struct cf_parser *p, struct str line, size_t n, 
     if (read_numbers(p, line, field, hit) != PARSE_OK)
         return PARSE_BAD;
     hit->host = decode_host(s, host_of(p, field));
-    hit->client_ip = decode_missing(field[CF_CLIENT]);
-    hit->protocol = decode_missing(field[CF_VERSION]);
-    hit->request_id = decode_missing(field[CF_REQUEST_ID]);
+    hit->client_ip = decode_missing(field[COLUMN_CLIENT]);
+    hit->protocol = decode_missing(field[COLUMN_VERSION]);
+    hit->request_id = decode_missing(field[COLUMN_REQUEST_ID]);
     if (p->base.format->row->variant == W3C_IIS) {
         iis_texts(s, field, hit);
         return PARSE_OK;
     }
-    read_request(s, field, p->named[CF_VIEWER_HOST], hit);
-    hit->cdn_result = decode_missing(field[CF_RESULT]);
-    hit->referrer = decode_missing(decode_percent(s, field[CF_REFERRER]));
-    hit->user_agent = decode_missing(decode_percent_user_agent(s, field[CF_USER_AGENT]));
-    hit->content_type = decode_missing(decode_percent(s, field[CF_CONTENT_TYPE]));
-    hit->forwarded_for = decode_missing(decode_percent(s, field[CF_FORWARDED_FOR]));
-    hit->range = decode_missing(field[CF_RANGE_START]);
+    read_request(s, field, p->named[COLUMN_VIEWER_HOST], hit);
+    hit->cdn_result = decode_missing(field[COLUMN_RESULT]);
+    hit->referrer = decode_missing(decode_percent(s, field[COLUMN_REFERRER]));
+    hit->user_agent = decode_missing(decode_percent_user_agent(s, field[COLUMN_USER_AGENT]));
+    hit->content_type = decode_missing(decode_percent(s, field[COLUMN_CONTENT_TYPE]));
+    hit->forwarded_for = decode_missing(decode_percent(s, field[COLUMN_FORWARDED_FOR]));
+    hit->range = decode_missing(field[COLUMN_RANGE_START]);
     return PARSE_OK;
 }
 
-static enum parse_result cf_line(struct parser *base, struct str line, struct hit *hit)
+static enum parse_result w3c_line(struct parser *base, struct str line, struct hit *hit)
 {
-    struct cf_parser *p = (struct cf_parser *)base;
+    struct w3c_parser *p = (struct w3c_parser *)base;
     size_t n = p->n;
 
     if (line.p[0] == '#')
-        return cf_directive(p, line);
+        return w3c_directive(p, line);
     if (!p->has_header && base->format->row->variant != W3C_REALTIME) {
         if (base->format->row->variant != W3C_CLOUDFRONT)
             return parser_fail(base, "no #Fields line came before, which names the columns", 0);
@@ -423,7 +418,7 @@ static enum parse_result cf_line(struct parser *base, struct str line, struct hi
                 line.n);
         n = count < n ? count : n;
     }
-    return cf_row(p, line, n, hit);
+    return w3c_row(p, line, n, hit);
 }
 
 /* ---- columns of the configuration --------------------------------------------------------------
@@ -490,19 +485,19 @@ static bool own_columns(struct w3c_format *f, struct json_reader *r, struct buf 
 /* The columns of the configuration must make a hit. */
 static int check_columns(const struct w3c_format *f, struct buf *why)
 {
-    struct cf_parser p = {.base.format = &f->base, .delimiter = ' '};
+    struct w3c_parser p = {.base.format = &f->base, .delimiter = ' '};
 
     if (!str_is_set(f->columns))
         return 0;
     set_columns(&p, f->columns);
-    if (p.named[CF_STEM] &&
-        (p.named[CF_TIMESTAMP] || p.named[CF_STAMP] || (p.named[CF_DATE] && p.named[CF_TIME])))
+    if (p.named[COLUMN_STEM] && (p.named[COLUMN_TIMESTAMP] || p.named[COLUMN_STAMP] ||
+                                 (p.named[COLUMN_DATE] && p.named[COLUMN_TIME])))
         return 0;
     buf_lit(why, "fields must name cs-uri-stem, and date and time, timestamp(ms) or timestamp");
     return -1;
 }
 
-static int cf_format_init(struct format *base, struct str argument, struct buf *why)
+static int w3c_format_init(struct format *base, struct str argument, struct buf *why)
 {
     struct w3c_format *f = (struct w3c_format *)base;
     struct json_reader r;
@@ -533,41 +528,28 @@ static int cf_format_init(struct format *base, struct str argument, struct buf *
     return good ? check_columns(f, why) : -1;
 }
 
-static void cf_format_release(struct format *base)
+static void w3c_format_release(struct format *base)
 {
     free(((struct w3c_format *)base)->own);
 }
 
-static bool cf_is_fast(const struct format *base)
+static int w3c_parser_init(struct parser *base)
 {
-    (void)base;
-    return true;
-}
-
-static int cf_parser_init(struct parser *base)
-{
-    struct cf_parser *p = (struct cf_parser *)base;
+    struct w3c_parser *p = (struct w3c_parser *)base;
 
     p->delimiter = ((const struct w3c_format *)base->format)->delimiter;
     p->delimiters = (unsigned char)p->delimiter * UINT64_C(0x0101010101010101);
-    cf_reset(base);
+    w3c_reset(base);
     return 0;
-}
-
-static void cf_parser_release(struct parser *base)
-{
-    (void)base;
 }
 
 const struct format_family format_w3c_family = {
     .directives = true,
     .format_size = sizeof(struct w3c_format),
-    .parser_size = sizeof(struct cf_parser),
-    .format_init = cf_format_init,
-    .format_release = cf_format_release,
-    .is_fast = cf_is_fast,
-    .parser_init = cf_parser_init,
-    .parser_release = cf_parser_release,
-    .parser_reset = cf_reset,
-    .line = cf_line,
+    .parser_size = sizeof(struct w3c_parser),
+    .format_init = w3c_format_init,
+    .format_release = w3c_format_release,
+    .parser_init = w3c_parser_init,
+    .parser_reset = w3c_reset,
+    .line = w3c_line,
 };

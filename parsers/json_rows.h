@@ -21,7 +21,7 @@ enum json_variant {
 };
 
 struct json_row_key {
-    enum hit_field field;
+    enum field field;
     const char *paths; /* spaces between; the first that is not missing counts */
 };
 

@@ -4,6 +4,8 @@
  */
 #include "parsers/json_scan.h"
 
+#include "parsers/base/utf8.h"
+
 #include <stdlib.h>
 
 #ifdef __SSE2__
@@ -383,31 +385,7 @@ bool json_scan(const struct json_keys *k, struct str line, struct json_found *fo
 /* ---- escapes -----------------------------------------------------------------------------------
  */
 
-static size_t put_utf8(char *to, uint32_t c)
-{
-    if (c < 0x80) {
-        to[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        to[0] = (char)(0xc0 | c >> 6);
-        to[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        to[0] = (char)(0xe0 | c >> 12);
-        to[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        to[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    to[0] = (char)(0xf0 | c >> 18);
-    to[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    to[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    to[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
-
-/* "\uXXXX" at `at`, or -1. */
+/* The code of the \u escape at `at`, or -1. */
 static long unit_at(const char *at, const char *end)
 {
     int high, low;
@@ -443,7 +421,7 @@ static void unescape_one(const char *at, const char *end, char *to, size_t *used
             unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
         else if (unit >= 0xd800 && unit < 0xe000)
             unit = 0xfffd;
-        *wrote = put_utf8(to, (uint32_t)unit);
+        *wrote = utf8_encode(to, (uint32_t)unit);
     }
 }
 

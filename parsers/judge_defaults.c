@@ -2,14 +2,10 @@
  * verdict.h. `logferry check --print-defaults` prints it. */
 #include "parsers/verdict.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define S(literal)                                                                                 \
-    {                                                                                              \
-        "" literal, sizeof(literal) - 1                                                            \
-    }
+#define S(literal) STR_INIT(literal)
 #define SET(array)                                                                                 \
     {                                                                                              \
-        array, COUNT(array)                                                                        \
+        array, COUNT_OF(array)                                                                     \
     }
 
 static const struct str methods[] = {S("GET")};
@@ -74,7 +70,7 @@ void judge_rules_defaults(struct judge_rules *r)
     *r = (struct judge_rules){
         .methods = SET(methods),
         .statuses = statuses,
-        .n_statuses = COUNT(statuses),
+        .n_statuses = COUNT_OF(statuses),
         .types = SET(types),
         .extensions = SET(extensions),
         .not_pages = SET(not_pages),

@@ -2,10 +2,10 @@
  * prefix.h - what a collector puts in front of, or around, each line of a log: taken off before the
  * format looks at it.
  *
- *   cri      2026-01-02T03:04:05.678901234Z stdout F TEXT              Kubernetes: containerd,
- * CRI-O docker   {"log":"TEXT\n","stream":"stdout","time":"…"}             Docker's json-file
- *   syslog   <190>Jan  2 03:04:05 host nginx[12]: TEXT                 RFC 3164, <pri> and host or
- * not, RFC 3339 times too; RFC 5424
+ * - cri, Kubernetes (containerd, CRI-O): 2026-01-02T03:04:05.678901234Z stdout F TEXT
+ * - docker, its json-file: {"log":"TEXT\n","stream":"stdout","time":"…"}
+ * - syslog, RFC 3164 with <priority> and host or without, with RFC 3339 times too, and RFC 5424:
+ *   <190>Jan  2 03:04:05 host nginx[12]: TEXT
  *
  * A line that a collector cut in parts (16 KiB, in Kubernetes and Docker) is not joined: a part is
  * no line of any format, and says so.

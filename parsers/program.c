@@ -10,11 +10,6 @@
 
 #define CLF_BYTES 26
 
-static inline bool is_digit(char c)
-{
-    return (unsigned char)(c - '0') <= 9;
-}
-
 /* ---- shapes: where one ends that begins at `at`, or NULL ------------------------------------- */
 
 /* From least to most digits; what is behind them is not looked at. */
@@ -22,7 +17,7 @@ static const char *digits(const char *at, const char *end, int least, int most)
 {
     int n = 0;
 
-    while (n < most && at < end && is_digit(*at))
+    while (n < most && at < end && ascii_digit(*at))
         at++, n++;
     return n >= least ? at : NULL;
 }
@@ -74,9 +69,9 @@ static const char *protocol_end(const char *at, const char *end)
 
     while (p < end && p - at < 8 && *p >= 'A' && *p <= 'Z')
         p++;
-    if (p > at && end - p >= 2 && *p == '/' && is_digit(p[1])) {
+    if (p > at && end - p >= 2 && *p == '/' && ascii_digit(p[1])) {
         p += 2;
-        return end - p >= 2 && *p == '.' && is_digit(p[1]) ? p + 2 : p;
+        return end - p >= 2 && *p == '.' && ascii_digit(p[1]) ? p + 2 : p;
     }
     return at < end && *at == '-' ? at + 1 : NULL;
 }
@@ -90,7 +85,7 @@ static bool fits_mask(const char *at, const char *mask, size_t n)
 
         switch (mask[i]) {
         case 'd':
-            fits = is_digit(c);
+            fits = ascii_digit(c);
             break;
         case 'A':
             fits = c >= 'A' && c <= 'Z';

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "parsers/agents_data.h"
+#include "parsers/cdn.h"
 
 #define ADDRESS_BYTES 16u
 #define GENERATIONS 2u /* built in, installed */
@@ -42,7 +43,6 @@ struct ranges {
     const struct catalogue *catalogue;
     struct list lists[CATALOGUE_MAX_LISTS];
     struct owner *owners; /* by the agent's place in the catalogue */
-    struct spans cdn;
 };
 
 /* ---- prefixes to spans --------------------------------------------------------------------- */
@@ -152,9 +152,7 @@ static int load_built_in(struct ranges *r)
         if (rc != 0)
             break;
         ptrdiff_t i = find_list(r, l.name);
-        if (str_eq(l.name, STR("cdn")))
-            rc = make_spans(&r->cdn, &l);
-        else if (i >= 0) /* a newer catalogue may have lost it */
+        if (i >= 0) /* a newer catalogue may have lost it */
             rc = set_generation(&r->lists[i].generations[0], &l);
         range_list_release(&l);
     }
@@ -230,7 +228,6 @@ void ranges_free(struct ranges *r)
     for (size_t i = 0; i < CATALOGUE_MAX_LISTS; i++)
         for (size_t k = 0; k < GENERATIONS; k++)
             free(r->lists[i].generations[k].spans.v);
-    free(r->cdn.v);
     free(r->owners);
     free(r);
 }
@@ -305,7 +302,7 @@ enum verified ranges_check(const struct ranges *r, const struct agent *a, struct
         if (own && (g == NULL || apart(g->date_ms, time_ms) > RANGES_NEAR_MS))
             all_near = false;
     }
-    return all_near && !spans_hold(&r->cdn, address) ? VERIFIED_NO : VERIFIED_UNKNOWN;
+    return all_near && cdn_of(address) == CDN_NONE ? VERIFIED_NO : VERIFIED_UNKNOWN;
 }
 
 const char *verified_name(enum verified v)

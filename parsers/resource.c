@@ -142,8 +142,6 @@ static const struct entry type_prefixes[] = {
     {"video/", RESOURCE_ASSET},
 };
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 static int compare(const void *key, const void *element)
 {
     return strcmp(key, ((const struct entry *)element)->name);
@@ -220,7 +218,7 @@ static enum resource by_extension(struct str segment)
 {
     char name[EXTENSION_MAX] = {0};
     struct str extension = extension_of(segment);
-    size_t low = 0, high = COUNT(extensions);
+    size_t low = 0, high = COUNT_OF(extensions);
 
     if (extension.n > EXTENSION_MAX)
         return str_eq_nocase(extension, STR("webmanifest")) ? RESOURCE_ASSET : RESOURCE_UNKNOWN;
@@ -240,22 +238,7 @@ static enum resource by_extension(struct str segment)
     return RESOURCE_UNKNOWN;
 }
 
-/* `list` is in lower case. */
-static bool is_one_of(struct str s, const struct str *list, size_t n)
-{
-    if (s.n == 0)
-        return false;
-    char first = ascii_lower(s.p[0]);
-    for (size_t i = 0; i < n; i++)
-        if (list[i].n == s.n && list[i].p[0] == first && str_eq_nocase(s, list[i]))
-            return true;
-    return false;
-}
-
-#define S(literal)                                                                                 \
-    {                                                                                              \
-        "" literal, sizeof(literal) - 1                                                            \
-    }
+#define S(literal) STR_INIT(literal)
 
 /* "/blog/feed/", as WordPress has one at every page, "/feed/atom/"; "/feed.xml" and its like. */
 bool resource_is_feed(const struct asked *a)
@@ -271,9 +254,9 @@ bool resource_is_feed(const struct asked *a)
         path.n--;
         name = without_params(last_segment(path));
     }
-    if (is_one_of(name, names, COUNT(names)))
+    if (str_is_one_of(name, names, COUNT_OF(names)))
         return true;
-    if (!is_one_of(name, kinds, COUNT(kinds)))
+    if (!str_is_one_of(name, kinds, COUNT_OF(kinds)))
         return false;
     path.n -= last_segment(path).n;
     return path.n >= 6 && str_eq_nocase(str_slice(path, path.n - 6, path.n), STR("/feed/"));
@@ -335,7 +318,7 @@ bool resource_is_policy(const struct asked *a)
     if (a->first_dot == a->path.n) /* each of them has one */
         return false;
     return (ends_like_policy(a->name) &&
-            (is_one_of(a->name, names, COUNT(names)) || is_sitemap(a->name))) ||
+            (str_is_one_of(a->name, names, COUNT_OF(names)) || is_sitemap(a->name))) ||
            resource_below(a->path, STR("/.well-known"));
 }
 
@@ -350,7 +333,7 @@ bool resource_is_furniture(const struct asked *a)
          (first == 'a' && str_starts_nocase(name, STR("apple-touch-icon")))) &&
         by_extension(name) == RESOURCE_ASSET)
         return true;
-    return is_one_of(name, names, COUNT(names)) || resource_below(a->path, STR("/cdn-cgi"));
+    return str_is_one_of(name, names, COUNT_OF(names)) || resource_below(a->path, STR("/cdn-cgi"));
 }
 
 /* ---- content types ------------------------------------------------------------------------- */
@@ -392,10 +375,10 @@ enum resource resource_by_type(struct str content_type)
         return RESOURCE_UNKNOWN;
     if (!fold(bare, type, TYPE_MAX))
         return RESOURCE_OTHER;
-    const struct entry *found = bsearch(type, types, COUNT(types), sizeof(types[0]), compare);
+    const struct entry *found = bsearch(type, types, COUNT_OF(types), sizeof(types[0]), compare);
     if (found != NULL)
         return found->resource;
-    for (size_t i = 0; i < COUNT(type_prefixes); i++)
+    for (size_t i = 0; i < COUNT_OF(type_prefixes); i++)
         if (strncmp(type, type_prefixes[i].name, strlen(type_prefixes[i].name)) == 0)
             return type_prefixes[i].resource;
     return bare.n > 5 && strcmp(type + bare.n - 5, "+json") == 0 ? RESOURCE_API : RESOURCE_OTHER;
@@ -406,7 +389,7 @@ bool resource_type_is_vague(struct str content_type)
     static const struct str vague[] = {S("text/plain"), S("text/xml"), S("application/xml"),
                                        S("application/octet-stream"), S("binary/octet-stream")};
 
-    return is_one_of(resource_bare_type(content_type), vague, COUNT(vague));
+    return str_is_one_of(resource_bare_type(content_type), vague, COUNT_OF(vague));
 }
 
 bool resource_is_attachment(struct str disposition)

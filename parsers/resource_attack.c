@@ -4,11 +4,7 @@
  */
 #include "parsers/resource.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define S(literal)                                                                                 \
-    {                                                                                              \
-        "" literal, sizeof(literal) - 1                                                            \
-    }
+#define S(literal) STR_INIT(literal)
 
 /* In lower case; a blank stands for '+' and %20 too. */
 static const struct str marks[] = {
@@ -82,7 +78,7 @@ bool resource_has_lookup(struct str text)
         if (rest.n == 0 || rest.p[0] != '{')
             continue;
         rest = str_slice(rest, 1, rest.n);
-        for (size_t i = 0; i < COUNT(kinds); i++)
+        for (size_t i = 0; i < COUNT_OF(kinds); i++)
             if (str_starts_nocase(rest, kinds[i]))
                 return true;
     }
@@ -98,7 +94,7 @@ bool resource_is_attack(struct str query)
     struct str text = plain(query, scratch);
     if (resource_has_lookup(text))
         return true;
-    for (size_t i = 0; i < COUNT(marks); i++)
+    for (size_t i = 0; i < COUNT_OF(marks); i++)
         if (str_find(text, marks[i], 0) >= 0)
             return true;
     return false;

@@ -5,11 +5,7 @@
 #include "parsers/query.h"
 #include "parsers/resource.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define S(literal)                                                                                 \
-    {                                                                                              \
-        "" literal, sizeof(literal) - 1                                                            \
-    }
+#define S(literal) STR_INIT(literal)
 
 /* From the '/' of a segment that begins with '_'. Whole segments end in '/', the others may be the
  * beginning of a name. */
@@ -30,7 +26,7 @@ static bool is_underscored(struct str path)
         if (path.p[at - 1] != '/')
             continue;
         struct str rest = str_slice(path, (size_t)at - 1, path.n);
-        for (size_t i = 0; i < COUNT(underscored); i++)
+        for (size_t i = 0; i < COUNT_OF(underscored); i++)
             if (str_starts(rest, underscored[i]))
                 return true;
     }
@@ -64,7 +60,7 @@ bool resource_is_feed_query(struct str query)
             return true;
         if (!str_eq_nocase(p.name, STR("feed")))
             continue;
-        for (size_t i = 0; i < COUNT(kinds); i++)
+        for (size_t i = 0; i < COUNT_OF(kinds); i++)
             if (str_eq_nocase(p.value, kinds[i]))
                 return true;
     }

@@ -5,11 +5,7 @@
  */
 #include "parsers/resource.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define S(literal)                                                                                 \
-    {                                                                                              \
-        "" literal, sizeof(literal) - 1                                                            \
-    }
+#define S(literal) STR_INIT(literal)
 
 /* Hidden files and folders that hold secrets; a segment begins with one of these. Not every dot:
  * there are pages about ".net", and /.well-known/, /.netlify/ and /.auth/ are in use. */
@@ -70,18 +66,6 @@ static const struct str libraries[] = {
     S("/.well-known/"),
 };
 
-/* `list` is in lower case. */
-static bool is_listed(struct str name, const struct str *list, size_t n)
-{
-    if (name.n == 0)
-        return false;
-    char first = ascii_lower(name.p[0]);
-    for (size_t i = 0; i < n; i++)
-        if (list[i].n == name.n && list[i].p[0] == first && str_eq_nocase(name, list[i]))
-            return true;
-    return false;
-}
-
 /* `suffix` is in lower case. */
 static bool ends_nocase(struct str s, struct str suffix)
 {
@@ -99,7 +83,7 @@ static bool climbs(struct str rest)
     struct str end = str_slice(rest, 2, rest.n);
     if (end.n == 0 || str_starts(end, STR("../")))
         return true;
-    for (size_t i = 0; i < COUNT(ends); i++)
+    for (size_t i = 0; i < COUNT_OF(ends); i++)
         if (str_starts_nocase(end, ends[i]))
             return true;
     return false;
@@ -122,7 +106,7 @@ static bool is_hidden_name(struct str rest)
 {
     if (str_starts(rest, STR("..")) && climbs(rest))
         return true;
-    for (size_t i = 0; i < COUNT(hidden); i++)
+    for (size_t i = 0; i < COUNT_OF(hidden); i++)
         if (str_starts_nocase(rest, hidden[i]))
             return true;
     return false;
@@ -152,15 +136,15 @@ static bool holds_nocase(struct str s, struct str part)
 static bool is_file(struct str path, struct str name)
 {
     if (str_chr(name, '.', 0) < 0)
-        return name.p[0] == 'i' && is_listed(name, files, COUNT(files));
-    if (is_listed(name, files, COUNT(files)) || name.p[name.n - 1] == '~')
+        return name.p[0] == 'i' && str_is_one_of(name, files, COUNT_OF(files));
+    if (str_is_one_of(name, files, COUNT_OF(files)) || name.p[name.n - 1] == '~')
         return true;
-    for (size_t i = 0; i < COUNT(endings); i++)
+    for (size_t i = 0; i < COUNT_OF(endings); i++)
         if (ends_nocase(name, endings[i]))
             return true;
     if (!ends_nocase(name, STR(".php")))
         return false;
-    for (size_t i = 0; i < COUNT(libraries); i++)
+    for (size_t i = 0; i < COUNT_OF(libraries); i++)
         if (holds_nocase(path, libraries[i]))
             return true;
     return false;
@@ -179,7 +163,7 @@ static bool begins_with_p(struct str name)
 /* "phpmyadmin", "phpMyAdmin-5.2.1", "pma2023": a folder of the list, or one with a version. */
 static bool is_folder(struct str name)
 {
-    if (is_listed(name, folders, COUNT(folders)))
+    if (str_is_one_of(name, folders, COUNT_OF(folders)))
         return true;
     if (!begins_with_p(name))
         return false;
@@ -193,7 +177,7 @@ static bool is_folder(struct str name)
 
 static bool is_start(struct str path)
 {
-    for (size_t i = 0; i < COUNT(starts); i++)
+    for (size_t i = 0; i < COUNT_OF(starts); i++)
         if (ascii_lower(path.p[1]) == starts[i].p[1] && str_starts_nocase(path, starts[i]))
             return true;
     return false;

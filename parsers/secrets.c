@@ -1,11 +1,7 @@
 /* secrets.c - see secrets.h. docs/privacy.md has the lists in words. */
 #include "parsers/secrets.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define S(literal)                                                                                 \
-    {                                                                                              \
-        "" literal, sizeof(literal) - 1                                                            \
-    }
+#define S(literal) STR_INIT(literal)
 
 /* A word of a name: "csrf_token", "user[email]", "X-Api-Token". */
 static const struct str words[] = {
@@ -104,7 +100,7 @@ static bool is_in(struct str s, const struct str *list, size_t n)
 
 static bool ends_in_secret(struct str word)
 {
-    for (size_t i = 0; i < COUNT(endings); i++)
+    for (size_t i = 0; i < COUNT_OF(endings); i++)
         if (word.n >= endings[i].n && word.p[word.n - 1] == endings[i].p[endings[i].n - 1] &&
             str_ends(word, endings[i]))
             return true;
@@ -131,10 +127,10 @@ static bool next_word(struct str *rest, struct str *word, bool *opens)
 /* "apikey", "resetcode": an owner and an ambiguous word in one. */
 static bool is_owned(struct str word)
 {
-    for (size_t i = 0; i < COUNT(ambiguous); i++) {
+    for (size_t i = 0; i < COUNT_OF(ambiguous); i++) {
         if (!str_ends(word, ambiguous[i]) || word.n == ambiguous[i].n)
             continue;
-        if (is_in(str_slice(word, 0, word.n - ambiguous[i].n), owners, COUNT(owners)))
+        if (is_in(str_slice(word, 0, word.n - ambiguous[i].n), owners, COUNT_OF(owners)))
             return true;
     }
     return false;
@@ -143,8 +139,8 @@ static bool is_owned(struct str word)
 /* `alone`: at the beginning of the name or of a bracket, and nothing but brackets behind it. */
 static bool is_ambiguous_secret(struct str before, struct str word, bool alone)
 {
-    return is_in(word, ambiguous, COUNT(ambiguous)) &&
-           (alone || is_in(before, owners, COUNT(owners)));
+    return is_in(word, ambiguous, COUNT_OF(ambiguous)) &&
+           (alone || is_in(before, owners, COUNT_OF(owners)));
 }
 
 static bool closes_name(struct str rest)
@@ -163,16 +159,16 @@ static bool is_secret_name(struct str raw)
 
     if (raw.n > QUERY_TEXT_MAX)
         return true;
-    if (str_starts(raw, STR("utm_")) && is_in(raw, campaign, COUNT(campaign)))
+    if (str_starts(raw, STR("utm_")) && is_in(raw, campaign, COUNT_OF(campaign)))
         return false; /* most of the parameters that pages have */
     struct str name = query_decode(raw, scratch), rest = name;
-    if (is_in(name, names, COUNT(names)))
+    if (is_in(name, names, COUNT_OF(names)))
         return true;
-    for (size_t i = 0; i < COUNT(starts); i++)
+    for (size_t i = 0; i < COUNT_OF(starts); i++)
         if (str_starts(name, starts[i]))
             return true;
     for (; next_word(&rest, &word, &opens); before = word, opens = false)
-        if (is_in(word, words, COUNT(words)) || ends_in_secret(word) || is_owned(word) ||
+        if (is_in(word, words, COUNT_OF(words)) || ends_in_secret(word) || is_owned(word) ||
             is_ambiguous_secret(before, word, opens && closes_name(rest)))
             return true;
     return false;

@@ -305,11 +305,7 @@ const char *time_format_end(const struct time_format *f, const char *at, const c
 
 static bool exists(const struct parts *t)
 {
-    static const signed char length[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = t->year % 4 == 0 && (t->year % 100 != 0 || t->year % 400 == 0);
-
-    if (t->month < 1 || t->month > 12 || t->day < 1 || t->day > length[t->month - 1] ||
-        (t->month == 2 && t->day == 29 && !leap))
+    if (!time_date_exists(t->year, t->month, t->day))
         return false;
     if (t->pm >= 0 ? t->hour < 1 || t->hour > 12 : t->hour > 23)
         return false;

@@ -3,11 +3,6 @@
  */
 #include "parsers/ua_rules.h"
 
-static bool is_digit(char ch)
-{
-    return ch >= '0' && ch <= '9';
-}
-
 /* ---- blanks that were encoded -------------------------------------------------------------- */
 
 static struct str decode_percent(struct str ua, char *room)
@@ -58,7 +53,7 @@ static bool has_mail_address(struct str ua)
             if (ua.p[i] == '.' && i + 1 < ua.n && ascii_alnum(ua.p[i + 1]))
                 label = i + 1;
         if (label != 0 && label + 1 < ua.n && ascii_alnum(ua.p[label + 1]) &&
-            !is_digit(ua.p[label]) && !is_digit(ua.p[label + 1]))
+            !ascii_digit(ua.p[label]) && !ascii_digit(ua.p[label + 1]))
             return true;
     }
     return false;
@@ -90,8 +85,8 @@ static bool is_bare_name(struct str ua, const struct ua_words *browsers)
     bool letters = false, digits = false;
 
     for (size_t i = 0; i < name.n; i++) {
-        digits = digits || is_digit(name.p[i]);
-        letters = letters || (ascii_alnum(name.p[i]) && !is_digit(name.p[i]));
+        digits = digits || ascii_digit(name.p[i]);
+        letters = letters || (ascii_alnum(name.p[i]) && !ascii_digit(name.p[i]));
     }
     return !(letters && digits && slash >= 0) && !is_one_of(browsers, name);
 }
@@ -104,7 +99,7 @@ static struct str behind_mozilla(struct str ua)
 
     if (!str_starts_nocase(ua, head))
         return STR_NONE;
-    while (at < ua.n && (is_digit(ua.p[at]) || ua.p[at] == '.'))
+    while (at < ua.n && (ascii_digit(ua.p[at]) || ua.p[at] == '.'))
         at++;
     return str_slice(ua, at, ua.n);
 }

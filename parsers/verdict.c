@@ -8,11 +8,7 @@
 #include "parsers/query.h"
 #include "parsers/resource.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define S(literal)                                                                                 \
-    {                                                                                              \
-        "" literal, sizeof(literal) - 1                                                            \
-    }
+#define S(literal) STR_INIT(literal)
 
 /* A hit on its way through the rules. */
 struct matter {
@@ -212,12 +208,12 @@ static bool is_health_check(struct str ua)
                                        S("HAProxy")};
     static const struct str words[] = {S("healthcheck"), S("health-check"), S("health check")};
 
-    for (size_t i = 0; i < COUNT(heads); i++)
+    for (size_t i = 0; i < COUNT_OF(heads); i++)
         if (str_starts_nocase(ua, heads[i]))
             return true;
     if (!holds_nocase(ua, STR("health"))) /* all of the words begin with it */
         return false;
-    for (size_t i = 0; i < COUNT(words); i++)
+    for (size_t i = 0; i < COUNT_OF(words); i++)
         if (holds_nocase(ua, words[i]))
             return true;
     return false;
@@ -259,7 +255,7 @@ static bool judge_prefetch(struct matter *m)
 
     if (m->hit->purpose.n == 0 || m->rules->count_prefetch)
         return false;
-    for (size_t i = 0; i < COUNT(words); i++)
+    for (size_t i = 0; i < COUNT_OF(words); i++)
         if (holds_nocase(m->hit->purpose, words[i]))
             return skip(m, REASON_PREFETCH, "fetched in advance: perhaps nobody will see it",
                         "pages.prefetch");
@@ -361,9 +357,9 @@ static enum reason prefix_reason(struct str prefix)
                                       S("ajax"), S("rpc"),     S("xmlrpc")};
     static const struct str feeds[] = {S("feed"), S("feeds"), S("rss"), S("atom")};
 
-    if (holds_word(prefix, apis, COUNT(apis)))
+    if (holds_word(prefix, apis, COUNT_OF(apis)))
         return REASON_API;
-    return holds_word(prefix, feeds, COUNT(feeds)) ? REASON_FEED : REASON_NOT_PAGE;
+    return holds_word(prefix, feeds, COUNT_OF(feeds)) ? REASON_FEED : REASON_NOT_PAGE;
 }
 
 static bool page(struct matter *m, const char *rule, const char *key)

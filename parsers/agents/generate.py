@@ -172,23 +172,18 @@ def list_rows():
 
 def render_ranges():
     """The bundled address lists, each as `logferry agents update` would install it."""
-    known = {row[1] for row in list_rows()} | {"cdn"}
+    known = {row[1] for row in list_rows()}
     lines = []
     for file_name in sorted(os.listdir(path("ranges"))):
         name, ending = os.path.splitext(file_name)
-        if ending not in (".json", ".txt"):
+        if ending != ".json":
             continue
         if name not in known:
             fail(f"ranges/{file_name}: not in lists.tsv")
         with open(path("ranges", file_name), encoding="utf-8") as f:
-            text = f.read()
-        if ending == ".json":
-            data = json.loads(text)
-            date = data["creationTime"][:19] + "Z"
-            nets = [p.get("ipv4Prefix") or p["ipv6Prefix"] for p in data["prefixes"]]
-        else:
-            date = re.search(r"^# date: (\S+)$", text, re.M).group(1)
-            nets = [x for x in text.split("\n") if x and not x.startswith("#")]
+            data = json.load(f)
+        date = data["creationTime"][:19] + "Z"
+        nets = [p.get("ipv4Prefix") or p["ipv6Prefix"] for p in data["prefixes"]]
         lines += ["# logferry address list, version 1", f"# list: {name}", f"# date: {date}"]
         lines += sorted(str(ipaddress.ip_network(net)) for net in nets)
     return "\n".join(lines) + "\n"

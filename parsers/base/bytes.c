@@ -22,6 +22,17 @@ bool bytes_same_nocase(const char *a, const char *b, size_t n)
     return true;
 }
 
+bool str_is_one_of(struct str s, const struct str *list, size_t n)
+{
+    if (s.n == 0)
+        return false;
+    char first = ascii_lower(s.p[0]);
+    for (size_t i = 0; i < n; i++)
+        if (list[i].n == s.n && list[i].p[0] == first && bytes_same_nocase(s.p, list[i].p, s.n))
+            return true;
+    return false;
+}
+
 bool str_ends(struct str s, struct str suffix)
 {
     return s.n >= suffix.n &&

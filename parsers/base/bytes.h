@@ -23,6 +23,12 @@ struct str {
 
 #define STR_NONE ((struct str){NULL, 0})
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
+/* The same as an initializer of a static one. */
+#define STR_INIT(literal)                                                                          \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 /* For printf("%.*s", STR_ARGS(s)). */
 #define STR_ARGS(s) (int)(s).n, (s).p
 
@@ -86,6 +92,12 @@ static inline bool str_starts_nocase(struct str s, struct str prefix)
 {
     return s.n >= prefix.n && (prefix.n == 0 || (ascii_lower(s.p[0]) == ascii_lower(prefix.p[0]) &&
                                                  bytes_same_nocase(s.p, prefix.p, prefix.n)));
+}
+/* Is s in the list of `n`, case aside? The list is in lower case, and nothing in it is empty. */
+bool str_is_one_of(struct str s, const struct str *list, size_t n);
+static inline bool ascii_digit(char c)
+{
+    return (unsigned char)(c - '0') <= 9;
 }
 static inline bool ascii_alnum(char c)
 {

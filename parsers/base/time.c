@@ -64,7 +64,7 @@ static int four_digits(const char *p)
     return high < 0 || low < 0 ? -1 : high * 100 + low;
 }
 
-static bool date_exists(int year, int month, int day)
+bool time_date_exists(int year, int month, int day)
 {
     static const signed char length[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
@@ -123,7 +123,7 @@ bool time_parse_clf(struct str s, int64_t *ms)
     int month = month_number(s.p + 3);
     int year = four_digits(s.p + 7);
     int second = clock_seconds(s.p + 12);
-    if (!date_exists(year, month, day) || second < 0 ||
+    if (!time_date_exists(year, month, day) || second < 0 ||
         !zone_seconds(s.p[21], s.p + 22, s.p + 24, &zone))
         return false;
     *ms = (days_from_civil(year, month, day) * 86400 + second - zone) * 1000;
@@ -137,7 +137,7 @@ static bool parse_date(const char *p, int64_t *days)
     int month = two_digits(p + 5);
     int day = two_digits(p + 8);
 
-    if (p[4] != '-' || p[7] != '-' || !date_exists(year, month, day))
+    if (p[4] != '-' || p[7] != '-' || !time_date_exists(year, month, day))
         return false;
     *days = days_from_civil(year, month, day);
     return true;
@@ -225,7 +225,7 @@ static bool parse_any_date(struct str s, int64_t *days, size_t *used)
 
         *used = 12;
         if (s.n < 20 || s.p[6] != '/' || s.p[11] != ':' ||
-            !date_exists(four_digits(s.p + 7), month, two_digits(s.p)))
+            !time_date_exists(four_digits(s.p + 7), month, two_digits(s.p)))
             return false;
         *days = days_from_civil(four_digits(s.p + 7), month, two_digits(s.p));
         return true;

@@ -53,5 +53,7 @@ static inline size_t utf8_length(const char *p, size_t n)
  * terminal: no UTF-8, a control (C0, C1, DEL), what ends a line or paragraph (U+2028, U+2029), or
  * what turns the direction of the text behind it (U+202A to U+202E, U+2066 to U+2069). */
 size_t utf8_printable(struct str s);
+/* Writes the code point, which is none over U+10FFFF, in 1 to 4 bytes; returns how many. */
+size_t utf8_encode(char to[4], uint32_t c);
 
 #endif

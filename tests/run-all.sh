@@ -7,30 +7,36 @@ build=${1:?usage: run-all.sh BUILD_DIR}
 shift
 top=$(cd "$(dirname "$0")/.." && pwd)
 passed=0 failed=0 skipped=0
-out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+out=$(mktemp) outs=$(mktemp -d)
+trap 'rm -rf "$out" "$outs"' EXIT
 trap 'exit 130' INT TERM HUP
 
 # cmocka in TAP: "1..N" first, then "ok" or "not ok" a test; what is missing at the end has failed.
-for program in "$build"/tests/unit/*/test_*; do
-    if [ ! -f "$program" ] || [ ! -x "$program" ]; then continue; fi
-    case $program in *.o | *.d) continue ;; esac
-    CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 "$program" >"$out" 2>&1 </dev/null
-    code=$?
-    planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$out" | awk '{n += $1} END {print n + 0}')
-    good=$(grep -c '^ok ' "$out")
-    skips=$(grep -c '^not ok .* # SKIP' "$out") # what this machine cannot show
+# The output of a/test_b goes to $outs/a.test_b, its exit code behind it.
+export CMOCKA_MESSAGE_OUTPUT=TAP outs
+find "$build/tests/unit" -type f -name 'test_*' -perm -u+x ! -name '*.[od]' | sort |
+    xargs -P "$(nproc)" -I{} sh -c '
+        said=$outs/$(basename "$(dirname "$1")").${1##*/}
+        timeout 300 "$1" >"$said" 2>&1 </dev/null
+        echo "$?" >"$said.code"' sh {}
+for code in "$outs"/*.code; do
+    [ -f "$code" ] || continue
+    said=${code%.code}
+    code=$(cat "$code")
+    planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$said" | awk '{n += $1} END {print n + 0}')
+    good=$(grep -c '^ok ' "$said")
+    skips=$(grep -c '^not ok .* # SKIP' "$said") # what this machine cannot show
     bad=$((planned - good - skips))
     # A program that printed no plan, or died after its last test (a leak, say), is one failure.
-    [ $code = 0 ] || [ $bad -gt 0 ] || bad=1
+    [ "$code" = 0 ] || [ $bad -gt 0 ] || bad=1
     [ "$planned" -gt 0 ] || bad=1
     passed=$((passed + good))
     failed=$((failed + bad))
     skipped=$((skipped + skips))
-    name=${program#"$build"/tests/}
+    name=unit/${said##*/}
     if [ $bad -gt 0 ]; then
         echo "FAIL $name: $good passed, $bad failed, exit code $code"
-        grep -v '^ok ' "$out" | tail -n 60
+        grep -v '^ok ' "$said" | tail -n 60
     else
         echo "ok   $name: $good passed"
     fi

@@ -85,7 +85,6 @@ class Running:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=subprocess.STDOUT, start_new_session=True)
         self.began = time.monotonic()
-        self.weight = 0.5 if hasattr(call, "wanted") else 1  # a scenario waits more than it works
         self.limit = getattr(call, "limit", LIMIT) * max(1.0, float(os.environ.get("E2E_SCALE", "1")))
         self.limit *= proc.PATIENCE
         if os.environ.get("E2E_FULL") == "1":
@@ -123,10 +122,37 @@ def report(test, passed, text):
     sys.stdout.flush()
 
 
+class Idle:
+    """How much of the processors was idle over the last second: many tests wait more than they work."""
+
+    def __init__(self):
+        self.began, self.idle, self.share = time.monotonic(), self.ticks(), 0.0
+
+    @staticmethod
+    def ticks():
+        with open("/proc/stat", encoding="ascii") as f:
+            return int(f.readline().split()[4])
+
+    def now(self):
+        seconds = time.monotonic() - self.began
+        if seconds >= 1:
+            ticks = self.ticks()
+            self.share = (ticks - self.idle) / (seconds * os.sysconf("SC_CLK_TCK") * os.cpu_count())
+            self.began, self.idle = time.monotonic(), ticks
+        return self.share
+
+    def used(self):
+        """A test was started on the strength of it: measured anew before the next."""
+        self.began, self.idle, self.share = time.monotonic(), self.ticks(), 0.0
+
+
 def run_all(tests, options):
     waiting, running, passed, failed = list(tests), [], 0, []
+    idle = Idle()
     while waiting or running:
-        while waiting and sum(t.weight for t in running) < options.jobs:
+        while waiting and (len(running) < options.jobs
+                           or len(running) < 3 * options.jobs and idle.now() > 0.3):
+            idle.used()
             running.append(Running(waiting.pop(0), options))
         for test in list(running):
             result = test.finished()

@@ -26,7 +26,6 @@ struct ledger {
 
 struct rig {
     struct scratch dir;
-    struct catalogue *catalogue;
     struct judge_rules judge;
     struct privacy privacy;
     struct source_config config;
@@ -37,6 +36,15 @@ struct rig {
     struct positions positions;
 };
 
+/* One for all rigs: to make it takes longer than most of what is done with it. */
+static inline const struct catalogue *rig_catalogue(void)
+{
+    static struct catalogue *catalogue;
+    if (!catalogue)
+        catalogue = catalogue_new(false);
+    return catalogue;
+}
+
 static inline void rig_make(struct rig *g, const char *format)
 {
     static const struct builder_labels labels = {.node = {"n", 1}, .all_destinations = 1};
@@ -44,7 +52,6 @@ static inline void rig_make(struct rig *g, const char *format)
     *g = (struct rig){0};
     buf_init(&why, 500);
     scratch_make(&g->dir);
-    g->catalogue = catalogue_new(false);
     judge_rules_defaults(&g->judge);
     privacy_defaults(&g->privacy);
     g->config = (struct source_config){.name = STR("s"), .scheme = STR("https")};
@@ -62,7 +69,7 @@ static inline void rig_make(struct rig *g, const char *format)
                                             .send = {3, 3, 3, 3, 3},
                                             .n_destinations = 5};
     g->kit.parsers = calloc(1, sizeof(*g->kit.parsers));
-    assert_int_equal(digest_init(&g->kit.digest, g->catalogue, NULL), 0);
+    assert_int_equal(digest_init(&g->kit.digest, rig_catalogue(), NULL), 0);
     g->sites = sites_new();
     sites_add(g->sites, STR("example.com"), STR_NONE, 1);
     g->builder = builder_new(&labels);
@@ -77,7 +84,6 @@ static inline void rig_remove(struct rig *g)
     parser_free(g->kit.parsers[0]);
     free(g->kit.parsers);
     format_free(g->source.format);
-    catalogue_free(g->catalogue);
     positions_release(&g->positions);
     scratch_remove(&g->dir);
 }

@@ -24,6 +24,9 @@ static const struct {
     [HIT_FIELD_REQUEST_ID] = {"request_id", offsetof(struct hit, request_id)},
     [HIT_FIELD_REMOTE_USER] = {"remote_user", offsetof(struct hit, remote_user)},
     [HIT_FIELD_FORWARDED_FOR] = {"forwarded_for", offsetof(struct hit, forwarded_for)},
+    [HIT_FIELD_FORWARDED] = {"forwarded", offsetof(struct hit, forwarded)},
+    [HIT_FIELD_RANGE] = {"range", offsetof(struct hit, range)},
+    [HIT_FIELD_DISPOSITION] = {"disposition", offsetof(struct hit, disposition)},
     [HIT_FIELD_PURPOSE] = {"purpose", offsetof(struct hit, purpose)},
     [HIT_FIELD_CDN_RESULT] = {"cdn_result", offsetof(struct hit, cdn_result)},
 };

@@ -6,7 +6,7 @@
 
 #include "parsers/hit.h"
 
-/* In the order of `explain --json`. */
+/* In the order in which they are listed. */
 enum hit_field {
     HIT_FIELD_TIME,
     HIT_FIELD_CLIENT_IP,
@@ -25,12 +25,15 @@ enum hit_field {
     HIT_FIELD_REQUEST_ID,
     HIT_FIELD_REMOTE_USER,
     HIT_FIELD_FORWARDED_FOR,
+    HIT_FIELD_FORWARDED,
+    HIT_FIELD_RANGE,
+    HIT_FIELD_DISPOSITION,
     HIT_FIELD_PURPOSE,
     HIT_FIELD_CDN_RESULT,
     HIT_FIELD_COUNT,
 };
 
-/* "client_ip", "duration_ms": as `explain --json` names it. */
+/* "client_ip", "duration_ms": as docs/formats.md names it, and `detect` and `explain`. */
 const char *hit_field_name(enum hit_field field);
 /* STR_NONE for a missing one, and for the numbers: time, status, bytes, duration. */
 struct str hit_field_text(const struct hit *hit, enum hit_field field);

@@ -6,38 +6,9 @@
 #define LOGFERRY_TESTS_HIT_CHECK_H
 
 #include "parsers/format_impl.h"
+#include "parsers/hit_fields.h"
 
 #include <stdlib.h>
-
-#define HIT_TEXTS 15
-
-struct hit_text {
-    const char *name;
-    struct str value;
-};
-
-static inline void hit_texts(const struct hit *h, struct hit_text out[HIT_TEXTS])
-{
-    const struct hit_text all[HIT_TEXTS] = {
-        {"query", h->query},
-        {"client_ip", h->client_ip},
-        {"method", h->method},
-        {"scheme", h->scheme},
-        {"host", h->host},
-        {"path", h->path},
-        {"protocol", h->protocol},
-        {"referrer", h->referrer},
-        {"user_agent", h->user_agent},
-        {"content_type", h->content_type},
-        {"request_id", h->request_id},
-        {"remote_user", h->remote_user},
-        {"forwarded_for", h->forwarded_for},
-        {"cdn_result", h->cdn_result},
-        {"purpose", h->purpose},
-    };
-
-    memcpy(out, all, sizeof(all));
-}
 
 static inline bool hit_lies_in(struct str part, const char *p, size_t n)
 {
@@ -48,17 +19,14 @@ static inline bool hit_lies_in(struct str part, const char *p, size_t n)
 static inline const char *hit_text_problem(const struct parser *p, struct str line,
                                            const struct hit *h)
 {
-    struct hit_text texts[HIT_TEXTS];
-
-    hit_texts(h, texts);
-    for (size_t i = 0; i < HIT_TEXTS; i++) {
-        struct str s = texts[i].value;
+    for (int i = 0; i < HIT_FIELD_COUNT; i++) {
+        struct str s = hit_field_text(h, (enum hit_field)i);
 
         if (!str_is_set(s))
             continue;
         if (s.n == 0)
             return "an empty value";
-        if (i > 0 && str_eq(s, STR("-"))) /* "/p?-" has the query "-" */
+        if (i != HIT_FIELD_QUERY && str_eq(s, STR("-"))) /* "/p?-" has the query "-" */
             return "a value \"-\"";
         if (!hit_lies_in(s, line.p, line.n) && !hit_lies_in(s, p->scratch.p, p->scratch.n))
             return "a slice outside line and scratch";
@@ -97,13 +65,12 @@ static inline const char *hit_problem(const struct parser *p, struct str line, c
 /* NULL, or the name of the first field in which the hits differ. */
 static inline const char *hit_difference(const struct hit *a, const struct hit *b)
 {
-    struct hit_text x[HIT_TEXTS], y[HIT_TEXTS];
+    for (int i = 0; i < HIT_FIELD_COUNT; i++) {
+        struct str x = hit_field_text(a, (enum hit_field)i);
+        struct str y = hit_field_text(b, (enum hit_field)i);
 
-    hit_texts(a, x);
-    hit_texts(b, y);
-    for (size_t i = 0; i < HIT_TEXTS; i++) {
-        if (str_is_set(x[i].value) != str_is_set(y[i].value) || !str_eq(x[i].value, y[i].value))
-            return x[i].name;
+        if (str_is_set(x) != str_is_set(y) || !str_eq(x, y))
+            return hit_field_name((enum hit_field)i);
     }
     if (a->time_ms != b->time_ms)
         return "time_ms";
@@ -136,11 +103,7 @@ static inline const char *hit_parse(struct parser *p, struct str line)
         error = parser_error(p, &column);
         if (column > line.n)
             return "an error behind the end of the line";
-        /* What the whole pattern refused, the walk over its elements must refuse too. */
-        if (error[0] == '\0' || strcmp(error, "the line does not fit the format") == 0 ||
-            strcmp(error, "match limit") == 0)
-            return "an error that explains nothing";
-        return NULL;
+        return error[0] == '\0' ? "an error that explains nothing" : NULL;
     }
     return "no answer";
 }

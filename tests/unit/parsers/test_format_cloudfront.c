@@ -1,9 +1,5 @@
 /* cloudfront: golden rows of each age, header lines in the middle, and rows that do not fit. */
-#include "tests/unit/parsers/hit_check.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
+#include "tests/unit/parsers/format_fixture.h"
 
 #define S(text)                                                                                    \
     {                                                                                              \
@@ -77,53 +73,35 @@ static const struct {
     {23, S(ROW_23)}, {24, S(ROW_24)}, {26, S(ROW_26)}, {33, S(ROW_33)},
 };
 
-struct fixture {
-    struct format *format;
-    struct parser *parser;
-};
-
 static struct fixture fixture;
 
 static int set_up(void **state)
 {
-    struct buf why;
-
-    buf_init(&why, 300);
-    fixture.format = format_new(STR("cloudfront"), NULL, &why);
-    fixture.parser = fixture.format ? parser_new(fixture.format) : NULL;
-    buf_release(&why);
-    return fixture.parser ? 0 : -1;
+    fixture_open(&fixture, STR("cloudfront"), NULL);
+    return 0;
 }
 
 static int tear_down(void **state)
 {
-    parser_free(fixture.parser);
-    format_free(fixture.format);
+    fixture_close(&fixture);
     return 0;
 }
 
 static void expect_hit(const char *name, struct str line, struct hit want)
 {
-    struct hit hit;
-
-    memset(&hit, 0xa5, sizeof(hit));
-    if (parser_line(fixture.parser, line, &hit) != PARSE_OK) {
+    if (fixture_parse(&fixture, line) != PARSE_OK) {
         size_t column = 0;
         const char *error = parser_error(fixture.parser, &column);
 
         fail_msg("%s: column %zu: %s", name, column, error);
     }
-    if (hit_problem(fixture.parser, line, &hit))
-        fail_msg("%s: %s", name, hit_problem(fixture.parser, line, &hit));
-    if (hit_difference(&hit, &want))
-        fail_msg("%s: %s differs", name, hit_difference(&hit, &want));
+    if (hit_difference(&fixture.hit, &want))
+        fail_msg("%s: %s differs", name, hit_difference(&fixture.hit, &want));
 }
 
 static void directive(struct str line)
 {
-    struct hit hit;
-
-    assert_int_equal(parser_line(fixture.parser, line, &hit), PARSE_DIRECTIVE);
+    assert_int_equal(fixture_parse(&fixture, line), PARSE_DIRECTIVE);
 }
 
 static void test_ages(void **state)
@@ -276,7 +254,6 @@ static void test_values(void **state)
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         const struct value_case *c = &values[i];
         struct buf text;
-        struct hit hit;
         struct str got;
 
         buf_init(&text, 1000);
@@ -285,9 +262,8 @@ static void test_values(void **state)
         buf_reset(&text);
         buf_lit(&text, "2026-01-02\t03:04:05\t/\t");
         buf_put_str(&text, c->value);
-        assert_int_equal(parser_line(fixture.parser, buf_str(&text), &hit), PARSE_OK);
-        assert_null(hit_problem(fixture.parser, buf_str(&text), &hit));
-        got = field_of(&hit, c->column);
+        assert_int_equal(fixture_parse(&fixture, buf_str(&text)), PARSE_OK);
+        got = field_of(&fixture.hit, c->column);
         if (str_is_set(got) != str_is_set(c->want) || !str_eq(got, c->want))
             fail_msg("%s %.*s: got \"%.*s\"", c->column, STR_ARGS(c->value), STR_ARGS(got));
         buf_release(&text);
@@ -296,21 +272,16 @@ static void test_values(void **state)
 
 static void test_paths(void **state)
 {
-    struct hit hit;
-
     directive(STR("#Fields: date time cs-uri-stem cs-uri-query"));
-    assert_int_equal(parser_line(fixture.parser, STR("2026-01-02\t03:04:05\t-\t-"), &hit),
-                     PARSE_OK);
-    assert_false(str_is_set(hit.path));
-    assert_false(hit.bad_request_line);
-    assert_int_equal(parser_line(fixture.parser, STR("2026-01-02\t03:04:05\t*\tq"), &hit),
-                     PARSE_OK);
-    assert_false(str_is_set(hit.path));
-    assert_false(str_is_set(hit.query));
-    assert_true(hit.bad_request_line);
-    assert_int_equal(parser_line(fixture.parser, STR("2026-01-02\t03:04:05\t%2Fx%00\tq"), &hit),
-                     PARSE_OK);
-    assert_true(str_eq(hit.path, STR("/x\0")));
+    assert_int_equal(fixture_parse(&fixture, STR("2026-01-02\t03:04:05\t-\t-")), PARSE_OK);
+    assert_false(str_is_set(fixture.hit.path));
+    assert_false(fixture.hit.bad_request_line);
+    assert_int_equal(fixture_parse(&fixture, STR("2026-01-02\t03:04:05\t*\tq")), PARSE_OK);
+    assert_false(str_is_set(fixture.hit.path));
+    assert_false(str_is_set(fixture.hit.query));
+    assert_true(fixture.hit.bad_request_line);
+    assert_int_equal(fixture_parse(&fixture, STR("2026-01-02\t03:04:05\t%2Fx%00\tq")), PARSE_OK);
+    assert_true(str_eq(fixture.hit.path, STR("/x\0")));
 }
 
 struct bad_case {
@@ -348,18 +319,14 @@ static const struct bad_case bad[] = {
 static void test_bad_rows(void **state)
 {
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct hit hit, before;
         size_t column;
         const char *error;
 
-        memset(&hit, 0xa5, sizeof(hit));
-        memcpy(&before, &hit, sizeof(hit));
         parser_reset(fixture.parser);
         if (bad[i].header)
             directive(str_of(bad[i].header));
-        if (parser_line(fixture.parser, bad[i].row, &hit) != PARSE_BAD)
+        if (fixture_parse(&fixture, bad[i].row) != PARSE_BAD)
             fail_msg("%.*s: is taken", STR_ARGS(bad[i].row));
-        assert_memory_equal(&hit, &before, sizeof(hit));
         error = parser_error(fixture.parser, &column);
         if (column != bad[i].column || !strstr(error, bad[i].error))
             fail_msg("%.*s: column %zu: %s", STR_ARGS(bad[i].row), column, error);
@@ -368,14 +335,13 @@ static void test_bad_rows(void **state)
 
 static void test_cookies_are_not_read(void **state)
 {
-    struct hit hit;
-    struct hit_text texts[HIT_TEXTS];
-
     directive(str_of(header_33));
-    assert_int_equal(parser_line(fixture.parser, STR(ROW_33), &hit), PARSE_OK);
-    hit_texts(&hit, texts);
-    for (size_t i = 0; i < HIT_TEXTS; i++)
-        assert_true(str_find(texts[i].value, STR("secret"), 0) < 0);
+    assert_int_equal(fixture_parse(&fixture, STR(ROW_33)), PARSE_OK);
+    for (int i = 0; i < HIT_FIELD_COUNT; i++) {
+        struct str text = hit_field_text(&fixture.hit, (enum hit_field)i);
+
+        assert_true(str_find(text, STR("secret"), 0) < 0);
+    }
 }
 
 static void test_header_caps(void **state)

@@ -1,60 +1,12 @@
 /* JSON lines: the tolerant scanner, the tables of keys, keys of one's own, and times. */
-#include "tests/unit/parsers/hit_check.h"
+#include "tests/unit/parsers/format_fixture.h"
 
 #include "parsers/base/zone.h"
 #include "parsers/fields.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
-struct fixture {
-    struct format *format;
-    struct parser *parser;
-    struct hit hit;
-};
-
-static void open_format(struct fixture *x, const char *spec, const struct zone *zone)
-{
-    struct buf why;
-
-    buf_init(&why, 4096);
-    x->format = format_new(str_of(spec), zone, &why);
-    if (!x->format)
-        print_error("%s\n", buf_cstr(&why));
-    assert_non_null(x->format);
-    x->parser = parser_new(x->format);
-    assert_non_null(x->parser);
-    buf_release(&why);
-}
-
-static void close_format(struct fixture *x)
-{
-    parser_free(x->parser);
-    format_free(x->format);
-}
-
 static enum parse_result parse(struct fixture *x, const char *line)
 {
-    const char *problem = hit_parse(x->parser, str_of(line));
-    enum parse_result result = parser_line(x->parser, str_of(line), &x->hit);
-    size_t column;
-
-    if (problem)
-        print_error("%s: %s\n", problem, line);
-    assert_null(problem);
-    if (result == PARSE_BAD)
-        print_message("%s\n", parser_error(x->parser, &column));
-    return result;
-}
-
-static void assert_text(struct str got, const char *want)
-{
-    if (!str_eq(got, str_of(want)) || str_is_set(got) != (want != NULL))
-        print_error("\"%.*s\", not \"%s\"\n", STR_ARGS(got), want ? want : "(missing)");
-    assert_true(str_eq(got, str_of(want)) && str_is_set(got) == (want != NULL));
+    return fixture_parse(x, str_of(line));
 }
 
 #define NGINX_START "{\"time_local\":\"03/Nov/2026:00:10:24 +0100\",\"remote_addr\":\"192.0.2.1\","
@@ -64,7 +16,7 @@ static void nginx_lines_that_are_no_json(void **state)
     struct fixture x;
     (void)state;
 
-    open_format(&x, "nginx_json", NULL);
+    fixture_open(&x, STR("nginx_json"), NULL);
     /* \xHH, a value that is not there, values outside of quotes, raw bytes, a last comma. */
     assert_int_equal(parse(&x, NGINX_START "\"request\":\"GET /d\\x22o\xff/?v=2 HTTP/1.1\","
                                            "\"urt\":,\"uct\":0.1, 0.2,\"status\":200,"
@@ -91,7 +43,7 @@ static void nginx_lines_that_are_no_json(void **state)
     assert_int_equal(parse(&x, NGINX_START "\"request\":\"\",\"status\":400}"), PARSE_OK);
     assert_text(x.hit.path, NULL);
     assert_int_equal(parse(&x, "\xef\xbb\xbf" NGINX_START "\"uri\":\"/\"}\r"), PARSE_OK);
-    close_format(&x);
+    fixture_close(&x);
 }
 
 static void lines_that_are_refused(void **state)
@@ -113,10 +65,10 @@ static void lines_that_are_refused(void **state)
     struct fixture x;
     (void)state;
 
-    open_format(&x, "nginx_json", NULL);
+    fixture_open(&x, STR("nginx_json"), NULL);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         assert_int_equal(parse(&x, lines[i]), PARSE_BAD);
-    close_format(&x);
+    fixture_close(&x);
 }
 
 static void messages_of_servers_are_no_requests(void **state)
@@ -124,7 +76,7 @@ static void messages_of_servers_are_no_requests(void **state)
     struct fixture x;
     (void)state;
 
-    open_format(&x, "caddy_json", NULL);
+    fixture_open(&x, STR("caddy_json"), NULL);
     assert_int_equal(parse(&x, "{\"level\":\"info\",\"ts\":1.5,\"logger\":\"tls\",\"msg\":\"x\"}"),
                      PARSE_DIRECTIVE);
     assert_int_equal(parse(&x, "{\"level\":\"info\",\"ts\":1.5}"), PARSE_BAD);
@@ -140,10 +92,10 @@ static void messages_of_servers_are_no_requests(void **state)
     assert_int_equal(x.hit.status, 0);
     assert_int_equal(x.hit.duration_ms, 62500);
     assert_true(x.hit.time_ms == INT64_C(1793664624250));
-    close_format(&x);
-    open_format(&x, "cloudflare_json", NULL);
+    fixture_close(&x);
+    fixture_open(&x, STR("cloudflare_json"), NULL);
     assert_int_equal(parse(&x, "{\"content\":\"test\"}"), PARSE_DIRECTIVE);
-    close_format(&x);
+    fixture_close(&x);
 }
 
 static void cloudfront_is_decoded_once(void **state)
@@ -151,7 +103,7 @@ static void cloudfront_is_decoded_once(void **state)
     struct fixture x;
     (void)state;
 
-    open_format(&x, "cloudfront_json", NULL);
+    fixture_open(&x, STR("cloudfront_json"), NULL);
     assert_int_equal(parse(&x, "{\"timestamp(ms)\":\"1793664624250\",\"cs-uri-stem\":\"/a%252Fb\","
                                "\"cs-uri-query\":\"-\",\"sc-status\":\"200\","
                                "\"cs(User-Agent)\":\"a%2520b+c\"}"),
@@ -163,14 +115,14 @@ static void cloudfront_is_decoded_once(void **state)
                                "\"sc-status\":200,\"cs(User-Agent)\":\"a b\"}"),
                      PARSE_OK);
     assert_text(x.hit.path, "/a%2Fb");
-    close_format(&x);
-    open_format(&x, "akamai_json", NULL);
+    fixture_close(&x);
+    fixture_open(&x, STR("akamai_json"), NULL);
     assert_int_equal(parse(&x, "{\"reqTimeSec\":\"1793664624.250\",\"reqPath\":\"a/b\","
                                "\"UA\":\"Mozilla/5.0+(X;+Y)+(+http://z)++http://q\"}"),
                      PARSE_OK);
     assert_text(x.hit.path, "/a/b");
     assert_text(x.hit.user_agent, "Mozilla/5.0 (X; Y) (+http://z) +http://q");
-    close_format(&x);
+    fixture_close(&x);
 }
 
 static void keys_of_ones_own(void **state)
@@ -191,8 +143,8 @@ static void keys_of_ones_own(void **state)
     struct buf why;
     (void)state;
 
-    open_format(&x, "json:{\"time\":\"ts\",\"target\":[\"a.b.url\",\"u\"],\"status\":\"a.s\"}",
-                NULL);
+    fixture_open(
+        &x, STR("json:{\"time\":\"ts\",\"target\":[\"a.b.url\",\"u\"],\"status\":\"a.s\"}"), NULL);
     assert_int_equal(parse(&x, "{\"ts\":1,\"a\":{\"b\":{\"url\":\"/x?y\"},\"s\":\"201.0\"}}"),
                      PARSE_BAD); /* one second after 1970 is no time of a log: too few digits */
     assert_int_equal(
@@ -202,7 +154,7 @@ static void keys_of_ones_own(void **state)
     assert_int_equal(x.hit.status, 201);
     assert_int_equal(parse(&x, "{\"ts\":1793664624,\"a.b.url\":\"http://E.x:8080/x\"}"), PARSE_OK);
     assert_text(x.hit.host, "e.x");
-    close_format(&x);
+    fixture_close(&x);
     buf_init(&why, 4096);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         buf_reset(&why);
@@ -284,7 +236,7 @@ static void numbers(void **state)
         assert_false(field_number(str_of(bad[i]), 3, &value));
 }
 
-/* Of every JSON format: its example is a page that GPTBot got, and no change to it does harm. */
+/* Of every JSON format: no change to its example does harm. */
 static void examples(void **state)
 {
     const char *about, *name;
@@ -295,19 +247,14 @@ static void examples(void **state)
 
         if (!strstr(name, "_json"))
             continue;
-        open_format(&x, name, NULL);
-        assert_int_equal(parse(&x, format_example(i)), PARSE_OK);
-        assert_text(x.hit.path, "/docs/");
-        assert_text(x.hit.query, "v=2");
-        assert_text(x.hit.host, "www.example.com");
+        fixture_open_row(&x, i);
+        struct str line = fixture_parse_example(&x, i);
         assert_text(x.hit.client_ip, "203.0.113.20");
-        assert_text(x.hit.user_agent,
-                    "Mozilla/5.0 (compatible; GPTBot/1.3; +https://openai.com/gptbot)");
-        assert_int_equal(x.hit.status, 200);
+        assert_text(x.hit.host, "www.example.com");
+        assert_text(x.hit.user_agent, EXAMPLE_AGENT);
         assert_int_equal(x.hit.bytes, 6329);
-        assert_true(x.hit.time_ms / 1000 == 1793664624);
-        assert_null(hit_parse_changes(x.parser, str_of(format_example(i))));
-        close_format(&x);
+        assert_null(hit_parse_changes(x.parser, line));
+        fixture_close(&x);
     }
 }
 

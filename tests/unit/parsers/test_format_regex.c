@@ -1,47 +1,9 @@
 /* Regular expressions of the configuration: groups, refusals, limits. */
-#include "tests/unit/parsers/hit_check.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
+#include "tests/unit/parsers/format_fixture.h"
 
 #define PATTERN                                                                                    \
     "regex:^(?<time>\\S+) (?<ip>\\S+) (?<verb>[A-Z]+) (?<url>\\S+) (?<status>\\S+)"                \
     "(?: (?<other>\\d+))?(?: \"(?<agent>[^\"]*)\")?$"
-
-struct fixture {
-    struct format *format;
-    struct parser *parser;
-    struct hit hit;
-};
-
-static void open_format(struct fixture *x, const char *spec)
-{
-    struct buf why;
-
-    buf_init(&why, 4096);
-    x->format = format_new(str_of(spec), NULL, &why);
-    if (!x->format)
-        print_error("%s\n", buf_cstr(&why));
-    assert_non_null(x->format);
-    x->parser = parser_new(x->format);
-    assert_non_null(x->parser);
-    buf_release(&why);
-}
-
-static void close_format(struct fixture *x)
-{
-    parser_free(x->parser);
-    format_free(x->format);
-}
-
-static enum parse_result parse(struct fixture *x, struct str line)
-{
-    assert_null(hit_parse(x->parser, line));
-    return parser_line(x->parser, line, &x->hit);
-}
 
 static void groups(void **state)
 {
@@ -50,24 +12,26 @@ static void groups(void **state)
     struct fixture x;
     (void)state;
 
-    open_format(&x, PATTERN);
-    assert_int_equal(parse(&x, line), PARSE_OK);
+    fixture_open(&x, STR(PATTERN), NULL);
+    assert_int_equal(fixture_parse(&x, line), PARSE_OK);
     assert_true(str_eq(x.hit.host, STR("a.example")) && str_eq(x.hit.path, STR("/docs/")));
     assert_true(str_eq(x.hit.query, STR("v=2")) && str_eq(x.hit.user_agent, STR("GPTBot/1.3")));
     assert_true(str_eq(x.hit.method, STR("GET")) && x.hit.status == 200);
     assert_true(x.hit.time_ms == 1793664624250);
     assert_null(hit_parse_changes(x.parser, line));
-    assert_int_equal(parse(&x, STR("2026-11-03T00:10:24Z a GET /x 200")), PARSE_OK);
+    assert_int_equal(fixture_parse(&x, STR("2026-11-03T00:10:24Z a GET /x 200")), PARSE_OK);
     assert_false(str_is_set(x.hit.user_agent));
-    assert_int_equal(parse(&x, STR("2026-11-03T00:10:24Z a GET /x up")), PARSE_BAD);
-    assert_int_equal(parse(&x, STR("today a GET /x 200")), PARSE_BAD);
-    assert_int_equal(parse(&x, STR("nothing")), PARSE_BAD);
-    close_format(&x);
+    assert_int_equal(fixture_parse(&x, STR("2026-11-03T00:10:24Z a GET /x up")), PARSE_BAD);
+    assert_int_equal(fixture_parse(&x, STR("today a GET /x 200")), PARSE_BAD);
+    assert_int_equal(fixture_parse(&x, STR("nothing")), PARSE_BAD);
+    fixture_close(&x);
     /* Anywhere in the line; date and time apart. */
-    open_format(&x, "regex:\\[(?<date>\\d+-\\d+-\\d+) (?<time>[\\d:.]+)\\] (?<request>.*)$");
-    assert_int_equal(parse(&x, STR("x [2026-11-03 00:10:24.5] GET /a b HTTP/1.1")), PARSE_OK);
+    fixture_open(&x, STR("regex:\\[(?<date>\\d+-\\d+-\\d+) (?<time>[\\d:.]+)\\] (?<request>.*)$"),
+                 NULL);
+    assert_int_equal(fixture_parse(&x, STR("x [2026-11-03 00:10:24.5] GET /a b HTTP/1.1")),
+                     PARSE_OK);
     assert_true(str_eq(x.hit.path, STR("/a b")) && x.hit.time_ms == 1793664624500);
-    close_format(&x);
+    fixture_close(&x);
 }
 
 static void refusals(void **state)
@@ -99,12 +63,12 @@ static void a_limit_ends_the_work(void **state)
     struct fixture x;
     (void)state;
 
-    open_format(&x, "regex:^(?<time>(?:a+)+)(?<path>/)$");
+    fixture_open(&x, STR("regex:^(?<time>(?:a+)+)(?<path>/)$"), NULL);
     memset(line, 'a', sizeof(line));
     memcpy(line + sizeof(line) - 2, "b/", 2);
-    assert_int_equal(parse(&x, (struct str){line, sizeof(line)}), PARSE_BAD);
+    assert_int_equal(fixture_parse(&x, (struct str){line, sizeof(line)}), PARSE_BAD);
     assert_non_null(strstr(parser_error(x.parser, &column), "limit"));
-    close_format(&x);
+    fixture_close(&x);
 }
 
 int main(void)

@@ -1,12 +1,5 @@
 /* nginx_combined, nginx_main, apache_combined line by line, and what the names of formats do. */
-#include "parsers/format_impl.h"
-#include "tests/unit/parsers/hit_check.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/unit/parsers/format_fixture.h"
 
 #define S(text)                                                                                    \
     {                                                                                              \
@@ -187,71 +180,30 @@ static const struct line_case good[] = {
 
 #define N_GOOD (sizeof(good) / sizeof(good[0]))
 
-static struct format *new_format(const char *name)
+static void check_good(struct fixture *x, const struct line_case *c)
 {
-    struct buf why;
-    struct format *f;
-
-    buf_init(&why, 1000);
-    f = format_new(str_of(name), NULL, &why);
-    if (!f)
-        fail_msg("%s", buf_cstr(&why));
-    assert_int_equal(why.n, 0);
-    buf_release(&why);
-    return f;
-}
-
-/* Parses a copy of exactly the right size, and checks what holds for every hit. */
-static enum parse_result parse(struct parser *p, struct str line, struct hit *hit, char **copy)
-{
-    struct str own = { *copy = malloc(line.n + 1), line.n};
-    enum parse_result result;
-
-    assert_non_null(*copy);
-    if (line.n)
-        memcpy(*copy, line.p, line.n);
-    own.p += line.n == 0; /* reading one byte is then an error ASan sees */
-    result = parser_line(p, own, hit);
-    if (result == PARSE_OK && hit_problem(p, own, hit))
-        fail_msg("%.*s: %s", STR_ARGS(line), hit_problem(p, own, hit));
-    if (result == PARSE_BAD) {
-        size_t column = SIZE_MAX;
-
-        assert_true(strlen(parser_error(p, &column)) > 0);
-        assert_true(column <= line.n);
-    }
-    return result;
-}
-
-static void check_good(struct parser *p, const struct line_case *c)
-{
-    struct hit hit, want = c->want;
-    char *copy;
+    struct hit want = c->want;
 
     want.duration_ms = HIT_NO_NUMBER;
-    memset(&hit, 0xa5, sizeof(hit));
-    if (parse(p, c->line, &hit, &copy) != PARSE_OK) {
+    if (fixture_parse(x, c->line) != PARSE_OK) {
         size_t column = 0;
-        const char *error = parser_error(p, &column);
+        const char *error = parser_error(x->parser, &column);
 
         fail_msg("%s: column %zu: %s", c->name, column, error);
     }
-    if (hit_difference(&hit, &want))
-        fail_msg("%s: %s differs", c->name, hit_difference(&hit, &want));
-    free(copy);
+    if (hit_difference(&x->hit, &want))
+        fail_msg("%s: %s differs", c->name, hit_difference(&x->hit, &want));
 }
 
 static void test_good_lines(void **state)
 {
     for (size_t i = 0; i < N_GOOD; i++) {
-        struct format *f = new_format(good[i].format);
-        struct parser *p = parser_new(f);
+        struct fixture x;
 
-        assert_non_null(p);
-        check_good(p, &good[i]);
-        check_good(p, &good[i]); /* the second time comes out of the parser's memory */
-        parser_free(p);
-        format_free(f);
+        fixture_open(&x, str_of(good[i].format), NULL);
+        check_good(&x, &good[i]);
+        check_good(&x, &good[i]); /* what a parser remembers of a line changes nothing */
+        fixture_close(&x);
     }
 }
 
@@ -304,24 +256,17 @@ static void test_bad_lines(void **state)
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const struct bad_case *c = &bad[i];
-        struct format *f = new_format(c->format);
-        struct parser *p = parser_new(f);
-        struct hit hit, before;
+        struct fixture x;
         size_t column;
         const char *error;
-        char *copy;
 
-        memset(&hit, 0xa5, sizeof(hit));
-        memcpy(&before, &hit, sizeof(hit));
-        if (parse(p, c->line, &hit, &copy) != PARSE_BAD)
+        fixture_open(&x, str_of(c->format), NULL);
+        if (fixture_parse(&x, c->line) != PARSE_BAD)
             fail_msg("%s: is taken", c->name);
-        assert_memory_equal(&hit, &before, sizeof(hit));
-        error = parser_error(p, &column);
+        error = parser_error(x.parser, &column);
         if (column != c->column || !strstr(error, c->error))
             print_error("%s: column %zu: %s\n", c->name, column, error), wrong++;
-        free(copy);
-        parser_free(p);
-        format_free(f);
+        fixture_close(&x);
     }
     assert_int_equal(wrong, 0);
 }
@@ -329,14 +274,13 @@ static void test_bad_lines(void **state)
 static void test_prefixes_and_changed_bytes(void **state)
 {
     for (size_t i = 0; i < N_GOOD; i++) {
-        struct format *f = new_format(good[i].format);
-        struct parser *p = parser_new(f);
-        const char *problem = hit_parse_changes(p, good[i].line);
+        struct fixture x;
 
+        fixture_open(&x, str_of(good[i].format), NULL);
+        const char *problem = hit_parse_changes(x.parser, good[i].line);
         if (problem)
             fail_msg("%s: %s", good[i].name, problem);
-        parser_free(p);
-        format_free(f);
+        fixture_close(&x);
     }
 }
 
@@ -360,49 +304,26 @@ static void test_lines_of_one_mebibyte(void **state)
     static const char *const formats[] = {"nginx_combined", "apache_combined"};
 
     for (size_t i = 0; i < 2; i++) {
-        struct format *f = new_format(formats[i]);
-        struct parser *p = parser_new(f);
-        struct hit hit;
+        struct fixture x;
+
+        fixture_open(&x, str_of(formats[i]), NULL);
         struct str users = filled("192.0.2.1 - ", "u [ ", FORMAT_MAX_LINE, ONE_TAIL);
         struct str agent =
             filled(HEAD "\"GET / HTTP/1.1\" 200 1 \"-\" \"", "\\x41\\\\", FORMAT_MAX_LINE, "\"");
         struct str over = filled(HEAD, "x", FORMAT_MAX_LINE + 1, "");
         size_t column;
 
-        assert_int_equal(parser_line(p, users, &hit), PARSE_OK);
-        assert_true(hit.remote_user.n > FORMAT_MAX_LINE - 200);
-        assert_int_equal(parser_line(p, agent, &hit), PARSE_OK);
-        assert_null(hit_problem(p, agent, &hit));
-        assert_int_equal(parser_line(p, over, &hit), PARSE_BAD);
-        assert_string_equal(parser_error(p, &column), "the line is over 1 MiB");
+        assert_int_equal(fixture_parse(&x, users), PARSE_OK);
+        assert_true(x.hit.remote_user.n > FORMAT_MAX_LINE - 200);
+        assert_int_equal(fixture_parse(&x, agent), PARSE_OK);
+        assert_int_equal(fixture_parse(&x, over), PARSE_BAD);
+        assert_string_equal(parser_error(x.parser, &column), "the line is over 1 MiB");
         assert_int_equal(column, FORMAT_MAX_LINE);
         free((char *)users.p);
         free((char *)agent.p);
         free((char *)over.p);
-        parser_free(p);
-        format_free(f);
+        fixture_close(&x);
     }
-}
-
-/* Its last line gives at least a time and a path; those before it are directives. */
-static void check_example(const struct format *f, struct str example)
-{
-    struct parser *p = parser_new(f);
-    struct hit hit = {0};
-    enum parse_result result = PARSE_BAD;
-
-    assert_non_null(p);
-    while (example.n > 0) {
-        ptrdiff_t end = str_chr(example, '\n', 0);
-        size_t n = end < 0 ? example.n : (size_t)end;
-        result = parser_line(p, str_slice(example, 0, n), &hit);
-        assert_int_not_equal(result, PARSE_BAD);
-        example = str_slice(example, n + (end >= 0), example.n);
-    }
-    assert_int_equal(result, PARSE_OK);
-    assert_true(hit.time_ms / 86400000 == 20760); /* 3 November 2026 */
-    assert_true(str_eq(hit.path, STR("/docs/")));
-    parser_free(p);
 }
 
 static void test_names(void **state)
@@ -424,25 +345,17 @@ static void test_names(void **state)
     assert_non_null(strstr(buf_cstr(&why), "nginx_main takes nothing"));
     buf_release(&why);
     for (; (name = format_list(n, &about)); n++) {
-        struct buf spec, refused;
+        struct fixture x;
 
         assert_true(strlen(about) > 0);
-        buf_init(&spec, 4000);
-        buf_init(&refused, 4096);
-        buf_put_str(&spec, str_of(name));
-        if (format_argument(n))
-            buf_printf(&spec, ":%s", format_argument(n));
-        struct format *f = format_new(buf_str(&spec), NULL, &refused);
-        assert_non_null(f);
-        buf_release(&spec);
-        buf_release(&refused);
-        assert_string_equal(format_name(f), name);
-        check_example(f, str_of(format_example(n)));
-        assert_int_equal(format_has_directives(f), strcmp(name, "cloudfront") == 0 ||
-                                                       strcmp(name, "cloudfront_realtime") == 0 ||
-                                                       strcmp(name, "w3c") == 0 ||
-                                                       strcmp(name, "iis") == 0);
-        format_free(f);
+        fixture_open_row(&x, n);
+        assert_string_equal(format_name(x.format), name);
+        fixture_parse_example(&x, n);
+        assert_int_equal(format_has_directives(x.format),
+                         strcmp(name, "cloudfront") == 0 ||
+                             strcmp(name, "cloudfront_realtime") == 0 || strcmp(name, "w3c") == 0 ||
+                             strcmp(name, "iis") == 0);
+        fixture_close(&x);
     }
     assert_true(n >= 4);
     format_free(NULL);

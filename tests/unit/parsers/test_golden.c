@@ -4,15 +4,10 @@
  * GOLDEN_WRITE=1 writes the latter anew. Every prefix of a line and every change of one byte must
  * give a valid hit or a reason.
  */
-#include "tests/unit/parsers/hit_check.h"
+#include "tests/unit/parsers/format_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
 #include <glob.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #define FOLDER "tests/data/golden/"
 #define FILE_MAX ((size_t)1 << 20)
@@ -68,12 +63,9 @@ static void put_text(struct buf *out, const char *name, struct str value)
 
 static void put_hit(struct buf *out, const struct hit *h)
 {
-    struct hit_text texts[HIT_TEXTS];
-
-    hit_texts(h, texts);
     buf_printf(out, "{\"time_ms\":%" PRId64, h->time_ms);
-    for (size_t i = 0; i < HIT_TEXTS; i++)
-        put_text(out, texts[i].name, texts[i].value);
+    for (int i = 0; i < HIT_FIELD_COUNT; i++)
+        put_text(out, hit_field_name((enum hit_field)i), hit_field_text(h, (enum hit_field)i));
     put_number(out, "status", h->status);
     put_number(out, "bytes", h->bytes);
     put_number(out, "duration_ms", h->duration_ms);
@@ -83,15 +75,13 @@ static void put_hit(struct buf *out, const struct hit *h)
 }
 
 /* What the parser says of the line, as a line of JSON. */
-static void put_outcome(struct buf *out, struct parser *p, struct str line)
+static void put_outcome(struct buf *out, struct fixture *x, struct str line)
 {
-    struct hit hit;
     size_t column;
-
-    enum parse_result result = parser_line(p, line, &hit);
+    enum parse_result result = fixture_parse(x, line);
 
     if (result == PARSE_OK) {
-        put_hit(out, &hit);
+        put_hit(out, &x->hit);
         return;
     }
     if (result == PARSE_DIRECTIVE) {
@@ -99,7 +89,7 @@ static void put_outcome(struct buf *out, struct parser *p, struct str line)
         return;
     }
     buf_lit(out, "{\"ok\":false");
-    put_text(out, "error", str_of(parser_error(p, &column)));
+    put_text(out, "error", str_of(parser_error(x->parser, &column)));
     buf_printf(out, ",\"column\":%zu}\n", column);
 }
 
@@ -126,23 +116,7 @@ static void compare(const char *name, struct str got, struct str want)
     }
 }
 
-static struct parser *parser_of(const char *name, struct format **f)
-{
-    struct buf spec = file_of(name, "spec"), why;
-    struct parser *p;
-
-    buf_init(&why, 4000);
-    *f = format_new(str_trim(buf_str(&spec)), NULL, &why);
-    if (!*f)
-        fail_msg("%s: %s", name, buf_cstr(&why));
-    p = parser_new(*f);
-    assert_non_null(p);
-    buf_release(&spec);
-    buf_release(&why);
-    return p;
-}
-
-static void each_file(void (*check)(const char *name, struct parser *p, struct str lines))
+static void each_file(void (*check)(const char *name, struct fixture *x, struct str lines))
 {
     glob_t found;
 
@@ -150,27 +124,27 @@ static void each_file(void (*check)(const char *name, struct parser *p, struct s
     for (size_t i = 0; i < found.gl_pathc; i++) {
         const char *file = found.gl_pathv[i] + sizeof(FOLDER) - 1;
         char name[256];
-        struct format *f;
+        struct fixture x;
 
         snprintf(name, sizeof(name), "%.*s", (int)(strlen(file) - 4), file);
-        struct buf lines = file_of(name, "log");
-        struct parser *p = parser_of(name, &f);
-        check(name, p, buf_str(&lines));
-        parser_free(p);
-        format_free(f);
+        struct buf lines = file_of(name, "log"), spec = file_of(name, "spec");
+        fixture_open(&x, str_trim(buf_str(&spec)), NULL);
+        check(name, &x, buf_str(&lines));
+        fixture_close(&x);
         buf_release(&lines);
+        buf_release(&spec);
     }
     assert_true(found.gl_pathc >= 10);
     globfree(&found);
 }
 
-static void check_lines(const char *name, struct parser *p, struct str lines)
+static void check_lines(const char *name, struct fixture *x, struct str lines)
 {
     struct buf got;
 
     buf_init(&got, FILE_MAX);
     while (lines.n > 0)
-        put_outcome(&got, p, str_cut(&lines, '\n'));
+        put_outcome(&got, x, str_cut(&lines, '\n'));
     if (getenv("GOLDEN_WRITE")) {
         write_file(name, buf_str(&got));
     } else {
@@ -181,11 +155,12 @@ static void check_lines(const char *name, struct parser *p, struct str lines)
     buf_release(&got);
 }
 
-static void check_changes(const char *name, struct parser *p, struct str lines)
+static void check_changes(const char *name, struct fixture *x, struct str lines)
 {
     while (lines.n > 0) {
         struct str line = str_cut(&lines, '\n');
-        const char *problem = line.n < 700 ? hit_parse_changes(p, line) : hit_parse(p, line);
+        const char *problem =
+            line.n < 700 ? hit_parse_changes(x->parser, line) : hit_parse(x->parser, line);
 
         if (problem)
             fail_msg("%s: %s: %.*s", name, problem, STR_ARGS(line));

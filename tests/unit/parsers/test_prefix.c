@@ -1,11 +1,5 @@
 /* What collectors put before a line, and formats behind it. */
-#include "tests/unit/parsers/hit_check.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
+#include "tests/unit/parsers/format_fixture.h"
 
 #define LINE                                                                                       \
     "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET /docs/ HTTP/1.1\" 200 6329 \"-\" \"a\""
@@ -31,48 +25,22 @@ static const struct {
     {PREFIX_SYSLOG, "<190>1 - web1 nginx - - [a@1 b=\"c\\\"]d\"][e] \xef\xbb\xbf" LINE},
 };
 
-static struct parser *open_parser(const char *spec)
-{
-    struct buf why;
-
-    buf_init(&why, 4096);
-    struct format *f = format_new(str_of(spec), NULL, &why);
-    if (!f)
-        print_error("%s\n", buf_cstr(&why));
-    assert_non_null(f);
-    struct parser *p = parser_new(f);
-    assert_non_null(p);
-    buf_release(&why);
-    return p;
-}
-
-static void close_parser(struct parser *p)
-{
-    const struct format *f = p->format;
-
-    parser_free(p);
-    format_free((struct format *)f);
-}
-
 static void prefixes(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         char spec[64];
-        struct hit hit;
-        size_t column;
+        struct fixture x;
         struct str line = str_of(good[i].line);
 
         assert_int_equal(prefix_detect(line), good[i].kind);
         snprintf(spec, sizeof(spec), "%s+nginx_combined", prefix_name(good[i].kind));
-        struct parser *p = open_parser(spec);
-        if (parser_line(p, line, &hit) != PARSE_OK)
-            print_error("%s: %s\n", good[i].line, parser_error(p, &column));
-        assert_int_equal(parser_line(p, line, &hit), PARSE_OK);
-        assert_true(str_eq(hit.path, STR("/docs/")) && str_eq(hit.user_agent, STR("a")));
-        assert_null(hit_parse_changes(p, line));
-        assert_int_equal(parser_line(p, STR(LINE), &hit), PARSE_BAD);
-        close_parser(p);
+        fixture_open(&x, str_of(spec), NULL);
+        assert_int_equal(fixture_parse(&x, line), PARSE_OK);
+        assert_true(str_eq(x.hit.path, STR("/docs/")) && str_eq(x.hit.user_agent, STR("a")));
+        assert_null(hit_parse_changes(x.parser, line));
+        assert_int_equal(fixture_parse(&x, STR(LINE)), PARSE_BAD);
+        fixture_close(&x);
     }
     assert_int_equal(prefix_detect(STR(LINE)), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("")), PREFIX_NONE);
@@ -81,46 +49,45 @@ static void prefixes(void **state)
 
 static void columns_are_of_the_whole_line(void **state)
 {
-    struct hit hit;
+    struct fixture x;
     size_t column;
-    struct parser *p = open_parser("cri+nginx_combined");
     (void)state;
 
-    assert_int_equal(parser_line(p, STR(CRI "x y"), &hit), PARSE_BAD);
-    parser_error(p, &column);
+    fixture_open(&x, STR("cri+nginx_combined"), NULL);
+    assert_int_equal(fixture_parse(&x, STR(CRI "x y")), PARSE_BAD);
+    parser_error(x.parser, &column);
     assert_int_equal(column, sizeof(CRI) - 1 + 1);
-    assert_int_equal(parser_line(p, STR("\xef\xbb\xbf" CRI "x y"), &hit), PARSE_BAD);
-    parser_error(p, &column);
+    assert_int_equal(fixture_parse(&x, STR("\xef\xbb\xbf" CRI "x y")), PARSE_BAD);
+    parser_error(x.parser, &column);
     assert_int_equal(column, 3 + sizeof(CRI) - 1 + 1);
-    close_parser(p);
+    fixture_close(&x);
 }
 
 static void parts_and_standard_error(void **state)
 {
-    struct hit hit;
+    struct fixture x;
     size_t column;
-    struct parser *p = open_parser("cri+nginx_combined");
     (void)state;
 
-    assert_int_equal(parser_line(p, STR("2026-11-03T00:10:24.1Z stdout P " LINE), &hit), PARSE_BAD);
-    assert_non_null(strstr(parser_error(p, &column), "part of a line"));
-    assert_int_equal(parser_line(p, STR("2026-11-03T00:10:24.1Z stderr F [error] x"), &hit),
+    fixture_open(&x, STR("cri+nginx_combined"), NULL);
+    assert_int_equal(fixture_parse(&x, STR("2026-11-03T00:10:24.1Z stdout P " LINE)), PARSE_BAD);
+    assert_non_null(strstr(parser_error(x.parser, &column), "part of a line"));
+    assert_int_equal(fixture_parse(&x, STR("2026-11-03T00:10:24.1Z stderr F [error] x")),
                      PARSE_DIRECTIVE);
-    assert_int_equal(parser_line(p, STR("2026-11-03T00:10:24.1Z stderr F " LINE), &hit), PARSE_OK);
-    close_parser(p);
-    p = open_parser("docker+json:{\"time\":\"t\",\"path\":\"p\"}");
-    assert_int_equal(parser_line(p, STR("{\"log\":\"{\\\"t\\\":\",\"stream\":\"stdout\"}"), &hit),
+    assert_int_equal(fixture_parse(&x, STR("2026-11-03T00:10:24.1Z stderr F " LINE)), PARSE_OK);
+    fixture_close(&x);
+    fixture_open(&x, STR("docker+json:{\"time\":\"t\",\"path\":\"p\"}"), NULL);
+    assert_int_equal(fixture_parse(&x, STR("{\"log\":\"{\\\"t\\\":\",\"stream\":\"stdout\"}")),
                      PARSE_BAD);
-    assert_non_null(strstr(parser_error(p, &column), "part of a line"));
+    assert_non_null(strstr(parser_error(x.parser, &column), "part of a line"));
     assert_int_equal(
-        parser_line(p, STR(DOCKER("{\\\"t\\\":1793664624,\\\"p\\\":\\\"/\\\\u00e9\\\"}\\r")), &hit),
+        fixture_parse(&x, STR(DOCKER("{\\\"t\\\":1793664624,\\\"p\\\":\\\"/\\\\u00e9\\\"}\\r"))),
         PARSE_OK);
-    assert_true(str_eq(hit.path, STR("/\xc3\xa9")));
-    close_parser(p);
-    p = open_parser("docker+syslog+nginx_combined");
-    assert_int_equal(parser_line(p, STR(DOCKER("Nov 13 00:10:24 nginx: " ESCAPED)), &hit),
-                     PARSE_OK);
-    close_parser(p);
+    assert_true(str_eq(x.hit.path, STR("/\xc3\xa9")));
+    fixture_close(&x);
+    fixture_open(&x, STR("docker+syslog+nginx_combined"), NULL);
+    assert_int_equal(fixture_parse(&x, STR(DOCKER("Nov 13 00:10:24 nginx: " ESCAPED))), PARSE_OK);
+    fixture_close(&x);
 }
 
 int main(void)

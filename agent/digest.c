@@ -1,6 +1,8 @@
 /* digest.c - see digest.h. */
 #include "agent/digest.h"
 
+#include "parsers/rules.h"
+
 #define URL_MAX (4u << 20) /* a line of 256 KiB, each byte percent-encoded, for url and path */
 
 int digest_init(struct digest *d, const struct catalogue *catalogue, const struct ranges *ranges)
@@ -20,14 +22,6 @@ void digest_release(struct digest *d)
     d->agents = NULL;
 }
 
-static void skip(struct verdict *v, enum reason reason, const char *rule, const char *key)
-{
-    v->kind = VERDICT_SKIP;
-    v->reason = reason;
-    v->rule = rule;
-    v->key = key;
-}
-
 /* What came through a CDN is in the CDN's log too; if we read that one, it counts there. `peer` is
  * who connected to the web server. */
 static void look_for_cdn(const struct digest_rules *rules, struct str peer, struct digested *out)
@@ -40,8 +34,7 @@ static void look_for_cdn(const struct digest_rules *rules, struct str peer, stru
         return;
     out->edge = cdn_of(address);
     if (rules->cdn_logs >> out->edge & 1)
-        skip(&out->verdict, REASON_DUPLICATE_CDN, "came through a CDN whose own log is read too",
-             "sources.*.cdn_duplicates");
+        rule_decide(&out->verdict, RULE_CDN_DUPLICATE);
 }
 
 /* Which destinations want this kind. */
@@ -60,23 +53,20 @@ static void route(const struct digest_rules *rules, const struct sites *sites, s
     struct str host = str_is_set(out->hit.host) ? out->hit.host : rules->default_host;
     struct verdict *v = &out->verdict;
     if (!str_is_set(host)) {
-        skip(v, REASON_NO_HOST, "the line names no host and the source has no default",
-             "sources.*.default_host");
+        rule_decide(v, RULE_NO_HOST);
         return;
     }
     if (rules->any_site)
         return;
     const struct site_route *site = sites_find(sites, host);
     if (!site) {
-        skip(v, REASON_UNKNOWN_SITE, "no site of the configuration or of the token has this host",
-             "sites");
+        rule_decide(v, RULE_UNKNOWN_SITE);
         return;
     }
     out->record.site = site->site;
     out->to = wanted(rules, site->to, v->kind);
     if (!out->to)
-        skip(v, REASON_NOT_SENT, "no destination of this site is sent this kind",
-             "destinations.*.send");
+        rule_decide(v, RULE_NOT_WANTED);
 }
 
 static void put_visitor(struct digest *d, const struct digest_rules *rules,
@@ -111,7 +101,17 @@ static void make_record(struct digest *d, const struct digest_rules *rules, stru
     if (v->kind == VERDICT_PAGEVIEW)
         put_visitor(d, rules, out, r);
     if (v->kind == VERDICT_PAGEVIEW ? !str_is_set(r->url) : !str_is_set(r->path))
-        skip(v, REASON_NO_HOST, "the host is no host name", "sources.*.default_host");
+        rule_decide(v, RULE_BAD_HOST);
+}
+
+static enum rule_id directive_rule(const struct parser *parser)
+{
+    static const enum rule_id rules[] = {
+        [DIRECTIVE_HEADER] = RULE_HEADER,
+        [DIRECTIVE_MESSAGE] = RULE_MESSAGE,
+        [DIRECTIVE_STDERR] = RULE_STANDARD_ERROR,
+    };
+    return rules[parser_directive(parser)];
 }
 
 void digest_line(struct digest *d, const struct digest_rules *rules, const struct sites *sites,
@@ -123,14 +123,10 @@ void digest_line(struct digest *d, const struct digest_rules *rules, const struc
     out->record.site = STR_NONE;
     out->parsed = parser_line(parser, line, &out->hit);
     if (out->parsed != PARSE_OK) {
-        *v = (struct verdict){.kind = VERDICT_SKIP};
-        if (out->parsed == PARSE_DIRECTIVE) {
-            skip(v, REASON_DIRECTIVE, "a header line of the format", NULL);
-            return;
-        }
-        out->error = parser_error(parser, &out->column);
-        skip(v, REASON_UNPARSABLE, "the line does not have the source's format",
-             "sources.*.format");
+        *v = (struct verdict){0};
+        if (out->parsed == PARSE_BAD)
+            out->error = parser_error(parser, &out->column);
+        rule_decide(v, out->parsed == PARSE_BAD ? RULE_UNPARSABLE : directive_rule(parser));
         return;
     }
     out->ua = ua_cache_get(d->agents, out->hit.user_agent);
@@ -147,7 +143,7 @@ void digest_line(struct digest *d, const struct digest_rules *rules, const struc
     if (v->kind == VERDICT_SKIP)
         return;
     if (out->hit.time_ms < rules->since_ms || out->hit.time_ms >= rules->until_ms) {
-        skip(v, REASON_OUT_OF_WINDOW, "the line's time is outside --since and --until", NULL);
+        rule_decide(v, RULE_OUT_OF_WINDOW);
         return;
     }
     route(rules, sites, out);

@@ -6,6 +6,7 @@
 #include "agent/terminal.h"
 #include "config/exit_codes.h"
 #include "parsers/base/shell.h"
+#include "parsers/rules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -208,9 +209,8 @@ static bool hand_out(struct offline *o, struct offline_line *line, enum lines_re
     if (what == LINES_TOO_LONG) {
         line->text = STR("");
         d.parsed = PARSE_BAD;
-        d.error = "the line is longer than 256 KiB";
-        d.verdict =
-            (struct verdict){.kind = VERDICT_SKIP, .reason = REASON_TOO_LONG, .rule = d.error};
+        rule_decide(&d.verdict, RULE_TOO_LONG);
+        d.error = d.verdict.rule;
         return fn(context, line);
     }
     struct str text = line->text;

@@ -417,15 +417,23 @@ enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit
     if (text.n > FORMAT_MAX_LINE)
         return parser_fail(p, "the line is over 1 MiB", FORMAT_MAX_LINE);
     decode_scratch_reset(&p->scratch);
+    p->directive = DIRECTIVE_HEADER;
     if (p->format->n_prefixes > 0 && !strip_prefixes(p, &text, &at, &on_stderr))
         return PARSE_BAD;
     result = parse(p, text, hit);
     if (result != PARSE_BAD)
         return result;
-    if (on_stderr)
-        return PARSE_DIRECTIVE; /* what servers say there is no access log */
+    if (on_stderr) { /* what servers say there is no access log */
+        p->directive = DIRECTIVE_STDERR;
+        return PARSE_DIRECTIVE;
+    }
     p->error_at = at + p->error_at < line.n ? at + p->error_at : line.n;
     return PARSE_BAD;
+}
+
+enum directive parser_directive(const struct parser *p)
+{
+    return p->directive;
 }
 
 const char *parser_error(const struct parser *p, size_t *column)

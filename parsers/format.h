@@ -12,9 +12,14 @@
 
 enum parse_result {
     PARSE_OK,        /* *hit is filled */
-    PARSE_DIRECTIVE, /* a header or comment line of the format (W3C '#…'): counts as a line, is no
-                        request */
+    PARSE_DIRECTIVE, /* a line that belongs there and is of no request (enum directive) */
     PARSE_BAD,       /* the line does not have the format; parser_error tells where and why */
+};
+
+enum directive {
+    DIRECTIVE_HEADER,  /* of the format: W3C's '#…' */
+    DIRECTIVE_MESSAGE, /* what else the program writes into the same file */
+    DIRECTIVE_STDERR,  /* on standard error, by what a collector put in front */
 };
 
 /* Longer lines are PARSE_BAD; readers drop them earlier. */
@@ -53,6 +58,8 @@ void parser_reset(struct parser *p);
 /* `line` without its '\n'; a final '\r' is dropped. It must stay unchanged while the hit is in use.
  * Writes *hit only on PARSE_OK. */
 enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit);
+/* After PARSE_DIRECTIVE. */
+enum directive parser_directive(const struct parser *p);
 /* After PARSE_BAD: a sentence that lives as long as the format, and in *column the 0-based byte
  * where the format stopped fitting. */
 const char *parser_error(const struct parser *p, size_t *column);

@@ -37,6 +37,7 @@ struct parser {
     struct decode_scratch scratch; /* empty when `line` is called */
     const char *error; /* lives as long as the format; set together with error_at by parser_fail */
     size_t error_at;
+    enum directive directive; /* DIRECTIVE_HEADER when `line` is called */
 };
 
 struct format_family {

@@ -224,8 +224,10 @@ static enum parse_result json_line(struct parser *base, struct str line, struct 
     enum field bad = fields_to_hit(&base->scratch, &p->times, v, hit, &why);
     if (bad == FIELDS)
         return PARSE_OK;
-    if (bad == FIELD_MESSAGE)
+    if (bad == FIELD_MESSAGE) {
+        base->directive = DIRECTIVE_MESSAGE;
         return PARSE_DIRECTIVE;
+    }
     return parser_fail(base, why, found[bad].raw.p ? (size_t)(found[bad].raw.p - line.p) : 0);
 }
 

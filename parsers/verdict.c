@@ -7,6 +7,7 @@
 
 #include "parsers/query.h"
 #include "parsers/resource.h"
+#include "parsers/rules.h"
 
 #define S(literal) STR_INIT(literal)
 
@@ -20,13 +21,10 @@ struct matter {
     struct verdict *out;
 };
 
-/* Decides for a skip; true, so that a rule can end with it. */
-static bool skip(struct matter *m, enum reason reason, const char *rule, const char *key)
+/* True, so that a rule can end with it. */
+static bool decide(struct matter *m, enum rule_id rule)
 {
-    m->out->kind = VERDICT_SKIP;
-    m->out->reason = reason;
-    m->out->rule = rule;
-    m->out->key = key;
+    rule_decide(m->out, rule);
     return true;
 }
 
@@ -113,12 +111,12 @@ static bool judge_request(struct matter *m)
 
     if (str_starts(hit->user_agent, STR("Apache")) &&
         str_ends(hit->user_agent, STR("(internal dummy connection)")))
-        return skip(m, REASON_INTERNAL, "Apache woke one of its own processes", NULL);
+        return decide(m, RULE_DUMMY_CONNECTION);
     if (!hit->bad_request_line && hit->path.n > 0)
         return false;
     if (hit->path.n == 0 && str_eq(hit->method, STR("OPTIONS")))
-        return skip(m, REASON_INTERNAL, "OPTIONS * asks for the server, not for a page", NULL);
-    return skip(m, REASON_NO_REQUEST, "no path can be read from the request", NULL);
+        return decide(m, RULE_OPTIONS_STAR);
+    return decide(m, RULE_NO_REQUEST);
 }
 
 /* Some logs have no column for it (bunny.net's, one's own): then it is taken for a GET. */
@@ -144,15 +142,14 @@ static bool judge_excluded(struct matter *m)
     const struct judge_rules *r = m->rules;
 
     if (is_excluded_address(r, m->hit->client_ip))
-        return skip(m, REASON_EXCLUDED, "client address is excluded", "exclude.ip");
+        return decide(m, RULE_EXCLUDED_IP);
     if (may_be_in(r, m->asked.path, LIST_EXCLUDE) && is_below_any(m->asked.path, r->exclude_path))
-        return skip(m, REASON_EXCLUDED, "path is excluded", "exclude.path");
+        return decide(m, RULE_EXCLUDED_PATH);
     for (size_t i = 0; i < r->exclude_user_agent.n; i++)
         if (holds_nocase(m->hit->user_agent, r->exclude_user_agent.items[i]))
-            return skip(m, REASON_EXCLUDED, "user agent is excluded", "exclude.user_agent");
+            return decide(m, RULE_EXCLUDED_USER_AGENT);
     if (m->ua->kind == UA_BOT && str_eq(m->hit->user_agent, STR("Amazon CloudFront")))
-        return skip(m, REASON_DUPLICATE_CDN,
-                    "fetched by CloudFront, whose own log has the visitor's request", NULL);
+        return decide(m, RULE_CLOUDFRONT_FETCH);
     return false;
 }
 
@@ -179,14 +176,12 @@ static bool judge_ai(struct matter *m)
     if (m->ua->kind != UA_AI)
         return false;
     if (!str_eq(method_of(hit), STR("GET")) && !str_eq(method_of(hit), STR("HEAD")))
-        return skip(m, REASON_METHOD, "method of an AI agent is neither GET nor HEAD", NULL);
+        return decide(m, RULE_AI_METHOD);
     if (hit->status < 100 || hit->status > 599)
-        return skip(m, REASON_STATUS, "no HTTP status was answered", NULL);
+        return decide(m, RULE_AI_NO_STATUS);
     if (m->out->ai_class == AI_ASSET)
-        return skip(m, REASON_NOT_SENT, "asset fetched by an AI agent: counted, not sent", NULL);
-    m->out->kind = VERDICT_AI_FETCH;
-    m->out->rule = "user agent is an AI agent of the catalogue";
-    return true;
+        return decide(m, RULE_AI_ASSET);
+    return decide(m, RULE_AI_FETCH);
 }
 
 /* ---- robots and scanners ------------------------------------------------------------------- */
@@ -224,10 +219,10 @@ static bool judge_robot(struct matter *m)
     if (m->ua->kind == UA_BOT) {
         struct str ua = str_trim(m->hit->user_agent);
         if (ua.n == 0 || str_eq(ua, STR("-")))
-            return skip(m, REASON_NO_USER_AGENT, "no user agent was sent", NULL);
+            return decide(m, RULE_NO_USER_AGENT);
         if (is_health_check(ua))
-            return skip(m, REASON_HEALTH_CHECK, "user agent is a health check's", NULL);
-        return skip(m, REASON_BOT, "user agent is a robot's", NULL);
+            return decide(m, RULE_HEALTH_CHECK_AGENT);
+        return decide(m, RULE_ROBOT);
     }
     return false;
 }
@@ -239,12 +234,11 @@ static bool judge_probe(struct matter *m)
     if (m->always)
         return false;
     if (resource_is_probe(&m->asked, hit->status))
-        return skip(m, REASON_PROBE, "path that only scanners ask for", "pages.always");
+        return decide(m, RULE_PROBE_PATH);
     if (hit->query.n > 0 && resource_is_attack(hit->query))
-        return skip(m, REASON_PROBE, "query that only attacks have", "pages.always");
+        return decide(m, RULE_PROBE_QUERY);
     if (resource_has_lookup(hit->user_agent) || resource_has_lookup(hit->referrer))
-        return skip(m, REASON_PROBE, "user agent or referrer is an attack on log4j",
-                    "pages.always");
+        return decide(m, RULE_PROBE_LOOKUP);
     return false;
 }
 
@@ -257,8 +251,7 @@ static bool judge_prefetch(struct matter *m)
         return false;
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (holds_nocase(m->hit->purpose, words[i]))
-            return skip(m, REASON_PREFETCH, "fetched in advance: perhaps nobody will see it",
-                        "pages.prefetch");
+            return decide(m, RULE_PREFETCH);
     return false;
 }
 
@@ -292,18 +285,18 @@ static bool judge_answer(struct matter *m)
     const struct hit *hit = m->hit;
 
     if (!set_holds(m->rules->methods, method_of(hit)))
-        return skip(m, REASON_METHOD, "method is not one of a page's", "pages.methods");
+        return decide(m, RULE_METHOD);
     if (!is_allowed_status(m->rules, hit->status)) {
         if (hit->status >= 300 && hit->status < 400)
-            return skip(m, REASON_REDIRECT, "status is a redirect", "pages.statuses");
+            return decide(m, RULE_REDIRECT);
         if (hit->status < 100)
-            return skip(m, REASON_STATUS, "no HTTP status was answered", NULL);
-        return skip(m, REASON_STATUS, "status is not one of a page's", "pages.statuses");
+            return decide(m, RULE_NO_STATUS);
+        return decide(m, RULE_STATUS);
     }
     if (hit->status == 206 && begins_inside(hit->range))
-        return skip(m, REASON_STATUS, "a later part of something that was begun before", NULL);
+        return decide(m, RULE_LATER_PART);
     if (str_eq_nocase(hit->cdn_result, STR("Redirect")))
-        return skip(m, REASON_REDIRECT, "the CDN redirected, from http to https", NULL);
+        return decide(m, RULE_CDN_REDIRECT);
     return false;
 }
 
@@ -351,23 +344,15 @@ static bool holds_word(struct str s, const struct str *words, size_t n)
 }
 
 /* What a prefix of pages.not_pages keeps out, by its words. */
-static enum reason prefix_reason(struct str prefix)
+static enum rule_id prefix_rule(struct str prefix)
 {
     static const struct str apis[] = {S("api"),  S("jsonapi"), S("graphql"), S("json"),
                                       S("ajax"), S("rpc"),     S("xmlrpc")};
     static const struct str feeds[] = {S("feed"), S("feeds"), S("rss"), S("atom")};
 
     if (holds_word(prefix, apis, COUNT_OF(apis)))
-        return REASON_API;
-    return holds_word(prefix, feeds, COUNT_OF(feeds)) ? REASON_FEED : REASON_NOT_PAGE;
-}
-
-static bool page(struct matter *m, const char *rule, const char *key)
-{
-    m->out->kind = VERDICT_PAGEVIEW;
-    m->out->rule = rule;
-    m->out->key = key;
-    return true;
+        return RULE_BELOW_API;
+    return holds_word(prefix, feeds, COUNT_OF(feeds)) ? RULE_BELOW_FEED : RULE_BELOW_OTHER;
 }
 
 static bool judge_prefix(struct matter *m)
@@ -377,8 +362,7 @@ static bool judge_prefix(struct matter *m)
     for (size_t i = 0; i < m->rules->not_pages.n; i++) {
         struct str prefix = m->rules->not_pages.items[i];
         if (resource_below(m->asked.path, prefix))
-            return skip(m, prefix_reason(prefix), "path is below one that holds no pages",
-                        "pages.not_pages");
+            return decide(m, prefix_rule(prefix));
     }
     return false;
 }
@@ -387,41 +371,30 @@ static bool judge_prefix(struct matter *m)
 static bool judge_path(struct matter *m)
 {
     if (m->hit->query.n > 0 && has_parameter(m->hit->query, m->rules->drop_query))
-        return skip(m, REASON_NOT_PAGE, "query has a parameter that no page has",
-                    "pages.drop_query");
+        return decide(m, RULE_DROP_QUERY);
     if (resource_is_policy(&m->asked))
-        return skip(m, REASON_NOT_PAGE, "file for machines: robots.txt, sitemap, /.well-known/",
-                    "pages.always");
+        return decide(m, RULE_POLICY);
     if (resource_is_furniture(&m->asked))
-        return skip(m, REASON_NOT_PAGE, "file that browsers ask for by themselves", "pages.always");
+        return decide(m, RULE_FURNITURE);
     if (resource_is_data(&m->asked))
-        return skip(m, REASON_NOT_PAGE, "data that a framework fetches for a page it shows",
-                    "pages.always");
+        return decide(m, RULE_FRAMEWORK_DATA);
     if (may_be_in(m->rules, m->asked.path, LIST_EDITORS) &&
         is_below_any(m->asked.path, m->rules->editors))
-        return judge_prefix(m) || skip(m, REASON_NOT_PAGE,
-                                       "path is where the site's own people work", "pages.editors");
+        return judge_prefix(m) || decide(m, RULE_EDITORS);
     if (m->hit->disposition.n > 0 && resource_is_attachment(m->hit->disposition))
-        return skip(m, REASON_DOWNLOAD, "answer is an attachment", NULL);
+        return decide(m, RULE_ATTACHMENT);
     return false;
 }
 
-struct outcome {
-    enum reason reason;
-    const char *by_type, *by_path, *path_key;
-};
-
 /* By enum resource. */
-static const struct outcome outcomes[] = {
-    [RESOURCE_ASSET] = {REASON_ASSET, "content type is an asset's",
-                        "path ends in a known static extension", "pages.extensions"},
-    [RESOURCE_DOWNLOAD] = {REASON_DOWNLOAD, "content type is a download's",
-                           "path ends in the extension of a download", "pages.extensions"},
-    [RESOURCE_FEED] = {REASON_FEED, "content type is a feed's", "path is a feed's", "pages.always"},
-    [RESOURCE_API] = {REASON_API, "content type is data, not a page",
-                      "path ends in the extension of data", "pages.extensions"},
-    [RESOURCE_OTHER] = {REASON_NOT_PAGE, "content type is not HTML",
-                        "path ends in an extension that is not a page's", "pages.extensions"},
+static const struct {
+    enum rule_id by_type, by_path;
+} outcomes[] = {
+    [RESOURCE_ASSET] = {RULE_TYPE_ASSET, RULE_PATH_ASSET},
+    [RESOURCE_DOWNLOAD] = {RULE_TYPE_DOWNLOAD, RULE_PATH_DOWNLOAD},
+    [RESOURCE_FEED] = {RULE_TYPE_FEED, RULE_PATH_FEED},
+    [RESOURCE_API] = {RULE_TYPE_DATA, RULE_PATH_DATA},
+    [RESOURCE_OTHER] = {RULE_TYPE_OTHER, RULE_PATH_OTHER},
 };
 
 static enum resource page_or_other(bool is_page, enum resource found)
@@ -454,10 +427,7 @@ static enum resource by_path(const struct matter *m)
 
 static bool judge_outcome(struct matter *m, enum resource found, bool typed)
 {
-    const struct outcome *o = &outcomes[found];
-
-    return typed ? skip(m, o->reason, o->by_type, "pages.types")
-                 : skip(m, o->reason, o->by_path, o->path_key);
+    return decide(m, typed ? outcomes[found].by_type : outcomes[found].by_path);
 }
 
 /* By what the path says, when there is no content type or one that says nothing. Lists of paths
@@ -470,17 +440,16 @@ static bool judge_untyped(struct matter *m, enum resource type)
         return judge_outcome(m, found, false);
     if (may_be_in(m->rules, m->asked.path, LIST_HEALTH) &&
         is_below_any(m->asked.path, m->rules->health_checks))
-        return skip(m, REASON_HEALTH_CHECK, "path is asked for by health checks",
-                    "pages.health_checks");
+        return decide(m, RULE_HEALTH_CHECK_PATH);
     if (judge_prefix(m))
         return true;
     if (found == RESOURCE_PAGE && resource_is_feed_query(m->hit->query))
-        return skip(m, REASON_FEED, "query asks for a feed", "pages.always");
+        return decide(m, RULE_FEED_QUERY);
     if (found != RESOURCE_PAGE)
         return judge_outcome(m, found, false);
     if (type != RESOURCE_UNKNOWN)
         return judge_outcome(m, type, true);
-    return page(m, "path is a page's", "pages.not_pages");
+    return decide(m, RULE_PATH_PAGE);
 }
 
 static bool judge_resource(struct matter *m)
@@ -488,7 +457,7 @@ static bool judge_resource(struct matter *m)
     enum resource type = by_type(m);
 
     if (type == RESOURCE_PAGE)
-        return page(m, "content type is HTML", "pages.types");
+        return decide(m, RULE_TYPE_PAGE);
     if (type == RESOURCE_UNKNOWN || resource_type_is_vague(m->hit->content_type))
         return judge_untyped(m, type);
     return judge_outcome(m, type, true);
@@ -511,7 +480,7 @@ void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_e
         judge_prefetch(&m) || judge_answer(&m))
         return;
     if (m.always)
-        page(&m, "path is one of those that are always pages", "pages.always");
+        decide(&m, RULE_ALWAYS);
     else if (!judge_path(&m))
         judge_resource(&m);
 }

@@ -36,7 +36,7 @@ enum reason {
     REASON_OUT_OF_WINDOW, /* --since, --until */
     REASON_UNPARSABLE,
     REASON_TOO_LONG,
-    REASON_DIRECTIVE, /* '#…' header lines of W3C formats */
+    REASON_DIRECTIVE, /* of the log's, not of a request: header lines, servers' messages */
     REASON_COUNT,
 };
 
@@ -92,9 +92,8 @@ struct verdict {
     enum ai_class ai_class; /* for AI agents' requests, skipped or not */
     enum ua_kind ua_kind;
     const struct agent *agent; /* for UA_AI */
-    const char *rule; /* static: what decided, e.g. "path ends in a known static extension" */
-    const char
-        *key; /* static: the config key that would change it, e.g. "pages.not_pages"; NULL: none */
+    const char *rule;          /* what decided, one of rules.h: "path is a page's" */
+    const char *key; /* the config key that would change it: "pages.not_pages"; NULL: none */
 };
 
 /* `ua` is the cache's answer for hit->user_agent. Does not look at sites, send or time windows: the

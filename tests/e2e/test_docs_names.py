@@ -1,5 +1,6 @@
-"""What the documentation names is what the code has, and the other way round: reasons and their rules,
-events, keys, formats, endpoints and messages, fault points, exit codes, commands, layers, links.
+"""What the documentation names is what the code has, and the other way round: AI classes, events, keys,
+formats, endpoints and messages, fault points, exit codes, commands, layers, links. The reasons and their
+rules: tests/unit/parsers/test_rules.c.
 
 The lists are taken from the sources by their text; a list that comes out empty fails too.
 """
@@ -63,41 +64,10 @@ def same(what, documented, found):
     check(not missing and not gone, f"{what}: not documented: {missing}; documented, not in the code: {gone}")
 
 
-# ---- reasons ------------------------------------------------------------------------------------
+# ---- AI agents ----------------------------------------------------------------------------------
 
-def rules_of_code():
-    """{(reason, sentence, key)}; a sentence may belong to several reasons."""
-    reason_names = dict(re.findall(r'\[REASON_(\w+)\] = "(\w+)"', read("parsers/verdict.c")))
-    code = joined(read("parsers/verdict.c", "agent/digest.c"))
-    rules = set()
-    # A table of outcomes has two sentences, by type and by path, and the key of the second.
-    outcome = r'\{REASON_(\w+),\s*' + TEXT + r'\s*,\s*' + TEXT + r'\s*,\s*"([^"]*)"\}'
-    for reason, by_type, by_path, key in re.findall(outcome, code):
-        rules |= {(reason_names[reason], by_type, "pages.types"), (reason_names[reason], by_path, key)}
-    code = re.sub(outcome, "", code)
-    for reason, sentence, key in re.findall(r'REASON_(\w+),\s*' + TEXT + r'\s*,\s*("[^"]*"|NULL)', code):
-        rules.add((reason_names[reason], sentence, "" if key == "NULL" else key.strip('"')))
-    for sentence, key in re.findall(r'prefix_reason\(prefix\),\s*' + TEXT + r'\s*,\s*"([^"]*)"', code):
-        rules |= {(reason, sentence, key) for reason in ("api", "feed", "not_page")}
-    for sentence, key in re.findall(r'\bpage\(&?m, ' + TEXT + r'\s*,\s*"([^"]*)"\)', code):
-        rules.add(("pageview", sentence, key))
-    for sentence in re.findall(r'd\.error = ' + TEXT, joined(read("agent/offline.c"))):
-        rules.add(("too_long", sentence, ""))
-    for kind, text in re.findall(r"kind = VERDICT_(\w+);\s*m->out->rule = ([^;]*);", code):
-        rules |= {(kind.lower(), sentence, "") for sentence in re.findall(TEXT, text)}
-    return set(reason_names.values()), rules
-
-
-def test_reasons(world):
+def test_ai_classes(world):
     page = read("docs/pages.md")
-    every, rules = rules_of_code()
-    documented = set()
-    for reasons, sentence, key in table(page, 0, 1, 2):
-        if reasons.strip("`") in ("document", "policy", "asset") and key in ("sent", "counted, not sent"):
-            continue
-        documented |= {(reason, sentence, "".join(names(key))) for reason in names(reasons)}
-    same("rules of docs/pages.md", documented, rules)
-    same("reasons", {d[0] for d in documented} - {"pageview", "ai_fetch"}, every)
     classes = re.search(r"ai_class_name.*?\{([^}]*)\}", read("parsers/verdict.c"), re.S).group(1)
     same("AI classes", [names(r[0])[0] for r in table(section(page, "## AI agents"), 0, 2) if r[1]
                         in ("sent", "counted, not sent")], re.findall(TEXT, classes))

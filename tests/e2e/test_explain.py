@@ -26,6 +26,19 @@ def test_summary(world):
     check(re.search(r"^ +120 +24\.5 %  pageview", explain(world, "--summary", LOG), re.M), "pageviews")
 
 
+def test_lines_that_are_no_requests(world):
+    """Each is told what it is."""
+    with open(world.path("mixed.log"), "w", encoding="ascii") as f:
+        f.write('2026-11-03T00:10:24.1Z stderr F 2026/11/03 00:10:24 [error] 7#7: no such file\n'
+                '2026-11-03T00:10:24.1Z stdout F {"level":"info","ts":1.5,"msg":"certificate renewed"}\n'
+                '2026-11-03T00:10:24.1Z stdout F {"level":"info","ts":1.5\n')
+    out = run([world.agent_bin, "explain", "--format", "cri+caddy_json", "--json", world.path("mixed.log")], world.dir)[1]
+    check([(x["reason"], x["rule"]) for x in map(json.loads, out.splitlines())] == [
+        ("directive", "written to standard error, not to the access log"),
+        ("directive", "a message of the server, not a request"),
+        ("unparsable", "the line does not have the source's format")], out)
+
+
 def test_hostile_line(world):
     """Controls, C1, and what turns text: escaped in every form; the JSON says what the line held."""
     with open(world.path("odd.log"), "wb") as f:

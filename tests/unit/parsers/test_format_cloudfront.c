@@ -102,6 +102,7 @@ static void expect_hit(const char *name, struct str line, struct hit want)
 static void directive(struct str line)
 {
     assert_int_equal(fixture_parse(&fixture, line), PARSE_DIRECTIVE);
+    assert_int_equal(parser_directive(fixture.parser), DIRECTIVE_HEADER);
 }
 
 static void test_ages(void **state)

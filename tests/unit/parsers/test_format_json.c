@@ -95,6 +95,7 @@ static void messages_of_servers_are_no_requests(void **state)
     fixture_close(&x);
     fixture_open(&x, STR("cloudflare_json"), NULL);
     assert_int_equal(parse(&x, "{\"content\":\"test\"}"), PARSE_DIRECTIVE);
+    assert_int_equal(parser_directive(x.parser), DIRECTIVE_MESSAGE);
     fixture_close(&x);
 }
 

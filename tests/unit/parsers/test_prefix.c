@@ -74,6 +74,7 @@ static void parts_and_standard_error(void **state)
     assert_non_null(strstr(parser_error(x.parser, &column), "part of a line"));
     assert_int_equal(fixture_parse(&x, STR("2026-11-03T00:10:24.1Z stderr F [error] x")),
                      PARSE_DIRECTIVE);
+    assert_int_equal(parser_directive(x.parser), DIRECTIVE_STDERR);
     assert_int_equal(fixture_parse(&x, STR("2026-11-03T00:10:24.1Z stderr F " LINE)), PARSE_OK);
     fixture_close(&x);
     fixture_open(&x, STR("docker+json:{\"time\":\"t\",\"path\":\"p\"}"), NULL);

@@ -99,7 +99,8 @@ static bool read_site_id(struct str segment, unsigned char uuid[16])
     return uuid_parse((struct str){text, n}, uuid);
 }
 
-const struct site *api_writable_site(const struct api_caller *caller, struct http_request *req)
+const struct site *api_site_with(const struct api_caller *caller, struct http_request *req,
+                                 enum permission permission)
 {
     unsigned char uuid[16];
     if (!read_site_id(req->params[0], uuid)) {
@@ -110,7 +111,7 @@ const struct site *api_writable_site(const struct api_caller *caller, struct htt
     enum role role = site ? rights_role(caller->rights, caller->client, site) : ROLE_NONE;
     if (role == ROLE_NONE)
         http_error(req, 403, "Access denied");
-    else if (!role_allows(role, PERM_SITE_MANAGE_DATA))
+    else if (!role_allows(role, permission))
         http_error(req, 403, "Forbidden");
     else
         return site;

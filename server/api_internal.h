@@ -41,9 +41,10 @@ bool api_admit(struct api *a, struct limiter *l, struct http_request *req,
 bool api_admit_unlimited(struct api *a, struct limiter *l, struct http_request *req,
                          struct api_caller *caller);
 
-/* The site that the path names, if this client may write to it. Rule A: 403 for a site that is not
- * there, too; and another 403 for too small a role. NULL: answered. */
-const struct site *api_writable_site(const struct api_caller *caller, struct http_request *req);
+/* The site that the path names, if this client has that permission on it. Rule A: 403 for a site
+ * that is not there, too; and another 403 for too small a role. NULL: answered. */
+const struct site *api_site_with(const struct api_caller *caller, struct http_request *req,
+                                 enum permission permission);
 
 /* The handlers; ctx is the struct api. */
 void api_ai_fetch(void *ctx, struct http_request *req);

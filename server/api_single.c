@@ -365,7 +365,7 @@ void api_ai_fetch(void *ctx, struct http_request *req)
     struct api_caller caller;
     if (!api_admit(a, a->general, req, &caller))
         return;
-    const struct site *site = api_writable_site(&caller, req);
+    const struct site *site = api_site_with(&caller, req, PERM_SITE_MANAGE_DATA);
     struct single *s = site ? single_new(req) : NULL;
     if (s) {
         struct api_judge judge = {caller.rights, caller.client, &a->config.filters};

@@ -22,6 +22,7 @@ libbz2-dev
 liblzma-dev
 libsqlite3-dev
 libssl-dev
+libcrypt-dev
 libxxhash-dev'
 demo_needs='nginx-light nginx
 logrotate logrotate

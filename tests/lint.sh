@@ -89,9 +89,10 @@ may_include() { # file: the project's headers that it may know
 }
 home_of() { # header of a library: the files that may know it
     case $1 in
+    crypt.h) echo 'server/password.c' ;;
     curl/*) echo 'agent/http_client.c' ;;
     ev.h) echo 'agent/* server/*' ;;
-    openssl/*) echo 'server/token.c server/admin_client.c server/store_sqlite*' ;;
+    openssl/*) echo 'server/token.c server/password.c server/admin_client.c server/store_sqlite*' ;;
     pcre2.h) echo 'parsers/regex.c' ;;
     sqlite3.h) echo 'server/store_sqlite*' ;;
     xxhash.h) echo 'parsers/base/hash.c' ;;

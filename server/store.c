@@ -24,6 +24,10 @@
 #define HOUSEKEEP_MS (3600 * 1000)
 #define HOUSEKEEP_MORE_MS 1000
 #define HOUSEKEEP_FIRST_MS (60 * 1000) /* after the start, and never in a short command */
+#define PACK_MS (10 * 1000)            /* between looks for something to pack */
+#define PACK_BUSY_MS 5000              /* the same while there is always other work */
+#define IDLE_MS 1000
+#define IDLE_PACKING_MS 100 /* so long without work, and the next is packed */
 
 struct job_list {
     struct store_job *first, **end;
@@ -45,6 +49,8 @@ struct store {
     struct engine *engine;
     int64_t housekeep_at_ms;
     int64_t probe_at_ms; /* while the store cannot be written */
+    int64_t pack_at_ms;
+    bool packing; /* there is more to pack */
     int lock_fd;
 };
 
@@ -177,6 +183,17 @@ static void housekeep(struct store *s)
     s->housekeep_at_ms = now_ms + (more ? HOUSEKEEP_MORE_MS : HOUSEKEEP_MS);
 }
 
+/* What reports read quickly. A failure is the log's; the next time comes. */
+static void pack(struct store *s)
+{
+    int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    if ((now_ms < s->pack_at_ms && !fault_fails("store.pack_early")) || s->stats.full)
+        return;
+    s->packing = engine_pack(s->engine, clock_ms(CLOCK_REALTIME));
+    s->pack_at_ms = clock_ms(CLOCK_MONOTONIC) + (s->packing ? 0 : PACK_MS);
+    engine_settle(s->engine);
+}
+
 /* A balancer sends nothing to a server that is not ready: then no job would ever show that the
  * store can be written again. */
 static void probe(struct store *s)
@@ -194,8 +211,9 @@ static void probe(struct store *s)
 static void wait_for_work(struct store *s)
 {
     struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec++;
+    int64_t until_ms = clock_ms(CLOCK_MONOTONIC) + (s->packing ? IDLE_PACKING_MS : IDLE_MS);
+    until.tv_sec = until_ms / 1000;
+    until.tv_nsec = until_ms % 1000 * 1000000;
     s->stats.idle = true;
     pthread_cond_timedwait(&s->work, &s->mutex, &until);
     s->stats.idle = false;
@@ -209,9 +227,12 @@ static void *writer_main(void *arg)
         s->stats.progress++;
         if (!s->queue.first) {
             wait_for_work(s);
+            bool idle = !s->queue.first && !s->closing;
             pthread_mutex_unlock(&s->mutex);
             probe(s);
             housekeep(s);
+            if (idle)
+                pack(s);
             pthread_mutex_lock(&s->mutex);
             continue;
         }
@@ -225,6 +246,8 @@ static void *writer_main(void *arg)
         fault_point("store.before_answer");
         give_results(s, &group, status);
         engine_settle(s->engine);
+        if (clock_ms(CLOCK_MONOTONIC) > s->pack_at_ms + PACK_BUSY_MS)
+            pack(s);
         pthread_mutex_lock(&s->mutex);
     }
     pthread_mutex_unlock(&s->mutex);
@@ -353,6 +376,7 @@ struct store *store_open(const char *dir, const struct store_options *options, s
     s->queue_bytes = options->queue_bytes ? options->queue_bytes : STORE_QUEUE_BYTES_DEFAULT;
     s->lock_fd = -1;
     s->housekeep_at_ms = clock_ms(CLOCK_MONOTONIC) + HOUSEKEEP_FIRST_MS;
+    s->pack_at_ms = clock_ms(CLOCK_MONOTONIC) + PACK_MS;
     if (store_make_directory(dir, options->create, error, failure) ||
         (s->lock_fd = store_take_lock(dir, error, failure)) < 0 ||
         !(s->engine = engine_open(dir, options->create, error, failure)))

@@ -35,6 +35,9 @@ void engine_settle(struct engine *e);
 /* Hourly, in a transaction of its own: old batch ids, unused day keys, records over their
  * retention. Bounded; true when there is more to do. */
 bool engine_housekeep(struct engine *e, int64_t now_ms);
+/* Makes the next few thousand records quick to report, in a transaction of its own (tens of
+ * milliseconds). True when there is more to do. */
+bool engine_pack(struct engine *e, int64_t now_ms);
 
 /* A new snapshot; NULL when it cannot be read. */
 struct rights *engine_rights(struct engine *e);

@@ -162,6 +162,7 @@ void engine_forget(struct engine *e)
     memset(e->lanes, 0, sizeof(e->lanes));
     memset(e->singles, 0, sizeof(e->singles));
     memset(e->day_keys, 0, sizeof(e->day_keys));
+    e->lane = NULL;
     e->n_dirty_lanes = 0;
 }
 
@@ -174,6 +175,7 @@ enum engine_status engine_begin(struct engine *e, int64_t now_ms)
 {
     e->status = ENGINE_OK;
     e->now_ms = now_ms;
+    e->opened_ms = e->opened_ms ? e->opened_ms : now_ms;
     if (sql_run(e, SQL_BEGIN, ""))
         return failed(e);
     if (!e->labels_warm)
@@ -444,6 +446,7 @@ void engine_close(struct engine *e)
         return;
     for (int i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize(e->statements[i]);
+    columnizer_free(e->columnizer);
     fault_point("store.before_close");
     sqlite3_close(e->db); /* checkpoints: this is the writing connection */
     fault_point("store.after_close");

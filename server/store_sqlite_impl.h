@@ -11,8 +11,10 @@
 
 #include <openssl/evp.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "parsers/base/log.h"
+#include "server/columns.h"
 #include "server/store_engine.h"
 #include "server/store_read.h"
 
@@ -70,6 +72,13 @@ enum sql {
     SQL_GET_REACH,
     SQL_ADD_PART,
     SQL_ADD_TALLY,
+    SQL_DROP_COLUMNS,
+    SQL_PUT_COLUMNS,
+    SQL_LAST_COLUMNS,
+    SQL_PACKED_TO,
+    SQL_OPEN_LANE,
+    SQL_CLOSE_LANE,
+    SQL_COUNT_OPEN,
     SQL_COUNT,
 };
 
@@ -86,6 +95,11 @@ struct lane {
     int64_t site, stream, chunk;
     int64_t first_ms, last_ms;
     bool dirty;
+    /* store_sqlite_pack.c: */
+    bool open;          /* there may be rows behind the front */
+    int64_t packed;     /* the front: rows below are in columns */
+    int64_t touched_ms; /* the last row came in; 0: not since it is cached */
+    int64_t fresh;      /* rows since it is cached or packed */
 };
 #define LANE_SLOTS 1024
 
@@ -118,6 +132,7 @@ struct engine {
     struct label_slot labels[LABEL_SLOTS];
     bool labels_warm;
     struct lane lanes[LANE_SLOTS];
+    struct lane *lane;                /* where the last row was placed */
     unsigned dirty_lanes[LANE_SLOTS]; /* indices */
     size_t n_dirty_lanes;
     struct single_slot singles[SINGLE_SLOTS];
@@ -128,6 +143,9 @@ struct engine {
     int64_t ua_ids[BATCH_MAX_USER_AGENTS];
     int64_t agent_ids[BATCH_MAX_USER_AGENTS]; /* -1: no AI agent */
     struct buf scratch;
+
+    struct columnizer *columnizer; /* NULL until the first packing */
+    int64_t opened_ms, pack_cursor;
 };
 
 struct store_session {
@@ -227,11 +245,39 @@ int batch_put(struct engine *e, struct store_job *job); /* sets result; -1: the 
  * begin and end; end returns the status it is given. */
 struct store_reader {
     sqlite3 *db;
+    struct columnizer *columnizer; /* store_sqlite_scan.c's, as all below; NULL until needed */
+    sqlite3_stmt *sample, *text;
+    const atomic_bool *cancel;
+    int64_t deadline_ms;
+    bool stopped;
 };
 /* The connection alone, whatever the file holds; NULL: as store_reader_open. */
 sqlite3 *reader_connect(const char *path, struct buf *error, enum store_failure *failure);
 int reader_begin(struct store_reader *r);
 int reader_end(struct store_reader *r, int status);
+
+/* store_sqlite_columns.c: the rows of a lane as columns, in chunks. */
+struct columns_chunk {
+    enum columns_kind kind;
+    int64_t from, to; /* positions of the lane, [from, to); both kinds of a chunk have the same */
+    uint32_t n;       /* records of this kind; not 0 */
+    struct str bytes; /* as columns_open wants them */
+};
+typedef int columnizer_take(void *arg, const struct columns_chunk *chunk);
+struct columnizer;
+struct columnizer *columnizer_new(sqlite3 *db);
+void columnizer_free(struct columnizer *c); /* accepts NULL */
+/* From position `from` to the lane's end; -1: failed, or a take did. */
+int columnizer_run(struct columnizer *c, int64_t lane, int64_t from, columnizer_take *take,
+                   void *arg);
+
+/* store_sqlite_pack.c. row_packed: a row was put into e->lane; columns that it makes wrong go. Rows
+ * that are deleted take their columns with them (triggers of the schema); whoever deletes or moves
+ * rows empties e->lanes, nothing else. */
+int row_packed(struct engine *e, int64_t id);
+/* Packs the next lane that is due, or with `all` that can be. Inside a transaction. *more: call
+ * again. */
+int pack_next(struct engine *e, bool all, bool *more);
 
 /* store_sqlite_invariants.c: a query that gives the rows that break a rule: which, and how. */
 struct invariant {

@@ -102,9 +102,20 @@ static const char intervals_text[] =
     " WHEN NOT json_valid(i.skipped) THEN 'skipped is no JSON: the ledger cannot be read'"
     " END AS what FROM intervals i LEFT JOIN nodes n ON n.id = i.node) WHERE what IS NOT NULL";
 
+static const char columns_text[] =
+    "SELECT row, what FROM (SELECT 'id=' || c.id || ' lane=' || (c.id >> 8) AS row, CASE"
+    " WHEN l.id IS NULL THEN 'lane ' || (c.id >> 8) || ' is not there: nothing reads these columns'"
+    " WHEN c.upto > l.packed THEN 'they reach behind the front, ' || l.packed || ': nothing reads"
+    " them'"
+    " WHEN (SELECT count(*) FROM records r WHERE r.id >= l.id << 24 AND r.id < (l.id << 24) +"
+    " l.packed) <> (SELECT sum(n) FROM columns s WHERE s.id >= l.id << 8 AND s.id < l.id + 1 << 8)"
+    "  THEN 'they are not all records of their lane: reports are wrong'"
+    " END AS what FROM columns c LEFT JOIN lanes l ON l.id = c.id >> 8) WHERE what IS NOT NULL";
+
 static const struct invariant invariants[] = {
     {"lanes", lanes_text, RESTORE},
     {"records", records_text, RESTORE},
+    {"columns", columns_text, RESTORE},
     {"odd", odd_text, RESTORE},
     {"page_extras",
      "SELECT 'record=' || record, 'record ' || record || ' is not there: this is nobody''s'"

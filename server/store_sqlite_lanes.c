@@ -36,6 +36,8 @@ static int load(struct engine *e, struct lane *lane, int64_t at_ms)
         lane->id = sqlite3_column_int64(row, 0);
         lane->first_ms = sqlite3_column_int64(row, 1);
         lane->last_ms = sqlite3_column_int64(row, 2);
+        lane->packed = sqlite3_column_int64(row, 3);
+        lane->open = sqlite3_column_int(row, 4) != 0;
         sqlite3_reset(row);
         return 0;
     }
@@ -44,6 +46,7 @@ static int load(struct engine *e, struct lane *lane, int64_t at_ms)
         return -1;
     lane->id = sqlite3_last_insert_rowid(e->db);
     lane->first_ms = lane->last_ms = at_ms;
+    lane->open = true;
     return lane->id < LANE_ID_MAX ? 0 : -1;
 }
 
@@ -79,7 +82,7 @@ static struct lane *find(struct engine *e, int64_t site, int64_t stream, int64_t
 
 int64_t lane_place(struct engine *e, int64_t site, int64_t stream, uint64_t position, int64_t at_ms)
 {
-    struct lane *lane = find(e, site, stream, (int64_t)(position >> LANE_BITS), at_ms);
+    struct lane *lane = e->lane = find(e, site, stream, (int64_t)(position >> LANE_BITS), at_ms);
     return lane ? lane->id << LANE_BITS | (int64_t)(position & (LANE_SPAN - 1)) : -1;
 }
 

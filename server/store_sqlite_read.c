@@ -74,6 +74,9 @@ void store_reader_close(struct store_reader *r)
 {
     if (!r)
         return;
+    columnizer_free(r->columnizer);
+    sqlite3_finalize(r->sample);
+    sqlite3_finalize(r->text);
     sqlite3_close(r->db);
     free(r);
 }

@@ -206,8 +206,9 @@ static int put_at(struct engine *e, const struct store_job *job, const struct st
 {
     if (id < 0)
         return -1;
-    return row->record.kind == RECORD_AI_FETCH ? put_ai_fetch(e, job, row, id)
-                                               : put_pageview(e, job, row, id);
+    int changed = row->record.kind == RECORD_AI_FETCH ? put_ai_fetch(e, job, row, id)
+                                                      : put_pageview(e, job, row, id);
+    return changed == 1 && row_packed(e, id) ? -1 : changed;
 }
 
 /* The id of this position is taken: by the same line (a duplicate), or by another one. */

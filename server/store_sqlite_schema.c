@@ -78,7 +78,26 @@ static const char step_2[] =
     /* Parts of split batches report no lines; version 1 took them for intervals. */
     "DELETE FROM intervals WHERE lines = 0;";
 
-static const char *const steps[] = {step_1, step_2};
+static const char step_reads[] =
+    /* What reports read (store_sqlite_pack.c). columns.id: lane << 8 | part << 1 | kind; it holds
+     * the lane's rows of [start, upto). lanes.packed: rows below are in columns; open: there may be
+     * more. */
+    "CREATE TABLE columns(id INTEGER PRIMARY KEY, start INTEGER NOT NULL, upto INTEGER NOT NULL,"
+    "  n INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,"
+    "  data BLOB NOT NULL) STRICT;"
+    "ALTER TABLE lanes ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE lanes ADD COLUMN open INTEGER NOT NULL DEFAULT 1;"
+    "CREATE INDEX lanes_open ON lanes(id) WHERE open = 1;"
+    "CREATE TRIGGER record_gone AFTER DELETE ON records"
+    "  WHEN (SELECT packed FROM lanes WHERE id = OLD.id >> 24) > 0 BEGIN"
+    "  DELETE FROM columns WHERE id >= OLD.id >> 24 << 8 AND id < (OLD.id >> 24) + 1 << 8;"
+    "  UPDATE lanes SET packed = 0, open = 1 WHERE id = OLD.id >> 24; END;"
+    "CREATE TRIGGER lane_gone AFTER DELETE ON lanes BEGIN"
+    "  DELETE FROM columns WHERE id >= OLD.id << 8 AND id < OLD.id + 1 << 8; END;"
+    /* IANA's name of the site's time zone, for the borders of days. */
+    "ALTER TABLE sites ADD COLUMN time_zone TEXT NOT NULL DEFAULT 'UTC';";
+
+static const char *const steps[] = {step_1, step_2, step_reads};
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)

@@ -22,7 +22,7 @@ static const char *const sql_texts[SQL_COUNT] = {
     [SQL_GET_HASH] = "SELECT hash FROM records WHERE id = ?1",
     [SQL_PUT_ODD] = "INSERT OR IGNORE INTO odd(site, stream, pos, hash, record)"
                     " VALUES(?1, ?2, ?3, ?4, ?5)",
-    [SQL_GET_LANE] = "SELECT id, first_at, last_at FROM lanes"
+    [SQL_GET_LANE] = "SELECT id, first_at, last_at, packed, open FROM lanes"
                      " WHERE site = ?1 AND stream = ?2 AND chunk = ?3",
     [SQL_PUT_LANE] = "INSERT INTO lanes(site, stream, chunk, first_at, last_at)"
                      " VALUES(?1, ?2, ?3, ?4, ?5)",
@@ -68,6 +68,17 @@ static const char *const sql_texts[SQL_COUNT] = {
                       " ON CONFLICT(node, day) DO UPDATE SET batches = batches + 1,"
                       " stored = stored + ?3, duplicate = duplicate + ?4,"
                       " excluded = excluded + ?5, rejected = rejected + ?6",
+    [SQL_DROP_COLUMNS] = "DELETE FROM columns WHERE id >= ?1 AND id < ?2",
+    [SQL_PUT_COLUMNS] = "INSERT INTO columns(id, start, upto, n, first_at, last_at, data)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_LAST_COLUMNS] = "SELECT id >> 1 & 127, start, sum(n) FROM columns WHERE id >= ?1"
+                         " AND id < ?2 GROUP BY id >> 1 ORDER BY id DESC LIMIT 1",
+    [SQL_PACKED_TO] = "SELECT max(upto) FROM columns WHERE id >= ?1 AND id < ?2",
+    /* A front that a trigger has drawn back stays back. */
+    [SQL_OPEN_LANE] = "UPDATE lanes SET open = 1, packed = min(packed, ?2) WHERE id = ?1",
+    [SQL_CLOSE_LANE] = "UPDATE lanes SET open = 0, packed = ?2 WHERE id = ?1",
+    [SQL_COUNT_OPEN] = "SELECT count(*) FROM (SELECT 1 FROM records WHERE id >= ?1 AND id < ?2"
+                       " LIMIT ?3)",
 };
 
 const char *sql_text(enum sql which)

@@ -1,0 +1,30 @@
+/*
+ * page_path.h - which page a path means, and what of the web a host, a user agent or a content type
+ * is: what reports group by. Pure.
+ */
+#ifndef LOGFERRY_SERVER_PAGE_PATH_H
+#define LOGFERRY_SERVER_PAGE_PATH_H
+
+#include "parsers/base/bytes.h"
+
+/* Path and query without the parameters that a campaign or a click has added (utm_…, hk_qr, click
+ * ids and the like as parsers/secrets.h knows them): a slice of `path` when there are none, else
+ * put together in `scratch` (reset first; the path's length is room enough). */
+struct str page_of_path(struct str path, struct buf *scratch);
+/* "/docs" of "/docs/install?x=1", "/" of "/" and of what has no first segment. */
+struct str prefix_of_path(struct str path);
+
+/* The host of an http(s) referrer, as it stands; any other text as a whole; STR_NONE of none. */
+struct str referrer_host(struct str referrer);
+
+enum resource_type { RESOURCE_HTML, RESOURCE_IMAGE, RESOURCE_DOCUMENT, RESOURCE_OTHER };
+#define RESOURCE_TYPES 4
+enum resource_type resource_type_of(struct str content_type); /* STR_NONE: html */
+extern const char *const resource_type_names[RESOURCE_TYPES];
+
+/* What a browser calls itself, roughly: "Chrome", "Firefox", "Safari", "Edge", "Opera", "Samsung
+ * Internet", "Other"; and "Mobile", "Tablet", "Desktop". */
+const char *browser_of(struct str user_agent);
+const char *device_of(struct str user_agent);
+
+#endif

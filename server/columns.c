@@ -326,7 +326,7 @@ static void write_times(struct buf *out, const struct columns_builder *b, int64_
     for (uint32_t i = 0; i < b->n && offsets; i++)
         offsets[i] = (uint64_t)b->at[i] - (uint64_t)first_ms;
     if (offsets)
-        write_column(out, &none, NULL, offsets, b->n);
+        write_column(out, &none, b->values[COLUMN_ROW], offsets, b->n);
     else
         out->failed = true;
     free(offsets);

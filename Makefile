@@ -15,7 +15,7 @@ DESTDIR ?=
 VERSION := 0.1.0
 CC      ?= cc
 PKGS_AGENT  := libcurl libpcre2-8 zlib libzstd liblzma yaml-0.1
-PKGS_SERVER := sqlite3 libcrypto libxcrypt libpcre2-8 zlib libzstd yaml-0.1
+PKGS_SERVER := sqlite3 libcrypto libxcrypt libmaxminddb libpcre2-8 zlib libzstd yaml-0.1
 PKG_CONFIG  ?= pkg-config
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \

@@ -73,10 +73,13 @@ static void read_limits(struct config_errors *e, const struct yaml_item *map,
     static const struct field_key keys[] = {
         {"ingest_rate", false}, {"ingest_burst", false},    {"api_rate", false},
         {"api_burst", false},   {"exempt_loopback", false}, {"connections", false},
+        {"auth_rate", false},   {"auth_burst", false},      {"batch_records_per_minute", false},
     };
     static const struct field_range rate = {
         0, MAX_RATE, {"requests a second, 0 (no limit) to 1000000", "20"}};
     static const struct field_range burst = {1, MAX_RATE, {"a number from 1 to 1000000", "40"}};
+    static const struct field_range records = {
+        0, 10000000, {"records of a token a minute, 0 (no limit) to 10000000", "60000"}};
     static const struct field_range connections = {1, 65536, {"a number from 1 to 65536", "512"}};
 
     if (!field_map(e, map, keys, COUNT_OF(keys)))
@@ -85,60 +88,101 @@ static void read_limits(struct config_errors *e, const struct yaml_item *map,
     field_u32(e, map, "ingest_burst", burst, &c->limits.ingest.burst);
     field_u32(e, map, "api_rate", rate, &c->limits.api.rate);
     field_u32(e, map, "api_burst", burst, &c->limits.api.burst);
+    field_u32(e, map, "auth_rate", rate, &c->limits.auth.rate);
+    field_u32(e, map, "auth_burst", burst, &c->limits.auth.burst);
+    field_u32(e, map, "batch_records_per_minute", records, &c->limits.batch_records_per_minute);
     field_bool(e, map, "exempt_loopback", &c->limits.exempt_loopback);
     field_u32(e, map, "connections", connections, &c->limits.connections);
+}
+
+/* As they are written: the server keeps all that it excludes in one list of texts. */
+static void read_networks(struct config_errors *e, const struct yaml_item *map, struct str_set *out)
+{
+    static const struct field_hint hint = {"a list of addresses and networks", "[198.51.100.0/24]"};
+    const struct cidr *cidrs;
+    size_t n;
+
+    if (field_cidrs(e, map, "ip", &cidrs, &n)) /* which tells what is wrong with each */
+        field_texts(e, map, "ip", hint, out);
+}
+
+static void read_countries(struct config_errors *e, const struct yaml_item *map,
+                           struct str_set *out)
+{
+    static const struct field_hint hint = {"a list of countries of two capital letters", "[AQ]"};
+
+    if (!field_texts(e, map, "country", hint, out))
+        return;
+    for (size_t i = 0; i < out->n; i++) {
+        struct str c = out->items[i];
+        if (c.n != 2 || c.p[0] < 'A' || c.p[0] > 'Z' || c.p[1] < 'A' || c.p[1] > 'Z')
+            field_problem(e, yaml_item_get(map, "country"),
+                          "\"%.*s\" is no country; expected %s; write `country: %s`",
+                          STR_ARGS(config_shown(c)), hint.expected, hint.example);
+    }
 }
 
 static void read_exclude(struct config_errors *e, const struct yaml_item *map,
                          struct server_config *c)
 {
-    static const struct field_key keys[] = {{"ip", false}, {"user_agent", false}, {"path", false}};
+    static const struct field_key keys[] = {
+        {"ip", false}, {"country", false}, {"user_agent", false}, {"path", false}};
     static const struct field_hint hint = {"a list of texts within user agents", "[our-synthetic]"};
 
     if (!field_map(e, map, keys, COUNT_OF(keys)))
         return;
-    field_cidrs(e, map, "ip", &c->exclude.ip, &c->exclude.n_ip);
+    read_networks(e, map, &c->exclude.ip);
+    read_countries(e, map, &c->exclude.country);
     field_texts(e, map, "user_agent", hint, &c->exclude.user_agent);
     field_path_prefixes(e, map, "path", &c->exclude.path);
 }
 
-static int compare_texts(const void *left, const void *right)
+static void read_files(struct config_errors *e, const struct yaml_item *map, const char *key,
+                       struct str_set *out)
 {
-    const struct str *a = left, *b = right;
-    int order = memcmp(a->p, b->p, a->n < b->n ? a->n : b->n);
+    static const struct field_hint hint = {"a list of absolute paths",
+                                           "[/var/lib/logferry-server/spammers.txt]"};
+    struct str_set files;
 
-    return order != 0 ? order : (a->n > b->n) - (a->n < b->n);
+    if (!field_texts(e, map, key, hint, &files))
+        return;
+    for (size_t i = 0; i < files.n; i++)
+        if (!value_absolute_path(files.items[i]))
+            field_problem(e, yaml_item_get(map, key),
+                          "\"%.*s\" is no absolute path; write the whole path of the file",
+                          STR_ARGS(config_shown(files.items[i])));
+    *out = files;
 }
 
 static void read_spam(struct config_errors *e, const struct yaml_item *map, struct server_config *c)
 {
-    static const struct field_key keys[] = {{"referrers", false}, {"networks", false}};
-    struct str_set hosts;
+    static const struct field_key keys[] = {{"referrers", false},
+                                            {"networks", false},
+                                            {"referrer_files", false},
+                                            {"network_files", false}};
 
     if (!field_map(e, map, keys, COUNT_OF(keys)))
         return;
     field_cidrs(e, map, "networks", &c->spam.networks, &c->spam.n_networks);
-    if (!field_hosts(e, map, "referrers", &hosts))
-        return;
-    struct str *sorted = config_arena_array(e->arena, hosts.n, sizeof(*sorted));
-    if (!sorted)
-        return;
-    for (size_t i = 0; i < hosts.n; i++) {
-        struct str host = hosts.items[i];
-        sorted[i] = str_starts(host, STR("www.")) ? str_slice(host, 4, host.n) : host;
-    }
-    qsort(sorted, hosts.n, sizeof(*sorted), compare_texts);
-    c->spam.referrers = (struct str_set){sorted, hosts.n};
+    field_hosts(e, map, "referrers", &c->spam.referrers);
+    read_files(e, map, "referrer_files", &c->spam.referrer_files);
+    read_files(e, map, "network_files", &c->spam.network_files);
+}
+
+static void read_geo(struct config_errors *e, const struct yaml_item *map, struct server_config *c)
+{
+    static const struct field_key keys[] = {{"country", false}};
+
+    if (field_map(e, map, keys, COUNT_OF(keys)))
+        field_path(e, map, "country", "/var/lib/GeoIP/GeoLite2-Country.mmdb", &c->geo_country);
 }
 
 static void read_root(struct config_errors *e, const struct yaml_item *root,
                       struct server_config *c)
 {
-    static const struct field_key keys[] = {{"listen", false},
-                                            {"store", false},
-                                            {"limits", false},
-                                            {"exclude", false},
-                                            {"spam", false}};
+    static const struct field_key keys[] = {
+        {"listen", false}, {"store", false}, {"limits", false},         {"exclude", false},
+        {"spam", false},   {"geo", false},   {"trusted_proxies", false}};
 
     if (!field_map(e, root, keys, COUNT_OF(keys)))
         return;
@@ -147,6 +191,8 @@ static void read_root(struct config_errors *e, const struct yaml_item *root,
     read_limits(e, yaml_item_get(root, "limits"), c);
     read_exclude(e, yaml_item_get(root, "exclude"), c);
     read_spam(e, yaml_item_get(root, "spam"), c);
+    read_geo(e, yaml_item_get(root, "geo"), c);
+    field_cidrs(e, root, "trusted_proxies", &c->proxies, &c->n_proxies);
 }
 
 static void set_defaults(struct server_config *c)
@@ -155,6 +201,7 @@ static void set_defaults(struct server_config *c)
     c->store = config_file_directory(c->arena, "STATE_DIRECTORY", STR("/var/lib/logferry-server"));
     c->limits.ingest = (struct server_rate){20, 40};
     c->limits.api = (struct server_rate){10, 20};
+    c->limits.auth = (struct server_rate){2, 5};
     c->limits.exempt_loopback = true;
     c->limits.connections = 512;
 }

@@ -33,20 +33,27 @@ struct server_config {
     struct {
         struct server_rate ingest; /* batches, server pageviews and events; default 20, 40 */
         struct server_rate api;    /* AI fetches, reads, management; default 10, 20 */
-        bool exempt_loopback;      /* no buckets for loopback and unix sockets; default true */
-        uint32_t connections;      /* open at once; default 512 */
+        struct server_rate auth;   /* log-in, first user; default 2, 5 */
+        /* Of each token, in batches; 0, the default: no limit. */
+        uint32_t batch_records_per_minute;
+        bool exempt_loopback; /* no buckets for loopback and unix sockets; default true */
+        uint32_t connections; /* open at once; default 512 */
     } limits;
-    struct { /* what is answered as stored, and dropped */
-        const struct cidr *ip;
-        size_t n_ip;
+    struct {                       /* what is answered as stored, and dropped */
+        struct str_set ip;         /* addresses and networks */
+        struct str_set country;    /* two capital letters each */
         struct str_set user_agent; /* substrings, ASCII case-folded */
         struct str_set path;       /* prefixes on segment boundaries */
     } exclude;
     struct {                      /* the same, for pageviews */
-        struct str_set referrers; /* host names, lower case, without "www.", sorted by byte value */
+        struct str_set referrers; /* host names, lower case */
         const struct cidr *networks;
         size_t n_networks;
+        struct str_set referrer_files, network_files; /* absolute paths */
     } spam;
+    struct str geo_country;     /* a file in MaxMind's format; STR_NONE: none */
+    const struct cidr *proxies; /* whose X-Forwarded-For counts; default none */
+    size_t n_proxies;
     struct config_arena *arena; /* owner of all text */
 };
 

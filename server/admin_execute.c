@@ -24,6 +24,11 @@ static const char *const alias_flags[] = {"--remove", NULL};
 static const char *const client_values[] = {"--name", "--team", "--expires", "--grant", NULL};
 static const char *const team_values[] = {"--team", "--grant", NULL};
 
+static const char *const exclude_values[] = {"--site", "--team",       "--ip", "--country",
+                                             "--path", "--user-agent", NULL};
+static const char *const exclude_flags[] = {"--instance", NULL};
+static const char *const site_value[] = {"--site", NULL};
+
 static const struct command commands[] = {
     {"init", NULL, admin_init, init_values, no_options, "init [--team NAME] [--owner NAME]"},
     {"site", "add", admin_site_add, site_values, json_flag,
@@ -31,6 +36,12 @@ static const struct command commands[] = {
     {"site", "list", admin_site_list, no_options, json_flag, "site list [--json]"},
     {"site", "alias", admin_site_alias, no_options, alias_flags,
      "site alias DOMAIN [--remove] HOST..."},
+    {"exclude", "add", admin_exclude_add, exclude_values, exclude_flags,
+     "exclude add --site S|--team T|--instance [--ip NETWORK] [--country CC] [--user-agent TEXT] "
+     "[--path /P]..."},
+    {"exclude", "list", admin_exclude_list, site_value, json_flag,
+     "exclude list [--site S] [--json]"},
+    {"exclude", "remove", admin_exclude_remove, no_options, no_options, "exclude remove ID..."},
     {"client", "create", admin_client_create, client_values, json_flag,
      "client create --name N [--team T] [--expires T] --grant SITE=ROLE..."},
     {"client", "list", admin_client_list, no_options, json_flag, "client list [--json]"},
@@ -77,6 +88,9 @@ int admin_failed(struct admin_job *job, enum admin_result result, const char *wh
 {
     if (result == ADMIN_TAKEN)
         return admin_fail(job, EXIT_BAD_DATA, "%s exists already; choose another name", what);
+    if (result == ADMIN_FULL)
+        return admin_fail(job, EXIT_BAD_DATA, "%s: there are as many as there may be; remove one",
+                          what);
     if (result == ADMIN_NONE)
         return admin_fail(job, EXIT_BAD_DATA, "%s is not there; nothing was changed", what);
     return admin_fail(job, EXIT_CANNOT_WRITE,

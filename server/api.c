@@ -8,6 +8,7 @@
 
 #include "server/api_internal.h"
 #include "server/api_worker.h"
+#include "server/lists.h"
 #include "server/uuid.h"
 
 static int64_t clock_ms(clockid_t clock)
@@ -24,9 +25,26 @@ int64_t api_now_ms(void)
 
 static bool take_token(struct api *a, struct limiter *l, const struct http_request *req)
 {
-    if (req->peer.local && !a->config.limit_local)
+    struct http_peer client = api_client_of(a, req);
+    if (client.local && !a->config.limit_local)
         return true;
-    return limiter_allow(l, req->peer.address, clock_ms(CLOCK_MONOTONIC));
+    return limiter_allow(l, client.address, clock_ms(CLOCK_MONOTONIC));
+}
+
+/* Of a minute: a record costs 60 tokens, of which as many come back each second as records may come
+ * in a minute. */
+#define RECORD_TOKENS 60u
+
+static struct limiter_rate records_rate(const struct api_config *c)
+{
+    return (struct limiter_rate){c->records_per_minute, c->records_per_minute * RECORD_TOKENS};
+}
+
+bool api_take_records(struct api *a, const struct client *client, uint32_t n, int64_t *wait_ms)
+{
+    unsigned char key[16] = {0};
+    memcpy(key, &client->id, sizeof(client->id));
+    return limiter_take(a->records, key, n * RECORD_TOKENS, clock_ms(CLOCK_MONOTONIC), wait_ms);
 }
 
 static void refuse_rate(struct http_request *req)
@@ -118,9 +136,31 @@ const struct site *api_site_with(const struct api_caller *caller, struct http_re
     return NULL;
 }
 
+struct api_judge api_judge_of(const struct api *a, const struct api_caller *caller)
+{
+    return (struct api_judge){.rights = caller->rights,
+                              .client = caller->client,
+                              .exclude = a->config.exclude,
+                              .lists = lists_retain(a->lists),
+                              .now_ms = api_now_ms()};
+}
+
+void api_judge_release(const struct api_judge *judge)
+{
+    rights_release(judge->rights);
+    lists_release(judge->lists);
+}
+
+void api_set_lists(struct api *a, const struct lists *lists)
+{
+    const struct lists *old = a->lists;
+    a->lists = lists_retain(lists);
+    lists_release(old);
+}
+
 void api_config_default(struct api_config *c)
 {
-    *c = (struct api_config){.ingest_rate = {20, 40}, .api_rate = {10, 20}};
+    *c = (struct api_config){.ingest_rate = {20, 40}, .api_rate = {10, 20}, .auth_rate = {2, 5}};
 }
 
 static const struct route routes[] = {
@@ -152,9 +192,12 @@ struct api *api_new(struct ev_loop *loop, struct store *store, const struct cata
     a->config = *config;
     a->ingest = limiter_new(config->ingest_rate, LIMITER_ADDRESSES);
     a->general = limiter_new(config->api_rate, LIMITER_ADDRESSES);
+    a->auth = limiter_new(config->auth_rate, LIMITER_ADDRESSES);
+    a->records = limiter_new(records_rate(config), LIMITER_ADDRESSES);
+    a->lists = lists_retain(config->lists);
     a->worker = api_worker_new(loop);
     a->verifier = verifier_new(loop, config->store_dir);
-    if (a->ingest && a->general && a->worker && a->verifier)
+    if (a->ingest && a->general && a->auth && a->records && a->worker && a->verifier)
         return a;
     api_free(a);
     errno = ENOMEM;
@@ -169,5 +212,8 @@ void api_free(struct api *a)
     verifier_free(a->verifier);
     limiter_free(a->ingest);
     limiter_free(a->general);
+    limiter_free(a->auth);
+    limiter_free(a->records);
+    lists_release(a->lists);
     free(a);
 }

@@ -21,26 +21,23 @@
 #include "server/route.h"
 #include "server/store.h"
 
-/* Records that are accepted and not stored. Everything is borrowed from the configuration and
- * outlives the API. */
-struct api_filters {
-    const struct cidr *exclude_ip;
-    size_t n_exclude_ip;
-    struct str_set exclude_path;       /* prefixes on segment boundaries; queries do not count */
-    struct str_set exclude_user_agent; /* substrings, ASCII case-folded */
-    const struct cidr *spam_networks;
-    size_t n_spam_networks;
-    struct str_set spam_referrers; /* hosts, lower case, without "www."; sorted by bytes */
-};
+struct exclusions;
+struct lists;
 
 struct api_config {
-    struct api_filters filters;
+    const struct exclusions *exclude; /* the configuration's; lent; may be NULL */
+    const struct lists *lists;        /* at start: see api_set_lists; may be NULL */
+    const struct cidr *proxies;       /* who may say for whom they ask; lent */
+    size_t n_proxies;
     struct limiter_rate ingest_rate; /* server pageview and event */
+    struct limiter_rate auth_rate;   /* log-in, first user */
     struct limiter_rate api_rate;    /* ai-fetch, reads, and bad tokens at the batch endpoint */
+    uint32_t records_per_minute;     /* of each token, in batches; 0: no limit */
     const char *store_dir; /* lent: verify reads the store there, on a connection of its own */
     bool limit_local;      /* loopback and unix sockets are limited too: for tests */
 };
-/* No filters, HitKeep's rates: ingest 20/s with a burst of 40, api 10/s with 20. */
+/* Nothing excluded, no proxies, HitKeep's rates: ingest 20/s with a burst of 40, api 10/s with 20,
+ * auth 2/s with 5. */
 void api_config_default(struct api_config *c);
 
 #define API_SINGLE_BODY_MAX 65536u     /* bytes; over it 400, as HitKeep */
@@ -59,6 +56,8 @@ struct api *api_new(struct ev_loop *loop, struct store *store, const struct cata
                     const struct api_config *config);
 /* Before the router's server starts. */
 void api_add_routes(struct api *a, struct router *r);
+/* From now on these count. Retained; the caller keeps its own reference. */
+void api_set_lists(struct api *a, const struct lists *lists);
 /*
  * Ends the threads and answers 503 to what it had not finished. After http_server_free or a drain,
  * and before store_close: what the store still works on needs no API. Accepts NULL.

@@ -2,6 +2,7 @@
  * api_batch.c - the batch endpoint: token and size here, decoding on the worker, storing on the
  * store's writer, and then the answer.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "server/api_batch.h"
@@ -72,15 +73,30 @@ bool api_batch_decoded(struct batch_task *t)
     return false;
 }
 
+/* What a token may send is counted when it is known how many records a batch has. False: answered.
+ */
+static bool within_quota(struct api *a, struct batch_task *t)
+{
+    char retry[48];
+    int64_t wait_ms = 0;
+    size_t n = t->job.n_rows + t->job.n_excluded + t->job.n_rejected;
+    if (api_take_records(a, t->judge.client, (uint32_t)n, &wait_ms))
+        return true;
+    int64_t seconds = wait_ms / 1000 + 1;
+    snprintf(retry, sizeof(retry), "Retry-After: %lld\r\n", (long long)seconds);
+    api_batch_refuse(t, 429, "Too Many Requests", retry);
+    return false;
+}
+
 static void on_decoded(struct work *work)
 {
     struct batch_task *t = batch_of(work);
-    struct store *store = t->owner;
-    if (!api_batch_decoded(t))
+    struct api *a = t->owner;
+    if (!api_batch_decoded(t) || !within_quota(a, t))
         return;
     t->job.done = on_stored;
     t->job.owner = t;
-    if (store_submit(store, &t->job) < 0)
+    if (store_submit(a->store, &t->job) < 0)
         api_batch_refuse(t, 503, "Service Unavailable", "Retry-After: 2\r\n");
 }
 
@@ -104,9 +120,7 @@ static struct batch_task *new_task(struct api *a, struct http_request *req,
     t->req = req;
     t->body = req->body;
     t->coding = coding;
-    t->rights = caller->rights;
-    t->client = caller->client;
-    t->filters = &a->config.filters;
+    t->judge = api_judge_of(a, caller);
     t->catalogue = a->catalogue;
     return t;
 }
@@ -136,7 +150,7 @@ void api_batch(void *ctx, struct http_request *req)
     struct batch_task *t = api_batch_task(a, req);
     if (!t)
         return;
-    t->owner = a->store;
+    t->owner = a;
     t->work.run = run_decode;
     t->work.done = on_decoded;
     api_worker_put(a->worker, &t->work);

@@ -3,6 +3,8 @@
 #include "server/api_check.h"
 
 #include "server/api_path.h"
+#include "server/lists.h"
+#include "server/rights.h"
 #include "server/url.h"
 
 static const struct api_refusal bad_url = {400, "url must be an absolute http or https URL"};
@@ -57,7 +59,19 @@ const struct api_refusal *page_refusal(const struct api_judge *j, struct page_ch
         return &bad_address;
     if (p->user_agent.n == 0)
         return &no_user_agent;
+    if (none || !lists_country(j->lists, p->address, p->country))
+        p->country[0] = 0;
     return site_refusal(j, str_is_set(p->site_name) ? p->site_name : u.host, &p->site);
+}
+
+bool subject_is_excluded(const struct api_judge *j, const struct filter_subject *s)
+{
+    return exclusions_match(j->exclude, s) || exclusions_match(rights_exclusions(j->rights), s);
+}
+
+bool time_is_over(const struct api_judge *j, const struct site *site, int64_t time_ms)
+{
+    return time_ms < site_cutoff_ms(site, j->now_ms);
 }
 
 bool page_is_dropped(const struct api_judge *j, const struct page_check *p)
@@ -65,19 +79,21 @@ bool page_is_dropped(const struct api_judge *j, const struct page_check *p)
     struct url u;
     struct filter_subject s = {
         .address = str_is_set(p->bare_ip) ? p->address : NULL,
+        .country = p->country[0] ? (struct str){p->country, 2} : STR_NONE,
         .user_agent = p->user_agent,
         .path = url_split(p->clean_url, &u) ? u.path : STR_NONE,
         .referrer = p->referrer,
         .site = p->site,
     };
-    return filter_excludes(j->filters, &s) || filter_is_spam(j->filters, &s);
+    return subject_is_excluded(j, &s) || filter_is_spam(j->lists, &s) ||
+           time_is_over(j, p->site, p->time_ms);
 }
 
 const struct api_refusal *fetch_refusal(const struct api_judge *j, struct fetch_check *f)
 {
     api_fetch_target(f->path, f->hostname, f->scratch, &f->clean_path, &f->clean_host);
-    struct filter_subject s = {.user_agent = f->user_agent, .path = f->clean_path};
-    f->dropped = filter_excludes(j->filters, &s);
+    struct filter_subject s = {.user_agent = f->user_agent, .path = f->clean_path, .site = f->site};
+    f->dropped = subject_is_excluded(j, &s) || time_is_over(j, f->site, f->time_ms);
     if (f->dropped)
         return NULL;
     if (f->status_code < 100 || f->status_code > 599)

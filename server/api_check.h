@@ -13,17 +13,20 @@ struct api_refusal {
     const char *message; /* static */
 };
 
-/* Who asks, and by which rules. */
+/* Who asks, when, and by which rules. */
 struct api_judge {
     const struct rights *rights;
     const struct client *client;
-    const struct api_filters *filters;
+    const struct exclusions *exclude; /* the configuration's; the store's are in `rights` */
+    const struct lists *lists;
+    int64_t now_ms;
 };
 
 /* A pageview, or an event, which names a page. */
 struct page_check {
     struct str url;
     bool time_known; /* the timestamp could be read */
+    int64_t time_ms;
     struct str visitor_ip;
     bool address_optional; /* batches: a sender may keep addresses to itself */
     struct str user_agent; /* trimmed by the caller */
@@ -34,6 +37,7 @@ struct page_check {
     struct str clean_url; /* what to store: `url` or in `scratch` */
     struct str bare_ip;   /* without an IPv6 zone; STR_NONE when there is none */
     unsigned char address[16];
+    char country[3]; /* of the address, "" when not known */
     const struct site *site;
 };
 
@@ -41,6 +45,10 @@ struct page_check {
 const struct api_refusal *page_refusal(const struct api_judge *j, struct page_check *p);
 /* To be accepted and not stored? For pages that page_refusal has let pass. */
 bool page_is_dropped(const struct api_judge *j, const struct page_check *p);
+/* Excluded by address, country, user agent or path. */
+bool subject_is_excluded(const struct api_judge *j, const struct filter_subject *s);
+/* Older than its site keeps records: it would go with the next housekeeping. */
+bool time_is_over(const struct api_judge *j, const struct site *site, int64_t time_ms);
 
 /* A site by name for writing: its domain or an alias. 404 unknown, 403 without site.manage_data. */
 const struct api_refusal *site_refusal(const struct api_judge *j, struct str name,
@@ -48,6 +56,8 @@ const struct api_refusal *site_refusal(const struct api_judge *j, struct str nam
 
 /* An AI fetch, its site already settled. */
 struct fetch_check {
+    const struct site *site;
+    int64_t time_ms;
     struct str path, hostname;
     struct str user_agent; /* trimmed */
     bool user_agent_is_ai; /* by the catalogue */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "server/api_path.h"
+#include "server/lists.h"
 #include "server/uuid.h"
 
 struct kept_text {
@@ -100,14 +101,16 @@ void batch_release(struct batch_task *t)
     free(t->rows);
     free(t->lines);
     free(t->agents);
-    rights_release(t->rights);
+    rights_release(t->judge.rights);
+    lists_release(t->judge.lists);
     t->text = NULL;
     t->header.streams = NULL;
     t->header.user_agents = NULL;
     t->rows = NULL;
     t->lines = NULL;
     t->agents = NULL;
-    t->rights = NULL;
+    t->judge.rights = NULL;
+    t->judge.lists = NULL;
 }
 
 /* ---- body and header ---------------------------------------------------------------------------
@@ -234,10 +237,10 @@ static enum fate judge_page(struct batch_task *t, struct store_row *row,
     static const struct api_refusal bad_session = {400, "session_id must be a UUID"};
     struct record *r = &row->record;
     unsigned char uuid[16];
-    struct api_judge j = {t->rights, t->client, t->filters};
     struct page_check p = {
         .url = r->url,
         .time_known = true,
+        .time_ms = r->time_ms,
         .visitor_ip = r->visitor_ip,
         .address_optional = true,
         .user_agent = user_agent_of(t, r),
@@ -245,7 +248,7 @@ static enum fate judge_page(struct batch_task *t, struct store_row *row,
         .site_name = r->site,
         .scratch = &t->paths,
     };
-    *why = page_refusal(&j, &p);
+    *why = page_refusal(&t->judge, &p);
     if (!*why && str_is_set(r->session_id) && !uuid_parse(r->session_id, uuid))
         *why = &bad_session;
     if (*why)
@@ -253,19 +256,19 @@ static enum fate judge_page(struct batch_task *t, struct store_row *row,
     row->site = p.site->id;
     r->url = p.clean_url;
     r->visitor_ip = p.bare_ip;
-    return page_is_dropped(&j, &p) ? FATE_DROP : FATE_STORE;
+    memcpy(row->country, p.country, sizeof(row->country));
+    return page_is_dropped(&t->judge, &p) ? FATE_DROP : FATE_STORE;
 }
 
 static const struct api_refusal *fetch_site(struct batch_task *t, struct walk *w,
                                             const struct record *r, const struct site **site)
 {
-    struct api_judge j = {t->rights, t->client, t->filters};
     struct str name = str_is_set(r->site) ? r->site : r->hostname;
     if (w->last_site && name.n > 0 && str_eq(name, w->last_host)) {
         *site = w->last_site;
         return NULL;
     }
-    const struct api_refusal *why = site_refusal(&j, name.n > 0 ? name : STR(""), site);
+    const struct api_refusal *why = site_refusal(&t->judge, name.n > 0 ? name : STR(""), site);
     w->last_host = why ? STR_NONE : name;
     w->last_site = why ? NULL : *site;
     return why;
@@ -275,10 +278,14 @@ static enum fate judge_fetch(struct batch_task *t, struct walk *w, struct store_
                              const struct api_refusal **why)
 {
     struct record *r = &row->record;
-    struct api_judge j = {t->rights, t->client, t->filters};
     const struct site *site = NULL;
     struct str user_agent = user_agent_of(t, r);
+    *why = fetch_site(t, w, r, &site);
+    if (*why)
+        return FATE_REJECT;
     struct fetch_check f = {
+        .site = site,
+        .time_ms = r->time_ms,
         .path = r->path,
         .hostname = r->hostname,
         .user_agent = user_agent,
@@ -286,9 +293,7 @@ static enum fate judge_fetch(struct batch_task *t, struct walk *w, struct store_
         .status_code = r->status_code,
         .scratch = &t->paths,
     };
-    *why = fetch_site(t, w, r, &site);
-    if (!*why)
-        *why = fetch_refusal(&j, &f);
+    *why = fetch_refusal(&t->judge, &f);
     if (*why)
         return FATE_REJECT;
     row->site = site->id;
@@ -311,6 +316,7 @@ static bool take_record(struct batch_task *t, struct walk *w, struct str line)
     t->lines[t->job.n_rows] = (uint32_t)w->line;
     row->stream = w->stream;
     row->browser = NULL;
+    row->country[0] = 0;
     const struct api_refusal *why = NULL;
     enum fate fate =
         r->kind == RECORD_PAGEVIEW ? judge_page(t, row, &why) : judge_fetch(t, w, row, &why);
@@ -364,7 +370,7 @@ static void fill_job(struct batch_task *t, struct str plain)
     const struct batch_header *h = &t->header;
     struct store_job *job = &t->job;
     job->kind = STORE_BATCH;
-    job->team = t->client->team;
+    job->team = t->judge.client->team;
     job->node = h->node;
     job->job = h->job;
     job->streams = h->streams;

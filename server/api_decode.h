@@ -8,6 +8,7 @@
 #include "server/api_check.h"
 #include "server/api_worker.h"
 #include "server/inflate.h"
+#include "server/store.h"
 
 struct kept_text;
 
@@ -19,9 +20,8 @@ struct batch_task {
     /* asked */
     struct str body; /* as sent; outlives the task */
     enum coding coding;
-    const struct rights *rights; /* the task's reference, until batch_release */
-    const struct client *client;
-    const struct api_filters *filters;
+    struct api_judge judge; /* its rights and lists are the task's references, until
+                               batch_release */
     const struct catalogue *catalogue;
     /* found: */
     int status; /* 0: `job` can be submitted; else the whole batch is refused with this and

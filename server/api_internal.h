@@ -16,7 +16,9 @@ struct api {
     struct store *store;
     const struct catalogue *catalogue;
     struct api_config config;
-    struct limiter *ingest, *general;
+    struct limiter *ingest, *general, *auth;
+    struct limiter *records; /* of each client, in batches */
+    const struct lists *lists;
     struct api_worker *worker;
     struct verifier *verifier;
 };
@@ -31,6 +33,11 @@ struct api_caller {
 };
 
 int64_t api_now_ms(void); /* wall clock */
+/* Takes the caller's reference of rights, and one of the lists in force: release both. */
+struct api_judge api_judge_of(const struct api *a, const struct api_caller *caller);
+void api_judge_release(const struct api_judge *judge);
+/* Who asks, also behind trusted proxies: api_client.c. */
+struct http_peer api_client_of(const struct api *a, const struct http_request *req);
 
 /* False: answered with 429. */
 bool api_within_rate(struct api *a, struct limiter *l, struct http_request *req);
@@ -40,6 +47,9 @@ bool api_admit(struct api *a, struct limiter *l, struct http_request *req,
 /* Token only; a bad one costs the address a token of that limiter. False: answered. */
 bool api_admit_unlimited(struct api *a, struct limiter *l, struct http_request *req,
                          struct api_caller *caller);
+
+/* The quota of a token's records in batches. False: *wait_ms says how long. */
+bool api_take_records(struct api *a, const struct client *client, uint32_t n, int64_t *wait_ms);
 
 /* The site that the path names, if this client has that permission on it. Rule A: 403 for a site
  * that is not there, too; and another 403 for too small a role. NULL: answered. */

@@ -8,6 +8,7 @@
 #include "server/api_internal.h"
 #include "server/api_json.h"
 #include "server/api_path.h"
+#include "server/lists.h"
 
 /* One record on its way to the store. Its texts borrow from the request and from the buffers here.
  */
@@ -193,14 +194,14 @@ static void fill_page(struct single *s, const struct page_body *body, const stru
     r->user_agent = -1;
     r->url = p->clean_url;
     r->referrer = given(body->referrer);
+    memcpy(s->row.country, p->country, sizeof(s->row.country));
     r->response_ms = r->bytes_served = HIT_NO_NUMBER;
     fill_browser(s, body);
 }
 
-static void take_page(struct api *a, struct api_caller *caller, struct single *s, bool event)
+static void take_page(struct api *a, const struct api_judge *judge, struct single *s, bool event)
 {
     struct page_body body;
-    struct api_judge judge = {caller->rights, caller->client, &a->config.filters};
     if (!read_page(s, event, &body)) {
         refuse_single(s, 400, "Bad request body");
         return;
@@ -208,19 +209,20 @@ static void take_page(struct api *a, struct api_caller *caller, struct single *s
     struct page_check p = {
         .url = body.url,
         .time_known = read_time(body.timestamp, &s->row.record.time_ms),
+        .time_ms = s->row.record.time_ms,
         .visitor_ip = body.visitor_ip,
         .user_agent = trimmed(body.user_agent),
         .referrer = given(body.referrer),
         .scratch = &s->paths,
     };
-    const struct api_refusal *refusal = page_refusal(&judge, &p);
+    const struct api_refusal *refusal = page_refusal(judge, &p);
     if (s->paths.failed)
         refuse_single(s, 500, "Internal server error");
     else if (refusal)
         refuse_single(s, refusal->status, refusal->message);
     else if (event && trimmed(body.name).n == 0)
         refuse_single(s, 400, "name is required");
-    else if (body.dnt || page_is_dropped(&judge, &p))
+    else if (body.dnt || page_is_dropped(judge, &p))
         accept_single(s);
     else {
         fill_page(s, &body, &p);
@@ -250,10 +252,11 @@ static void page_endpoint(struct api *a, struct http_request *req, bool event)
     struct api_caller caller;
     if (!api_admit(a, a->ingest, req, &caller))
         return;
+    struct api_judge judge = api_judge_of(a, &caller);
     struct single *s = single_new(req);
     if (s)
-        take_page(a, &caller, s, event);
-    rights_release(caller.rights);
+        take_page(a, &judge, s, event);
+    api_judge_release(&judge);
 }
 
 void api_pageview(void *ctx, struct http_request *req)
@@ -302,7 +305,7 @@ static void fill_fetch(struct single *s, const struct fetch_body *body, const st
     struct record *r = &s->row.record;
     s->row.stream = STORE_NO_STREAM;
     r->kind = RECORD_AI_FETCH;
-    r->time_ms = api_now_ms();
+    r->time_ms = f->time_ms;
     r->user_agent = -1;
     r->user_agent_text = f->user_agent;
     r->path = f->clean_path;
@@ -313,7 +316,8 @@ static void fill_fetch(struct single *s, const struct fetch_body *body, const st
     r->bytes_served = body->bytes_served > 0 ? body->bytes_served : HIT_NO_NUMBER;
 }
 
-static void take_fetch(struct api *a, const struct api_judge *judge, struct single *s)
+static void take_fetch(struct api *a, const struct api_judge *judge, const struct site *site,
+                       struct single *s)
 {
     struct fetch_body body = {0};
     size_t n = sizeof(fetch_fields) / sizeof(fetch_fields[0]);
@@ -324,6 +328,8 @@ static void take_fetch(struct api *a, const struct api_judge *judge, struct sing
     }
     struct str user_agent = trimmed(body.user_agent);
     struct fetch_check f = {
+        .site = site,
+        .time_ms = judge->now_ms,
         .path = body.path,
         .hostname = body.hostname,
         .user_agent = user_agent,
@@ -345,12 +351,18 @@ static void take_fetch(struct api *a, const struct api_judge *judge, struct sing
 }
 
 /* By the forwarder's own address, before its body is looked at: HitKeep's order. */
-static bool forwarder_is_dropped(const struct api *a, const struct http_request *req)
+static bool forwarder_is_dropped(const struct api *a, const struct api_judge *judge,
+                                 const struct site *site, const struct http_request *req)
 {
     static const unsigned char unix_socket[16];
-    bool has_address = memcmp(req->peer.address, unix_socket, sizeof(unix_socket)) != 0;
-    struct filter_subject s = {.address = has_address ? req->peer.address : NULL};
-    return filter_excludes(&a->config.filters, &s) || filter_is_spam(&a->config.filters, &s);
+    char country[2];
+    struct http_peer peer = api_client_of(a, req);
+    struct filter_subject s = {.site = site};
+    if (memcmp(peer.address, unix_socket, sizeof(unix_socket)) != 0)
+        s.address = peer.address;
+    if (s.address && lists_country(judge->lists, s.address, country))
+        s.country = (struct str){country, sizeof(country)};
+    return subject_is_excluded(judge, &s) || filter_is_spam(judge->lists, &s);
 }
 
 void api_ai_fetch_before(void *ctx, struct http_request *req)
@@ -365,15 +377,15 @@ void api_ai_fetch(void *ctx, struct http_request *req)
     struct api_caller caller;
     if (!api_admit(a, a->general, req, &caller))
         return;
+    struct api_judge judge = api_judge_of(a, &caller);
     const struct site *site = api_site_with(&caller, req, PERM_SITE_MANAGE_DATA);
     struct single *s = site ? single_new(req) : NULL;
     if (s) {
-        struct api_judge judge = {caller.rights, caller.client, &a->config.filters};
         s->row.site = site->id;
-        if (forwarder_is_dropped(a, req))
+        if (forwarder_is_dropped(a, &judge, site, req))
             accept_single(s);
         else
-            take_fetch(a, &judge, s);
+            take_fetch(a, &judge, site, s);
     }
-    rights_release(caller.rights);
+    api_judge_release(&judge);
 }

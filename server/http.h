@@ -46,6 +46,10 @@ struct http_request {
 /* The first field of that name, any case; STR_NONE when absent. */
 struct str http_header(const struct http_request *req, struct str name);
 
+/* The first of that name at or behind field *at, which is moved behind it: for names that may stand
+ * several times. Begin with 0; STR_NONE at the end. */
+struct str http_header_next(const struct http_request *req, struct str name, size_t *at);
+
 struct http_app {
     void *ctx;
     /* The head is complete. Sets req->max_body, and may answer at once: then the body is read away

@@ -38,13 +38,21 @@ void http_limits_default(struct http_limits *l)
     };
 }
 
-struct str http_header(const struct http_request *req, struct str name)
+struct str http_header_next(const struct http_request *req, struct str name, size_t *at)
 {
     const struct http_exchange *e = (const struct http_exchange *)req;
-    for (size_t i = 0; i < e->head.n_headers; i++)
-        if (str_eq_nocase(http_span_str(e->head.headers[i].name, e->head_bytes), name))
-            return http_span_str(e->head.headers[i].value, e->head_bytes);
+    while (*at < e->head.n_headers) {
+        const struct http_header *h = &e->head.headers[(*at)++];
+        if (str_eq_nocase(http_span_str(h->name, e->head_bytes), name))
+            return http_span_str(h->value, e->head_bytes);
+    }
     return STR_NONE;
+}
+
+struct str http_header(const struct http_request *req, struct str name)
+{
+    size_t at = 0;
+    return http_header_next(req, name, &at);
 }
 
 /* ---- accepting ---------------------------------------------------------------------------------

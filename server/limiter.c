@@ -131,9 +131,17 @@ static struct bucket *find(struct limiter *l, const unsigned char address[16], i
 
 bool limiter_allow(struct limiter *l, const unsigned char address[16], int64_t now_ms)
 {
+    int64_t wait_ms;
+    return limiter_take(l, address, 1, now_ms, &wait_ms);
+}
+
+bool limiter_take(struct limiter *l, const unsigned char address[16], uint32_t n, int64_t now_ms,
+                  int64_t *wait_ms)
+{
     if (l->rate.per_second == 0)
         return true;
     struct bucket *b = find(l, address, now_ms);
+    int64_t cost = (int64_t)n * 1000;
     int64_t full = (int64_t)l->rate.burst * 1000;
     int64_t passed = now_ms > b->seen_ms ? now_ms - b->seen_ms : 0;
     b->seen_ms = now_ms;
@@ -144,8 +152,11 @@ bool limiter_allow(struct limiter *l, const unsigned char address[16], int64_t n
         b->milli_tokens += passed * l->rate.per_second;
     if (b->milli_tokens > full)
         b->milli_tokens = full;
-    if (b->milli_tokens < 1000)
+    int64_t missing = (cost < full ? cost : full) - b->milli_tokens;
+    if (missing > 0) {
+        *wait_ms = missing / l->rate.per_second + 1;
         return false;
-    b->milli_tokens -= 1000;
+    }
+    b->milli_tokens -= cost;
     return true;
 }

@@ -23,5 +23,9 @@ struct limiter *limiter_new(struct limiter_rate rate, uint32_t addresses);
 void limiter_free(struct limiter *l); /* accepts NULL */
 /* Takes one token of that address; false when there is none. `now_ms` is a monotonic clock. */
 bool limiter_allow(struct limiter *l, const unsigned char address[16], int64_t now_ms);
+/* Takes n at once. A full bucket lets even more than it holds pass, and owes the rest then. False:
+ * nothing was taken, and *wait_ms says when it can be. */
+bool limiter_take(struct limiter *l, const unsigned char address[16], uint32_t n, int64_t now_ms,
+                  int64_t *wait_ms);
 
 #endif

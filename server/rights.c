@@ -10,7 +10,11 @@
 #include <stdlib.h>
 
 #include "parsers/base/hash.h"
+#include "parsers/base/time.h"
+#include "server/exclusions.h"
 #include "server/url.h"
+
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
 
 /* ---- roles -------------------------------------------------------------------------------- */
 
@@ -70,6 +74,7 @@ static void rights_destroy(struct rights *r)
     free((void *)r->by_token);
     free((void *)r->by_uuid);
     free(r->hosts);
+    exclusions_free(r->exclusions);
     free(r);
 }
 
@@ -186,6 +191,13 @@ enum role rights_role(const struct rights *r, const struct client *client, const
     return g ? g->role : ROLE_NONE;
 }
 
+int64_t site_cutoff_ms(const struct site *site, int64_t now_ms)
+{
+    if (site->retention_days == 0)
+        return INT64_MIN;
+    return (time_day(now_ms) - (int64_t)site->retention_days) * DAY_MS;
+}
+
 size_t rights_sites(const struct rights *r, const struct site **sites)
 {
     *sites = r->sites;
@@ -208,4 +220,9 @@ size_t rights_grants(const struct rights *r, const struct grant **grants)
 {
     *grants = r->grants;
     return r->n_grants;
+}
+
+const struct exclusions *rights_exclusions(const struct rights *r)
+{
+    return r->exclusions;
 }

@@ -61,6 +61,7 @@ struct team {
 };
 
 struct rights;
+struct exclusions;
 
 struct rights *rights_retain(const struct rights *r);
 void rights_release(const struct rights *r); /* accepts NULL; thread-safe */
@@ -86,6 +87,12 @@ size_t rights_clients(const struct rights *r, const struct client **clients);
 size_t rights_teams(const struct rights *r, const struct team **teams);
 size_t rights_grants(const struct rights *r, const struct grant **grants); /* by client, site */
 
+/* Records of the site from before this time are deleted; INT64_MIN: none. Whole days of UTC. */
+int64_t site_cutoff_ms(const struct site *site, int64_t now_ms);
+
+/* What the store keeps out (exclusions.h); may be NULL. */
+const struct exclusions *rights_exclusions(const struct rights *r);
+
 /* ---- building one (the store, and tests) -------------------------------------------------- */
 
 /* A builder copies all it is given. An add returns -1 when out of memory, or for what no snapshot
@@ -97,6 +104,8 @@ int rights_add_team(struct rights_builder *b, const struct team *team);
 int rights_add_site(struct rights_builder *b, const struct site *site);
 int rights_add_client(struct rights_builder *b, const struct client *client);
 int rights_add_grant(struct rights_builder *b, const struct grant *grant);
+/* Owned by the builder from here on, even when the build fails. Once at most. */
+void rights_take_exclusions(struct rights_builder *b, struct exclusions *x);
 /* Takes what was added; the builder stays the caller's, to be freed. NULL when an add failed. */
 struct rights *rights_build(struct rights_builder *b);
 

@@ -121,6 +121,11 @@ int rights_add_grant(struct rights_builder *b, const struct grant *grant)
     return 0;
 }
 
+void rights_take_exclusions(struct rights_builder *b, struct exclusions *x)
+{
+    b->r->exclusions = x;
+}
+
 static int compare_teams(const void *a, const void *b)
 {
     return rights_compare_ids(((const struct team *)a)->id, ((const struct team *)b)->id);

@@ -26,10 +26,11 @@ struct rights {
     struct team *teams;
     struct site *sites; /* by id */
     struct client *clients;
-    struct grant *grants;    /* by client, site */
-    const size_t *by_token;  /* indices of clients, by token hash */
-    const size_t *by_uuid;   /* indices of sites, by uuid */
-    struct host_slot *hosts; /* open addressing; n_hosts is a power of two */
+    struct grant *grants;          /* by client, site */
+    const size_t *by_token;        /* indices of clients, by token hash */
+    const size_t *by_uuid;         /* indices of sites, by uuid */
+    struct host_slot *hosts;       /* open addressing; n_hosts is a power of two */
+    struct exclusions *exclusions; /* owned; may be NULL */
     size_t n_teams, n_sites, n_clients, n_grants, n_hosts;
 };
 

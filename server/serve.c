@@ -17,6 +17,7 @@
 #include "server/admin.h"
 #include "server/api.h"
 #include "server/control.h"
+#include "server/serve_lists.h"
 
 #define DRAIN_MS 5000
 #define STATUS_SECONDS 30.
@@ -31,6 +32,7 @@ struct server {
     struct control *control;
     struct http_server *http;
     struct router router;
+    struct serve_lists lists;
     ev_async collect;
     ev_signal terminate, interrupt, hangup;
     ev_timer watchdog, status;
@@ -74,13 +76,17 @@ static void on_signal(struct ev_loop *loop, ev_signal *w, int events)
     http_server_drain(s->http, DRAIN_MS, on_drained, s);
 }
 
-/* Only a restart reads the configuration anew; it takes as long as what is running. */
+/* Only a restart reads the configuration anew; it takes as long as what is running. The files that
+ * it names are read again. */
 static void on_hangup(struct ev_loop *loop, ev_signal *w, int events)
 {
     (void)loop;
-    (void)w;
     (void)events;
-    log_event(LOG_WARN, "no_reload", "signal=SIGHUP mend=\"systemctl restart logferry-server\"");
+    struct server *s = w->data;
+    serve_lists_reload(&s->lists);
+    log_event(LOG_WARN, "no_reload",
+              "signal=SIGHUP why=\"the lists were read anew, the configuration was not\" "
+              "mend=\"systemctl restart logferry-server\"");
 }
 
 /* The loop runs, or we would not be here; the writer must have moved, or have nothing to do. */
@@ -190,15 +196,12 @@ static struct api_config api_config_of(const struct server_config *c)
 {
     struct api_config api;
     api_config_default(&api);
-    api.filters = (struct api_filters){.exclude_ip = c->exclude.ip,
-                                       .n_exclude_ip = c->exclude.n_ip,
-                                       .exclude_path = c->exclude.path,
-                                       .exclude_user_agent = c->exclude.user_agent,
-                                       .spam_networks = c->spam.networks,
-                                       .n_spam_networks = c->spam.n_networks,
-                                       .spam_referrers = c->spam.referrers};
+    api.proxies = c->proxies;
+    api.n_proxies = c->n_proxies;
     api.ingest_rate = (struct limiter_rate){c->limits.ingest.rate, c->limits.ingest.burst};
     api.api_rate = (struct limiter_rate){c->limits.api.rate, c->limits.api.burst};
+    api.auth_rate = (struct limiter_rate){c->limits.auth.rate, c->limits.auth.burst};
+    api.records_per_minute = c->limits.batch_records_per_minute;
     api.limit_local = !c->limits.exempt_loopback;
     return api;
 }
@@ -224,9 +227,13 @@ static int start_parts(struct server *s)
     api.store_dir = s->options->store_dir;
     struct http_app app;
     int code = open_store(s);
+    if (!code)
+        code = serve_lists_start(&s->lists, s->loop, s->options->config);
     if (code)
         return code;
     store_set_wakeup(s->store, on_wakeup, s);
+    api.exclude = s->lists.exclude;
+    api.lists = s->lists.lists;
     http_limits_default(&limits);
     limits.connections = s->options->config->limits.connections;
     router_init(&s->router);
@@ -234,6 +241,7 @@ static int start_parts(struct server *s)
     s->api = s->catalogue ? api_new(s->loop, s->store, s->catalogue, &api) : NULL;
     if (s->api)
         api_add_routes(s->api, &s->router);
+    s->lists.api = s->api;
     app = router_app(&s->router);
     s->http = s->api ? http_server_new(s->loop, &limits, &app) : NULL;
     if (!s->http) {
@@ -257,7 +265,7 @@ static void start_watchers(struct server *s)
     ev_signal_init(&s->hangup, on_hangup, SIGHUP);
     ev_timer_init(&s->watchdog, on_watchdog, watchdog, watchdog);
     ev_timer_init(&s->status, on_status, STATUS_SECONDS, STATUS_SECONDS);
-    s->collect.data = s->terminate.data = s->interrupt.data = s;
+    s->collect.data = s->terminate.data = s->interrupt.data = s->hangup.data = s;
     s->watchdog.data = s->status.data = s;
     ev_async_start(s->loop, &s->collect);
     ev_signal_start(s->loop, &s->terminate);
@@ -273,10 +281,12 @@ static void stop_parts(struct server *s)
 {
     http_server_free(s->http);
     control_free(s->control);
+    serve_lists_stop(&s->lists);
     api_free(s->api);
     if (s->store)
         store_set_wakeup(s->store, NULL, NULL);
     store_close(s->store);
+    serve_lists_release(&s->lists);
     catalogue_free(s->catalogue);
 }
 

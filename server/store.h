@@ -74,6 +74,7 @@ struct store_row {
     uint32_t stream; /* index into job.streams, or STORE_NO_STREAM */
     struct record record;
     const struct store_browser *browser; /* a pageview's; NULL when nothing of it is known */
+    char country[3];                     /* a pageview's: two capital letters, or "" */
 };
 
 struct store_event {

@@ -6,10 +6,12 @@
 #ifndef LOGFERRY_SERVER_STORE_ADMIN_H
 #define LOGFERRY_SERVER_STORE_ADMIN_H
 
+#include "server/exclusions.h"
 #include "server/store.h"
 
-/* ADMIN_TAKEN: a name or a host that exists already. ADMIN_NONE: nothing there to change. */
-enum admin_result { ADMIN_OK, ADMIN_TAKEN, ADMIN_NONE, ADMIN_FAILED };
+/* ADMIN_TAKEN: a name or a host that exists already. ADMIN_NONE: nothing there to change.
+ * ADMIN_FULL: no more of its kind are taken. */
+enum admin_result { ADMIN_OK, ADMIN_TAKEN, ADMIN_NONE, ADMIN_FULL, ADMIN_FAILED };
 
 /* What is there now, changes of this session included. NULL when it cannot be read. Valid until the
  * session's next change. */
@@ -43,5 +45,10 @@ enum admin_result session_revoke_client(struct store_session *session, int64_t c
 /* Sets the role, whatever it was. */
 enum admin_result session_grant(struct store_session *session, const struct grant *grant);
 enum admin_result session_ungrant(struct store_session *session, int64_t client, int64_t site);
+
+/* Its value is clean (exclusion_clean); id, uuid and time are given here. ADMIN_TAKEN: it is there
+ * already; ADMIN_FULL: its scope has EXCLUSIONS_PER_SCOPE. */
+enum admin_result session_add_exclusion(struct store_session *session, struct exclusion *e);
+enum admin_result session_remove_exclusion(struct store_session *session, int64_t id);
 
 #endif

@@ -118,7 +118,10 @@ struct rights *rights_read(sqlite3 *db)
         {"SELECT client, site, role FROM grants", read_grant},
     };
     struct rights_builder *b = rights_builder_new();
-    int status = b ? 0 : -1;
+    struct exclusions *exclusions = b ? exclusions_read(db) : NULL;
+    int status = exclusions ? 0 : -1;
+    if (exclusions)
+        rights_take_exclusions(b, exclusions);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && status == 0; i++)
         status = read_rows(db, parts[i].text, parts[i].read, b);
     struct rights *r = status == 0 ? rights_build(b) : NULL;
@@ -140,8 +143,7 @@ const struct rights *session_rights(struct store_session *session)
 
 /* ---- changing ----------------------------------------------------------------------------- */
 
-/* What a statement came to. The rights that were read are out of date in any case. */
-static enum admin_result changed(struct store_session *session, int status)
+enum admin_result session_changed(struct store_session *session, int status)
 {
     int code = sqlite3_extended_errcode(session->engine->db);
     rights_release(session->rights);
@@ -155,7 +157,7 @@ static enum admin_result changed(struct store_session *session, int status)
 
 static enum admin_result added(struct store_session *session, int status, int64_t *id)
 {
-    enum admin_result result = changed(session, status);
+    enum admin_result result = session_changed(session, status);
     if (result == ADMIN_OK)
         *id = sqlite3_last_insert_rowid(session->engine->db);
     return result;
@@ -189,24 +191,25 @@ enum admin_result session_add_owner(struct store_session *session, struct str na
               &id);
     if (result != ADMIN_OK)
         return result;
-    return changed(session,
-                   sql_run_text(e, "INSERT INTO members(team, user, role) VALUES(?1, ?2, 'owner')",
-                                "ii", team, id));
+    return session_changed(
+        session, sql_run_text(e, "INSERT INTO members(team, user, role) VALUES(?1, ?2, 'owner')",
+                              "ii", team, id));
 }
 
 enum admin_result session_add_alias(struct store_session *session, int64_t site, struct str host)
 {
-    return changed(session, sql_run_text(session->engine,
-                                         "INSERT INTO site_hosts(host, site) VALUES(?1, ?2)", "si",
-                                         host, site));
+    return session_changed(
+        session, sql_run_text(session->engine, "INSERT INTO site_hosts(host, site) VALUES(?1, ?2)",
+                              "si", host, site));
 }
 
 enum admin_result session_remove_alias(struct store_session *session, int64_t site, struct str host)
 {
-    return changed(session, sql_run_text(session->engine,
-                                         "DELETE FROM site_hosts WHERE host = ?1 AND site = ?2"
-                                         " AND host NOT IN (SELECT domain FROM sites)",
-                                         "si", host, site));
+    return session_changed(session,
+                           sql_run_text(session->engine,
+                                        "DELETE FROM site_hosts WHERE host = ?1 AND site = ?2"
+                                        " AND host NOT IN (SELECT domain FROM sites)",
+                                        "si", host, site));
 }
 
 enum admin_result session_add_site(struct store_session *session, const struct new_site *site,
@@ -254,7 +257,7 @@ enum admin_result session_add_client(struct store_session *session, const struct
 enum admin_result session_revoke_client(struct store_session *session, int64_t client)
 {
     struct engine *e = session->engine;
-    return changed(
+    return session_changed(
         session, sql_run_text(e, "UPDATE clients SET revoked = coalesce(revoked, ?2) WHERE id = ?1",
                               "ii", client, e->now_ms));
 }
@@ -262,17 +265,17 @@ enum admin_result session_revoke_client(struct store_session *session, int64_t c
 enum admin_result session_grant(struct store_session *session, const struct grant *grant)
 {
     struct engine *e = session->engine;
-    return changed(session,
-                   sql_run_text(e,
-                                "INSERT OR REPLACE INTO grants(client, site, role, created)"
-                                " VALUES(?1, ?2, ?3, ?4)",
-                                "iisi", grant->client, grant->site, str_of(role_name(grant->role)),
-                                e->now_ms));
+    return session_changed(session,
+                           sql_run_text(e,
+                                        "INSERT OR REPLACE INTO grants(client, site, role, created)"
+                                        " VALUES(?1, ?2, ?3, ?4)",
+                                        "iisi", grant->client, grant->site,
+                                        str_of(role_name(grant->role)), e->now_ms));
 }
 
 enum admin_result session_ungrant(struct store_session *session, int64_t client, int64_t site)
 {
-    return changed(session, sql_run_text(session->engine,
-                                         "DELETE FROM grants WHERE client = ?1 AND site = ?2", "ii",
-                                         client, site));
+    return session_changed(
+        session, sql_run_text(session->engine, "DELETE FROM grants WHERE client = ?1 AND site = ?2",
+                              "ii", client, site));
 }

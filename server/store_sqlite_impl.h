@@ -16,6 +16,7 @@
 #include "parsers/base/log.h"
 #include "server/columns.h"
 #include "server/store_engine.h"
+#include "server/store_admin.h"
 #include "server/store_read.h"
 
 #define STORE_FILE "logferry.db"
@@ -153,6 +154,10 @@ struct store_session {
     struct rights *rights; /* as read in this session, or NULL */
 };
 
+/* store_sqlite_admin.c: what a statement came to. The rights that were read are out of date in any
+ * case. */
+enum admin_result session_changed(struct store_session *session, int status);
+
 /* ---- statements (store_sqlite.c) ---------------------------------------------------------- */
 
 const char *sql_text(enum sql which); /* store_sqlite_texts.c */
@@ -284,6 +289,9 @@ struct invariant {
     const char *table, *text, *mend;
 };
 const struct invariant *invariants_of_rows(size_t *n);
+
+/* store_sqlite_exclusions.c: NULL when they cannot be read. */
+struct exclusions *exclusions_read(sqlite3 *db);
 
 /* store_sqlite_admin.c: the snapshot, from any connection. */
 struct rights *rights_read(sqlite3 *db);

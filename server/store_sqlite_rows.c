@@ -168,6 +168,7 @@ static int put_pageview(struct engine *e, const struct store_job *job, const str
     sqlite3_bind_int64(put, 7, visitor);
     bind_str(put, 8, r->referrer);
     bind_campaign(put, url.query, &campaign);
+    bind_str(put, 14, row->country[0] ? (struct str){row->country, 2} : STR_NONE);
     int changed = step(e, put);
     buf_release(&campaign);
     if (changed == 1 && put_extras(e, row->browser, url.query, id))

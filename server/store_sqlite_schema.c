@@ -97,7 +97,14 @@ static const char step_reads[] =
     /* IANA's name of the site's time zone, for the borders of days. */
     "ALTER TABLE sites ADD COLUMN time_zone TEXT NOT NULL DEFAULT 'UTC';";
 
-static const char *const steps[] = {step_1, step_2, step_reads};
+static const char step_exclusions[] =
+    /* What is accepted and dropped; without team and site: everywhere. */
+    "CREATE TABLE exclusions(id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE,"
+    "  team INTEGER NOT NULL, site INTEGER NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL,"
+    "  created INTEGER NOT NULL, UNIQUE(team, site, kind, value)) STRICT;"
+    "ALTER TABLE records ADD COLUMN country TEXT;";
+
+static const char *const steps[] = {step_1, step_2, step_reads, step_exclusions};
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)

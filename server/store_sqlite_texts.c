@@ -10,8 +10,8 @@ static const char *const sql_texts[SQL_COUNT] = {
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_PUT_PAGEVIEW] =
         "INSERT OR IGNORE INTO records(id, hash, kind, at, host, path, ua, visitor, referrer,"
-        " utm_source, utm_medium, utm_campaign, utm_term, utm_content)"
-        " VALUES(?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        " utm_source, utm_medium, utm_campaign, utm_term, utm_content, country)"
+        " VALUES(?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [SQL_PUT_AI_FETCH] =
         "INSERT OR IGNORE INTO records(id, hash, kind, at, host, path, ua, agent, status,"
         " content_type, response_ms, bytes, verified)"

@@ -23,7 +23,8 @@ liblzma-dev
 libsqlite3-dev
 libssl-dev
 libcrypt-dev
-libxxhash-dev'
+libxxhash-dev
+libmaxminddb-dev'
 demo_needs='nginx-light nginx
 logrotate logrotate
 curl curl'

@@ -93,6 +93,7 @@ home_of() { # header of a library: the files that may know it
     curl/*) echo 'agent/http_client.c' ;;
     ev.h) echo 'agent/* server/*' ;;
     openssl/*) echo 'server/token.c server/password.c server/admin_client.c server/store_sqlite*' ;;
+    maxminddb.h) echo 'server/geo.c' ;;
     pcre2.h) echo 'parsers/regex.c' ;;
     sqlite3.h) echo 'server/store_sqlite*' ;;
     xxhash.h) echo 'parsers/base/hash.c' ;;

@@ -56,7 +56,6 @@ static void check_job(const struct batch_task *t)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct api_filters filters;
     static struct catalogue *catalogue;
     const struct client *clients;
     if (!catalogue)
@@ -68,12 +67,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .coding = data[0] % 8 == 1   ? CODING_GZIP
                   : data[0] % 8 == 2 ? CODING_ZSTD
                                      : CODING_IDENTITY,
-        .rights = rights_retain(rights_for_fuzzing()),
-        .filters = &filters,
+        .judge = {.rights = rights_retain(rights_for_fuzzing()), .now_ms = 1780000000000},
         .catalogue = catalogue,
     };
-    rights_clients(t.rights, &clients);
-    t.client = clients;
+    rights_clients(t.judge.rights, &clients);
+    t.judge.client = clients;
     batch_decode(&t);
     if (t.status == 0)
         check_job(&t);

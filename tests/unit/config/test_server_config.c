@@ -16,9 +16,11 @@ static const struct config_case mistakes[] = {
     {"list", "[]\n",
      "f:1:1: a list stands here; expected a mapping; write its keys below it, as `listen: …`\n"},
     {"unknown key", "listn: 127.0.0.1:8080\nport: 80\n",
-     "f:1:1: unknown key \"listn\"; expected one of listen, store, limits, exclude, spam; did you "
+     "f:1:1: unknown key \"listn\"; expected one of listen, store, limits, exclude, spam, geo, "
+     "trusted_proxies; did you "
      "mean `listen`?\n"
-     "f:2:1: unknown key \"port\"; expected one of listen, store, limits, exclude, spam; remove "
+     "f:2:1: unknown key \"port\"; expected one of listen, store, limits, exclude, spam, geo, "
+     "trusted_proxies; remove "
      "it\n"},
     {"no port", "listen: 127.0.0.1\n", "f:1:9: listen: \"127.0.0.1\"" NO_PORT},
     {"only a port", "listen: 8080\n", "f:1:9: listen: \"8080\"" NO_PORT},
@@ -48,17 +50,30 @@ static const struct config_case mistakes[] = {
      "f:6:16: limits.connections: \"many\" is out of range or no number; expected a number from 1 "
      "to 65536; write `connections: 512`\n"
      "f:7:3: limits: unknown key \"body\"; expected one of ingest_rate, ingest_burst, api_rate, "
-     "api_burst, exempt_loopback, connections; remove it\n"},
+     "api_burst, exempt_loopback, connections, auth_rate, auth_burst, batch_records_per_minute; "
+     "remove it\n"},
     {"exclude and spam",
-     "exclude:\n  ip: 300.0.0.1\n  country: [XX]\nspam:\n  referrers: ['http://x.example']\n"
+     "exclude:\n  ip: 300.0.0.1\n  country: [de]\nspam:\n  referrers: ['http://x.example']\n"
      "  networks: [{a: b}]\n",
      "f:2:7: exclude.ip: \"300.0.0.1\" is neither an address nor a network; expected a list of "
      "addresses and networks; write `ip: [198.51.100.0/24, 2001:db8::/32]`\n"
-     "f:3:3: exclude: unknown key \"country\"; expected one of ip, user_agent, path; remove it\n"
+     "f:3:12: exclude.country: \"de\" is no country; expected a list of countries of two capital "
+     "letters; write `country: [AQ]`\n"
      "f:5:15: spam.referrers[1]: \"http://x.example\" is no host name: it has a port or a scheme; "
      "expected a name without scheme and port; write it as example.com\n"
      "f:6:14: spam.networks[1]: a mapping stands here; expected a list of addresses and networks; "
      "write a text, or remove this item\n"},
+    {"files and proxies",
+     "spam: {referrer_files: [spam.txt]}\ngeo: {country: x, city: /y}\n"
+     "trusted_proxies: [proxy.example]\n",
+     "f:1:24: spam.referrer_files: \"spam.txt\" is no absolute path; write the whole path of the "
+     "file\n"
+     "f:2:16: geo.country: \"x\" is no such path; expected an absolute path "
+     "without `..`; write `country: /var/lib/GeoIP/GeoLite2-Country.mmdb`\n"
+     "f:2:19: geo: unknown key \"city\"; expected one of country; remove it\n"
+     "f:3:19: trusted_proxies[1]: \"proxy.example\" is neither an address nor a network; expected "
+     "a list of addresses and networks; write `trusted_proxies: [198.51.100.0/24, "
+     "2001:db8::/32]`\n"},
 };
 
 static void mistakes_have_places(void **state)
@@ -109,8 +124,13 @@ static void defaults(void **state)
     assert_int_equal(c->limits.api.burst, 20);
     assert_true(c->limits.exempt_loopback);
     assert_int_equal(c->limits.connections, 512);
-    assert_int_equal(c->exclude.n_ip + c->exclude.user_agent.n + c->exclude.path.n, 0);
-    assert_int_equal(c->spam.referrers.n + c->spam.n_networks, 0);
+    assert_int_equal(c->limits.auth.rate, 2);
+    assert_int_equal(c->limits.auth.burst, 5);
+    assert_int_equal(c->limits.batch_records_per_minute, 0);
+    assert_int_equal(c->exclude.ip.n + c->exclude.country.n + c->exclude.user_agent.n, 0);
+    assert_int_equal(c->exclude.path.n + c->spam.referrers.n + c->spam.n_networks, 0);
+    assert_int_equal(c->spam.referrer_files.n + c->spam.network_files.n + c->n_proxies, 0);
+    assert_null(c->geo_country.p);
     server_config_free(c);
 
     assert_int_equal(setenv("STATE_DIRECTORY", "/srv/store", 1), 0);
@@ -155,13 +175,17 @@ static void addresses(void **state)
 
 static void everything_given(void **state)
 {
-    struct server_config *c =
-        must_parse("store: /srv/s\n"
-                   "limits: {ingest_rate: 0, ingest_burst: 5, api_rate: 3, api_burst: 4,\n"
-                   "  exempt_loopback: false, connections: 9}\n"
-                   "exclude: {ip: 192.0.2.1, user_agent: [Uptime], path: [/a, /b]}\n"
-                   "spam: {referrers: [www.Z.example, y.example, b.example, b.example.org],\n"
-                   "  networks: ['2001:db8::/32', 198.51.100.0/24]}\n");
+    struct server_config *c = must_parse(
+        "store: /srv/s\n"
+        "limits: {ingest_rate: 0, ingest_burst: 5, api_rate: 3, api_burst: 4,\n"
+        "  exempt_loopback: false, connections: 9, auth_rate: 6, auth_burst: 7,\n"
+        "  batch_records_per_minute: 60000}\n"
+        "geo: {country: /srv/c.mmdb}\n"
+        "trusted_proxies: [127.0.0.1, '2001:db8::/32']\n"
+        "exclude: {ip: 192.0.2.1, country: [DE, AQ], user_agent: [Uptime], path: [/a, /b]}\n"
+        "spam: {referrers: [www.Z.example, y.example, b.example, b.example.org],\n"
+        "  networks: ['2001:db8::/32', 198.51.100.0/24],\n"
+        "  referrer_files: /srv/spam.txt, network_files: [/srv/a, /srv/b]}\n");
 
     assert_text(c->store, "/srv/s");
     assert_int_equal(c->limits.ingest.rate, 0);
@@ -170,15 +194,21 @@ static void everything_given(void **state)
     assert_int_equal(c->limits.api.burst, 4);
     assert_false(c->limits.exempt_loopback);
     assert_int_equal(c->limits.connections, 9);
-    assert_int_equal(c->exclude.n_ip, 1);
-    assert_int_equal(c->exclude.ip[0].bits, 128);
+    assert_int_equal(c->limits.auth.rate, 6);
+    assert_int_equal(c->limits.auth.burst, 7);
+    assert_int_equal(c->limits.batch_records_per_minute, 60000);
+    assert_text(c->geo_country, "/srv/c.mmdb");
+    assert_int_equal(c->n_proxies, 2);
+    assert_int_equal(c->proxies[1].bits, 32);
+    assert_text(c->exclude.ip.items[0], "192.0.2.1");
+    assert_text(c->exclude.country.items[1], "AQ");
+    assert_text(c->spam.referrer_files.items[0], "/srv/spam.txt");
+    assert_int_equal(c->spam.network_files.n, 2);
     assert_text(c->exclude.user_agent.items[0], "Uptime");
     assert_int_equal(c->exclude.path.n, 2);
     assert_int_equal(c->spam.referrers.n, 4);
-    assert_text(c->spam.referrers.items[0], "b.example");
-    assert_text(c->spam.referrers.items[1], "b.example.org");
-    assert_text(c->spam.referrers.items[2], "y.example");
-    assert_text(c->spam.referrers.items[3], "z.example");
+    assert_text(c->spam.referrers.items[0], "www.z.example");
+    assert_text(c->spam.referrers.items[3], "b.example.org");
     assert_int_equal(c->spam.n_networks, 2);
     assert_int_equal(c->spam.networks[0].bits, 32);
     server_config_free(c);

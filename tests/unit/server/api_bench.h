@@ -140,7 +140,7 @@ static inline void add_site(struct rights_builder *b, int64_t id, const char *uu
     struct site site = {.id = id,
                         .domain = str_of(domain),
                         .team = team,
-                        .retention_days = 365,
+                        .retention_days = id == 2 ? 365 : 0,
                         .created_ms = 1767225600000};
     assert_true(uuid_parse(str_of(uuid), site.uuid));
     snprintf(site.uuid_text, sizeof(site.uuid_text), "%s", uuid);

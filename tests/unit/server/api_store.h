@@ -10,17 +10,17 @@
 #include <stddef.h>
 
 #include "server/api.h"
+#include "server/exclusions.h"
 #include "tests/unit/server/http_probe.h"
 
 #define TOKEN "Authorization: Bearer secret\r\n"
-
-static const struct str api_store_excluded = {"/healthz", 8};
 
 struct bench {
     struct fixture *fixture;
     struct ev_loop *loop;
     struct ev_async wakeup;
     struct catalogue *catalogue;
+    struct exclusions *exclude; /* /healthz */
     struct api *api;
     struct router router;
     struct http_server *server;
@@ -68,7 +68,11 @@ static inline int setup(void **state)
     b->catalogue = catalogue_new(false);
     api_config_default(&config);
     config.store_dir = b->fixture->dir;
-    config.filters.exclude_path = (struct str_set){&api_store_excluded, 1};
+    b->exclude = exclusions_new();
+    assert_int_equal(exclusions_add(b->exclude, &(struct exclusion){.kind = EXCLUSION_PATH,
+                                                                    .value = STR("/healthz")}),
+                     0);
+    config.exclude = b->exclude;
     b->api = api_new(b->loop, b->fixture->store, b->catalogue, &config);
     assert_non_null(b->api);
     router_init(&b->router);
@@ -87,6 +91,7 @@ static inline int teardown(void **state)
     void *fixture = b->fixture;
     http_server_free(b->server);
     api_free(b->api);
+    exclusions_free(b->exclude);
     fixture_teardown(&fixture);
     ev_async_stop(b->loop, &b->wakeup);
     ev_loop_destroy(b->loop);

@@ -1,6 +1,7 @@
 /* The single-record endpoints and the reads, row by row of HitKeep's contract, through a real
  * socket. */
 #include "tests/unit/server/api_bench.h"
+#include "tests/unit/server/api_rules.h"
 
 #define AI_PATH "POST /api/sites/" SITE_ID "/ingest/ai-fetch"
 #define PAGE_PATH "POST /api/ingest/server/pageview"
@@ -492,7 +493,7 @@ static void sites_of_a_token(void **state)
         {"admin",
          "[{\"id\":\"" SITE_ID
          "\",\"user_id\":\"00000000-0000-0000-0000-000000000000\",\"domain\":\"example.com\","
-         "\"data_retention_days\":365,\"created_at\":\"2026-01-01T00:00:00.000Z\","
+         "\"data_retention_days\":0,\"created_at\":\"2026-01-01T00:00:00.000Z\","
          "\"aliases\":[\"example.de\",\"www2.example.com\"],\"role\":\"admin\"},"
          "{\"id\":\"" SECOND_ID
          "\",\"user_id\":\"00000000-0000-0000-0000-000000000000\",\"domain\":\"example.org\","
@@ -501,7 +502,7 @@ static void sites_of_a_token(void **state)
         {"other",
          "[{\"id\":\"" FOREIGN_ID
          "\",\"user_id\":\"00000000-0000-0000-0000-000000000000\",\"domain\":\"foreign.net\","
-         "\"data_retention_days\":365,\"created_at\":\"2026-01-01T00:00:00.000Z\","
+         "\"data_retention_days\":0,\"created_at\":\"2026-01-01T00:00:00.000Z\","
          "\"aliases\":[],\"role\":\"owner\"}]\n"},
     };
     struct probe p;
@@ -622,23 +623,14 @@ static void limits_of_rate(void **state)
 static void exclusions_and_spam(void **state)
 {
     struct bench *b = *state;
-    static struct cidr networks[2], spam[1];
-    static const struct str agents[] = {STR("our-SYNTHETIC")},
-                            paths[] = {STR("/internal"), STR("/h/")},
-                            referrers[] = {STR("bad.example"), STR("example.com"),
-                                           STR("spam.example")};
-    assert_true(cidr_parse(STR("198.51.100.0/25"), &networks[0]));
-    assert_true(cidr_parse(STR("2001:db8::/33"), &networks[1]));
-    assert_true(cidr_parse(STR("192.0.2.0/24"), &spam[0]));
-    b->config.filters = (struct api_filters){
-        .exclude_ip = networks,
-        .n_exclude_ip = 2,
-        .exclude_user_agent = {agents, 1},
-        .exclude_path = {paths, 2},
-        .spam_networks = spam,
-        .n_spam_networks = 1,
-        .spam_referrers = {referrers, 3},
-    };
+    struct rules rules;
+    rules_make(&rules,
+               "exclude: {ip: [198.51.100.0/25, '2001:db8::/33'], user_agent: our-SYNTHETIC,\n"
+               "  path: [/internal, /h/]}\n"
+               "spam: {networks: 192.0.2.0/24,\n"
+               "  referrers: [bad.example, example.com, spam.example, example.de]}\n");
+    b->config.exclude = rules.exclude;
+    b->config.lists = rules.lists;
     static const struct call calls[] = {
         {"excluded address", PAGE_PATH, ADMIN, FROM("198.51.100.127"), 202, "", NULL},
         {"beside it", PAGE_PATH, ADMIN, FROM("198.51.100.128"), 202, "", "site=1"},
@@ -664,6 +656,8 @@ static void exclusions_and_spam(void **state)
          "", "site=1"},
         {"below the site", PAGE_PATH, ADMIN, WITH("\"referrer\":\"https://blog.example.com/\""),
          202, "", "site=1"},
+        {"an alias of the site", PAGE_PATH, ADMIN, WITH("\"referrer\":\"https://www.example.de/\""),
+         202, "", "site=1"},
         {"event", EVENT_PATH, ADMIN, EVENT(",\"name\":\"n\",\"referrer\":\"http://bad.example\""),
          202, "", NULL},
         {"checked before", PAGE_PATH, ADMIN, PAGE("http://closed.net/internal"), 403,
@@ -680,12 +674,21 @@ static void exclusions_and_spam(void **state)
         {"no grant", AI_SITE(CLOSED_ID), ADMIN, AI_BODY, 403, "Access denied", NULL},
         {"pageviews do not care", PAGE_PATH, ADMIN, PAGE_BODY, 202, "", "site=1"},
     };
-    assert_true(cidr_parse(STR("127.0.0.0/8"), &networks[0]));
-    CHECK_CALLS(b, dropped);
-    b->config.filters.n_exclude_ip = 0;
-    b->config.filters.spam_networks = networks;
-    restart_with(b);
-    CHECK_CALLS(b, dropped);
+    static const char *const forwarders[] = {"exclude: {ip: 127.0.0.0/8}",
+                                             "spam: {networks: 127.0.0.0/8}"};
+    for (size_t i = 0; i < COUNT_OF(forwarders); i++) {
+        struct rules others;
+        rules_make(&others, forwarders[i]);
+        b->config.exclude = others.exclude;
+        b->config.lists = others.lists;
+        restart_with(b);
+        CHECK_CALLS(b, dropped);
+        b->config.exclude = NULL;
+        b->config.lists = NULL;
+        restart_with(b);
+        rules_release(&others);
+    }
+    rules_release(&rules);
 }
 
 /* A request that the store still has when everything else has gone. */

@@ -1,6 +1,7 @@
 /* The batch endpoint: what refuses the whole, what refuses one record, codings, sizes, the store's
  * answers. */
 #include "tests/unit/server/api_bench.h"
+#include "tests/unit/server/api_rules.h"
 
 #include <zlib.h>
 #include <zstd.h>
@@ -424,13 +425,11 @@ static void bad_tokens_are_limited_good_ones_are_not(void **state)
 static void excluded_records_are_counted(void **state)
 {
     struct bench *b = *state;
-    static struct cidr network;
-    static const struct str paths[] = {STR("/internal")}, referrers[] = {STR("spam.example")};
-    assert_true(cidr_parse(STR("10.0.0.0/8"), &network));
-    b->config.filters = (struct api_filters){.exclude_ip = &network,
-                                             .n_exclude_ip = 1,
-                                             .exclude_path = {paths, 1},
-                                             .spam_referrers = {referrers, 1}};
+    struct rules rules;
+    rules_make(&rules, "exclude: {ip: 10.0.0.0/8, path: /internal}\n"
+                       "spam: {referrers: spam.example}\n");
+    b->config.exclude = rules.exclude;
+    b->config.lists = rules.lists;
     bench_stop(b);
     bench_start(b);
     static const struct call calls[] = {
@@ -446,6 +445,11 @@ static void excluded_records_are_counted(void **state)
          REJECTED("2", "403", "Access denied"), "batch"},
     };
     CHECK_CALLS(b, calls);
+    bench_stop(b);
+    b->config.exclude = NULL;
+    b->config.lists = NULL;
+    bench_start(b);
+    rules_release(&rules);
 }
 
 static void the_stores_answers(void **state)

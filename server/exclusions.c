@@ -1,0 +1,198 @@
+/* exclusions.c - a short list that is walked for each record; networks are parsed when it is made.
+ */
+#include "server/exclusions.h"
+
+#include <stdlib.h>
+
+#include "server/rights.h"
+
+struct exclusions {
+    struct exclusion *list;
+    struct cidr *networks; /* for each of list: of EXCLUSION_IP, the network */
+    size_t n, cap;
+};
+
+static const char *const kind_names[EXCLUSION_KINDS] = {
+    [EXCLUSION_IP] = "ip",
+    [EXCLUSION_COUNTRY] = "country",
+    [EXCLUSION_USER_AGENT] = "user_agent",
+    [EXCLUSION_PATH] = "path",
+};
+
+const char *exclusion_kind_name(enum exclusion_kind kind)
+{
+    return kind_names[kind];
+}
+
+bool exclusion_kind_parse(struct str name, enum exclusion_kind *out)
+{
+    for (int i = 0; i < EXCLUSION_KINDS; i++) {
+        if (str_eq(name, str_of(kind_names[i]))) {
+            *out = (enum exclusion_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_letter(char c)
+{
+    return ascii_alnum(c) && !ascii_digit(c);
+}
+
+static const char *fault_of(enum exclusion_kind kind, struct str value)
+{
+    struct cidr network;
+    switch (kind) {
+    case EXCLUSION_IP:
+        return cidr_parse(value, &network) ? NULL : "an address or a network, like 198.51.100.0/24";
+    case EXCLUSION_COUNTRY:
+        return value.n == 2 && is_letter(value.p[0]) && is_letter(value.p[1])
+                   ? NULL
+                   : "a country of two letters, like DE";
+    case EXCLUSION_USER_AGENT:
+        return value.n > 0 ? NULL : "a part of user agents, like our-synthetic";
+    case EXCLUSION_PATH:
+        return value.n > 0 && value.p[0] == '/' ? NULL : "a path that begins with /, like /healthz";
+    }
+    return "another kind";
+}
+
+bool exclusion_clean(enum exclusion_kind kind, struct str value, struct buf *out, const char **why)
+{
+    value = value.n > 0 ? str_trim(value) : STR("");
+    *why = fault_of(kind, value);
+    for (size_t i = 0; i < value.n && !*why; i++)
+        if ((unsigned char)value.p[i] < 0x20 || value.p[i] == 0x7f)
+            *why = "a text without control characters";
+    if (!*why && value.n > EXCLUSION_VALUE_MAX)
+        *why = "a text of at most 1000 bytes";
+    if (*why)
+        return false;
+    buf_reset(out);
+    for (size_t i = 0; i < value.n; i++) {
+        bool small = kind == EXCLUSION_COUNTRY && value.p[i] >= 'a';
+        buf_putc(out, small ? (char)(value.p[i] - 32) : value.p[i]);
+    }
+    return true;
+}
+
+/* ---- the list ---------------------------------------------------------------------------------
+ */
+
+struct exclusions *exclusions_new(void)
+{
+    return calloc(1, sizeof(struct exclusions));
+}
+
+void exclusions_free(struct exclusions *x)
+{
+    if (!x)
+        return;
+    for (size_t i = 0; i < x->n; i++)
+        free((void *)x->list[i].value.p);
+    free(x->list);
+    free(x->networks);
+    free(x);
+}
+
+static int grow(struct exclusions *x)
+{
+    size_t cap = x->cap ? x->cap * 2 : 16;
+    struct exclusion *list = reallocarray(x->list, cap, sizeof(*list));
+    if (list)
+        x->list = list;
+    struct cidr *networks = reallocarray(x->networks, cap, sizeof(*networks));
+    if (networks)
+        x->networks = networks;
+    if (!list || !networks)
+        return -1;
+    x->cap = cap;
+    return 0;
+}
+
+int exclusions_add(struct exclusions *x, const struct exclusion *e)
+{
+    if (fault_of(e->kind, e->value))
+        return 0;
+    if (x->n == x->cap && grow(x))
+        return -1;
+    char *value = malloc(e->value.n + 1);
+    if (!value)
+        return -1;
+    memcpy(value, e->value.p, e->value.n);
+    value[e->value.n] = 0;
+    x->list[x->n] = *e;
+    x->list[x->n].value = (struct str){value, e->value.n};
+    if (e->kind == EXCLUSION_IP)
+        cidr_parse(e->value, &x->networks[x->n]);
+    x->n++;
+    return 0;
+}
+
+size_t exclusions_list(const struct exclusions *x, const struct exclusion **list)
+{
+    *list = x ? x->list : NULL;
+    return x ? x->n : 0;
+}
+
+const struct exclusion *exclusion_by_uuid(const struct exclusions *x, struct str uuid)
+{
+    for (size_t i = 0; x && i < x->n; i++)
+        if (str_eq_nocase(str_of(x->list[i].uuid_text), uuid))
+            return &x->list[i];
+    return NULL;
+}
+
+/* ---- does one fit? ----------------------------------------------------------------------------
+ */
+
+static bool contains_nocase(struct str s, struct str part)
+{
+    for (size_t at = 0; s.n >= part.n && at <= s.n - part.n; at++)
+        if (str_eq_nocase(str_slice(s, at, at + part.n), part))
+            return true;
+    return false;
+}
+
+/* "/a" is a prefix of "/a", "/a/b" and "/a?c", not of "/ab". */
+static bool is_below(struct str path, struct str prefix)
+{
+    if (!str_starts(path, prefix))
+        return false;
+    if (path.n == prefix.n || (prefix.n > 0 && prefix.p[prefix.n - 1] == '/'))
+        return true;
+    char next = path.p[prefix.n];
+    return next == '/' || next == '?' || next == '#';
+}
+
+bool exclusion_in_scope(const struct exclusion *e, const struct site *site)
+{
+    if (e->site)
+        return site && site->id == e->site;
+    return e->team == 0 || (site && site->team == e->team);
+}
+
+static bool fits(const struct exclusion *e, const struct cidr *network,
+                 const struct filter_subject *s)
+{
+    switch (e->kind) {
+    case EXCLUSION_IP:
+        return s->address && cidr_holds(network, s->address);
+    case EXCLUSION_COUNTRY:
+        return str_is_set(s->country) && str_eq(s->country, e->value);
+    case EXCLUSION_USER_AGENT:
+        return str_is_set(s->user_agent) && contains_nocase(s->user_agent, e->value);
+    case EXCLUSION_PATH:
+        return str_is_set(s->path) && is_below(s->path, e->value);
+    }
+    return false;
+}
+
+bool exclusions_match(const struct exclusions *x, const struct filter_subject *s)
+{
+    for (size_t i = 0; x && i < x->n; i++)
+        if (exclusion_in_scope(&x->list[i], s->site) && fits(&x->list[i], &x->networks[i], s))
+            return true;
+    return false;
+}

@@ -1,0 +1,133 @@
+"""What is accepted and not stored: by the configuration, by the store, by lists in files."""
+import json
+import os
+import signal
+
+import lines
+import mmdb
+from harness import SITE
+from proc import check, run
+
+OTHER = "other.example"
+HUMAN = lines.HUMANS[0]
+
+
+class Filtered:
+    """A server with exclusions, lists and countries in files, and one client of both sites."""
+
+    def __init__(self, world):
+        self.geo = world.path("country.mmdb")
+        self.spammers = world.path("spammers.txt")
+        self.drop = world.path("drop.txt")
+        self.put(self.geo, mmdb.countries(DE=["192.0.2.0/24", "2001:db8:1::/48"], AT=["198.51.100.0/24"]))
+        self.put(self.spammers, b"spam.example\nother.example\n")
+        self.put(self.drop, b"; DROP\n203.0.113.128/25 ; SBL1\n")
+        config = world.write("server.yaml", f"""
+geo: {{country: {self.geo}}}
+spam: {{referrer_files: {self.spammers}, network_files: [{self.drop}]}}
+exclude: {{path: [/configured]}}
+""")
+        self.server = world.server(sites=(SITE, OTHER), config=config)
+        self.server.start()
+        self.n = 0
+
+    @staticmethod
+    def put(path, content):
+        with open(path + ".new", "wb") as f:
+            f.write(content)
+        os.rename(path + ".new", path)
+
+    def is_stored(self, host=SITE, ip="203.0.113.9", path="/p", agent=HUMAN, referrer=""):
+        """Sends one pageview; was it stored, and with which country?"""
+        self.n += 1
+        url = f"https://{host}{path}?n={self.n}"
+        status, _, body = self.server.request("POST", "/api/ingest/server/pageview", json.dumps({
+            "url": url, "timestamp": "2026-11-01T12:00:00Z", "visitor_ip": ip, "user_agent": agent,
+            "referrer": referrer}).encode(), self.server.token)
+        check((status, body) == (202, b""), f"{url}: {status} {body!r}")
+        rows = self.server.rows("SELECT country FROM records WHERE path = ?", f"{path}?n={self.n}")
+        return rows[0] if rows else None
+
+    def expect(self, stored, **record):
+        found = self.is_stored(**record)
+        check((found is not None) == stored, f"{record}: stored is {found}, expected {stored}")
+
+    def exclude(self, *arguments):
+        return self.server.cli("exclude", "add", *arguments).split()[0]
+
+
+def test_exclusions(world):
+    f = Filtered(world)
+    check(f.is_stored(ip="192.0.2.7") == ("DE",), "the country is not stored")
+    check(f.is_stored(ip="2001:db8:1::7") == ("DE",), "the country of IPv6 is not stored")
+    check(f.is_stored(ip="203.0.113.9") == (None,), "a country where none is known")
+    f.expect(False, path="/configured/x")
+    f.expect(False, ip="203.0.113.129")
+    f.expect(False, referrer="https://www.spam.example/")
+    f.expect(True, referrer="https://sub.other.example/", host=OTHER)
+    f.expect(False, referrer="https://other.example/")
+    f.expect(True, referrer="https://other.example/", host=OTHER)  # its own name is no spam
+    # Each kind, for one site, at once; the other site is not touched.
+    for option, record in ((("--country", "de"), {"ip": "192.0.2.7"}), (("--ip", "203.0.113.0/28"), {}),
+                           (("--user-agent", "our-Synthetic"), {"agent": "x our-synthetic/1"}),
+                           (("--path", "/internal"), {"path": "/internal/a"})):
+        f.expect(True, **record)
+        which = f.exclude("--site", SITE, *option)
+        f.expect(False, **record)
+        f.expect(True, host=OTHER, **record)
+        f.server.cli("exclude", "remove", which)
+        f.expect(True, **record)
+    whole = f.exclude("--instance", "--path", "/everywhere")
+    f.expect(False, path="/everywhere")
+    f.expect(False, path="/everywhere/x", host=OTHER)
+    f.exclude("--team", "default", "--country", "AT")
+    f.expect(False, ip="198.51.100.1", host=OTHER)
+    found = json.loads(f.server.cli("exclude", "list", "--json"))
+    check([(e["scope"], e["kind"], e["value"]) for e in found] ==
+          [("instance", "path", "/everywhere"), ("team default", "country", "AT")], f"exclude list: {found}")
+    check(found[0]["id"] == whole, f"{whole} is listed as {found[0]}")
+    f.server.cli("exclude", "add", "--instance", "--path", "/everywhere", expect=65)
+    f.server.cli("exclude", "add", "--instance", "--country", "DEU", expect=65)
+    f.server.cli("exclude", "add", "--path", "/x", expect=64)
+    f.server.cli("exclude", "add", "--site", "nowhere.example", "--path", "/x", expect=65)
+    f.server.cli("exclude", "remove", "00000000-0000-4000-8000-000000000000", expect=65)
+    # They hold after a restart, too.
+    f.server.stop()
+    f.server.start()
+    f.expect(False, path="/everywhere")
+
+
+def test_lists_are_read_again(world):
+    f = Filtered(world)
+    f.expect(True, referrer="https://new.example/")
+    f.put(f.spammers, b"new.example\n")
+    f.put(f.geo, mmdb.countries(FR=["192.0.2.0/24"]))
+    f.server.proc.signal(signal.SIGHUP)
+    f.server.proc.wait_event("lists_read")
+    f.expect(False, referrer="https://new.example/")
+    f.expect(True, referrer="https://spam.example/")
+    check(f.is_stored(ip="192.0.2.7") == ("FR",), "the new file is not used")
+    # What cannot be read changes nothing.
+    f.put(f.drop, b"<html>not found</html>\n")
+    f.server.proc.signal(signal.SIGHUP)
+    told = f.server.proc.wait_event("cannot_read_list")
+    check("drop.txt: line 1: a network was expected" in told["why"], f"{told}")
+    f.expect(False, ip="203.0.113.129")
+    # A file that is cut while it is in use harms nobody.
+    with open(f.geo, "r+b") as cut:
+        cut.truncate(100)
+    check(f.is_stored(ip="192.0.2.7") == ("FR",), "the file in use was touched")
+    f.server.stop()
+    # At start, it ends the server with a word.
+    argv = [world.server_bin, "--store", f.server.store, "--config", f.server.config, "serve", "--listen",
+            "127.0.0.1:0"]
+    _, _, err = run(argv, world.dir, 20, expect=78)
+    check("cannot_read_list" in err and "drop.txt" in err, err)
+
+
+def test_lists_are_watched(world):
+    """Without a signal, by the time of the file."""
+    f = Filtered(world)
+    f.put(f.spammers, b"new.example\n")
+    f.server.proc.wait_event("lists_read", 20)
+    f.expect(False, referrer="https://new.example/")

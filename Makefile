@@ -4,6 +4,7 @@
 #   make demo       the whole path, once         make bench   figures, as ratios in one run
 #   make soak       what make test shows in short, in full (hours)
 #   make lint       static checks                make install DESTDIR= PREFIX=/usr
+#   make docs       docs/formats.md, from docs/formats.in and the code
 #
 # SAN=1 builds with ASan and UBSan and with the fault points of parsers/base/fault.h;
 # DEV=1 makes warnings errors. The layers are static archives, linked so that a layer which
@@ -111,6 +112,12 @@ $(foreach l,base parsers config agent server,$(eval $(call unit_rule,$(l))))
 # ---- tests, demo, figures ---------------------------------------------------------------------
 SAN_BUILD := build/san
 RUN_SAN    = $(MAKE) --no-print-directory SAN=1 BUILD=$(SAN_BUILD) -j$(shell nproc)
+
+# docs/formats.md out of docs/formats.in and what the code knows of the formats.
+.PHONY: docs
+docs:
+	$(RUN_SAN) $(SAN_BUILD)/tests/unit/parsers/test_formats_md
+	$(SAN_BUILD)/tests/unit/parsers/test_formats_md --write
 
 .PHONY: test e2e soak demo bench fuzz fuzzers lint format install
 test:

@@ -34,6 +34,34 @@ static const char *const names[FIELDS_NAMED] = {
     [FIELD_CDN_RESULT] = "cdn_result",
 };
 
+static const unsigned gives[FIELDS] = {
+    [FIELD_TIME] = HIT_BIT(TIME),
+    [FIELD_CLIENT_IP] = HIT_BIT(CLIENT_IP),
+    [FIELD_METHOD] = HIT_BIT(METHOD),
+    [FIELD_SCHEME] = HIT_BIT(SCHEME),
+    [FIELD_HOST] = HIT_BIT(HOST),
+    [FIELD_PATH] = HIT_BIT(PATH),
+    [FIELD_QUERY] = HIT_BIT(QUERY),
+    [FIELD_TARGET] = HIT_BIT(PATH) | HIT_BIT(QUERY),
+    [FIELD_REQUEST] = HIT_BIT(METHOD) | HIT_BIT(PATH) | HIT_BIT(QUERY) | HIT_BIT(PROTOCOL),
+    [FIELD_PROTOCOL] = HIT_BIT(PROTOCOL),
+    [FIELD_STATUS] = HIT_BIT(STATUS),
+    [FIELD_BYTES] = HIT_BIT(BYTES),
+    [FIELD_DURATION_S] = HIT_BIT(DURATION),
+    [FIELD_DURATION_MS] = HIT_BIT(DURATION),
+    [FIELD_DURATION_US] = HIT_BIT(DURATION),
+    [FIELD_DURATION_NS] = HIT_BIT(DURATION),
+    [FIELD_REFERRER] = HIT_BIT(REFERRER),
+    [FIELD_USER_AGENT] = HIT_BIT(USER_AGENT),
+    [FIELD_CONTENT_TYPE] = HIT_BIT(CONTENT_TYPE),
+    [FIELD_REQUEST_ID] = HIT_BIT(REQUEST_ID),
+    [FIELD_REMOTE_USER] = HIT_BIT(REMOTE_USER),
+    [FIELD_FORWARDED_FOR] = HIT_BIT(FORWARDED_FOR),
+    [FIELD_PURPOSE] = HIT_BIT(PURPOSE),
+    [FIELD_CDN_RESULT] = HIT_BIT(CDN_RESULT),
+    [FIELD_TLS] = HIT_BIT(SCHEME),
+};
+
 static const struct {
     const char *name;
     enum field field;
@@ -102,6 +130,16 @@ bool field_by_alias(struct str name, enum field *field)
         }
     }
     return false;
+}
+
+const char *field_own_name(enum field field)
+{
+    return names[field];
+}
+
+unsigned field_gives(enum field field)
+{
+    return gives[field];
 }
 
 void field_put_names(struct buf *out)

@@ -7,6 +7,7 @@
 #define LOGFERRY_PARSERS_FIELDS_H
 
 #include "parsers/decode.h"
+#include "parsers/hit_fields.h"
 
 struct zone;
 
@@ -45,8 +46,12 @@ enum field {
 /* By its name, or (for groups of regular expressions) another common one. */
 bool field_by_name(struct str name, enum field *field);
 bool field_by_alias(struct str name, enum field *field);
+/* "time"; of those below FIELDS_NAMED. */
+const char *field_own_name(enum field field);
 /* "time, client_ip, …" */
 void field_put_names(struct buf *out);
+/* Which of a hit's it gives, as a set. */
+unsigned field_gives(enum field field);
 /* A bit for each field: true when they can make a hit, else a sentence. */
 bool fields_suffice(uint64_t have, struct buf *why);
 

@@ -323,6 +323,15 @@ const char *format_argument(size_t i)
     return i < N_ROWS ? rows[i].argument : NULL;
 }
 
+struct format_fields format_fields(const struct format *f)
+{
+    struct format_fields fields = {.always = HIT_BIT(TIME) | HIT_BIT(PATH)};
+
+    f->row->family->fields(f, &fields);
+    fields.maybe &= ~fields.always;
+    return fields;
+}
+
 bool format_has_directives(const struct format *f)
 {
     return f->row->family->directives;

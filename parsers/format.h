@@ -8,7 +8,7 @@
 #ifndef LOGFERRY_PARSERS_FORMAT_H
 #define LOGFERRY_PARSERS_FORMAT_H
 
-#include "parsers/hit.h"
+#include "parsers/hit_fields.h"
 
 enum parse_result {
     PARSE_OK,        /* *hit is filled */
@@ -46,6 +46,12 @@ const char *format_example(size_t i);
 /* What may stand behind "name:" of the i-th format, for docs and tests: format_example is a line of
  * that. NULL: it takes nothing. */
 const char *format_argument(size_t i);
+/* What its lines tell, as sets of fields. Of a format with an argument: whatever that is. */
+struct format_fields {
+    unsigned always; /* each line has a place for it, where it may be missing */
+    unsigned maybe;  /* some have: where its writer was told to log it */
+};
+struct format_fields format_fields(const struct format *f);
 /* True when lines that begin with '#' are directives, and "#Version" begins a new stream
  * (CloudFront, W3C). */
 bool format_has_directives(const struct format *f);

@@ -48,6 +48,8 @@ struct format_family {
      */
     int (*format_init)(struct format *f, struct str argument, struct buf *why);
     void (*format_release)(struct format *f);
+    /* Adds to *fields, where those are that every format has; both sets may hold a field. */
+    void (*fields)(const struct format *f, struct format_fields *fields);
     int (*parser_init)(struct parser *p);     /* -1: out of memory */
     void (*parser_release)(struct parser *p); /* NULL: there is nothing to release */
     void (*parser_reset)(struct parser *p);   /* NULL: a line depends on no line before it */

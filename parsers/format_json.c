@@ -152,6 +152,17 @@ static int json_format_init(struct format *base, struct str argument, struct buf
     return row ? 0 : own_keys(f, argument, why);
 }
 
+static void json_fields(const struct format *f, struct format_fields *fields)
+{
+    const struct json_row_key *row = json_rows[f->row->variant];
+
+    for (int i = 0; !row && i < FIELDS_NAMED; i++)
+        fields->maybe |= field_gives((enum field)i);
+    for (; row && row->paths; row++)
+        fields->maybe |= field_gives(row->field);
+    fields->always |= json_rows_always[f->row->variant];
+}
+
 static void json_format_release(struct format *base)
 {
     struct json_format *f = (struct json_format *)base;
@@ -237,6 +248,7 @@ const struct format_family format_json_family = {
     .parser_size = sizeof(struct json_parser),
     .format_init = json_format_init,
     .format_release = json_format_release,
+    .fields = json_fields,
     .parser_init = json_parser_init,
     .line = json_line,
 };

@@ -57,6 +57,13 @@ static int regex_format_init(struct format *base, struct str argument, struct bu
     return f->regex && take_groups(f, why) ? 0 : -1;
 }
 
+static void regex_fields(const struct format *f, struct format_fields *fields)
+{
+    (void)f;
+    for (int i = 0; i < FIELDS_NAMED; i++)
+        fields->maybe |= field_gives((enum field)i);
+}
+
 static void regex_format_release(struct format *base)
 {
     regex_free(((struct regex_format *)base)->regex);
@@ -112,6 +119,7 @@ const struct format_family format_regex_family = {
     .parser_size = sizeof(struct regex_parser),
     .format_init = regex_format_init,
     .format_release = regex_format_release,
+    .fields = regex_fields,
     .parser_init = regex_parser_init,
     .parser_release = regex_parser_release,
     .line = regex_line,

@@ -17,6 +17,9 @@ struct template_row {
     template_fn *front;
     const char *text; /* NULL: the argument */
     const char *end;  /* for a line that goes on */
+    /* With the argument: what it may name. */
+    template_values_fn *values;
+    bool whole_urls; /* its requests name scheme and host */
 };
 
 #define NGINX_COMBINED                                                                             \
@@ -36,7 +39,8 @@ static const struct template_row templates[] = {
     [TEMPLATE_NGINX_MAIN] = {template_nginx, NGINX_COMBINED " \"$http_x_forwarded_for\"",
                              "more columns than nginx's \"main\" has behind "
                              "X-Forwarded-For" OWN_NGINX},
-    [TEMPLATE_NGINX] = {template_nginx, NULL, "more columns than the log_format has"},
+    [TEMPLATE_NGINX] = {template_nginx, NULL, "more columns than the log_format has",
+                        .values = template_nginx_values},
     [TEMPLATE_NPM] = {template_nginx,
                       "[$time_local] $upstream_cache_status $upstream_status $status - "
                       "$request_method $scheme $host \"$request_uri\" [Client $remote_addr] "
@@ -54,10 +58,12 @@ static const struct template_row templates[] = {
     [TEMPLATE_APACHE_VHOST] = {template_apache, "%v:%p %h %l %u %t \"%r\" %>s %O" APACHE_AGENT,
                                "more columns than \"vhost_combined\" has behind the user "
                                "agent" OWN_APACHE},
-    [TEMPLATE_APACHE] = {template_apache, NULL, "more columns than the LogFormat has"},
+    [TEMPLATE_APACHE] = {template_apache, NULL, "more columns than the LogFormat has",
+                         .values = template_apache_values},
     [TEMPLATE_VARNISH] = {template_apache, "%h %l %u %t \"%r\" %>s %b" APACHE_AGENT,
                           "more columns than varnishncsa writes; its own -F format is written as "
-                          "format: {apache: '…'}"},
+                          "format: {apache: '…'}",
+                          .whole_urls = true},
     [TEMPLATE_TRAEFIK] =
         {template_columns,
          "<!traefik><client> - <user> [<time_clf>] \"<request_raw>\" <status> <bytes> "
@@ -65,15 +71,16 @@ static const struct template_row templates[] = {
          "<duration_ms>ms<.>",
          "more columns than Traefik's common log format has"},
     [TEMPLATE_HAPROXY_HTTP] = {template_haproxy, "", "more columns than HAProxy writes"},
-    [TEMPLATE_HAPROXY] = {template_haproxy, NULL, "more columns than HAProxy writes"},
+    [TEMPLATE_HAPROXY] = {template_haproxy, NULL, "more columns than HAProxy writes",
+                          .values = template_haproxy_values},
     [TEMPLATE_ALB] = {template_columns,
                       "<!quotes><-> <time_iso> <-> <client_port> <-> <-> <duration_s> <-> <status> "
                       "<-> <-> <bytes> \"<request>\" \"<user_agent>\"<? ><rest><.>",
-                      "more columns than a load balancer writes"},
+                      "more columns than a load balancer writes", .whole_urls = true},
     [TEMPLATE_ELB] = {template_columns,
                       "<!quotes><time_iso> <-> <client_port> <-> <-> <duration_s> <-> <status> <-> "
                       "<-> <bytes> \"<request>\" \"<user_agent>\"<? ><rest><.>",
-                      "more columns than a classic load balancer writes"},
+                      "more columns than a classic load balancer writes", .whole_urls = true},
     [TEMPLATE_ENVOY] = {template_columns,
                         "[<time_iso>] \"<request_raw>\" <status> <-> <-> <bytes> <duration_ms> <-> "
                         "\"<forwarded_for>\" \"<user_agent>\" \"<request_id>\" \"<host>\" "
@@ -82,7 +89,7 @@ static const struct template_row templates[] = {
     [TEMPLATE_BUNNY] = {template_columns,
                         "<cache>|<status>|<time_ms>|<bytes>|<->|<client>|<referrer>|<target>|<->|"
                         "<user_agent>|<request_id>|<->",
-                        "more columns than bunny.net writes"},
+                        "more columns than bunny.net writes", .whole_urls = true},
 };
 
 struct template_format {
@@ -197,6 +204,76 @@ static void template_format_release(struct format *base)
 {
     template_release(&((struct template_format *)base)->t);
 }
+
+/* ---- what its lines tell ----------------------------------------------------------------------
+ */
+
+static unsigned fields_of(uint64_t values, bool whole_urls)
+{
+    static const unsigned gives[VALUES] = {
+        [VALUE_REQUEST] = HIT_BIT(METHOD) | HIT_BIT(PATH) | HIT_BIT(QUERY) | HIT_BIT(PROTOCOL),
+        [VALUE_METHOD] = HIT_BIT(METHOD),
+        [VALUE_TARGET] = HIT_BIT(PATH) | HIT_BIT(QUERY),
+        [VALUE_PATH] = HIT_BIT(PATH),
+        [VALUE_QUERY] = HIT_BIT(QUERY),
+        [VALUE_PROTOCOL] = HIT_BIT(PROTOCOL),
+        [VALUE_PEER] = HIT_BIT(CLIENT_IP),
+        [VALUE_CLIENT] = HIT_BIT(CLIENT_IP),
+        [VALUE_CLIENT_PORT] = HIT_BIT(CLIENT_IP),
+        [VALUE_USER] = HIT_BIT(REMOTE_USER),
+        [VALUE_SERVER] = HIT_BIT(HOST),
+        [VALUE_HOST] = HIT_BIT(HOST),
+        [VALUE_SCHEME] = HIT_BIT(SCHEME),
+        [VALUE_HTTPS] = HIT_BIT(SCHEME),
+        [VALUE_STATUS] = HIT_BIT(STATUS),
+        [VALUE_WIRE_BYTES] = HIT_BIT(BYTES),
+        [VALUE_BYTES] = HIT_BIT(BYTES),
+        [VALUE_DURATION_S] = HIT_BIT(DURATION),
+        [VALUE_DURATION_MS] = HIT_BIT(DURATION),
+        [VALUE_DURATION_US] = HIT_BIT(DURATION),
+        [VALUE_DURATION_NS] = HIT_BIT(DURATION),
+        [VALUE_REFERRER] = HIT_BIT(REFERRER),
+        [VALUE_USER_AGENT] = HIT_BIT(USER_AGENT),
+        [VALUE_CONTENT_TYPE] = HIT_BIT(CONTENT_TYPE),
+        [VALUE_REQUEST_ID] = HIT_BIT(REQUEST_ID),
+        [VALUE_FORWARDED_FOR] = HIT_BIT(FORWARDED_FOR),
+        [VALUE_FORWARDED] = HIT_BIT(FORWARDED),
+        [VALUE_RANGE] = HIT_BIT(RANGE),
+        [VALUE_DISPOSITION] = HIT_BIT(DISPOSITION),
+        [VALUE_PURPOSE] = HIT_BIT(PURPOSE),
+        [VALUE_CACHE] = HIT_BIT(CDN_RESULT),
+    };
+    const uint64_t urls = VALUE_BIT(VALUE_REQUEST) | VALUE_BIT(VALUE_TARGET);
+    unsigned fields = whole_urls && values & urls ? HIT_BIT(HOST) | HIT_BIT(SCHEME) : 0;
+
+    for (unsigned i = 0; i < VALUES; i++)
+        if (values & VALUE_BIT(i))
+            fields |= gives[i];
+    return fields;
+}
+
+static void template_fields(const struct format *base, struct format_fields *fields)
+{
+    const struct template_row *row = &templates[base->row->variant];
+    const struct program *program = ((const struct template_format *)base)->t.program;
+    uint64_t always = 0, maybe = row->values ? row->values() : 0;
+
+    /* Of an argument nothing is sure but what every one has. HAProxy's is of a part alone. */
+    bool own = row->values && row->front != template_haproxy;
+    for (size_t i = 0, until = 0; i < program_steps(program); i++) {
+        const struct program_field *field = program_step_field(program, i);
+        uint64_t bit = field->shape != SHAPE_NONE ? VALUE_BIT(field->value) : 0;
+
+        *(own || i < until ? &maybe : &always) |= bit;
+        if (program_step_skip(program, i) > until)
+            until = program_step_skip(program, i);
+    }
+    fields->always |= fields_of(always, row->whole_urls);
+    fields->maybe |= fields_of(maybe, row->whole_urls);
+}
+
+/* ---- the line ---------------------------------------------------------------------------------
+ */
 
 static int template_parser_init(struct parser *base)
 {
@@ -504,6 +581,7 @@ const struct format_family format_template_family = {
     .parser_size = sizeof(struct template_parser),
     .format_init = template_format_init,
     .format_release = template_format_release,
+    .fields = template_fields,
     .parser_init = template_parser_init,
     .parser_release = template_parser_release,
     .line = template_line,

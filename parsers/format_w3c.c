@@ -528,6 +528,58 @@ static int w3c_format_init(struct format *base, struct str argument, struct buf 
     return good ? check_columns(f, why) : -1;
 }
 
+static unsigned columns_give(const struct w3c_parser *p, bool iis)
+{
+    static const unsigned gives[COLUMNS] = {
+        [COLUMN_METHOD] = HIT_BIT(METHOD),
+        [COLUMN_STEM] = HIT_BIT(PATH),
+        [COLUMN_STATUS] = HIT_BIT(STATUS),
+        [COLUMN_QUERY] = HIT_BIT(QUERY),
+        [COLUMN_CLIENT] = HIT_BIT(CLIENT_IP),
+        [COLUMN_HOST] = HIT_BIT(HOST),
+        [COLUMN_DISTRIBUTION] = HIT_BIT(HOST),
+        [COLUMN_REFERRER] = HIT_BIT(REFERRER),
+        [COLUMN_USER_AGENT] = HIT_BIT(USER_AGENT),
+        [COLUMN_BYTES] = HIT_BIT(BYTES),
+        [COLUMN_RESULT] = HIT_BIT(CDN_RESULT),
+        [COLUMN_REQUEST_ID] = HIT_BIT(REQUEST_ID),
+        [COLUMN_PROTOCOL] = HIT_BIT(SCHEME),
+        [COLUMN_TIME_TAKEN] = HIT_BIT(DURATION),
+        [COLUMN_FORWARDED_FOR] = HIT_BIT(FORWARDED_FOR),
+        [COLUMN_VERSION] = HIT_BIT(PROTOCOL),
+        [COLUMN_CONTENT_TYPE] = HIT_BIT(CONTENT_TYPE),
+        [COLUMN_VIEWER_HOST] = HIT_BIT(HOST),
+        [COLUMN_USER] = HIT_BIT(REMOTE_USER),
+        [COLUMN_PORT] = HIT_BIT(SCHEME),
+        [COLUMN_RANGE_START] = HIT_BIT(RANGE),
+    };
+    /* What the one kind has columns for, and the other has not. */
+    const unsigned not_iis =
+        HIT_BIT(CDN_RESULT) | HIT_BIT(CONTENT_TYPE) | HIT_BIT(RANGE) | HIT_BIT(REQUEST_ID);
+    unsigned fields = 0;
+
+    for (size_t i = 0; i < COLUMNS; i++)
+        if (p->named[i])
+            fields |= gives[i];
+    return fields & ~(iis ? not_iis : HIT_BIT(REMOTE_USER));
+}
+
+static void w3c_fields(const struct format *base, struct format_fields *fields)
+{
+    const struct w3c_format *f = (const struct w3c_format *)base;
+    struct w3c_parser p = {.base.format = base, .delimiter = ' '};
+    bool iis = base->row->variant == W3C_IIS;
+
+    if (base->row->variant != W3C_OWN && !iis) {
+        set_columns(&p, f->columns);
+        fields->always |= columns_give(&p, false);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        p.named[names[i].column] = true;
+    fields->maybe |= columns_give(&p, iis);
+}
+
 static void w3c_format_release(struct format *base)
 {
     free(((struct w3c_format *)base)->own);
@@ -549,6 +601,7 @@ const struct format_family format_w3c_family = {
     .parser_size = sizeof(struct w3c_parser),
     .format_init = w3c_format_init,
     .format_release = w3c_format_release,
+    .fields = w3c_fields,
     .parser_init = w3c_parser_init,
     .parser_reset = w3c_reset,
     .line = w3c_line,

@@ -33,11 +33,14 @@ enum hit_field {
     HIT_FIELD_COUNT,
 };
 
+/* A set of fields: bit i is field i. */
+#define HIT_BIT(name) (1u << HIT_FIELD_##name)
+
 /* "client_ip", "duration_ms": as docs/formats.md names it, and `detect` and `explain`. */
 const char *hit_field_name(enum hit_field field);
 /* STR_NONE for a missing one, and for the numbers: time, status, bytes, duration. */
 struct str hit_field_text(const struct hit *hit, enum hit_field field);
-/* Bit i: field i is there. */
+/* The set of those that are there. */
 unsigned hit_fields(const struct hit *hit);
 
 #endif

@@ -183,3 +183,12 @@ const struct json_row_key *const json_rows[JSON_VARIANTS] = {
     [JSON_CLOUDFRONT] = cloudfront, [JSON_CLOUDFLARE] = cloudflare, [JSON_AKAMAI] = akamai,
     [JSON_FASTLY] = fastly,         [JSON_ENVOY] = envoy,
 };
+
+#define REQUEST_FIELDS                                                                             \
+    (HIT_BIT(CLIENT_IP) | HIT_BIT(METHOD) | HIT_BIT(HOST) | HIT_BIT(PATH) | HIT_BIT(QUERY) |       \
+     HIT_BIT(PROTOCOL) | HIT_BIT(STATUS) | HIT_BIT(BYTES) | HIT_BIT(DURATION))
+
+const unsigned json_rows_always[JSON_VARIANTS] = {
+    [JSON_CADDY] = REQUEST_FIELDS | HIT_BIT(REFERRER) | HIT_BIT(USER_AGENT) | HIT_BIT(CONTENT_TYPE),
+    [JSON_TRAEFIK] = REQUEST_FIELDS | HIT_BIT(SCHEME),
+};

@@ -27,5 +27,8 @@ struct json_row_key {
 
 /* Ends with paths == NULL. */
 extern const struct json_row_key *const json_rows[JSON_VARIANTS];
+/* What the writer has in every line unless told otherwise, as a set of a hit's fields; nothing
+ * where its user chooses the keys. */
+extern const unsigned json_rows_always[JSON_VARIANTS];
 
 #endif

@@ -63,6 +63,9 @@ struct template
     struct time_format *time; /* of the SHAPE_TIME_OWN field; NULL when there is none */
 };
 
+/* Value i is in a set as bit i. */
+#define VALUE_BIT(value) (UINT64_C(1) << (value))
+
 /* A front end fills `t`, which comes zeroed and is released by the caller also after a failure;
  * -1, and a sentence in `why`. */
 typedef int template_fn(struct template *t, struct str text, struct buf *why);
@@ -71,6 +74,12 @@ template_fn template_nginx;
 template_fn template_apache;
 template_fn template_columns;
 template_fn template_haproxy; /* the names of captured headers */
+
+/* The set of values that a template of the user can name. */
+typedef uint64_t template_values_fn(void);
+template_values_fn template_nginx_values;
+template_values_fn template_apache_values;
+template_values_fn template_haproxy_values; /* of the captured headers */
 
 void template_release(struct template *t);
 

@@ -151,6 +151,17 @@ static int find_field(const struct token *token, struct program_field *field)
     return -1;
 }
 
+uint64_t template_apache_values(void)
+{
+    uint64_t values = 0;
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        values |= VALUE_BIT(names[i].value);
+    for (size_t i = 0; i < COUNT_OF(directives); i++)
+        values |= VALUE_BIT(directives[i].value);
+    return values;
+}
+
 /* ---- times: several %{…}t with text between them are one time ---------------------------------
  */
 

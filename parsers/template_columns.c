@@ -130,6 +130,22 @@ static void put_captures(struct template *t)
     }
 }
 
+static bool may_be_captured(const struct column *c)
+{
+    return c->shape == SHAPE_FREE && c->value != VALUE_REQUEST && c->value != VALUE_TARGET &&
+           c->value != VALUE_USER;
+}
+
+uint64_t template_haproxy_values(void)
+{
+    uint64_t values = 0;
+
+    for (size_t i = 0; i < COUNT_OF(columns); i++)
+        if (may_be_captured(&columns[i]))
+            values |= VALUE_BIT(columns[i].value);
+    return values;
+}
+
 /* The names of one group of braces, which is not there for what was no request. */
 static int put_group(struct template *t, struct str group, struct buf *why)
 {
@@ -140,7 +156,7 @@ static int put_group(struct template *t, struct str group, struct buf *why)
         struct str name = str_cut(&group, '|');
         const struct column *c = find_column(str_eq(name, STR("-")) ? STR("-\"") : name);
 
-        if (!c || c->shape != SHAPE_FREE || c->value == VALUE_REQUEST) {
+        if (!c || !may_be_captured(c)) {
             buf_printf(why,
                        "\"%.*s\" is no captured header; there are host, user_agent, referrer, "
                        "forwarded_for, content_type, request_id, purpose and -",

@@ -94,6 +94,15 @@ static const struct variable *find_variable(struct str name)
     return &unknown;
 }
 
+uint64_t template_nginx_values(void)
+{
+    uint64_t values = 0;
+
+    for (size_t i = 0; i < COUNT_OF(variables); i++)
+        values |= VALUE_BIT(variables[i].value);
+    return values;
+}
+
 /* ---- from nginx.conf to the text --------------------------------------------------------------
  */
 

@@ -1,6 +1,6 @@
 """What the documentation names is what the code has, and the other way round: AI classes, events, keys,
 formats, endpoints and messages, fault points, exit codes, commands, layers, links. The reasons and their
-rules: tests/unit/parsers/test_rules.c.
+rules: tests/unit/parsers/test_rules.c; docs/formats.md: test_formats_md.c.
 
 The lists are taken from the sources by their text; a list that comes out empty fails too.
 """
@@ -123,12 +123,9 @@ def test_config_keys(world):
 
 
 def test_formats(world):
-    page = read("docs/formats.md")
     rows = re.search(r"rows\[\] = \{(.*?)\n\};", read("parsers/format.c"), re.S).group(1)
     found = re.findall(r'^    (?:ROW\(|\{)"(\w+)"', rows, re.M)
-    same("formats", [names(cell)[0] for cell, in table(page, 0)], found)
-    missing = [f for f in found if f"\n## {f}\n" not in page]
-    check(not missing, f"formats without a section: {missing}")
+    check(len(found) > 20, f"formats: {found}")
     list_ = re.search(r"\| `format` \|[^\n]*", read("docs/configuration.md")).group(0)
     missing = [f for f in found if f"`{f}`" not in list_]
     check(not missing, f"formats that docs/configuration.md does not name: {missing}")

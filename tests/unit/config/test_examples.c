@@ -6,6 +6,7 @@
 
 #include "config/agent_config.h"
 #include "config/server_config.h"
+#include "parsers/format.h"
 
 #define AGENT_EXAMPLE "config/logferry.yaml"
 #define SERVER_EXAMPLE "config/logferry-server.yaml"
@@ -74,23 +75,80 @@ static void check_block(struct str block, bool server)
     buf_release(&error);
 }
 
+/* The next block of the page that begins with `fence`; *at is where to look on. */
+static bool next_block(struct str page, struct str fence, size_t *at, struct str *block)
+{
+    ptrdiff_t begin = str_find(page, fence, *at);
+
+    if (begin < 0)
+        return false;
+    size_t from = (size_t)begin + fence.n;
+    ptrdiff_t end = str_find(page, STR("\n```"), from - 1);
+    assert_true(end > 0);
+    *block = str_slice(page, from, (size_t)end + 1);
+    *at = (size_t)end + 1;
+    return true;
+}
+
 static void documentation_is_right(void **state)
 {
-    struct str page = read_tree_file("docs/configuration.md"), fence = STR("\n```");
+    struct str page = read_tree_file("docs/configuration.md"), block;
     ptrdiff_t server_part = str_find(page, STR("\n## logferry-server.yaml"), 0);
-    ptrdiff_t at = 0, end;
+    size_t at = 0;
     unsigned blocks = 0;
 
     assert_true(server_part > 0);
-    while ((at = str_find(page, STR("\n```yaml\n"), (size_t)at)) >= 0) {
-        size_t from = (size_t)at + sizeof("\n```yaml\n") - 1;
-        end = str_find(page, fence, from);
-        assert_true(end > 0);
-        check_block(str_slice(page, from, (size_t)end + 1), at > server_part);
-        at = end + 1;
-        blocks++;
-    }
+    for (; next_block(page, STR("\n```yaml\n"), &at, &block); blocks++)
+        check_block(block, (ptrdiff_t)at > server_part);
     assert_int_equal(blocks, 11);
+    free((char *)page.p);
+}
+
+/* The source that docs/formats.md shows reads the lines shown above it, and knows their site. */
+static void check_format_block(struct str lines, struct str block)
+{
+    struct buf text, error;
+    struct hit hit = {0};
+    enum parse_result result = PARSE_BAD;
+
+    buf_init(&text, 65536);
+    buf_init(&error, 65536);
+    buf_lit(&text, "destinations: {main: {url: https://ingest.example.net}}\n");
+    buf_put_str(&text, block);
+    struct agent_config *c = agent_config_parse(buf_str(&text), "f", &error);
+    if (!c)
+        fail_msg("%s in:\n%.*s", buf_cstr(&error), STR_ARGS(block));
+    const struct source_config *source = &c->sources[0];
+    struct format *f = format_new(source->format, NULL, &error);
+    struct parser *p = f ? parser_new(f) : NULL;
+    assert_non_null(p);
+    while (lines.n > 0)
+        result = parser_line(p, str_cut(&lines, '\n'), &hit);
+    if (result != PARSE_OK)
+        fail_msg("does not read the line above it:\n%.*s", STR_ARGS(block));
+    assert_true(str_is_set(hit.host) || str_is_set(source->default_host) ||
+                str_find(block, STR("{host}"), 0) > 0);
+    parser_free(p);
+    format_free(f);
+    agent_config_free(c);
+    buf_release(&text);
+    buf_release(&error);
+}
+
+static void formats_are_right(void **state)
+{
+    struct str page = read_tree_file("docs/formats.md"), lines, block;
+    const char *about;
+    size_t at = 0, formats = 0, blocks = 0;
+
+    while (format_list(formats, &about))
+        formats++;
+    /* A block without a language that is followed by one of YAML. */
+    for (; next_block(page, STR("\n\n```\n"), &at, &lines); blocks++) {
+        assert_true(next_block(page, STR("\n```yaml\n"), &at, &block));
+        check_format_block(lines, block);
+    }
+    assert_int_equal(blocks, formats);
     free((char *)page.p);
 }
 
@@ -164,8 +222,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(load_cleanly),      cmocka_unit_test(documentation_is_right),
-        cmocka_unit_test(each_prefix),       cmocka_unit_test(each_byte_changed),
-        cmocka_unit_test(each_byte_missing),
+        cmocka_unit_test(formats_are_right), cmocka_unit_test(each_prefix),
+        cmocka_unit_test(each_byte_changed), cmocka_unit_test(each_byte_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -343,6 +343,9 @@ static void test_names(void **state)
     buf_reset(&why);
     assert_null(format_new(STR("nginx_main:$host"), NULL, &why));
     assert_non_null(strstr(buf_cstr(&why), "nginx_main takes nothing"));
+    buf_reset(&why);
+    assert_null(format_new(STR("haproxy:host|target"), NULL, &why));
+    assert_non_null(strstr(buf_cstr(&why), "\"target\" is no captured header; there are host"));
     buf_release(&why);
     for (; (name = format_list(n, &about)); n++) {
         struct fixture x;

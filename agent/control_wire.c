@@ -45,6 +45,7 @@ static const struct {
     {"jobs", offsetof(struct options, jobs), NUMBER},
     {"rate", offsetof(struct options, rate), NUMBER},
     {"json", offsetof(struct options, json), FLAG},
+    {"metrics", offsetof(struct options, metrics), FLAG},
     {"all", offsetof(struct options, all), FLAG},
     {"yes", offsetof(struct options, yes), FLAG},
     {"show-ip", offsetof(struct options, show_ip), FLAG},

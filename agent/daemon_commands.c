@@ -1,6 +1,8 @@
 /* daemon_commands.c - see daemon_commands.h. */
 #include "agent/daemon_commands.h"
 
+#include "agent/metrics.h"
+#include "agent/metrics_http.h"
 #include "agent/old_jobs.h"
 #include "agent/status.h"
 #include "config/exit_codes.h"
@@ -28,6 +30,8 @@ struct job {
 struct daemon_commands {
     struct daemon_options o;
     struct control *control;
+    struct metrics_http *metrics;
+    struct buf metrics_at; /* where it listens, or was to */
     struct engine *engine;
     const struct agent_config *config;
     double begun;
@@ -48,22 +52,80 @@ static void say(struct control_call *call, const char *text)
 /* ---- status -----------------------------------------------------------------------------------
  */
 
+static struct status_view view_of(const struct daemon_commands *c)
+{
+    return (struct status_view){.engine = c->engine,
+                                .config = c->config,
+                                .state_path = c->o.state_path,
+                                .up_s = ev_now(c->o.loop) - c->begun,
+                                .started_ms = (int64_t)(c->begun * 1000),
+                                .jobs = c->jobs};
+}
+
 static void serve_status(struct daemon_commands *c, struct control_call *call)
 {
     struct buf out;
-    const struct status_view view = {.engine = c->engine,
-                                     .config = c->config,
-                                     .state_path = c->o.state_path,
-                                     .up_s = ev_now(c->o.loop) - c->begun,
-                                     .jobs = c->jobs};
+    const struct status_view view = view_of(c);
     buf_init(&out, 16u << 20);
-    if (call->request->o.json)
+    if (call->request->o.metrics)
+        metrics_put(&out, &view);
+    else if (call->request->o.json)
         status_put_json(&out, &view);
     else
         status_put_text(&out, &view);
     control_put(call, CONTROL_OUT, buf_str(&out));
     buf_release(&out);
     control_end(call, EXIT_OK);
+}
+
+/* ---- metrics ----------------------------------------------------------------------------------
+ */
+
+static bool put_metrics(void *context, struct buf *out)
+{
+    const struct daemon_commands *c = context;
+    const struct status_view view = view_of(c);
+    if (!c->engine)
+        return false;
+    metrics_put(out, &view);
+    return true;
+}
+
+static void open_metrics(struct daemon_commands *c, const struct listen_address *listen)
+{
+    struct buf why;
+    const struct metrics_http_options o = {
+        .loop = c->o.loop, .listen = listen, .context = c, .put = put_metrics};
+    buf_init(&why, 256);
+    c->metrics = metrics_http_new(&o, &why);
+    if (!c->metrics)
+        log_event(LOG_WARN, "metrics_not_served",
+                  "address=%.*s why=\"%.*s\" mend=\"give another metrics.listen and reload\"",
+                  STR_ARGS(buf_str(&c->metrics_at)), STR_ARGS(buf_str(&why)));
+    else
+        log_event(LOG_INFO, "metrics_served", "address=%.*s port=%u",
+                  STR_ARGS(buf_str(&c->metrics_at)), metrics_http_port(c->metrics));
+    buf_release(&why);
+}
+
+/* A reload that leaves the address alone leaves the port open; one that could not be opened is
+ * tried again. */
+static void follow_metrics(struct daemon_commands *c, const struct agent_config *config)
+{
+    struct buf at;
+    buf_init(&at, 512);
+    if (str_is_set(config->metrics.address))
+        listen_address_put(&config->metrics, &at);
+    if (c->metrics && str_eq(buf_str(&at), buf_str(&c->metrics_at))) {
+        buf_release(&at);
+        return;
+    }
+    metrics_http_free(c->metrics);
+    c->metrics = NULL;
+    buf_release(&c->metrics_at);
+    c->metrics_at = at;
+    if (at.n)
+        open_metrics(c, &config->metrics);
 }
 
 /* ---- dead letters -----------------------------------------------------------------------------
@@ -308,6 +370,8 @@ void daemon_commands_engine(struct daemon_commands *c, struct engine *engine,
     c->engine = engine;
     c->config = config;
     c->stopping = c->stopping && !engine;
+    if (engine)
+        follow_metrics(c, config);
 }
 
 void daemon_commands_stop(struct daemon_commands *c, double seconds)
@@ -326,6 +390,8 @@ void daemon_commands_free(struct daemon_commands *c)
 {
     if (!c)
         return;
+    metrics_http_free(c->metrics);
+    buf_release(&c->metrics_at);
     control_free(c->control);
     ev_timer_stop(c->o.loop, &c->sweep_timer);
     pool_free(c->pool);

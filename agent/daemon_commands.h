@@ -1,6 +1,6 @@
 /*
  * daemon_commands.h - what a running daemon does for commands that reach it by the control socket:
- * `status`, `dead replay` and `dead drop`, `backfill`. On the loop's thread.
+ * `status`, `dead replay` and `dead drop`, `backfill`; and for GET /metrics. On the loop's thread.
  */
 #ifndef LOGFERRY_AGENT_DAEMON_COMMANDS_H
 #define LOGFERRY_AGENT_DAEMON_COMMANDS_H
@@ -19,9 +19,11 @@ struct daemon_options {
     void (*on_idle)(void *context);
 };
 
-/* Opens the socket; says in the log when that cannot be, and works without. NULL: out of memory. */
+/* Opens the control socket; says in the log when that cannot be, and works without. NULL: out of
+ * memory. */
 struct daemon_commands *daemon_commands_new(const struct daemon_options *options);
-/* The engine that orders are about, from now on; NULL: there is none for a while. */
+/* The engine that orders are about, from now on; NULL: there is none for a while. With one,
+ * /metrics is served where its configuration says. */
 void daemon_commands_engine(struct daemon_commands *c, struct engine *engine,
                             const struct agent_config *config);
 /* Ends the jobs, as an interruption would; new ones are refused until `_engine` is called. */

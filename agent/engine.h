@@ -62,6 +62,12 @@ void engine_log_ledger(struct engine *e);
 void engine_put_ledger(struct engine *e, struct buf *out);
 /* Bytes of the live files of a source that are not safe yet, by the sizes that were last seen. */
 uint64_t engine_behind(const struct engine *e, size_t source);
+/* How far reading is. */
+struct source_lag {
+    int64_t oldest_ms;        /* no line that is to be read is older than that; 0: all are read */
+    int64_t read_ms, line_ms; /* wall clock: of struct source */
+};
+void engine_read_lag(const struct engine *e, size_t source, struct source_lag *out);
 /* Do the books balance? */
 bool engine_balances(struct engine *e);
 

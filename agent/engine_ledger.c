@@ -104,3 +104,18 @@ uint64_t engine_behind(const struct engine *e, size_t source)
     }
     return bytes;
 }
+
+/* While one backlog is read, its lines tell how old they are; else nothing can be older than the
+ * moment at which there was something to read again. */
+void engine_read_lag(const struct engine *e, size_t source, struct source_lag *out)
+{
+    const struct source *of = &e->sources[source];
+    *out = (struct source_lag){.read_ms = of->read_ms, .line_ms = of->line_ms};
+    for (const struct stream *s = TAILQ_FIRST(&e->streams); s; s = TAILQ_NEXT(s, all)) {
+        if (s->source != of || !s->unread_since_ms)
+            continue;
+        int64_t age = s->backlog_ms ? engine_now_ms(e) - s->backlog_ms
+                                    : engine_mono_ms() - s->unread_since_ms;
+        out->oldest_ms = age > out->oldest_ms ? age : out->oldest_ms;
+    }
+}

@@ -106,6 +106,8 @@ void engine_make_ready(struct engine *e, struct stream *s)
     if (s->state != STREAM_IDLE)
         return;
     s->state = STREAM_READY;
+    if (!s->unread_since_ms)
+        s->unread_since_ms = engine_mono_ms();
     TAILQ_INSERT_TAIL(&e->ready, s, ready);
     e->n_ready++;
     e->n_backlog += s->backlog;
@@ -210,6 +212,8 @@ static void waits(struct engine *e, struct stream *s)
     }
     bool again = s->again;
     s->again = false;
+    if (!s->retry)
+        s->unread_since_ms = s->backlog_ms = 0;
     if (again)
         engine_make_ready(e, s);
 }
@@ -292,6 +296,7 @@ static void after_reading(struct engine *e, struct stream *s)
     switch (s->r.end) {
     case READ_MORE:
         s->backlog = true;
+        s->backlog_ms = s->r.line_ms;
         s->again = false;
         engine_make_ready(e, s);
         return;
@@ -413,12 +418,23 @@ static void update_position(struct engine *e, struct stream *s)
     }
 }
 
+/* A line's time may be anything; one from the future says nothing of how far we are. */
+static void note_lines(struct engine *e, struct stream *s)
+{
+    struct source *source = s->source;
+    int64_t now_ms = engine_now_ms(e);
+    s->quiet_since_ms = engine_mono_ms();
+    source->read_ms = now_ms;
+    if (s->r.line_ms > source->line_ms && s->r.line_ms <= now_ms)
+        source->line_ms = s->r.line_ms;
+}
+
 void engine_settle_stream(struct engine *e, struct stream *s)
 {
     struct reading *r = &s->r;
     counts_add(&s->source->counts, &r->counts);
     if (r->counts.lines)
-        s->quiet_since_ms = engine_mono_ms();
+        note_lines(e, s);
     r->counts = (struct counts){0};
     s->state = STREAM_IDLE;
     s->backlog = s->retry = false;

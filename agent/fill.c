@@ -276,6 +276,8 @@ static void take_text(struct filling *f, struct str line)
     struct digested d;
     uint32_t hash = hash_line(line);
     digest_line(&f->kit->digest, &f->stream->rules, f->fill->sites, f->parser, line, &d);
+    if (d.parsed == PARSE_OK && d.hit.time_ms != HIT_NO_NUMBER)
+        r->line_ms = d.hit.time_ms;
     if (d.edge != CDN_NONE && r->edge.cdn == CDN_NONE)
         r->edge = (struct edge_hit){d.edge, d.verdict.reason == REASON_DUPLICATE_CDN};
     if (d.verdict.kind == VERDICT_SKIP) {

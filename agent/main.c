@@ -29,8 +29,8 @@ static const struct command commands[] = {
      "says which format a log has, and prints the configuration to paste; reads `nginx -T` and "
      "Apache's configuration too",
      "vJ", command_detect},
-    {"status", "[--json]", "how the running daemon is: lines, records, what waits, and why", "cdvJ",
-     command_status},
+    {"status", "[--json | --metrics]",
+     "how the running daemon is: lines, records, what waits, and why", "cdvJM", command_status},
     {"dead", "list | show ID… | replay ID…|--all | drop ID…|--all",
      "the records that a server refused for themselves", "cdvJaYI", command_dead},
     {"check", "[--offline] [--print-defaults]",

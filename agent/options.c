@@ -30,6 +30,7 @@ static const struct {
     {"rate", "N", 'r', "at most N lines a second"},
     {"dry-run", NULL, 'n', "read and count, send nothing"},
     {"json", NULL, 'J', "one JSON object a line"},
+    {"metrics", NULL, 'M', "in Prometheus' text format"},
     {"summary", NULL, 'y', "one line for each verdict and reason"},
     {"all-hours", NULL, 'A', "show every hour, not only those that lack something"},
     {"offline", NULL, 'O', "look at the configuration only"},
@@ -150,6 +151,7 @@ static void set_flag(struct options *o, char letter)
     o->verbose = o->verbose || letter == 'v';
     o->dry_run = o->dry_run || letter == 'n';
     o->json = o->json || letter == 'J';
+    o->metrics = o->metrics || letter == 'M';
     o->summary = o->summary || letter == 'y';
     o->all_hours = o->all_hours || letter == 'A';
     o->offline = o->offline || letter == 'O';

@@ -15,7 +15,7 @@ struct options {
     const char *output;         /* a destination's name or URL, "stdout", "none" */
     int64_t since_ms, until_ms; /* INT64_MIN, INT64_MAX: not given */
     uint64_t jobs, rate;        /* 0: not given */
-    bool dry_run, json, summary, all_hours, offline, print_defaults, verbose;
+    bool dry_run, json, metrics, summary, all_hours, offline, print_defaults, verbose;
     bool all, yes, show_ip; /* dead letters */
     bool force;             /* an older list, an older catalogue */
     bool progress;          /* of a backfill: on a terminal; not on the command line */

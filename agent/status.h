@@ -14,6 +14,7 @@ struct status_view {
     const struct agent_config *config;
     const char *state_path;
     double up_s;
+    int64_t started_ms; /* wall clock */
     const struct status_job *jobs;
 };
 

@@ -37,6 +37,8 @@ struct source {
     struct counts counts; /* loop */
     struct log_limit complaint, unreadable, empty, capped;
     bool told_edge; /* loop */
+    /* Wall clock, loop; 0: not yet. When lines were read last, and the latest time in them. */
+    int64_t read_ms, line_ms;
 };
 
 /* The format and the rules by which this source's lines are judged; all is borrowed. 0, or -1 with
@@ -102,6 +104,7 @@ struct reading {
     struct counts counts;
     struct bad_line bad;
     struct edge_hit edge;
+    int64_t line_ms; /* of the last line that had a time; 0: none had */
 };
 
 struct stream {
@@ -114,16 +117,18 @@ struct stream {
     struct digest_rules rules; /* the source's, with the host of this file */
     struct reading r;
     enum stream_state { STREAM_IDLE, STREAM_READY, STREAM_BUSY, STREAM_DONE } state;
-    bool again;             /* it changed while it was busy */
-    bool backlog;           /* the last fill left lines */
-    bool retry;             /* reading failed: the disk, or too many open files */
-    bool rewind;            /* its entry was changed while it was busy: begin again from that */
-    bool live;              /* has its live name; else it was rotated, or is history */
-    bool seen;              /* by the present discovery */
-    uint64_t size;          /* of the file, when it was last seen */
-    int64_t mtime_ms;       /* the same */
-    int64_t quiet_since_ms; /* monotonic: nothing new since */
-    bool counted_open;      /* in the engine's list of open ones */
+    bool again;              /* it changed while it was busy */
+    bool backlog;            /* the last fill left lines */
+    bool retry;              /* reading failed: the disk, or too many open files */
+    bool rewind;             /* its entry was changed while it was busy: begin again from that */
+    bool live;               /* has its live name; else it was rotated, or is history */
+    bool seen;               /* by the present discovery */
+    uint64_t size;           /* of the file, when it was last seen */
+    int64_t mtime_ms;        /* the same */
+    int64_t quiet_since_ms;  /* monotonic: nothing new since */
+    int64_t unread_since_ms; /* monotonic: there may be lines to read since; 0: there are none */
+    int64_t backlog_ms; /* the time of the last line that was read, while more follow; 0: none */
+    bool counted_open;  /* in the engine's list of open ones */
     bool told_error;
 };
 

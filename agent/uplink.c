@@ -254,12 +254,34 @@ void destination_pump(struct destination *d)
 /* ---- answers ----------------------------------------------------------------------------------
  */
 
+const char *uplink_failure_name(enum uplink_failure f)
+{
+    static const char *const names[FAILURE_COUNT] = {"unreachable", "throttled", "server",
+                                                     "refused",     "split",     "other"};
+    return names[f];
+}
+
+static enum uplink_failure failure_of(enum answer_action action, const struct http_answer *a)
+{
+    if (action == ANSWER_PAUSE)
+        return FAILURE_REFUSED;
+    if (!a)
+        return FAILURE_OTHER;
+    if (a->error)
+        return FAILURE_UNREACHABLE;
+    if (a->status >= 500 && a->status <= 599)
+        return FAILURE_SERVER;
+    bool asks_for_time = a->status == 408 || a->status == 425 || a->status == 429;
+    return asks_for_time ? FAILURE_THROTTLED : FAILURE_OTHER;
+}
+
 void errand_failed(struct errand *e, enum answer_action action, const struct http_answer *a,
                    const char *why)
 {
     struct destination *d = e->destination;
     put_first(d, e);
     d->doubtful = true;
+    d->ledger.failures[failure_of(action, a)]++;
     uplink_expire_soon(d->uplink, e->parcel);
     if (action == ANSWER_PAUSE) {
         destination_complain(d, "destination_paused", a, why);
@@ -286,6 +308,7 @@ static void accepted(struct errand *e, struct batch_outcome *outcome)
     d->doubtful = d->no_spool = false;
     d->last_error[0] = '\0';
     d->ledger.batches++;
+    d->ledger.success_ms = (int64_t)(ev_now(u->o.loop) * 1000);
     if (outcome->n_rejected && p->shelf != SHELF_PARKED && shelf_is_full(u, SHELF_PARKED)) {
         batch_outcome_release(outcome);
         errand_failed(e, ANSWER_RETRY, NULL,
@@ -312,6 +335,7 @@ static void split(struct errand *e, const struct http_answer *a, const char *why
     struct parcel *p = e->parcel;
     struct batch_outcome none = {0};
     destination_complain(d, "batch_refused", a, why);
+    d->ledger.failures[FAILURE_SPLIT]++;
     if (p->n_records > 1) {
         uplink_aftermath(e, AFTERMATH_SPLIT, &none, why);
     } else if (p->n_records == 1) {

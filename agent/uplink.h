@@ -89,6 +89,18 @@ void uplink_saved(struct uplink *u, uint64_t generation);
 /* Looks at the token files again and tries at once whatever waits for a token or a site. */
 void uplink_retry_now(struct uplink *u);
 
+/* Why a request had to be made again, or its batch to be halved. */
+enum uplink_failure {
+    FAILURE_UNREACHABLE, /* no answer */
+    FAILURE_THROTTLED,   /* 408, 425, 429 */
+    FAILURE_SERVER,      /* 5xx */
+    FAILURE_REFUSED,     /* the destination is paused */
+    FAILURE_SPLIT,       /* 400, 413, 422 */
+    FAILURE_OTHER,       /* no answer of this API, or no room to park what was refused */
+    FAILURE_COUNT,
+};
+const char *uplink_failure_name(enum uplink_failure f); /* "unreachable", … */
+
 /* The books of one destination, in records. They balance:
  * records = acknowledged + dead + in_memory + spooled + parked + expired. What is owed to it is in
  * none of them: it comes in anew. */
@@ -99,8 +111,10 @@ struct uplink_ledger {
     uint64_t in_memory, spooled, parked, expired;
     uint64_t owed; /* records whose lines will be read again for it */
     uint64_t batches;
-    int64_t oldest_ms; /* the age of the oldest batch that waits for it; 0: none does */
-    const char *state; /* "ready", "waiting", "paused" */
+    uint64_t failures[FAILURE_COUNT];
+    int64_t success_ms; /* wall clock: when a batch was taken last; 0: not yet */
+    int64_t oldest_ms;  /* the age of the oldest batch that waits for it; 0: none does */
+    const char *state;  /* "ready", "waiting", "paused" */
     const char *last_error;
 };
 /* What became of an order about dead letters. */

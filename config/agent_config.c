@@ -88,12 +88,26 @@ static void read_node(struct config_errors *e, const struct yaml_item *root, str
         c->node = item->text;
 }
 
+static void read_metrics(struct config_errors *e, const struct yaml_item *map,
+                         struct agent_config *c)
+{
+    static const struct field_key keys[] = {{"listen", false}};
+    static const struct field_hint hint = {"ADDRESS:PORT with a numeric address", "127.0.0.1:9464"};
+
+    if (!field_map(e, map, keys, COUNT_OF(keys)) || !field_listen(e, map, hint, &c->metrics) ||
+        str_is_set(c->metrics.address))
+        return;
+    field_bad_value(e, yaml_item_get(map, "listen"), "is a socket, which Prometheus cannot read",
+                    hint);
+}
+
 static void read_root(struct config_errors *e, const struct yaml_item *root, struct agent_config *c)
 {
     static const struct field_key keys[] = {
         {"node", false},      {"destinations", false}, {"sites", false},   {"sources", false},
         {"exclude", false},   {"pages", false},        {"limits", false},  {"ai", false},
         {"state_dir", false}, {"workers", false},      {"privacy", false}, {"agents_dir", false},
+        {"metrics", false},
     };
     static const struct field_key ai_keys[] = {{"search_engines", false}};
     static const struct field_range workers = {1, MAX_WORKERS, {"a number from 1 to 16", "4"}};
@@ -109,6 +123,7 @@ static void read_root(struct config_errors *e, const struct yaml_item *root, str
     read_limits(e, yaml_item_get(root, "limits"), c);
     if (field_map(e, yaml_item_get(root, "ai"), ai_keys, COUNT_OF(ai_keys)))
         field_bool(e, yaml_item_get(root, "ai"), "search_engines", &c->ai_search_engines);
+    read_metrics(e, yaml_item_get(root, "metrics"), c);
     field_path(e, root, "state_dir", "/var/lib/logferry", &c->state_dir);
     field_path(e, root, "agents_dir", "/var/lib/logferry/agents", &c->agents_dir);
     field_u32(e, root, "workers", workers, &c->workers);

@@ -8,6 +8,7 @@
 #define LOGFERRY_CONFIG_AGENT_CONFIG_H
 
 #include "config/config_error.h"
+#include "config/listen_address.h"
 #include "parsers/client_ip.h"
 #include "parsers/privacy.h"
 #include "parsers/verdict.h"
@@ -72,7 +73,8 @@ struct agent_config {
         uint64_t max_age_ms; /* of what rests on disk */
         enum when_full when_full;
     } limits;
-    struct str state_dir;       /* default $STATE_DIRECTORY, else /var/lib/logferry */
+    struct listen_address metrics; /* an address; neither is set: not served */
+    struct str state_dir;          /* default $STATE_DIRECTORY, else /var/lib/logferry */
     struct str agents_dir;      /* lists and catalogues of `agents update`; STR_NONE: agents below
                                    the state directory */
     unsigned workers;           /* default: the number of CPUs, at most 4 */

@@ -3,69 +3,15 @@
 
 #include "config/arena.h"
 #include "config/config_file.h"
-#include "config/destination_url.h"
 #include "config/fields.h"
 #include "config/values.h"
 
 #include <stdlib.h>
-#include <sys/un.h>
 
 #define MAX_RATE 1000000
 
 static const struct field_hint listen_hint = {"ADDRESS:PORT with a numeric address, or unix:/path",
                                               "127.0.0.1:8080"};
-
-/* ---- listen ------------------------------------------------------------------------------------
- */
-
-static const char *parse_socket(struct str path, struct server_listen *out)
-{
-    struct sockaddr_un socket;
-
-    if (!value_absolute_path(path) || path.n < 2 || path.n >= sizeof(socket.sun_path))
-        return "is no absolute path of at most 107 bytes after unix:";
-    *out = (struct server_listen){.socket = path, .loopback = true};
-    return NULL;
-}
-
-static const char *parse_listen(struct config_arena *a, struct str s, struct server_listen *out)
-{
-    unsigned char bytes[16];
-    ptrdiff_t colon = str_rchr(s, ':');
-    uint64_t port;
-
-    if (str_starts(s, STR("unix:")))
-        return parse_socket(str_slice(s, 5, s.n), out);
-    if (colon < 0 || !str_to_u64(str_slice(s, (size_t)colon + 1, s.n), 65535, &port))
-        return "does not end with a port";
-    struct str address = str_slice(s, 0, (size_t)colon);
-    bool bracket = str_starts(address, STR("[")) && str_ends(address, STR("]"));
-    if (bracket)
-        address = str_slice(address, 1, address.n - 1);
-    if (!bracket && str_eq(address, STR("localhost")))
-        address = STR("127.0.0.1");
-    if (!address_parse(address, bytes) || bracket != (str_chr(address, ':', 0) >= 0))
-        return "does not begin with a numeric address (IPv6 in brackets)";
-    *out = (struct server_listen){
-        .address = config_arena_str(a, address),
-        .port = (uint16_t)port,
-        .loopback = host_is_loopback(address),
-    };
-    return NULL;
-}
-
-static void read_listen(struct config_errors *e, const struct yaml_item *root,
-                        struct server_config *c)
-{
-    const struct yaml_item *item = field_scalar(e, root, "listen", listen_hint);
-    const char *problem = item ? parse_listen(e->arena, item->text, &c->listen) : NULL;
-
-    if (problem)
-        field_bad_value(e, item, problem, listen_hint);
-}
-
-/* ---- the other sections
- * -------------------------------------------------------------------------- */
 
 static void read_limits(struct config_errors *e, const struct yaml_item *map,
                         struct server_config *c)
@@ -186,7 +132,7 @@ static void read_root(struct config_errors *e, const struct yaml_item *root,
 
     if (!field_map(e, root, keys, COUNT_OF(keys)))
         return;
-    read_listen(e, root, c);
+    field_listen(e, root, listen_hint, &c->listen);
     field_path(e, root, "store", "/var/lib/logferry-server", &c->store);
     read_limits(e, yaml_item_get(root, "limits"), c);
     read_exclude(e, yaml_item_get(root, "exclude"), c);
@@ -197,7 +143,8 @@ static void read_root(struct config_errors *e, const struct yaml_item *root,
 
 static void set_defaults(struct server_config *c)
 {
-    c->listen = (struct server_listen){.address = STR("127.0.0.1"), .port = 8080, .loopback = true};
+    c->listen =
+        (struct listen_address){.address = STR("127.0.0.1"), .port = 8080, .loopback = true};
     c->store = config_file_directory(c->arena, "STATE_DIRECTORY", STR("/var/lib/logferry-server"));
     c->limits.ingest = (struct server_rate){20, 40};
     c->limits.api = (struct server_rate){10, 20};

@@ -7,17 +7,10 @@
 #ifndef LOGFERRY_CONFIG_SERVER_CONFIG_H
 #define LOGFERRY_CONFIG_SERVER_CONFIG_H
 
+#include "config/listen_address.h"
 #include "parsers/verdict.h"
 
 struct config_arena;
-
-struct server_listen {
-    struct str socket;  /* path of a unix socket; STR_NONE: the address below */
-    struct str address; /* numeric, without brackets: "127.0.0.1", "::1"; STR_NONE with `socket` */
-    uint16_t port;      /* 0: the kernel chooses */
-    bool loopback; /* `socket`, or an address of this machine only; false deserves a warning: no TLS
-                      here */
-};
 
 /* A bucket for each client address, full at first: `burst` requests at once, `rate` a second after
  * that. */
@@ -28,7 +21,8 @@ struct server_rate {
 
 struct server_config {
     struct str path; /* the file it came from */
-    struct server_listen listen;
+    struct listen_address
+        listen;       /* default 127.0.0.1:8080; not `loopback` deserves a warning: no TLS here */
     struct str store; /* a directory; default $STATE_DIRECTORY, else /var/lib/logferry-server */
     struct {
         struct server_rate ingest; /* batches, server pageviews and events; default 20, 40 */

@@ -170,7 +170,7 @@ static int listen_on_passed(struct server *s, int n)
 
 static int listen_everywhere(struct server *s)
 {
-    const struct server_listen *l = &s->options->config->listen;
+    const struct listen_address *l = &s->options->config->listen;
     int passed = notify_listen_fds();
     char where[512];
     if (s->options->listen)

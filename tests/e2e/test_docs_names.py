@@ -97,6 +97,14 @@ def test_ledger(world):
     same("keys of the ledger", documented, set(found) - {"source", "destination"})
 
 
+def test_metrics(world):
+    page = read("docs/metrics.md")
+    for heading, *patterns in (("## The agent", "agent/*.c"), ("## The process", "parsers/base/metrics.c")):
+        documented = [name for cell, in table(section(page, heading), 0) for name in names(cell)]
+        found = set(re.findall(r'"((?:logferry|process)_[a-z_]+)"', joined(read(*patterns))))
+        same("metrics of " + heading[3:], documented, found)
+
+
 # ---- configuration, formats ---------------------------------------------------------------------
 
 def keys_of(*patterns):
@@ -109,7 +117,7 @@ def test_config_keys(world):
     page = read("docs/configuration.md")
     agent, server = page.split("\n## logferry-server.yaml\n")
     server = server.split("\n## ")[0]
-    sections = {"destinations", "sites", "sources", "exclude", "pages", "privacy", "limits", "ai"}
+    sections = {"destinations", "sites", "sources", "exclude", "pages", "privacy", "limits", "ai", "metrics"}
     now, later = keys_of("config/agent_*.c")
     tables = [names(cell)[0] for cell, in table(agent, 0) if cell.startswith("`")]
     same("keys of logferry.yaml", set(tables) | sections, now)

@@ -34,10 +34,11 @@ static const struct config_case destinations[] = {
      "f:1:1: a list stands here; expected a mapping; write its keys below it, as `node: …`\n"},
     {"unknown key with a near one", DEST "exlude: {}\n",
      "f:3:1: unknown key \"exlude\"; expected one of node, destinations, sites, sources, exclude, "
-     "pages, limits, ai, state_dir, workers, privacy, agents_dir; did you mean `exclude`?\n"},
+     "pages, limits, ai, state_dir, workers, privacy, agents_dir, metrics; did you mean "
+     "`exclude`?\n"},
     {"unknown key with none", DEST "colour: red\n",
      "f:3:1: unknown key \"colour\"; expected one of node, destinations, sites, sources, exclude, "
-     "pages, limits, ai, state_dir, workers, privacy, agents_dir; remove it\n"},
+     "pages, limits, ai, state_dir, workers, privacy, agents_dir, metrics; remove it\n"},
     {"list of destinations", "destinations: [a]\n",
      "f:1:15: destinations: a list stands here; expected a mapping of names; write `destinations: "
      "{main: {url: https://ingest.example.net}}`\n"},
@@ -291,6 +292,13 @@ static const struct config_case others[] = {
      "`workers: 4`\n"},
     {"workers of a list", DEST "workers: [4]\n",
      "f:3:10: workers: a list stands here; expected a number from 1 to 16; write `workers: 4`\n"},
+    {"metrics", DEST "metrics: {listen: 9464, path: /m}\n",
+     "f:3:19: metrics.listen: \"9464\" does not end with a port; expected ADDRESS:PORT with a "
+     "numeric address; write `listen: 127.0.0.1:9464`\n"
+     "f:3:25: metrics: unknown key \"path\"; expected one of listen; remove it\n"},
+    {"metrics on a socket", DEST "metrics: {listen: unix:/run/m}\n",
+     "f:3:19: metrics.listen: \"unix:/run/m\" is a socket, which Prometheus cannot read; expected "
+     "ADDRESS:PORT with a numeric address; write `listen: 127.0.0.1:9464`\n"},
     {"agents_dir", DEST "agents_dir: lib\n",
      "f:3:13: agents_dir: \"lib\" is no such path; expected an absolute path without `..`; write "
      "`agents_dir: /var/lib/logferry/agents`\n"},
@@ -364,7 +372,7 @@ static const struct config_case others[] = {
      "`workers: 4`\n"
      "f:4:1: key \"workers\" is given twice; the first stands in line 3; remove one\n"
      "f:5:1: unknown key \"color\"; expected one of node, destinations, sites, sources, exclude, "
-     "pages, limits, ai, state_dir, workers, privacy, agents_dir; remove it\n"},
+     "pages, limits, ai, state_dir, workers, privacy, agents_dir, metrics; remove it\n"},
 };
 
 static void check_cases(const struct config_case *cases, size_t n)
@@ -464,6 +472,7 @@ static void defaults(void **state)
     assert_int_equal(c->limits.max_age_ms, UINT64_C(7) * 86400000);
     assert_int_equal(c->limits.when_full, WHEN_FULL_BLOCK);
     assert_str(c->state_dir, "/var/lib/logferry");
+    assert_null(c->metrics.address.p);
     assert_null(c->agents_dir.p); /* below the state directory, wherever that is */
     assert_in_range(c->workers, 1, 4);
     agent_config_free(c);

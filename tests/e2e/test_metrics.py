@@ -1,0 +1,120 @@
+"""What Prometheus is told by both programs, and the rules that alert by it."""
+import http.client
+import socket
+import time
+
+import lines
+from exposition import judge
+from harness import SITE, expected, wait_sunk
+from proc import check, parse_event, wait_for
+
+
+def port_of(proc):
+    return int(wait_for(lambda: proc.events("metrics_served"), 10, "metrics to be served")[-1]["port"])
+
+
+def get(port, path="/metrics", method="GET"):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def value(samples, name, **labels):
+    found = [v for (n, have), v in samples.items() if n == name and labels.items() <= dict(have).items()]
+    check(len(found) == 1, f"{name} {labels}: {len(found)} series")
+    return found[0]
+
+
+def test_agent(world):
+    """Every family of the agent, while all is well and while its destination is not."""
+    sink = world.sink()
+    log = lines.Log(world.path("access.log"))
+    log.write(1000)
+    agent = world.agent(sink, extra="metrics: {listen: 127.0.0.1:0}\n").start()
+    port = port_of(agent.proc)
+    wait_sunk(sink, log.written)
+
+    def scrape():
+        status, headers, text = get(port)
+        check(status == 200 and headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8", f"{headers}")
+        return judge(text, "the agent's metrics")[0]
+
+    now = wait_for(lambda: (lambda s: value(s, "logferry_source_behind_bytes") == 0 and s)(scrape()), 15, "nothing behind")
+    records = sum(expected(log.written).values())
+    check(value(now, "logferry_lines_total", source="web") == 1000, f"{now}")
+    check(value(now, "logferry_records_total", source="web") == records, f"{now}")
+    skipped = sum(v for (n, _), v in now.items() if n == "logferry_lines_skipped_total")
+    check(skipped == 1000 - records, f"{skipped} skipped")
+    check(value(now, "logferry_destination_records_total", outcome="stored") == records, f"{now}")
+    check(value(now, "logferry_destination_state", state="ready") == 1, f"{now}")
+    check(value(now, "logferry_source_oldest_unread_seconds") == 0, f"{now}")
+    check(value(now, "logferry_balanced") == 1, f"{now}")
+    for name in ("logferry_source_last_read_timestamp_seconds", "process_start_time_seconds",
+                 "logferry_destination_last_success_timestamp_seconds"):
+        check(abs(value(now, name) - time.time()) < 120, f"{name}: {value(now, name)}")
+    check(value(now, "logferry_source_last_line_timestamp_seconds") > 0, f"{now}")
+    check(value(now, "logferry_shelf_limit_bytes", shelf="spool") == 1 << 30, f"{now}")
+    check(value(now, "process_resident_memory_bytes") > 1 << 20 and value(now, "process_open_fds") > 3, f"{now}")
+    sink.mood = 503
+    with open(log.path, "a", encoding="ascii") as f:
+        f.write("no line of this format\n")
+    log.write(100)
+    wait_for(lambda: value(scrape(), "logferry_shelf_files", shelf="spool") > 0, 15, "a spooled batch")
+    bad = scrape()
+    check(value(bad, "logferry_lines_skipped_total", reason="unparsable") == 1, f"{bad}")
+    check(value(bad, "logferry_destination_failures_total", reason="server") > 0, f"{bad}")
+    check(value(bad, "logferry_destination_state", state="waiting") == 1, f"{bad}")
+    check(value(bad, "logferry_destination_waiting_records", **{"in": "spool"}) > 0, f"{bad}")
+    by_command = judge(agent.command("status", "--metrics")[1], "status --metrics")
+    check(set(by_command[0]) == set(bad), f"{set(by_command[0]) ^ set(bad)}")
+    others_and_hostile(agent, port, scrape)
+    moved(agent)
+    return by_command[1]
+
+
+def others_and_hostile(agent, port, scrape):
+    """Other requests, junk, silence, too many at once; the daemon goes on."""
+    for method, path, status in (("GET", "/", 404), ("POST", "/metrics", 405), ("HEAD", "/metrics", 405)):
+        check(get(port, path, method)[0] == status, f"{method} {path}")
+    silent = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(12)]
+    ended = 0
+    for s in silent[8:]:  # over the cap: closed at once
+        s.settimeout(10)
+        ended += s.recv(1) == b""
+    check(ended == 4, f"{ended} of 4 connections over the cap were closed")
+    silent[0].sendall(b"A" * 5000)
+    check(silent[0].recv(12) == b"HTTP/1.1 400", "an endless head")
+    for s in silent:
+        s.close()
+
+    def answered():
+        try:
+            return scrape()
+        except OSError:  # their ends may not have been seen yet
+            return None
+    wait_for(answered, 10, "an answer after the hostile ones")
+
+
+def moved(agent):
+    """A reload: the same port stays open, another one replaces it, none closes it."""
+    def reload(extra):
+        before = len(agent.proc.events("started"))
+        agent.configure(extra=extra)
+        agent.proc.signal(1)
+        wait_for(lambda: len(agent.proc.events("started")) > before, 20, "a reload")
+        return agent.proc.events("metrics_served")
+    first = port_of(agent.proc)
+    check(len(reload("metrics: {listen: 127.0.0.1:0}\n")) == 1 and get(first)[0] == 200, "the port was closed")
+    check(len(reload("metrics: {listen: '[::1]:0'}\n")) + len(agent.proc.events("metrics_not_served")) == 2, "no other port")
+    reload("")
+    for port in {int(e["port"]) for e in agent.proc.events("metrics_served")}:
+        for host in ("127.0.0.1", "::1"):
+            try:
+                socket.create_connection((host, port), 5).close()
+            except OSError:
+                continue
+            check(False, f"{host}:{port} is still open")

@@ -66,7 +66,7 @@ void admin_run(struct store *store, struct admin_call *call)
     }
 }
 
-static int64_t now_ms(void)
+int64_t admin_now_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
@@ -107,7 +107,7 @@ static bool try_to_run(const char *dir, struct admin_call *call)
     return store || failure != STORE_LOCKED || control_ask(dir, call) == 0;
 }
 
-static void run_anywhere(const char *dir, struct admin_call *call)
+void admin_ask(const char *dir, struct admin_call *call)
 {
     for (int tries = 1; !try_to_run(dir, call); tries++) {
         if (errno == EACCES || tries == ASK_TRIES) {
@@ -127,12 +127,12 @@ int admin_main(const char *store_dir, bool is_default, int argc, char **argv)
     buf_init(&err, ADMIN_OUTPUT_MAX);
     struct admin_call call = {.argc = argc,
                               .argv = argv,
-                              .now_ms = now_ms(),
+                              .now_ms = admin_now_ms(),
                               .store_dir = is_default ? NULL : store_dir,
                               .out = &out,
                               .err = &err,
                               .code = EXIT_INTERNAL};
-    run_anywhere(store_dir, &call);
+    admin_ask(store_dir, &call);
     write_all(stdout, &out);
     write_all(stderr, &err);
     buf_release(&out);

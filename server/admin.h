@@ -33,6 +33,12 @@ void admin_run(struct store *store, struct admin_call *call);
 
 /* The whole command, from the lock or the socket to the output. Returns the exit code. */
 int admin_main(const char *store_dir, bool is_default, int argc, char **argv);
+/* One run of a command here or in the server, whoever has the store; the answer is in `call`. */
+void admin_ask(const char *store_dir, struct admin_call *call);
+int64_t admin_now_ms(void);
+/* site purge: as many runs as it takes, or only a look at what would go. */
+bool admin_is_purge(int argc, char **argv);
+int admin_purge_main(const char *store_dir, int argc, char **argv);
 /* report, ledger, why: read-only, beside a server or without one. */
 int admin_report_main(const char *store_dir, int argc, char **argv);
 bool admin_report_knows(const char *name);

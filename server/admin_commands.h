@@ -27,9 +27,18 @@ const struct team *admin_team_by_id(const struct rights *r, int64_t id);
 /* Lower case, without port and leading "www."; 0, or an exit code. The text is put into `host`. */
 int admin_domain(struct admin_job *job, const char *text, bool keep_www, struct buf *host);
 
+/* What --retention says in days, 0 for ever; `otherwise` without it. 0, or an exit code. */
+#define RETENTION_DAYS_DEFAULT 365
+int admin_retention(struct admin_job *job, unsigned otherwise, unsigned *days);
+
+/* The options of site purge. */
+extern const char *const purge_values[], *const purge_flags[];
+
 int admin_init(struct admin_job *job);
 int admin_site_add(struct admin_job *job);
 int admin_site_list(struct admin_job *job);
+int admin_site_set(struct admin_job *job);
+int admin_site_purge(struct admin_job *job);
 int admin_site_alias(struct admin_job *job);
 int admin_exclude_add(struct admin_job *job);
 int admin_exclude_list(struct admin_job *job);

@@ -20,6 +20,9 @@ static const char *const no_options[] = {NULL};
 static const char *const json_flag[] = {"--json", NULL};
 static const char *const init_values[] = {"--team", "--owner", NULL};
 static const char *const site_values[] = {"--alias", "--team", "--retention", NULL};
+static const char *const retention_value[] = {"--retention", NULL};
+const char *const purge_values[] = {"--site", "--from", "--to", "--kind", "--next", NULL};
+const char *const purge_flags[] = {"--yes", NULL};
 static const char *const alias_flags[] = {"--remove", NULL};
 static const char *const client_values[] = {"--name", "--team", "--expires", "--grant", NULL};
 static const char *const team_values[] = {"--team", "--grant", NULL};
@@ -32,8 +35,12 @@ static const char *const site_value[] = {"--site", NULL};
 static const struct command commands[] = {
     {"init", NULL, admin_init, init_values, no_options, "init [--team NAME] [--owner NAME]"},
     {"site", "add", admin_site_add, site_values, json_flag,
-     "site add DOMAIN [--alias HOST]... [--team T] [--retention 365d]"},
+     "site add DOMAIN [--alias HOST]... [--team T] [--retention 365d|forever]"},
     {"site", "list", admin_site_list, no_options, json_flag, "site list [--json]"},
+    {"site", "set", admin_site_set, retention_value, no_options,
+     "site set DOMAIN --retention 365d|forever"},
+    {"site", "purge", admin_site_purge, purge_values, purge_flags,
+     "site purge --site S [--from T] [--to T] [--kind K]... [--yes]"},
     {"site", "alias", admin_site_alias, no_options, alias_flags,
      "site alias DOMAIN [--remove] HOST..."},
     {"exclude", "add", admin_exclude_add, exclude_values, exclude_flags,

@@ -8,8 +8,6 @@
 #include "parsers/base/json.h"
 #include "parsers/base/time.h"
 
-#define DAY_MS (INT64_C(86400) * 1000)
-
 /* ---- init --------------------------------------------------------------------------------- */
 
 static void put_next(struct admin_job *job, const char *what)
@@ -71,23 +69,6 @@ static int add_alias(struct admin_job *job, const struct site *site, const char 
     return code;
 }
 
-static int parse_retention(struct admin_job *job, unsigned *days)
-{
-    struct str text = args_value(&job->args, "--retention");
-    int64_t now_ms = job->call->now_ms, until_ms = 0;
-    *days = 0;
-    if (!str_is_set(text))
-        return 0;
-    if (!when_parse(text, now_ms, WHEN_FUTURE, false, &until_ms) || until_ms - now_ms < DAY_MS ||
-        until_ms - now_ms > 36500 * DAY_MS)
-        return admin_fail(job, EXIT_BAD_DATA,
-                          "--retention %s: a number of days from 1d to 36500d "
-                          "was expected; without it records are kept for ever",
-                          text.p);
-    *days = (unsigned)((until_ms - now_ms) / DAY_MS);
-    return 0;
-}
-
 static int put_site(struct admin_job *job, int64_t id)
 {
     const struct rights *r = session_rights(job->session);
@@ -125,7 +106,7 @@ int admin_site_add(struct admin_job *job)
     int code = admin_team(job, &team);
     buf_init(&domain, 256);
     if (!code)
-        code = parse_retention(job, &site.retention_days);
+        code = admin_retention(job, RETENTION_DAYS_DEFAULT, &site.retention_days);
     if (!code)
         code = admin_domain(job, job->args.words[0], false, &domain);
     if (!code) {
@@ -217,6 +198,8 @@ int admin_site_list(struct admin_job *job)
             buf_printf(job->out, " %s", sites[i].aliases[k].p);
         if (sites[i].retention_days)
             buf_printf(job->out, " (%u days)", sites[i].retention_days);
+        else
+            buf_lit(job->out, " (for ever)");
         buf_putc(job->out, '\n');
     }
     if (json)

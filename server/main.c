@@ -20,7 +20,9 @@ static const char help[] =
     "logferry-server " LOGFERRY_VERSION " - takes what logferry sends, stores it once, answers\n"
     "\n"
     "  init [--team NAME] [--owner NAME]     make the store; prints what to do next\n"
-    "  site add DOMAIN [--alias HOST]... [--retention 365d]\n"
+    "  site add DOMAIN [--alias HOST]... [--retention 365d|forever]\n"
+    "  site set DOMAIN --retention 365d|forever\n"
+    "  site purge --site S [--from T] [--to T] [--kind pageviews|ai-fetches|events]... [--yes]\n"
     "  site list [--json]\n"
     "  site alias DOMAIN [--remove] HOST...\n"
     "  exclude add --site S|--team T|--instance [--ip N] [--country CC] [--user-agent T] [--path "
@@ -138,6 +140,8 @@ static int run_command(const struct command_line *line, const struct server_conf
     int code = become_owner(store);
     if (code)
         return code;
+    if (admin_is_purge(line->argc, line->argv))
+        return admin_purge_main(store, line->argc, line->argv);
     if (admin_report_knows(name))
         return admin_report_main(store, line->argc, line->argv);
     if (admin_care_knows(name))

@@ -22,7 +22,7 @@
 #define JOB_BYTES 512 /* what a job costs beyond what its owner counts */
 #define PROBE_MS 2000
 #define HOUSEKEEP_MS (3600 * 1000)
-#define HOUSEKEEP_MORE_MS 1000
+#define HOUSEKEEP_MORE_MS 250
 #define HOUSEKEEP_FIRST_MS (60 * 1000) /* after the start, and never in a short command */
 #define PACK_MS (10 * 1000)            /* between looks for something to pack */
 #define PACK_BUSY_MS 5000              /* the same while there is always other work */
@@ -246,6 +246,7 @@ static void *writer_main(void *arg)
         fault_point("store.before_answer");
         give_results(s, &group, status);
         engine_settle(s->engine);
+        housekeep(s);
         if (clock_ms(CLOCK_MONOTONIC) > s->pack_at_ms + PACK_BUSY_MS)
             pack(s);
         pthread_mutex_lock(&s->mutex);

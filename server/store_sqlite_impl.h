@@ -290,6 +290,15 @@ struct invariant {
 };
 const struct invariant *invariants_of_rows(size_t *n);
 
+/* store_sqlite_life.c: deletes up to `most` rows of a lane, times in [from, to), of the kinds with
+ * bit 1 << KIND_…; and the lane when it is empty. How many; -1: failed. */
+struct lane_cut {
+    int64_t lane, from_ms, to_ms;
+    unsigned kinds;
+    int64_t most;
+};
+int64_t lane_cut_rows(struct engine *e, const struct lane_cut *cut);
+
 /* store_sqlite_exclusions.c: NULL when they cannot be read. */
 struct exclusions *exclusions_read(sqlite3 *db);
 

@@ -59,28 +59,18 @@ static int old_lane(struct engine *e, int64_t today_ms, int64_t *lane, int64_t *
 
 static int retire_lane(struct engine *e, bool *more)
 {
-    int64_t lane = 0, cutoff_ms = 0;
-    int found = old_lane(e, time_day(e->now_ms) * DAY_MS, &lane, &cutoff_ms);
+    struct lane_cut cut = {.from_ms = INT64_MIN,
+                           .kinds = 1u << KIND_PAGEVIEW | 1u << KIND_AI_FETCH,
+                           .most = ROWS_PER_GO};
+    int found = old_lane(e, time_day(e->now_ms) * DAY_MS, &cut.lane, &cut.to_ms);
     if (found <= 0)
         return found;
-    int64_t from = lane << LANE_BITS, to = (lane + 1) << LANE_BITS;
     *more = true;
-    memset(e->lanes, 0, sizeof(e->lanes));
-    memset(e->singles, 0, sizeof(e->singles));
-    if (sql_run_text(e,
-                     "DELETE FROM odd WHERE record IN (SELECT id FROM records WHERE id >= ?1"
-                     " AND id < ?2 AND at < ?3)",
-                     "iii", from, to, cutoff_ms) ||
-        sql_run_text(e,
-                     "DELETE FROM page_extras WHERE record IN (SELECT id FROM records"
-                     " WHERE id >= ?1 AND id < ?2 AND at < ?3)",
-                     "iii", from, to, cutoff_ms) ||
-        sql_run_text(e, "DELETE FROM records WHERE id >= ?1 AND id < ?2 AND at < ?3", "iii", from,
-                     to, cutoff_ms) ||
-        sql_run_text(e, "UPDATE lanes SET first_at = ?2 WHERE id = ?1", "ii", lane, cutoff_ms))
-        return -1;
-    return sql_run_text(e, "DELETE FROM lanes WHERE id = ?1 AND last_at < ?2", "ii", lane,
-                        cutoff_ms);
+    int64_t deleted = lane_cut_rows(e, &cut);
+    if (deleted < 0 || deleted == ROWS_PER_GO)
+        return deleted < 0 ? -1 : 0;
+    return sql_run_text(e, "UPDATE lanes SET first_at = ?2 WHERE id = ?1", "ii", cut.lane,
+                        cut.to_ms);
 }
 
 static int retire_events(struct engine *e, bool *more)

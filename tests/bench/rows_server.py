@@ -31,7 +31,7 @@ class Server:
         self.b, self.name = b, name
         self.store = os.path.join(b.scratch(name), "store")
         self.cli("init")
-        self.cli("site", "add", "example-shop.com")
+        self.cli("site", "add", "example-shop.com", "--retention", "forever")
         out = self.cli("client", "create", "--name", "t", "--grant", "example-shop.com=" + role)
         self.token = next(w for w in out.split() if w.startswith("lf_"))
         log = os.path.join(b.dir, name, "log")

@@ -89,7 +89,7 @@ class Server:
         self.address = None
         self.cli("init")
         for site in sites:
-            self.cli("site", "add", site)
+            self.cli("site", "add", site, "--retention", "forever")  # lines of any day
         self.grants = [f"{s}=ingest" for s in sites] if grants is None else grants
         self.token = self.client("t", *self.grants)
         self.token_file = world.write(name + ".token", self.token + "\n")

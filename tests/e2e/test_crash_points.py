@@ -351,7 +351,7 @@ class Ordeal:
         run([*argv, "init"], self.world.dir, 30, {"LOGFERRY_FAULT": fault}, expect=CRASHED if fault else 0)
         if fault:
             run([*argv, "init"], self.world.dir, 30)
-        run([*argv, "site", "add", SITE], self.world.dir, 30)
+        run([*argv, "site", "add", SITE, "--retention", "forever"], self.world.dir, 30)
 
     # ---- the oracle
 

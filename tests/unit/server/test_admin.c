@@ -79,7 +79,7 @@ static void test_session_of_commands(void **state)
         {"site add shop.example.com", EXIT_BAD_DATA, "already"},
         {"site add www.shop.example.com", EXIT_BAD_DATA, "already"},
         {"site add example.org --retention 365d --json", 0, "\"domain\":\"example.org\""},
-        {"site add example.net --retention forever", EXIT_BAD_DATA, "--retention"},
+        {"site add example.net --retention never", EXIT_BAD_DATA, "--retention"},
         {"site add example.net --team nobody", EXIT_BAD_DATA, "unknown team"},
         {"site add half.example --alias example.org", EXIT_BAD_DATA, "example.org already"},
         {"site alias half.example x.example", EXIT_BAD_DATA, "unknown site"},

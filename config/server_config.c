@@ -123,12 +123,36 @@ static void read_geo(struct config_errors *e, const struct yaml_item *map, struc
         field_path(e, map, "country", "/var/lib/GeoIP/GeoLite2-Country.mmdb", &c->geo_country);
 }
 
+static void read_metrics(struct config_errors *e, const struct yaml_item *map,
+                         struct server_config *c)
+{
+    static const struct field_key keys[] = {{"listen", false}};
+    static const struct field_hint hint = {"ADDRESS:PORT with a numeric address, or unix:/path",
+                                           "127.0.0.1:9465"};
+
+    if (field_map(e, map, keys, COUNT_OF(keys)))
+        field_listen(e, map, hint, &c->metrics);
+}
+
+static void read_access_log(struct config_errors *e, const struct yaml_item *root,
+                            struct server_config *c)
+{
+    static const char *const names[] = {"off", "errors", "all"};
+    static const struct field_hint hint = {"off, errors or all", "errors"};
+    const struct yaml_item *item = field_scalar(e, root, "access_log", hint);
+    size_t choice;
+
+    if (item && field_name(e, item, (struct field_names){names, COUNT_OF(names)}, &choice))
+        c->access_log = (enum access_log)choice;
+}
+
 static void read_root(struct config_errors *e, const struct yaml_item *root,
                       struct server_config *c)
 {
     static const struct field_key keys[] = {
-        {"listen", false}, {"store", false}, {"limits", false},         {"exclude", false},
-        {"spam", false},   {"geo", false},   {"trusted_proxies", false}};
+        {"listen", false},          {"store", false},   {"limits", false},
+        {"exclude", false},         {"spam", false},    {"geo", false},
+        {"trusted_proxies", false}, {"metrics", false}, {"access_log", false}};
 
     if (!field_map(e, root, keys, COUNT_OF(keys)))
         return;
@@ -138,6 +162,8 @@ static void read_root(struct config_errors *e, const struct yaml_item *root,
     read_exclude(e, yaml_item_get(root, "exclude"), c);
     read_spam(e, yaml_item_get(root, "spam"), c);
     read_geo(e, yaml_item_get(root, "geo"), c);
+    read_metrics(e, yaml_item_get(root, "metrics"), c);
+    read_access_log(e, root, c);
     field_cidrs(e, root, "trusted_proxies", &c->proxies, &c->n_proxies);
 }
 

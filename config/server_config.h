@@ -19,6 +19,8 @@ struct server_rate {
     uint32_t burst;
 };
 
+enum access_log { ACCESS_LOG_OFF, ACCESS_LOG_ERRORS, ACCESS_LOG_ALL };
+
 struct server_config {
     struct str path; /* the file it came from */
     struct listen_address
@@ -48,6 +50,8 @@ struct server_config {
     struct str geo_country;     /* a file in MaxMind's format; STR_NONE: none */
     const struct cidr *proxies; /* whose X-Forwarded-For counts; default none */
     size_t n_proxies;
+    struct listen_address metrics; /* neither address nor socket: not served */
+    enum access_log access_log;
     struct config_arena *arena; /* owner of all text */
 };
 

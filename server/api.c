@@ -3,6 +3,7 @@
  * death.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -70,6 +71,7 @@ static bool find_client(struct api *a, struct http_request *req, struct api_call
         return false;
     }
     *caller = (struct api_caller){rights, client};
+    snprintf(req->who, sizeof(req->who), "%.*s", STR_ARGS(client->name));
     return true;
 }
 

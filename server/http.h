@@ -11,7 +11,7 @@
  * loop's thread. The request outlives its connection: an answer to a peer that has gone is dropped,
  * and the request freed.
  *
- * It logs nothing about requests: what a peer sends (tokens, addresses) is no business of the log.
+ * It logs nothing about requests, and counts none: who wants to know asks with http_server_watch.
  */
 #ifndef LOGFERRY_SERVER_HTTP_H
 #define LOGFERRY_SERVER_HTTP_H
@@ -41,6 +41,7 @@ struct http_request {
     const void *route;
     void *route_ctx;
     struct str params[HTTP_PARAMS];
+    char who[64]; /* whom the app took the peer for, to be logged: no secret; "" at first */
 };
 
 /* The first field of that name, any case; STR_NONE when absent. */
@@ -109,6 +110,18 @@ int http_listen_fd(struct http_server *s, int fd, const char **why);
 /* The port of the first TCP listener; 0 without one. */
 unsigned http_server_port(const struct http_server *s);
 size_t http_server_connections(const struct http_server *s);
+
+/* An answer, as it is put into the connection's buffer. */
+struct http_answered {
+    const struct http_request *req; /* for the call; NULL: no whole head has come */
+    int status;
+    uint64_t in_bytes, out_bytes; /* of the body as far as it was read, of the whole answer */
+    int64_t us;                   /* since the head's end */
+};
+/* on_answered is told of each answer, those of the server itself included; not of those that come
+ * when the peer has gone. It must not answer anything, nor free the server. */
+void http_server_watch(struct http_server *s,
+                       void (*on_answered)(void *ctx, const struct http_answered *a), void *ctx);
 
 /* Stops accepting, closes idle connections, lets running requests end; at the deadline closes what
  * is left. `on_drained` runs once, from the loop, when no connection is left. It may free the

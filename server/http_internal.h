@@ -20,6 +20,7 @@ struct http_exchange {
     struct http_conn *conn;  /* NULL when the connection has gone */
     struct http_head head;
     struct buf body;
+    int64_t began_us;  /* monotonic: at the end of the head */
     char head_bytes[]; /* the spans' bytes */
 };
 
@@ -82,11 +83,14 @@ struct http_server {
     bool draining;
     void (*on_drained)(void *ctx);
     void *drained_ctx;
+    void (*on_answered)(void *ctx, const struct http_answered *a);
+    void *answered_ctx;
     int64_t date_second; /* what `date` says */
     char date[80];
 };
 
 int64_t http_now_ms(void); /* monotonic */
+int64_t http_now_us(void);
 
 /* ---- http_conn.c */
 /* Takes the descriptor; closes it when out of memory. */
@@ -111,7 +115,7 @@ bool http_conn_step(struct http_conn *c);
 bool http_conn_fail(struct http_conn *c, int status);
 
 /* ---- http_respond.c */
-/* An answer of the server itself, without a request: after a bad head, or a timeout. */
+/* An answer of the server itself: after a bad head or body, or a timeout. */
 void http_put_error(struct http_conn *c, int status);
 
 /* ---- http_listen.c */

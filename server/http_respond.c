@@ -74,9 +74,26 @@ struct answer {
     bool body_left_out; /* HEAD: all but the body */
 };
 
+/* `before`: bytes that stood in the buffer already. */
+static void tell(struct http_conn *c, int status, size_t before)
+{
+    struct http_server *s = c->server;
+    const struct http_exchange *e = c->exchange;
+    struct http_answered a = {.status = status, .out_bytes = c->out.n - before};
+    if (!s->on_answered)
+        return;
+    if (e) {
+        a.req = &e->req;
+        a.in_bytes = c->body_bytes;
+        a.us = http_now_us() - e->began_us;
+    }
+    s->on_answered(s->answered_ctx, &a);
+}
+
 static void put_answer(struct http_conn *c, const struct answer *a)
 {
     struct buf *out = &c->out;
+    size_t before = out->n;
     buf_lit(out, "HTTP/1.1 ");
     buf_put_u64(out, (uint64_t)a->status);
     buf_putc(out, ' ');
@@ -100,6 +117,7 @@ static void put_answer(struct http_conn *c, const struct answer *a)
     buf_lit(out, "\r\n");
     if (!a->body_left_out)
         buf_put_str(out, a->body);
+    tell(c, a->status, before);
 }
 
 void http_put_error(struct http_conn *c, int status)

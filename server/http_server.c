@@ -14,11 +14,16 @@
 
 #define ACCEPTS_A_TURN 64 /* then the connections that are there get theirs */
 
-int64_t http_now_ms(void)
+int64_t http_now_us(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t http_now_ms(void)
+{
+    return http_now_us() / 1000;
 }
 
 void http_limits_default(struct http_limits *l)
@@ -242,6 +247,13 @@ void http_server_free(struct http_server *s)
     http_listeners_close(s);
     close_conns(s, false);
     free(s);
+}
+
+void http_server_watch(struct http_server *s,
+                       void (*on_answered)(void *ctx, const struct http_answered *a), void *ctx)
+{
+    s->on_answered = on_answered;
+    s->answered_ctx = ctx;
 }
 
 size_t http_server_connections(const struct http_server *s)

@@ -11,12 +11,12 @@
 
 bool http_conn_fail(struct http_conn *c, int status)
 {
-    http_conn_drop_exchange(c);
-    http_conn_uncount_body(c);
     if (c->answered)
         c->close_after = true;
     else
         http_put_error(c, status);
+    http_conn_drop_exchange(c);
+    http_conn_uncount_body(c);
     c->answered = true;
     http_conn_set_state(c, CONN_FLUSH);
     return true;
@@ -35,6 +35,7 @@ static struct http_exchange *new_exchange(struct http_conn *c, struct str head)
     e->req.path = http_span_str(e->head.path, e->head_bytes);
     e->req.query = http_span_str(e->head.query, e->head_bytes);
     e->req.peer = c->peer;
+    e->began_us = http_now_us();
     /* "http://host" and "http://host?query" ask for the root. */
     if (e->req.path.n == 0)
         e->req.path = STR("/");

@@ -124,6 +124,16 @@ static void on_request(void *ctx, struct http_request *req)
     route->handle(req->route_ctx, req);
 }
 
+const struct route *router_route(const struct http_request *req)
+{
+    return req->route;
+}
+
+const char *route_method_name(enum route_method method)
+{
+    return method_names[method].p;
+}
+
 struct http_app router_app(struct router *r)
 {
     return (struct http_app){.ctx = r, .on_head = on_head, .on_request = on_request};

@@ -40,6 +40,9 @@ struct router {
 void router_init(struct router *r);
 /* `routes` and `ctx` are lent as long as the router lives. */
 void router_add(struct router *r, const struct route *routes, size_t n, void *ctx);
+/* The route that the request found; NULL: none did. */
+const struct route *router_route(const struct http_request *req);
+const char *route_method_name(enum route_method method); /* "GET", … */
 /* What to give to http_server_new; r is lent to it. */
 struct http_app router_app(struct router *r);
 

@@ -17,6 +17,7 @@
 #include "server/admin.h"
 #include "server/api.h"
 #include "server/control.h"
+#include "server/serve_metrics.h"
 #include "server/serve_lists.h"
 
 #define DRAIN_MS 5000
@@ -31,6 +32,7 @@ struct server {
     struct api *api;
     struct control *control;
     struct http_server *http;
+    struct serve_metrics metrics;
     struct router router;
     struct serve_lists lists;
     ev_async collect;
@@ -190,6 +192,27 @@ static int listen_everywhere(struct server *s)
     return listen_on(s, where);
 }
 
+/* Whoever wants metrics wants to know that there are none: it does not start without. */
+static int listen_for_metrics(struct server *s)
+{
+    const struct listen_address *l = &s->options->config->metrics;
+    struct buf where;
+    const char *why = "";
+    int code = 0;
+    if (!str_is_set(l->socket) && !str_is_set(l->address))
+        return 0;
+    buf_init(&where, 512);
+    listen_address_put(l, &where);
+    errno = 0;
+    if (serve_metrics_start(&s->metrics, s->loop, l, &why))
+        code = cannot_listen(buf_cstr(&where), why);
+    else
+        log_event(LOG_INFO, "metrics_served", "address=%s port=%u", buf_cstr(&where),
+                  http_server_port(s->metrics.http));
+    buf_release(&where);
+    return code;
+}
+
 /* ---- start and end ------------------------------------------------------------------------ */
 
 static struct api_config api_config_of(const struct server_config *c)
@@ -248,12 +271,18 @@ static int start_parts(struct server *s)
         log_event(LOG_ERROR, "cannot_start", "why=\"%s\"", strerror(errno ? errno : ENOMEM));
         return EXIT_INTERNAL;
     }
+    traffic_init(&s->metrics.traffic, s->options->config->access_log);
+    s->metrics.api = s->http;
+    s->metrics.store = s->store;
+    s->metrics.started_ms = (int64_t)(ev_now(s->loop) * 1000);
+    http_server_watch(s->http, traffic_on_answered, &s->metrics.traffic);
     s->control = control_new(s->loop, s->store, s->options->store_dir);
     if (!s->control)
         log_event(LOG_WARN, "no_control_socket",
                   "why=\"%s\" mend=\"stop the server before commands that change the store\"",
                   strerror(errno));
-    return listen_everywhere(s);
+    code = listen_for_metrics(s);
+    return code ? code : listen_everywhere(s);
 }
 
 static void start_watchers(struct server *s)
@@ -279,6 +308,7 @@ static void start_watchers(struct server *s)
 /* In reverse order of start. Results that still come are given to requests that nobody reads. */
 static void stop_parts(struct server *s)
 {
+    serve_metrics_stop(&s->metrics);
     http_server_free(s->http);
     control_free(s->control);
     serve_lists_stop(&s->lists);

@@ -47,6 +47,7 @@ struct store {
 
     pthread_t writer; /* everything below is the writer's */
     struct engine *engine;
+    uint64_t group_us; /* what the last transaction took */
     int64_t housekeep_at_ms;
     int64_t probe_at_ms; /* while the store cannot be written */
     int64_t pack_at_ms;
@@ -92,8 +93,16 @@ static void take_group(struct store *s, struct job_list *group)
         list_init(&s->queue);
 }
 
+static int64_t clock_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static enum engine_status run_group(struct store *s, struct job_list *group, bool *called)
 {
+    int64_t began_us = clock_us();
     enum engine_status status = engine_begin(s->engine, clock_ms(CLOCK_REALTIME));
     for (struct store_job *job = group->first; job && status == ENGINE_OK; job = job->next) {
         status = engine_run(s->engine, job);
@@ -101,6 +110,7 @@ static enum engine_status run_group(struct store *s, struct job_list *group, boo
     }
     if (status == ENGINE_OK)
         status = engine_commit(s->engine);
+    s->group_us = (uint64_t)(clock_us() - began_us);
     if (status == ENGINE_OK)
         return status;
     engine_rollback(s->engine);
@@ -130,6 +140,10 @@ static void count_job(struct store_stats *stats, const struct store_job *job)
 {
     stats->stored += job->stored;
     stats->duplicate += job->duplicate;
+    if (job->kind == STORE_BATCH && job->result == STORE_OK) {
+        stats->excluded += job->n_excluded;
+        stats->rejected += job->n_rejected;
+    }
     stats->batches += job->kind == STORE_BATCH && job->result == STORE_OK;
     stats->replayed += job->result == STORE_REPLAYED;
     stats->reused += job->result == STORE_REUSED;
@@ -162,6 +176,8 @@ static void give_results(struct store *s, struct job_list *group, enum engine_st
     pthread_mutex_lock(&s->mutex);
     if (status != ENGINE_OK || wrote(group))
         note_health(s, status);
+    if (status == ENGINE_OK)
+        histogram_add(&s->stats.commits, s->group_us);
     for (struct store_job *job = group->first, *next; job; job = next) {
         next = job->next;
         count_job(&s->stats, job);

@@ -9,6 +9,7 @@
 #ifndef LOGFERRY_SERVER_STORE_H
 #define LOGFERRY_SERVER_STORE_H
 
+#include "parsers/base/metrics.h"
 #include "parsers/catalogue.h"
 #include "parsers/record.h"
 #include "server/rights.h"
@@ -149,9 +150,11 @@ struct rights *store_rights(struct store *s);
 
 struct store_stats {
     uint64_t stored, duplicate, batches, replayed, reused, failed; /* since the start */
-    size_t queued_jobs, queued_bytes;                              /* waiting or in work */
-    uint64_t progress; /* grows whenever the writer passes its loop or sits idle */
-    bool idle;         /* the writer waits for work */
+    uint64_t excluded, rejected;                                   /* of batches */
+    struct histogram commits;         /* from the beginning of a transaction to its being durable */
+    size_t queued_jobs, queued_bytes; /* waiting or in work */
+    uint64_t progress;                /* grows whenever the writer passes its loop or sits idle */
+    bool idle;                        /* the writer waits for work */
     /* The last write failed; nothing can be stored until one succeeds. While nobody sends, the
      * store tries by itself every few seconds. */
     bool full;    /* no room on the disk */

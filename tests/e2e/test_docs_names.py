@@ -99,7 +99,7 @@ def test_ledger(world):
 
 def test_metrics(world):
     page = read("docs/metrics.md")
-    for heading, *patterns in (("## The agent", "agent/*.c"), ("## The process", "parsers/base/metrics.c")):
+    for heading, *patterns in (("## The agent", "agent/*.c"), ("## The server", "server/*.c"), ("## The process", "parsers/base/metrics.c")):
         documented = [name for cell, in table(section(page, heading), 0) for name in names(cell)]
         found = set(re.findall(r'"((?:logferry|process)_[a-z_]+)"', joined(read(*patterns))))
         same("metrics of " + heading[3:], documented, found)

@@ -5,8 +5,8 @@ import time
 
 import lines
 from exposition import judge
-from harness import SITE, expected, wait_sunk
-from proc import check, parse_event, wait_for
+from harness import SITE, expected, wait_stored, wait_sunk
+from proc import check, wait_for
 
 
 def port_of(proc):
@@ -118,3 +118,62 @@ def moved(agent):
             except OSError:
                 continue
             check(False, f"{host}:{port} is still open")
+
+
+def test_server(world):
+    """The server's families and its access log, after an agent, a bad token, junk and many strangers."""
+    config = world.write("server.yaml", "metrics: {listen: '127.0.0.1:0'}\naccess_log: all\n")
+    server = world.server(config=config).start()
+    port = port_of(server.proc)
+    log = lines.Log(world.path("access.log"))
+    log.write(500)
+    agent = world.agent(server).start()
+    wait_stored(server, log.written)
+    records = sum(expected(log.written).values())
+
+    def scrape():
+        status, headers, text = get(port)
+        check(status == 200 and headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8", f"{headers}")
+        return judge(text, "the server's metrics")
+
+    check(server.request("GET", "/metrics")[0] == 404, "the API serves metrics")
+    check(get(port, "/api/sites")[0] == 404, "the metrics' port serves the API")
+    secret = "lf_secret_secret_secret_secret"
+    check(server.request("GET", "/api/sites?token=querysecret", token=secret)[0] == 401, "a bad token is good")
+    host, _, number = server.address.rpartition(":")
+    with socket.create_connection((host, int(number)), 10) as s:
+        s.sendall(b"GET /\x1b[2J HTTP/9.9\r\n\r\n")
+        check(s.recv(4096).startswith(b"HTTP/1.1 505"), "another version of HTTP is answered")
+    with socket.create_connection((host, int(number)), 20) as s:
+        s.sendall(b"GET /nothing/pathsecret HTTP/1.1\r\nHost: x\r\n\r\n" * 59
+                  + b"GET /nothing/pathsecret HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answers = b"".join(iter(lambda: s.recv(65536), b""))
+        check(answers.count(b"404 Not Found") == 60, f"{answers[-200:]}")
+    now, said = scrape()
+    check(value(now, "logferry_server_records_total", outcome="stored") == records, f"{now}")
+    batch = {"method": "POST", "route": "/api/ingest/server/batch"}
+    check(value(now, "logferry_server_requests_total", code="2xx", **batch) >= 1, f"{now}")
+    check(value(now, "logferry_server_requests_total", route="-", code="4xx") == 61, f"{now}")
+    check(value(now, "logferry_server_unauthorized_total") == 1, f"{now}")
+    check(value(now, "logferry_server_commit_duration_seconds_count") >= 1, f"{now}")
+    check(value(now, "logferry_server_request_duration_seconds_count") >= 62, f"{now}")
+    check(value(now, "logferry_server_sites") == 1 and value(now, "logferry_server_clients") == 1, f"{now}")
+    check(value(now, "logferry_server_store_full") == 0 and value(now, "process_open_fds") > 3, f"{now}")
+    access_log(server)
+    agent.stop()
+    return said
+
+
+def access_log(server):
+    events = server.proc.events("request")
+    good = [e for e in events if e["route"] == "/api/ingest/server/batch"]
+    check(good and good[0]["client"] == "t" and good[0]["status"] == 200 and good[0]["method"] == "POST"
+          and good[0]["in"] > 0 and good[0]["out"] > 0, f"{good}")
+    bad = [e for e in events if e["status"] == 401]
+    check(len(bad) == 1 and bad[0]["route"] == "/api/sites" and bad[0]["client"] == "", f"{bad}")
+    text = server.proc.text()
+    for word in ("querysecret", "pathsecret", "lf_secret", server.token, "127.0.0.1 ", "\x1b"):
+        check(word not in text.replace("address=127.0.0.1", ""), f"{word!r} is in the log")
+    strangers = [e for e in events if e["route"] == "-"]
+    held = sum(e["held_back"] for e in events)
+    check(len(strangers) + held <= 62 and len(strangers) < 62, f"{len(strangers)} lines, {held} held back")

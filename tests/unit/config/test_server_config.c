@@ -17,10 +17,10 @@ static const struct config_case mistakes[] = {
      "f:1:1: a list stands here; expected a mapping; write its keys below it, as `listen: …`\n"},
     {"unknown key", "listn: 127.0.0.1:8080\nport: 80\n",
      "f:1:1: unknown key \"listn\"; expected one of listen, store, limits, exclude, spam, geo, "
-     "trusted_proxies; did you "
+     "trusted_proxies, metrics, access_log; did you "
      "mean `listen`?\n"
      "f:2:1: unknown key \"port\"; expected one of listen, store, limits, exclude, spam, geo, "
-     "trusted_proxies; remove "
+     "trusted_proxies, metrics, access_log; remove "
      "it\n"},
     {"no port", "listen: 127.0.0.1\n", "f:1:9: listen: \"127.0.0.1\"" NO_PORT},
     {"only a port", "listen: 8080\n", "f:1:9: listen: \"8080\"" NO_PORT},
@@ -35,6 +35,11 @@ static const struct config_case mistakes[] = {
      "unix:; " LISTEN_EXPECTED},
     {"list of addresses", "listen: [127.0.0.1:80]\n",
      "f:1:9: listen: a list stands here; " LISTEN_EXPECTED},
+    {"metrics and access log", "metrics: {listen: 9465}\naccess_log: yes\n",
+     "f:1:19: metrics.listen: \"9465\" does not end with a port; expected ADDRESS:PORT with a "
+     "numeric address, or unix:/path; write `listen: 127.0.0.1:9465`\n"
+     "f:2:13: access_log: \"yes\" is not known here; expected one of off, errors, all; write "
+     "`access_log: off`\n"},
     {"store", "store: ''\n",
      "f:1:8: store: \"\" is empty; expected an absolute path without `..`; write `store: "
      "/var/lib/logferry-server`\n"},

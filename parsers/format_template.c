@@ -147,10 +147,23 @@ static size_t text_offset(unsigned value)
     return offsets[value];
 }
 
+static bool has_value(const struct program *p, enum template_value value)
+{
+    for (size_t i = 0; i < program_steps(p); i++) {
+        const struct program_field *field = program_step_field(p, i);
+
+        if (field->shape != SHAPE_NONE && field->value == value)
+            return true;
+    }
+    return false;
+}
+
 /* By value, and of one value in the order of the line. */
 static void list_uses(struct template_format *f)
 {
     for (unsigned value = VALUE_NONE + 1; value < VALUES; value++) {
+        if (value == VALUE_WIRE_BYTES && has_value(f->t.program, VALUE_BYTES))
+            continue; /* a "-" there is no body, not a body of headers */
         for (size_t i = 0; i < program_steps(f->t.program); i++) {
             const struct program_field *field = program_step_field(f->t.program, i);
 
@@ -222,6 +235,7 @@ static unsigned fields_of(uint64_t values, bool whole_urls)
         [VALUE_CLIENT_PORT] = HIT_BIT(CLIENT_IP),
         [VALUE_USER] = HIT_BIT(REMOTE_USER),
         [VALUE_SERVER] = HIT_BIT(HOST),
+        [VALUE_HOST_HEADER] = HIT_BIT(HOST),
         [VALUE_HOST] = HIT_BIT(HOST),
         [VALUE_SCHEME] = HIT_BIT(SCHEME),
         [VALUE_HTTPS] = HIT_BIT(SCHEME),

@@ -30,12 +30,13 @@ enum template_value {
     VALUE_CLIENT,
     VALUE_CLIENT_PORT, /* address:port, maybe behind other words */
     VALUE_USER,
-    VALUE_SERVER, /* a configured name; VALUE_HOST is what the client asked for */
-    VALUE_HOST,
+    VALUE_SERVER,      /* a configured name */
+    VALUE_HOST_HEADER, /* as sent, where VALUE_HOST is what the server took of header and URL */
+    VALUE_HOST,        /* what the client asked for */
     VALUE_SCHEME,
     VALUE_HTTPS, /* "on" */
     VALUE_STATUS,
-    VALUE_WIRE_BYTES, /* with headers */
+    VALUE_WIRE_BYTES, /* with headers; only where the format has no VALUE_BYTES */
     VALUE_BYTES,
     VALUE_DURATION_S,
     VALUE_DURATION_MS,

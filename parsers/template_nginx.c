@@ -39,7 +39,7 @@ static const struct variable variables[] = {
     {"http_user_agent", SHAPE_FREE, VALUE_USER_AGENT, "the user agent"},
     {"http_x_forwarded_for", SHAPE_LIST, VALUE_FORWARDED_FOR, "X-Forwarded-For"},
     {"proxy_add_x_forwarded_for", SHAPE_LIST, VALUE_FORWARDED_FOR, "X-Forwarded-For"},
-    {"http_host", SHAPE_WORD, VALUE_HOST, "the host"},
+    {"http_host", SHAPE_WORD, VALUE_HOST_HEADER, "the host"},
     {"host", SHAPE_WORD, VALUE_HOST, "the host"},
     {"server_name", SHAPE_WORD, VALUE_SERVER, "the server's name"},
     {"scheme", SHAPE_WORD, VALUE_SCHEME, "the scheme"},

@@ -1,7 +1,8 @@
 #!/bin/sh
 # run-all.sh BUILD_DIR [e2e options] - every unit program below BUILD_DIR/tests/unit, then the
 # end-to-end tests with the programs of BUILD_DIR. Shows what failed; the last line is
-# "N passed, N failed, N skipped" over both; exit code 1 when any failed.
+# "N passed, N failed, N skipped" over both; exit code 1 when any failed. Lines of a unit program that
+# begin with "figure: " are shown: how much is right.
 set -u
 build=${1:?usage: run-all.sh BUILD_DIR}
 shift
@@ -39,6 +40,7 @@ for code in "$outs"/*.code; do
         grep -v '^ok ' "$said" | tail -n 60
     else
         echo "ok   $name: $good passed"
+        sed -n 's/^figure: /     /p' "$said"
     fi
 done
 

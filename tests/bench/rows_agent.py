@@ -10,6 +10,7 @@ import peers
 from measure import Figure, median, run_until, usage_of
 from sink import Sink
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 HOST = "www.example-shop.com"
 NOBODY = "http://127.0.0.1:1"  # refuses every connection
 LEDGER = re.compile(r"event=ledger source=s lines=(\d+) records=(\d+).*\n.*event=ledger destination=main .* in_memory=(\d+)")
@@ -74,6 +75,23 @@ def row_seal(b):
         if zcat and log == "cf":
             note += f"; less time than zcat: here {figure.seconds / zcat.seconds:.2f} of it"
         b.speed(name, lines, figure, note)
+
+
+# nginx's combined, as somebody would write it down.
+REGEX = (r"""{regex: '^(?<client_ip>\S+) - \S+ \[(?<time>[^\]]+)\] "(?<request>[^"]*)" (?<status>\d+) (?<bytes>\d+)"""
+         r""" "(?<referrer>[^"]*)" "(?<user_agent>[^"]*)"$'}""")
+
+
+def row_formats(b):
+    """P11: how fast each format's lines are parsed, and a user's regular expression to sealed batches"""
+    golden = os.path.join(HERE, "../data/golden")
+    out = subprocess.run([os.path.join(b.bin, "tests/bench/bench_formats"), golden], check=True, capture_output=True,
+                         text=True).stdout
+    for name, speed, size in (line.split() for line in out.splitlines()):
+        b.add(f"parse: {name}", f"{int(speed) / 1e6:.2f} M lines/CPU-s", f"{size} bytes a line")
+    figure, ledger, size = seal(b, b.path("pages.log"), REGEX, b.nginx)
+    b.speed("P11 seal: nginx by a regular expression, every line kept", b.nginx, figure,
+            f"1.5 M lines/CPU-s; {ledger.records} records, {size} MiB on disk")
 
 
 def row_judge(b):

@@ -95,7 +95,7 @@ static void test_people(void **state)
 {
     size_t n = each_line("tests/data/user-agents-human.txt", is_human);
 
-    print_message("people taken for robots: 0 of %zu\n", n);
+    print_message("figure: people taken for robots: 0 of %zu\n", n);
     assert_true(n >= 600);
 }
 
@@ -103,7 +103,7 @@ static void test_robots(void **state)
 {
     size_t n = each_line("tests/data/user-agents-bot.txt", is_bot);
 
-    print_message("robots recognised: %zu of %zu\n", n, n);
+    print_message("figure: robots recognised: %zu of %zu\n", n, n);
     assert_true(n >= 600);
 }
 
@@ -138,8 +138,9 @@ static void test_other_list(void **state)
     }
     free(line);
     fclose(f);
-    print_message("crawler-user-agents: robots recognised %zu of %zu, AI agents %zu of %zu\n",
-                  known, n, known_ai, n_ai);
+    print_message("figure: crawler-user-agents: robots recognised %zu of %zu, AI agents %zu of "
+                  "%zu; %zu are people's by judgement\n",
+                  known, n, known_ai, n_ai, judged);
     assert_int_equal(n, 2116);
     assert_int_equal(known + judged, n);
     assert_int_equal(known_ai, n_ai);
@@ -347,7 +348,10 @@ static void test_parse(void **state)
 
 static void test_agents(void **state)
 {
-    assert_true(each_line("tests/data/user-agents-ai.txt", is_agent) >= 70);
+    size_t n = each_line("tests/data/user-agents-ai.txt", is_agent);
+
+    print_message("figure: AI agents named right: %zu of %zu\n", n, n);
+    assert_true(n >= 70);
 }
 
 static void test_every_token_finds_its_agent(void **state)

@@ -36,6 +36,11 @@ static struct buf file_of(const char *name, const char *extension)
     return content;
 }
 
+/* Of the lines that were compared. */
+static struct {
+    size_t files, lines, hits, fields;
+} figures;
+
 static void put_number(struct buf *out, const char *name, int64_t value)
 {
     if (value >= 0)
@@ -63,6 +68,8 @@ static void put_text(struct buf *out, const char *name, struct str value)
 
 static void put_hit(struct buf *out, const struct hit *h)
 {
+    figures.hits++;
+    figures.fields += (size_t)__builtin_popcount(hit_fields(h));
     buf_printf(out, "{\"time_ms\":%" PRId64, h->time_ms);
     for (int i = 0; i < HIT_FIELD_COUNT; i++)
         put_text(out, hit_field_name((enum hit_field)i), hit_field_text(h, (enum hit_field)i));
@@ -143,7 +150,8 @@ static void check_lines(const char *name, struct fixture *x, struct str lines)
     struct buf got;
 
     buf_init(&got, FILE_MAX);
-    while (lines.n > 0)
+    figures.files++;
+    for (; lines.n > 0; figures.lines++)
         put_outcome(&got, x, str_cut(&lines, '\n'));
     if (getenv("GOLDEN_WRITE")) {
         write_file(name, buf_str(&got));
@@ -170,6 +178,9 @@ static void check_changes(const char *name, struct fixture *x, struct str lines)
 static void test_lines(void **state)
 {
     each_file(check_lines);
+    print_message("figure: golden lines: %zu of %zu files as expected, %zu of them hits with %zu "
+                  "fields\n",
+                  figures.lines, figures.files, figures.hits, figures.fields);
 }
 
 static void test_prefixes_and_changed_bytes(void **state)

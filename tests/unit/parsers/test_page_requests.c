@@ -105,7 +105,8 @@ static void test_data(void **state)
     fclose(f);
     ua_cache_free(cache);
     catalogue_free(catalogue);
-    printf("page rule: %zu of %zu requests right, %zu counted that are no pages, %zu pages not "
+    printf("figure: page rule: %zu of %zu requests right, %zu counted that are no pages, %zu pages "
+           "not "
            "counted\n",
            score.right, score.rows, score.false_pages, score.missed_pages);
     assert_true(score.rows >= 300);

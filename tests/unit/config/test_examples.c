@@ -100,7 +100,7 @@ static void documentation_is_right(void **state)
     assert_true(server_part > 0);
     for (; next_block(page, STR("\n```yaml\n"), &at, &block); blocks++)
         check_block(block, (ptrdiff_t)at > server_part);
-    assert_int_equal(blocks, 11);
+    assert_true(blocks >= 11);
     free((char *)page.p);
 }
 

@@ -20,14 +20,14 @@ static int find_client(struct admin_job *job, const char *name, struct client *o
     struct str team_name = args_value(&job->args, "--team");
     size_t n = r ? rights_clients(r, &clients) : 0;
     for (size_t i = 0; i < n; i++) {
-        const struct team *team = admin_team_by_id(r, clients[i].team);
+        const struct team *team = rights_team_by_id(r, clients[i].team);
         if (!str_eq(clients[i].name, str_of(name)) ||
             (str_is_set(team_name) && !(team && str_eq(team->name, team_name))))
             continue;
-        if (found && !found->revoked && !clients[i].revoked)
+        if (found && !found->revoked_ms && !clients[i].revoked_ms)
             return admin_fail(job, EXIT_USAGE, "two teams have a client %s; say which with --team",
                               name);
-        if (!found || found->revoked)
+        if (!found || found->revoked_ms)
             found = &clients[i];
     }
     if (!found)
@@ -112,12 +112,26 @@ static void put_created(struct admin_job *job, const struct client *client, cons
             "  install -m 0640 -g logferry /dev/stdin /etc/logferry/token   # then paste it\n");
 }
 
+/* HitKeep lets two clients have one name; here a command would not know which is meant. */
+static bool is_taken(struct admin_job *job, const struct client *client)
+{
+    const struct rights *r = session_rights(job->session);
+    const struct client *clients;
+    size_t n = r ? rights_clients(r, &clients) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (clients[i].team == client->team && clients[i].user == client->user &&
+            !clients[i].revoked_ms && str_eq(clients[i].name, client->name))
+            return true;
+    return false;
+}
+
 static int create(struct admin_job *job, struct client *client, const char *token)
 {
-    struct new_client fresh = {.name = client->name,
+    if (is_taken(job, client))
+        return admin_failed(job, ADMIN_TAKEN, "a client of this name");
+    struct new_client fresh = {.fields = {.name = client->name, .expires_ms = client->expires_ms},
                                .team = client->team,
-                               .token_hash = client->token_hash,
-                               .expires_ms = client->expires_ms};
+                               .token_hash = client->token_hash};
     enum admin_result result = session_add_client(job->session, &fresh, &client->id);
     if (result != ADMIN_OK)
         return admin_failed(job, result, "a client of this name");
@@ -199,7 +213,7 @@ int admin_client_revoke(struct admin_job *job)
     int code = find_client(job, job->args.words[0], &client);
     if (code)
         return code;
-    enum admin_result result = session_revoke_client(job->session, client.id);
+    enum admin_result result = session_revoke_client(job->session, client.id, true);
     if (result != ADMIN_OK)
         return admin_failed(job, result, "the client");
     buf_lit(job->out, "revoked; its token is refused from the next request on\n");
@@ -210,7 +224,7 @@ int admin_client_revoke(struct admin_job *job)
 
 static const char *state_of(const struct client *client, int64_t now_ms)
 {
-    if (client->revoked)
+    if (client->revoked_ms)
         return "revoked";
     return now_ms > client->expires_ms ? "expired" : "active";
 }
@@ -229,7 +243,7 @@ static void put_time_or_null(struct buf *out, int64_t ms)
 static void put_client_json(struct admin_job *job, const struct rights *r,
                             const struct client *client)
 {
-    const struct team *team = admin_team_by_id(r, client->team);
+    const struct team *team = rights_team_by_id(r, client->team);
     struct buf *out = job->out;
     buf_lit(out, "{\"name\":");
     json_put_string(out, client->name);

@@ -23,7 +23,6 @@ int admin_failed(struct admin_job *job, enum admin_result result, const char *wh
 void admin_put_store(struct admin_job *job, struct buf *out);
 /* The team named by --team, or the only one. 0, or an exit code. */
 int admin_team(struct admin_job *job, const struct team **team);
-const struct team *admin_team_by_id(const struct rights *r, int64_t id);
 /* Lower case, without port and leading "www."; 0, or an exit code. The text is put into `host`. */
 int admin_domain(struct admin_job *job, const char *text, bool keep_www, struct buf *host);
 

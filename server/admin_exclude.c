@@ -99,7 +99,7 @@ int admin_exclude_add(struct admin_job *job)
 static void put_scope(struct buf *out, const struct rights *r, const struct exclusion *e)
 {
     const struct site *site = e->site ? rights_site_by_id(r, e->site) : NULL;
-    const struct team *team = e->team ? admin_team_by_id(r, e->team) : NULL;
+    const struct team *team = e->team ? rights_team_by_id(r, e->team) : NULL;
     if (site)
         buf_put_str(out, site->domain);
     else if (team)

@@ -110,16 +110,6 @@ void admin_put_store(struct admin_job *job, struct buf *out)
         buf_printf(out, " --store %s", job->call->store_dir);
 }
 
-const struct team *admin_team_by_id(const struct rights *r, int64_t id)
-{
-    const struct team *teams;
-    size_t n = rights_teams(r, &teams);
-    for (size_t i = 0; i < n; i++)
-        if (teams[i].id == id)
-            return &teams[i];
-    return NULL;
-}
-
 int admin_team(struct admin_job *job, const struct team **team)
 {
     const struct team *teams;

@@ -17,6 +17,15 @@ static void put_next(struct admin_job *job, const char *what)
     buf_printf(job->out, " %s\n", what);
 }
 
+/* The first person: of the server, and of the first team. */
+static enum admin_result add_owner(struct admin_job *job, struct str name, int64_t team)
+{
+    struct new_user user = {.name = name, .instance_role = INSTANCE_OWNER};
+    struct member member = {.team = team, .role = TEAM_OWNER};
+    enum admin_result result = session_add_user(job->session, &user, &member.user);
+    return result == ADMIN_OK ? session_set_member(job->session, &member) : result;
+}
+
 int admin_init(struct admin_job *job)
 {
     struct str team = args_value(&job->args, "--team"), owner = args_value(&job->args, "--owner");
@@ -35,7 +44,7 @@ int admin_init(struct admin_job *job)
     owner = owner.n ? owner : STR("owner");
     enum admin_result result = session_add_team(job->session, team, &id);
     if (result == ADMIN_OK)
-        result = session_add_owner(job->session, owner, id);
+        result = add_owner(job, owner, id);
     if (result != ADMIN_OK)
         return admin_failed(job, result, "the first team and its owner");
     buf_printf(job->out, "The store is ready: team %.*s, owner %.*s. What to do next:\n",
@@ -162,7 +171,7 @@ int admin_site_alias(struct admin_job *job)
 
 static void put_site_json(struct buf *out, const struct rights *r, const struct site *site)
 {
-    const struct team *team = admin_team_by_id(r, site->team);
+    const struct team *team = rights_team_by_id(r, site->team);
     buf_printf(out, "{\"id\":\"%s\",\"domain\":", site->uuid_text);
     json_put_string(out, site->domain);
     buf_lit(out, ",\"team\":");

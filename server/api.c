@@ -65,11 +65,13 @@ bool api_within_rate(struct api *a, struct limiter *l, struct http_request *req)
 static bool find_client(struct api *a, struct http_request *req, struct api_caller *caller)
 {
     struct rights *rights = store_rights(a->store);
-    const struct client *client = auth_client(rights, req, api_now_ms());
+    int64_t now_ms = api_now_ms();
+    const struct client *client = auth_client(rights, req, now_ms);
     if (!client) {
         rights_release(rights);
         return false;
     }
+    rights_note_use(rights, client, now_ms);
     *caller = (struct api_caller){rights, client};
     snprintf(req->who, sizeof(req->who), "%.*s", STR_ARGS(client->name));
     return true;
@@ -128,13 +130,10 @@ const struct site *api_site_with(const struct api_caller *caller, struct http_re
         return NULL;
     }
     const struct site *site = rights_site_by_uuid(caller->rights, uuid);
-    enum role role = site ? rights_role(caller->rights, caller->client, site) : ROLE_NONE;
-    if (role == ROLE_NONE)
-        http_error(req, 403, "Access denied");
-    else if (!role_allows(role, permission))
-        http_error(req, 403, "Forbidden");
-    else
+    enum access access = rights_may(caller->rights, caller->client, site, permission);
+    if (access == ACCESS_OK)
         return site;
+    http_error(req, 403, access == ACCESS_DENIED ? "Access denied" : "Forbidden");
     return NULL;
 }
 

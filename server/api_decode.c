@@ -370,7 +370,7 @@ static void fill_job(struct batch_task *t, struct str plain)
     const struct batch_header *h = &t->header;
     struct store_job *job = &t->job;
     job->kind = STORE_BATCH;
-    job->team = t->judge.client->team;
+    job->team = client_owner(t->judge.client);
     job->node = h->node;
     job->job = h->job;
     job->streams = h->streams;

@@ -10,7 +10,7 @@
 
 struct rights_builder {
     struct rights *r;
-    size_t cap_teams, cap_sites, cap_clients, cap_grants;
+    size_t cap_teams, cap_users, cap_members, cap_sites, cap_site_roles, cap_clients, cap_grants;
     bool failed;
 };
 
@@ -65,6 +65,12 @@ static struct str copied(struct rights_builder *b, struct str s)
     return (struct str){block->bytes, s.n};
 }
 
+/* STR_NONE stays it. */
+static struct str copied_if_set(struct rights_builder *b, struct str s)
+{
+    return str_is_set(s) ? copied(b, s) : STR_NONE;
+}
+
 int rights_add_team(struct rights_builder *b, const struct team *team)
 {
     struct rights *r = b->r;
@@ -75,6 +81,32 @@ int rights_add_team(struct rights_builder *b, const struct team *team)
     teams[r->n_teams] = *team;
     teams[r->n_teams++].name = copied(b, team->name);
     return b->failed ? -1 : 0;
+}
+
+int rights_add_user(struct rights_builder *b, const struct user *user)
+{
+    struct rights *r = b->r;
+    struct user *users = grown(b, r->users, r->n_users, &b->cap_users, sizeof(*users));
+    if (!users)
+        return -1;
+    r->users = users;
+    struct user *added = &users[r->n_users++];
+    *added = *user;
+    added->name = copied(b, user->name);
+    added->email = copied_if_set(b, user->email);
+    added->password_hash = copied_if_set(b, user->password_hash);
+    return b->failed ? -1 : 0;
+}
+
+int rights_add_member(struct rights_builder *b, const struct member *member)
+{
+    struct rights *r = b->r;
+    struct member *members = grown(b, r->members, r->n_members, &b->cap_members, sizeof(*members));
+    if (!members)
+        return -1;
+    r->members = members;
+    members[r->n_members++] = *member;
+    return 0;
 }
 
 int rights_add_site(struct rights_builder *b, const struct site *site)
@@ -98,6 +130,18 @@ int rights_add_site(struct rights_builder *b, const struct site *site)
     return b->failed ? -1 : 0;
 }
 
+int rights_add_site_role(struct rights_builder *b, const struct site_role *role)
+{
+    struct rights *r = b->r;
+    struct site_role *roles =
+        grown(b, r->site_roles, r->n_site_roles, &b->cap_site_roles, sizeof(*roles));
+    if (!roles)
+        return -1;
+    r->site_roles = roles;
+    roles[r->n_site_roles++] = *role;
+    return 0;
+}
+
 int rights_add_client(struct rights_builder *b, const struct client *client)
 {
     struct rights *r = b->r;
@@ -105,8 +149,10 @@ int rights_add_client(struct rights_builder *b, const struct client *client)
     if (!clients)
         return -1;
     r->clients = clients;
-    clients[r->n_clients] = *client;
-    clients[r->n_clients++].name = copied(b, client->name);
+    struct client *added = &clients[r->n_clients++];
+    *added = *client;
+    added->name = copied(b, client->name);
+    added->description = copied(b, client->description);
     return b->failed ? -1 : 0;
 }
 
@@ -126,20 +172,9 @@ void rights_take_exclusions(struct rights_builder *b, struct exclusions *x)
     b->r->exclusions = x;
 }
 
-static int compare_teams(const void *a, const void *b)
+static int compare_slots(const void *a, const void *b)
 {
-    return rights_compare_ids(((const struct team *)a)->id, ((const struct team *)b)->id);
-}
-
-static int compare_clients(const void *a, const void *b)
-{
-    return rights_compare_ids(((const struct client *)a)->id, ((const struct client *)b)->id);
-}
-
-static int compare_tokens(const void *a, const void *b, void *rights)
-{
-    const struct client *clients = ((const struct rights *)rights)->clients;
-    return memcmp(clients[*(const size_t *)a].token_hash, clients[*(const size_t *)b].token_hash,
+    return memcmp(((const struct token_slot *)a)->hash, ((const struct token_slot *)b)->hash,
                   TOKEN_HASH_BYTES);
 }
 
@@ -198,6 +233,28 @@ static int index_hosts(struct rights *r)
     return 0;
 }
 
+/* The clients no longer move: slots may point into them. */
+static int index_tokens(struct rights *r)
+{
+    r->by_token = calloc(2 * r->n_clients + 1, sizeof(*r->by_token));
+    r->uses = calloc(r->n_clients + 1, sizeof(*r->uses));
+    if (!r->by_token || !r->uses)
+        return -1;
+    for (size_t i = 0; i < r->n_clients; i++) {
+        const struct client *c = &r->clients[i];
+        r->by_token[r->n_tokens++] = (struct token_slot){c->token_hash, i};
+        if (c->old_until_ms)
+            r->by_token[r->n_tokens++] = (struct token_slot){c->old_token_hash, i};
+        atomic_init(&r->uses[i].used_ms, c->last_used_ms);
+        r->uses[i].written_ms = c->last_used_ms;
+    }
+    qsort(r->by_token, r->n_tokens, sizeof(*r->by_token), compare_slots);
+    for (size_t i = 1; i < r->n_tokens; i++)
+        if (compare_slots(&r->by_token[i - 1], &r->by_token[i]) == 0)
+            return -1;
+    return 0;
+}
+
 /* qsort may not be given a null array, not even for no elements. */
 static void sort(void *array, size_t n, size_t size, int (*compare)(const void *, const void *))
 {
@@ -205,24 +262,29 @@ static void sort(void *array, size_t n, size_t size, int (*compare)(const void *
         qsort(array, n, size, compare);
 }
 
+/* Things with an id, which each has for itself. */
+static bool sort_things(void *things, size_t n, size_t size)
+{
+    sort(things, n, size, rights_compare_ids);
+    for (size_t i = 1; i < n; i++)
+        if (rights_compare_ids((char *)things + (i - 1) * size, (char *)things + i * size) == 0)
+            return false;
+    return true;
+}
+
 struct rights *rights_build(struct rights_builder *b)
 {
     struct rights *r = b->r;
-    if (b->failed || !r)
+    if (b->failed || !r || !sort_things(r->teams, r->n_teams, sizeof(*r->teams)) ||
+        !sort_things(r->users, r->n_users, sizeof(*r->users)) ||
+        !sort_things(r->sites, r->n_sites, sizeof(*r->sites)) ||
+        !sort_things(r->clients, r->n_clients, sizeof(*r->clients)))
         return NULL;
-    sort(r->teams, r->n_teams, sizeof(*r->teams), compare_teams);
-    sort(r->sites, r->n_sites, sizeof(*r->sites), rights_compare_sites);
-    sort(r->clients, r->n_clients, sizeof(*r->clients), compare_clients);
+    sort(r->members, r->n_members, sizeof(*r->members), rights_compare_members);
+    sort(r->site_roles, r->n_site_roles, sizeof(*r->site_roles), rights_compare_site_roles);
     sort(r->grants, r->n_grants, sizeof(*r->grants), rights_compare_grants);
-    for (size_t i = 1; i < r->n_sites; i++)
-        if (r->sites[i].id == r->sites[i - 1].id)
-            return NULL;
-    for (size_t i = 1; i < r->n_clients; i++)
-        if (r->clients[i].id == r->clients[i - 1].id)
-            return NULL;
-    r->by_token = sorted_index(r, r->n_clients, compare_tokens);
     r->by_uuid = sorted_index(r, r->n_sites, compare_uuids);
-    if (!r->by_token || !r->by_uuid || index_hosts(r))
+    if (!r->by_uuid || index_tokens(r) || index_hosts(r))
         return NULL;
     b->r = NULL;
     return r;

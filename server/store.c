@@ -26,6 +26,8 @@
 #define HOUSEKEEP_FIRST_MS (60 * 1000) /* after the start, and never in a short command */
 #define PACK_MS (10 * 1000)            /* between looks for something to pack */
 #define PACK_BUSY_MS 5000              /* the same while there is always other work */
+#define USES_MS (60 * 1000)            /* between looks at when clients were last used */
+#define USE_LAG_MS (300 * 1000)        /* what is written of that may be older by so much */
 #define IDLE_MS 1000
 #define IDLE_PACKING_MS 100 /* so long without work, and the next is packed */
 
@@ -52,6 +54,7 @@ struct store {
     int64_t probe_at_ms; /* while the store cannot be written */
     int64_t pack_at_ms;
     bool packing; /* there is more to pack */
+    int64_t uses_at_ms;
     int lock_fd;
 };
 
@@ -100,10 +103,36 @@ static int64_t clock_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+/* Only the writer swaps the snapshot, so here it may be read without the mutex. */
+static bool uses_wait(struct store *s, int64_t lag_ms)
+{
+    int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    if (now_ms < s->uses_at_ms)
+        return false;
+    s->uses_at_ms = now_ms + USES_MS;
+    return rights_uses_wait(s->rights, lag_ms);
+}
+
+/* With nothing else to write, a transaction of its own. */
+static void write_uses(struct store *s, int64_t lag_ms)
+{
+    if (!uses_wait(s, lag_ms) || s->stats.full)
+        return;
+    enum engine_status status = engine_begin(s->engine, clock_ms(CLOCK_REALTIME));
+    if (status == ENGINE_OK) {
+        engine_put_uses(s->engine, s->rights, lag_ms);
+        status = engine_commit(s->engine);
+    }
+    if (status != ENGINE_OK)
+        engine_rollback(s->engine);
+}
+
 static enum engine_status run_group(struct store *s, struct job_list *group, bool *called)
 {
     int64_t began_us = clock_us();
     enum engine_status status = engine_begin(s->engine, clock_ms(CLOCK_REALTIME));
+    if (status == ENGINE_OK && uses_wait(s, USE_LAG_MS))
+        engine_put_uses(s->engine, s->rights, USE_LAG_MS);
     for (struct store_job *job = group->first; job && status == ENGINE_OK; job = job->next) {
         status = engine_run(s->engine, job);
         *called = *called || job->kind == STORE_CALL;
@@ -131,6 +160,7 @@ static void swap_rights(struct store *s)
     }
     pthread_mutex_lock(&s->mutex);
     struct rights *old = s->rights;
+    rights_carry_uses(fresh, old);
     s->rights = fresh;
     pthread_mutex_unlock(&s->mutex);
     rights_release(old);
@@ -247,8 +277,10 @@ static void *writer_main(void *arg)
             pthread_mutex_unlock(&s->mutex);
             probe(s);
             housekeep(s);
-            if (idle)
+            if (idle) {
                 pack(s);
+                write_uses(s, USE_LAG_MS);
+            }
             pthread_mutex_lock(&s->mutex);
             continue;
         }
@@ -268,6 +300,8 @@ static void *writer_main(void *arg)
         pthread_mutex_lock(&s->mutex);
     }
     pthread_mutex_unlock(&s->mutex);
+    s->uses_at_ms = 0;
+    write_uses(s, 1);
     return NULL;
 }
 

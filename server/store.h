@@ -97,7 +97,7 @@ struct store_job {
     size_t bytes; /* what the caller holds in memory for it, counted against the queue's cap */
 
     /* STORE_BATCH; rows and n_rows (1) also for STORE_PAGEVIEW and STORE_AI_FETCH */
-    int64_t team; /* the token's owner: the batch id is keyed by it */
+    int64_t team; /* client_owner of the token: the batch id is keyed by it */
     unsigned char batch_id[16];
     unsigned char body_hash[32]; /* SHA-256 of the decoded body */
     struct str node, job;        /* job STR_NONE outside a backfill */

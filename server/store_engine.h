@@ -39,6 +39,10 @@ bool engine_housekeep(struct engine *e, int64_t now_ms);
  * milliseconds). True when there is more to do. */
 bool engine_pack(struct engine *e, int64_t now_ms);
 
+/* Within a transaction: writes down when clients were last used, as far as that is `lag_ms` newer
+ * than what was written before. */
+void engine_put_uses(struct engine *e, const struct rights *rights, int64_t lag_ms);
+
 /* A new snapshot; NULL when it cannot be read. */
 struct rights *engine_rights(struct engine *e);
 

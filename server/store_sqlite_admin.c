@@ -1,9 +1,9 @@
 /*
- * store_sqlite_admin.c - teams, sites, clients and grants: the snapshot of them, and changing them.
+ * store_sqlite_admin.c - the snapshot of people, teams, sites, clients and grants; and changing
+ * teams and sites.
  */
-#include "server/store_sqlite_impl.h"
+#include "server/store_sqlite_session.h"
 
-#include "server/store_admin.h"
 #include "server/uuid.h"
 
 /* ---- reading the snapshot ----------------------------------------------------------------- */
@@ -21,11 +21,60 @@ static int read_rows(sqlite3 *db, const char *text, read_row *read, struct right
     return code == SQLITE_DONE ? status : -1;
 }
 
+static int read_uuid(sqlite3_stmt *row, int column, unsigned char uuid[16], char text[37])
+{
+    struct str bytes = column_str(row, column);
+    if (bytes.n != 16)
+        return -1;
+    memcpy(uuid, bytes.p, bytes.n);
+    uuid_format(uuid, text);
+    return 0;
+}
+
 static int read_team(sqlite3 *db, sqlite3_stmt *row, struct rights_builder *b)
 {
     (void)db;
-    struct team team = {.id = sqlite3_column_int64(row, 0), .name = column_str(row, 1)};
-    return rights_add_team(b, &team);
+    struct team team = {.id = sqlite3_column_int64(row, 0),
+                        .name = column_str(row, 2),
+                        .created_ms = sqlite3_column_int64(row, 3),
+                        .archived_ms = sqlite3_column_int64(row, 4)};
+    return read_uuid(row, 1, team.uuid, team.uuid_text) ? -1 : rights_add_team(b, &team);
+}
+
+static int read_user(sqlite3 *db, sqlite3_stmt *row, struct rights_builder *b)
+{
+    (void)db;
+    struct user user = {.id = sqlite3_column_int64(row, 0),
+                        .name = column_str(row, 2),
+                        .email = column_str(row, 3),
+                        .password_hash = column_str(row, 4),
+                        .password_ms = sqlite3_column_int64(row, 5),
+                        .created_ms = sqlite3_column_int64(row, 7),
+                        .disabled_ms = sqlite3_column_int64(row, 8)};
+    /* A role that this version does not know allows nothing; so below, too. */
+    if (!instance_role_parse(column_str(row, 6), &user.instance_role))
+        user.instance_role = INSTANCE_USER;
+    return read_uuid(row, 1, user.uuid, user.uuid_text) ? -1 : rights_add_user(b, &user);
+}
+
+static int read_member(sqlite3 *db, sqlite3_stmt *row, struct rights_builder *b)
+{
+    (void)db;
+    struct member member = {.team = sqlite3_column_int64(row, 0),
+                            .user = sqlite3_column_int64(row, 1)};
+    if (!team_role_parse(column_str(row, 2), &member.role))
+        member.role = TEAM_NONE;
+    return rights_add_member(b, &member);
+}
+
+static int read_site_role(sqlite3 *db, sqlite3_stmt *row, struct rights_builder *b)
+{
+    (void)db;
+    struct site_role role = {.site = sqlite3_column_int64(row, 0),
+                             .user = sqlite3_column_int64(row, 1)};
+    if (!role_parse(column_str(row, 2), &role.role))
+        role.role = ROLE_NONE;
+    return rights_add_site_role(b, &role);
 }
 
 #define MAX_ALIASES 1000
@@ -62,36 +111,48 @@ static int read_aliases(sqlite3 *db, struct rights_builder *b, struct site *site
 
 static int read_site(sqlite3 *db, sqlite3_stmt *row, struct rights_builder *b)
 {
-    struct str uuid = column_str(row, 1);
     struct site site = {.id = sqlite3_column_int64(row, 0),
                         .domain = column_str(row, 2),
                         .team = sqlite3_column_int64(row, 3),
                         .retention_days = (unsigned)sqlite3_column_int64(row, 4),
-                        .created_ms = sqlite3_column_int64(row, 5)};
-    if (uuid.n != sizeof(site.uuid))
+                        .created_ms = sqlite3_column_int64(row, 5),
+                        .owner = sqlite3_column_int64(row, 6)};
+    return read_uuid(row, 1, site.uuid, site.uuid_text) ? -1 : read_aliases(db, b, &site);
+}
+
+static int read_hash(struct str text, unsigned char hash[TOKEN_HASH_BYTES])
+{
+    struct hash128 half[2];
+    if (text.n != 64 || !hash128_parse(str_slice(text, 0, 32), &half[0]) ||
+        !hash128_parse(str_slice(text, 32, 64), &half[1]))
         return -1;
-    memcpy(site.uuid, uuid.p, uuid.n);
-    uuid_format(site.uuid, site.uuid_text);
-    return read_aliases(db, b, &site);
+    memcpy(hash, half, TOKEN_HASH_BYTES);
+    return 0;
 }
 
 static int read_client(sqlite3 *db, sqlite3_stmt *row, struct rights_builder *b)
 {
     (void)db;
-    struct hash128 half[2];
-    struct str hash = column_str(row, 3);
     struct client client = {.id = sqlite3_column_int64(row, 0),
-                            .name = column_str(row, 1),
-                            .team = sqlite3_column_int64(row, 2),
-                            .expires_ms = sqlite3_column_type(row, 4) == SQLITE_NULL
+                            .name = column_str(row, 2),
+                            .description = column_str(row, 3),
+                            .team = sqlite3_column_int64(row, 4),
+                            .user = sqlite3_column_int64(row, 5),
+                            .created_by = sqlite3_column_int64(row, 6),
+                            .old_until_ms = sqlite3_column_int64(row, 10),
+                            .expires_ms = sqlite3_column_type(row, 11) == SQLITE_NULL
                                               ? INT64_MAX
-                                              : sqlite3_column_int64(row, 4),
-                            .revoked = sqlite3_column_type(row, 5) != SQLITE_NULL,
-                            .created_ms = sqlite3_column_int64(row, 6)};
-    if (hash.n != 64 || !hash128_parse(str_slice(hash, 0, 32), &half[0]) ||
-        !hash128_parse(str_slice(hash, 32, 64), &half[1]))
+                                              : sqlite3_column_int64(row, 11),
+                            .revoked_ms = sqlite3_column_int64(row, 12),
+                            .last_used_ms = sqlite3_column_int64(row, 13),
+                            .created_ms = sqlite3_column_int64(row, 14),
+                            .updated_ms = sqlite3_column_int64(row, 15)};
+    if (!instance_role_parse(column_str(row, 7), &client.instance_role))
+        client.instance_role = INSTANCE_USER;
+    if (read_uuid(row, 1, client.uuid, client.uuid_text) ||
+        read_hash(column_str(row, 8), client.token_hash) ||
+        (client.old_until_ms && read_hash(column_str(row, 9), client.old_token_hash)))
         return -1;
-    memcpy(client.token_hash, half, sizeof(client.token_hash));
     return rights_add_client(b, &client);
 }
 
@@ -112,9 +173,18 @@ struct rights *rights_read(sqlite3 *db)
         const char *text;
         read_row *read;
     } parts[] = {
-        {"SELECT id, name FROM teams", read_team},
-        {"SELECT id, uuid, domain, team, retention_days, created FROM sites", read_site},
-        {"SELECT id, name, team, token_hash, expires, revoked, created FROM clients", read_client},
+        {"SELECT id, uuid, name, created, archived FROM teams", read_team},
+        {"SELECT id, uuid, name, email, password, password_at, instance_role, created, disabled"
+         " FROM users WHERE removed IS NULL",
+         read_user},
+        {"SELECT team, user, role FROM members", read_member},
+        {"SELECT id, uuid, domain, team, retention_days, created, owner FROM sites"
+         " WHERE removed IS NULL",
+         read_site},
+        {"SELECT site, user, role FROM site_roles", read_site_role},
+        {"SELECT id, uuid, name, description, team, user, created_by, instance_role, token_hash,"
+         " old_token_hash, old_until, expires, revoked, last_used, created, updated FROM clients",
+         read_client},
         {"SELECT client, site, role FROM grants", read_grant},
     };
     struct rights_builder *b = rights_builder_new();
@@ -141,6 +211,11 @@ const struct rights *session_rights(struct store_session *session)
     return session->rights;
 }
 
+void session_act_for(struct store_session *session, int64_t user)
+{
+    session->actor = user;
+}
+
 /* ---- changing ----------------------------------------------------------------------------- */
 
 enum admin_result session_changed(struct store_session *session, int status)
@@ -155,7 +230,7 @@ enum admin_result session_changed(struct store_session *session, int status)
     return sqlite3_changes(session->engine->db) > 0 ? ADMIN_OK : ADMIN_NONE;
 }
 
-static enum admin_result added(struct store_session *session, int status, int64_t *id)
+enum admin_result session_added(struct store_session *session, int status, int64_t *id)
 {
     enum admin_result result = session_changed(session, status);
     if (result == ADMIN_OK)
@@ -170,46 +245,58 @@ enum admin_result session_add_team(struct store_session *session, struct str nam
     const void *bytes = uuid;
     if (uuid_generate(uuid))
         return ADMIN_FAILED;
-    return added(session,
-                 sql_run_text(e, "INSERT INTO teams(uuid, name, created) VALUES(?1, ?2, ?3)", "bsi",
-                              bytes, 16, name, e->now_ms),
-                 id);
+    enum admin_result result =
+        session_added(session,
+                      sql_run_text(e, "INSERT INTO teams(uuid, name, created) VALUES(?1, ?2, ?3)",
+                                   "bsi", bytes, 16, name, e->now_ms),
+                      id);
+    return session_noted(session, result, "team.created", AUDIT_TEAM, *id, STR_NONE);
 }
 
-enum admin_result session_add_owner(struct store_session *session, struct str name, int64_t team)
+enum admin_result session_rename_team(struct store_session *session, int64_t team, struct str name)
+{
+    enum admin_result result = session_changed(
+        session, sql_run_text(session->engine, "UPDATE teams SET name = ?2 WHERE id = ?1", "is",
+                              team, name));
+    return session_noted(session, result, "team.renamed", AUDIT_TEAM, team, STR_NONE);
+}
+
+enum admin_result session_archive_team(struct store_session *session, int64_t team, bool archived)
 {
     struct engine *e = session->engine;
-    unsigned char uuid[16];
-    const void *bytes = uuid;
-    int64_t id = 0;
-    if (uuid_generate(uuid))
-        return ADMIN_FAILED;
-    enum admin_result result =
-        added(session,
-              sql_run_text(e, "INSERT INTO users(uuid, name, created) VALUES(?1, ?2, ?3)", "bsi",
-                           bytes, 16, name, e->now_ms),
-              &id);
-    if (result != ADMIN_OK)
-        return result;
-    return session_changed(
-        session, sql_run_text(e, "INSERT INTO members(team, user, role) VALUES(?1, ?2, 'owner')",
-                              "ii", team, id));
+    enum admin_result result = session_changed(
+        session,
+        archived ? sql_run_text(e,
+                                "UPDATE teams SET archived = coalesce(archived, ?2)"
+                                " WHERE id = ?1",
+                                "ii", team, e->now_ms)
+                 : sql_run_text(e, "UPDATE teams SET archived = NULL WHERE id = ?1", "i", team));
+    return session_noted(session, result, archived ? "team.archived" : "team.reopened", AUDIT_TEAM,
+                         team, STR_NONE);
+}
+
+static enum admin_result add_host(struct store_session *session, int64_t site, struct str host)
+{
+    return session_changed(session, sql_run_text(session->engine,
+                                                 "INSERT INTO site_hosts(host, site)"
+                                                 " VALUES(?1, ?2)",
+                                                 "si", host, site));
 }
 
 enum admin_result session_add_alias(struct store_session *session, int64_t site, struct str host)
 {
-    return session_changed(
-        session, sql_run_text(session->engine, "INSERT INTO site_hosts(host, site) VALUES(?1, ?2)",
-                              "si", host, site));
+    return session_noted(session, add_host(session, site, host), "site.alias_added", AUDIT_SITE,
+                         site, host);
 }
 
 enum admin_result session_remove_alias(struct store_session *session, int64_t site, struct str host)
 {
-    return session_changed(session,
-                           sql_run_text(session->engine,
-                                        "DELETE FROM site_hosts WHERE host = ?1 AND site = ?2"
-                                        " AND host NOT IN (SELECT domain FROM sites)",
-                                        "si", host, site));
+    enum admin_result result =
+        session_changed(session, sql_run_text(session->engine,
+                                              "DELETE FROM site_hosts WHERE host = ?1 AND site = ?2"
+                                              " AND host NOT IN (SELECT domain FROM sites)",
+                                              "si", host, site));
+    return session_noted(session, result, "site.alias_removed", AUDIT_SITE, site, host);
 }
 
 enum admin_result session_add_site(struct store_session *session, const struct new_site *site,
@@ -220,62 +307,36 @@ enum admin_result session_add_site(struct store_session *session, const struct n
     const void *bytes = uuid;
     if (uuid_generate(uuid))
         return ADMIN_FAILED;
-    enum admin_result result =
-        added(session,
-              sql_run_text(e,
-                           "INSERT INTO sites(uuid, team, domain, retention_days, created)"
-                           " VALUES(?1, ?2, ?3, ?4, ?5)",
-                           "bisii", bytes, 16, site->team, site->domain,
-                           (int64_t)site->retention_days, e->now_ms),
-              id);
-    return result == ADMIN_OK ? session_add_alias(session, *id, site->domain) : result;
+    enum admin_result result = session_added(
+        session,
+        sql_run_text(e,
+                     "INSERT INTO sites(uuid, team, domain, retention_days, created, owner)"
+                     " VALUES(?1, ?2, ?3, ?4, ?5, nullif(?6, 0))",
+                     "bisiii", bytes, 16, site->team, site->domain, (int64_t)site->retention_days,
+                     e->now_ms, site->owner),
+        id);
+    if (result == ADMIN_OK)
+        result = add_host(session, *id, site->domain);
+    return session_noted(session, result, "site.created", AUDIT_SITE, *id, STR_NONE);
 }
 
-enum admin_result session_add_client(struct store_session *session, const struct new_client *client,
-                                     int64_t *id)
+enum admin_result session_remove_site(struct store_session *session, int64_t site)
 {
+    static const char *const texts[] = {
+        "DELETE FROM site_hosts WHERE site = ?1",
+        "DELETE FROM site_roles WHERE site = ?1",
+        "DELETE FROM grants WHERE site = ?1",
+        "DELETE FROM exclusions WHERE site = ?1",
+    };
     struct engine *e = session->engine;
-    unsigned char uuid[16];
-    const void *bytes = uuid;
-    struct buf hash;
-    buf_init(&hash, 64);
-    buf_put_hex(&hash, client->token_hash, TOKEN_HASH_BYTES);
-    enum admin_result result = ADMIN_FAILED;
-    bool for_ever = client->expires_ms == INT64_MAX;
-    if (!hash.failed && uuid_generate(uuid) == 0)
-        result = added(session,
-                       sql_run_text(e,
-                                    "INSERT INTO clients(uuid, team, name, token_hash, created,"
-                                    " expires) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-                                    for_ever ? "bissin" : "bissii", bytes, 16, client->team,
-                                    client->name, buf_str(&hash), e->now_ms, client->expires_ms),
-                       id);
-    buf_release(&hash);
-    return result;
-}
-
-enum admin_result session_revoke_client(struct store_session *session, int64_t client)
-{
-    struct engine *e = session->engine;
-    return session_changed(
-        session, sql_run_text(e, "UPDATE clients SET revoked = coalesce(revoked, ?2) WHERE id = ?1",
-                              "ii", client, e->now_ms));
-}
-
-enum admin_result session_grant(struct store_session *session, const struct grant *grant)
-{
-    struct engine *e = session->engine;
-    return session_changed(session,
-                           sql_run_text(e,
-                                        "INSERT OR REPLACE INTO grants(client, site, role, created)"
-                                        " VALUES(?1, ?2, ?3, ?4)",
-                                        "iisi", grant->client, grant->site,
-                                        str_of(role_name(grant->role)), e->now_ms));
-}
-
-enum admin_result session_ungrant(struct store_session *session, int64_t client, int64_t site)
-{
-    return session_changed(
-        session, sql_run_text(session->engine, "DELETE FROM grants WHERE client = ?1 AND site = ?2",
-                              "ii", client, site));
+    enum admin_result result = session_audit(session, "site.deleted", AUDIT_SITE, site, STR_NONE);
+    if (result != ADMIN_OK)
+        return result;
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        if (sql_run_text(e, texts[i], "i", site))
+            return ADMIN_FAILED;
+    return session_changed(session, sql_run_text(e,
+                                                 "UPDATE sites SET removed = ?2, owner = NULL,"
+                                                 " domain = '#' || id WHERE id = ?1",
+                                                 "ii", site, e->now_ms));
 }

@@ -152,6 +152,7 @@ struct engine {
 struct store_session {
     struct engine *engine;
     struct rights *rights; /* as read in this session, or NULL */
+    int64_t actor;         /* a user; 0: the command line */
 };
 
 /* store_sqlite_admin.c: what a statement came to. The rights that were read are out of date in any
@@ -301,6 +302,9 @@ int64_t lane_cut_rows(struct engine *e, const struct lane_cut *cut);
 
 /* store_sqlite_exclusions.c: NULL when they cannot be read. */
 struct exclusions *exclusions_read(sqlite3 *db);
+/* Parts of housekeeping; *more is set when there is more to do. -1 on failure. */
+int removed_retire(struct engine *e, bool *more); /* store_sqlite_removed.c */
+int audit_forget(struct engine *e, bool *more);   /* store_sqlite_audit.c */
 
 /* store_sqlite_admin.c: the snapshot, from any connection. */
 struct rights *rights_read(sqlite3 *db);

@@ -61,17 +61,23 @@ static const char sites_text[] =
     "SELECT row, what FROM (SELECT 'id=' || s.id || ' domain=' || s.domain AS row, CASE"
     " WHEN NOT EXISTS (SELECT 1 FROM teams t WHERE t.id = s.team)"
     "  THEN 'team ' || s.team || ' is not there: nobody may write to this site'"
-    " WHEN NOT EXISTS (SELECT 1 FROM site_hosts h WHERE h.host = s.domain AND h.site = s.id)"
+    " WHEN s.removed IS NULL"
+    "  AND NOT EXISTS (SELECT 1 FROM site_hosts h WHERE h.host = s.domain AND h.site = s.id)"
     "  THEN 'its domain is not among the hosts: another site could take it'"
     " WHEN length(s.uuid) <> 16 THEN 'its uuid has not 16 bytes: the server does not start'"
     " END AS what FROM sites s) WHERE what IS NOT NULL";
 
 static const char clients_text[] =
     "SELECT row, what FROM (SELECT 'id=' || c.id || ' name=' || c.name AS row, CASE"
-    " WHEN NOT EXISTS (SELECT 1 FROM teams t WHERE t.id = c.team)"
-    "  THEN 'team ' || c.team || ' is not there: its token may write to no site'"
+    " WHEN c.team IS NOT NULL AND NOT EXISTS (SELECT 1 FROM teams t WHERE t.id = c.team)"
+    "  THEN 'team ' || c.team || ' is not there: its token is refused'"
+    " WHEN c.user IS NOT NULL AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = c.user)"
+    "  THEN 'user ' || c.user || ' is not there: its token is refused'"
     " WHEN length(c.token_hash) <> 64 OR c.token_hash GLOB '*[^0-9a-f]*'"
     "  THEN 'its token_hash is none: the server does not start'"
+    " WHEN c.old_until IS NOT NULL AND (c.old_token_hash IS NULL OR length(c.old_token_hash) <> 64"
+    "  OR c.old_token_hash GLOB '*[^0-9a-f]*')"
+    "  THEN 'its old_token_hash is none: the server does not start'"
     " END AS what FROM clients c) WHERE what IS NOT NULL";
 
 static const char grants_text[] =
@@ -137,9 +143,15 @@ static const struct invariant invariants[] = {
      " nothing' FROM members WHERE team NOT IN (SELECT id FROM teams)"
      " OR user NOT IN (SELECT id FROM users)",
      HARMLESS},
+    {"site_roles",
+     "SELECT 'site=' || site || ' user=' || user, 'site or user is not there: it counts for"
+     " nothing' FROM site_roles WHERE site NOT IN (SELECT id FROM sites)"
+     " OR user NOT IN (SELECT id FROM users)",
+     HARMLESS},
     {"nodes",
      "SELECT 'id=' || id || ' name=' || name, 'team ' || team || ' is not there: the ledger leaves"
-     " this node out' FROM nodes WHERE team NOT IN (SELECT id FROM teams)",
+     " this node out' FROM nodes WHERE team NOT IN (SELECT id FROM teams)"
+     " AND -team NOT IN (SELECT id FROM users)",
      RESTORE},
     {"batches", batches_text, RESTORE},
     {"intervals", intervals_text, RESTORE},

@@ -5,7 +5,7 @@
 #include "server/store_sqlite_impl.h"
 
 static const char node_text[] =
-    "SELECT n.id, t.name, n.name,"
+    "SELECT n.id, coalesce(t.name, u.name), n.name,"
     " (SELECT coalesce(sum(lines), 0) FROM intervals i WHERE i.team = n.team AND i.node = n.id"
     "   AND (?1 = 0 OR i.stream IN (SELECT stream FROM lanes WHERE site = ?1))),"
     " (SELECT coalesce(sum(records), 0) FROM intervals i WHERE i.team = n.team AND i.node = n.id"
@@ -15,7 +15,8 @@ static const char node_text[] =
     " (SELECT coalesce(sum(duplicate), 0) FROM tallies y WHERE y.node = n.id),"
     " (SELECT coalesce(sum(excluded), 0) FROM tallies y WHERE y.node = n.id),"
     " (SELECT coalesce(sum(rejected), 0) FROM tallies y WHERE y.node = n.id)"
-    " FROM nodes n JOIN teams t ON t.id = n.team ORDER BY t.name, n.name";
+    " FROM nodes n LEFT JOIN teams t ON t.id = n.team LEFT JOIN users u ON u.id = -n.team"
+    " WHERE coalesce(t.id, u.id) IS NOT NULL ORDER BY 2, n.name";
 
 static const char skipped_text[] =
     "SELECT j.key, sum(j.value) FROM intervals i, json_each(i.skipped) j"

@@ -104,7 +104,42 @@ static const char step_exclusions[] =
     "  created INTEGER NOT NULL, UNIQUE(team, site, kind, value)) STRICT;"
     "ALTER TABLE records ADD COLUMN country TEXT;";
 
-static const char *const steps[] = {step_1, step_2, step_reads, step_exclusions};
+static const char step_people[] =
+    /* Teams, users and sites are never deleted: their numbers stand in rows that outlive them.
+     * users.removed, sites.removed: since when it is only a number, its name given back. */
+    "ALTER TABLE teams ADD COLUMN archived INTEGER;"
+    "ALTER TABLE users ADD COLUMN email TEXT;"
+    "ALTER TABLE users ADD COLUMN password TEXT;"
+    "ALTER TABLE users ADD COLUMN password_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE users ADD COLUMN instance_role TEXT NOT NULL DEFAULT 'user';"
+    "ALTER TABLE users ADD COLUMN disabled INTEGER;"
+    "ALTER TABLE users ADD COLUMN removed INTEGER;"
+    "CREATE UNIQUE INDEX users_email ON users(email) WHERE email IS NOT NULL;"
+    /* Whom `init` noted for when people could log in. */
+    "UPDATE users SET instance_role = 'owner' WHERE id = (SELECT min(id) FROM users);"
+    "ALTER TABLE sites ADD COLUMN owner INTEGER;"
+    "ALTER TABLE sites ADD COLUMN removed INTEGER;"
+    "CREATE TABLE site_roles(site INTEGER NOT NULL, user INTEGER NOT NULL, role TEXT NOT NULL,"
+    "  PRIMARY KEY(site, user)) STRICT, WITHOUT ROWID;"
+    /* A client is a team's or a user's. Two may have one name, as in HitKeep. nodes, batches and
+     * intervals have as `team` its team, or minus its user. */
+    "CREATE TABLE clients_new(id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE, team INTEGER,"
+    "  user INTEGER, created_by INTEGER, name TEXT NOT NULL, description TEXT NOT NULL DEFAULT '',"
+    "  instance_role TEXT NOT NULL DEFAULT 'user', token_hash TEXT NOT NULL UNIQUE,"
+    "  old_token_hash TEXT, old_until INTEGER, expires INTEGER, revoked INTEGER,"
+    "  last_used INTEGER, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+    "  CHECK((team IS NULL) <> (user IS NULL))) STRICT;"
+    "INSERT INTO clients_new(id, uuid, team, name, token_hash, expires, revoked, created, updated)"
+    "  SELECT id, uuid, team, name, token_hash, expires, revoked, created, created FROM clients;"
+    "DROP TABLE clients;"
+    "ALTER TABLE clients_new RENAME TO clients;"
+    /* Who has changed what. The texts are of that moment; user NULL: the command line. */
+    "CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, user INTEGER,"
+    "  actor TEXT, action TEXT NOT NULL, subject TEXT NOT NULL, uuid BLOB, team INTEGER,"
+    "  detail TEXT NOT NULL) STRICT;"
+    "CREATE INDEX audit_at ON audit(at);";
+
+static const char *const steps[] = {step_1, step_2, step_reads, step_exclusions, step_people};
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)

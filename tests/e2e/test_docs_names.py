@@ -167,7 +167,7 @@ def test_messages(world):
 
 def test_roles(world):
     documented = [names(cell)[0] for cell, in table(section(read("docs/api.md"), "## Tokens"), 0)]
-    found = re.findall(r'\[ROLE_\w+\] = "(\w+)"', read("server/rights.c"))
+    found = re.findall(r'\[ROLE_\w+\] = "(\w+)"', read("server/roles.c"))
     same("roles", documented, set(found) - {"none"})
 
 

@@ -6,7 +6,7 @@
 
 static void add_rights(struct rights_builder *b)
 {
-    struct team team = {1, STR("t")};
+    struct team team = {.id = 1, .name = STR("t")};
     struct site site = {.id = 1,
                         .uuid = {1},
                         .uuid_text = "01000000-0000-0000-0000-000000000000",

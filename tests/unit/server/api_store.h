@@ -30,7 +30,7 @@ static inline int add_client(struct store_session *session, void *arg)
 {
     struct fixture *f = arg;
     unsigned char hash[TOKEN_HASH_BYTES];
-    struct new_client client = {STR("test"), f->team, hash, INT64_MAX};
+    struct new_client client = new_client_of(STR("test"), f->team, hash);
     struct grant grant = {.site = f->site, .role = ROLE_INGEST};
     if (sha256(STR("secret"), hash) < 0 ||
         session_add_client(session, &client, &grant.client) != ADMIN_OK)

@@ -67,6 +67,13 @@ static inline struct store *fixture_open(const char *dir, bool create)
     return store;
 }
 
+static inline struct new_client new_client_of(struct str name, int64_t team,
+                                              const unsigned char hash[TOKEN_HASH_BYTES])
+{
+    return (struct new_client){
+        .fields = {.name = name, .expires_ms = INT64_MAX}, .team = team, .token_hash = hash};
+}
+
 static inline int fixture_fill(struct store_session *session, void *arg)
 {
     struct fixture *f = arg;

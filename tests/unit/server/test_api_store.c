@@ -205,7 +205,7 @@ static int revoke_client(struct store_session *session, void *arg)
 {
     const struct client *clients;
     rights_clients(session_rights(session), &clients);
-    return session_revoke_client(session, clients[0].id) == ADMIN_OK ? 0 : -1;
+    return session_revoke_client(session, clients[0].id, true) == ADMIN_OK ? 0 : -1;
 }
 
 static void a_revoked_token_ends_at_once(void **state)

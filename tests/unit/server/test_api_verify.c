@@ -148,7 +148,7 @@ static int add_other_team(struct store_session *session, void *arg)
 {
     struct fixture *f = arg;
     unsigned char hash[TOKEN_HASH_BYTES];
-    struct new_client client = {STR("other"), f->other_team, hash, INT64_MAX};
+    struct new_client client = new_client_of(STR("other"), f->other_team, hash);
     struct grant grant = {.site = f->foreign, .role = ROLE_OWNER};
     if (sha256(STR("other"), hash) < 0 ||
         session_add_client(session, &client, &grant.client) != ADMIN_OK)

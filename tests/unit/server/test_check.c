@@ -66,10 +66,17 @@ static int add_client(struct store_session *session, void *arg)
 {
     struct fixture *f = arg;
     unsigned char hash[TOKEN_HASH_BYTES] = {1};
-    struct new_client client = {STR("web-1"), f->team, hash, INT64_MAX};
+    struct new_client client = new_client_of(STR("web-1"), f->team, hash);
     struct grant grant = {.site = f->site, .role = ROLE_INGEST};
+    struct new_user anna = {.name = STR("anna"), .instance_role = INSTANCE_OWNER};
+    struct member member = {.team = f->team, .role = TEAM_OWNER};
+    struct site_role role = {.site = f->site, .role = ROLE_OWNER};
     if (session_add_client(session, &client, &grant.client) != ADMIN_OK ||
-        session_add_owner(session, STR("anna"), f->team) != ADMIN_OK)
+        session_add_user(session, &anna, &member.user) != ADMIN_OK ||
+        session_set_member(session, &member) != ADMIN_OK)
+        return -1;
+    role.user = member.user;
+    if (session_set_site_role(session, &role) != ADMIN_OK)
         return -1;
     return session_grant(session, &grant) == ADMIN_OK ? 0 : -1;
 }
@@ -146,9 +153,15 @@ static const struct broken cases[] = {
     {"UPDATE sites SET uuid = x'00' WHERE id = 2", "sites", "id=2", "uuid"},
     {"INSERT INTO site_hosts VALUES('b.example', 98)", "site_hosts", "host=b.example",
      "site 98 is not there"},
-    {"INSERT INTO clients(uuid, team, name, token_hash, created) VALUES(x'01', 98, 'b',"
-     " printf('%064d', 0), 0)",
+    {"INSERT INTO clients(uuid, team, name, token_hash, created, updated)"
+     " VALUES(x'01', 98, 'b', printf('%064d', 0), 0, 0)",
      "clients", "id=2 name=b", "team 98 is not there"},
+    {"INSERT INTO clients(uuid, user, name, token_hash, created, updated)"
+     " VALUES(x'01', 98, 'b', printf('%064d', 0), 0, 0)",
+     "clients", "id=2 name=b", "user 98 is not there"},
+    {"UPDATE clients SET old_until = 5, old_token_hash = 'x'", "clients", "id=1 name=web-1",
+     "its old_token_hash is none"},
+    {"UPDATE site_roles SET user = 98", "site_roles", "site=1 user=98", "is not there"},
     {"UPDATE clients SET token_hash = 'x'", "clients", "id=1 name=web-1", "does not start"},
     {"INSERT INTO grants VALUES(98, 1, 'ingest', 0)", "grants", "client=98 site=1",
      "client 98 is not there"},
@@ -175,7 +188,7 @@ static const struct broken cases[] = {
      "not of this program"},
     {"DROP TABLE probe", "sqlite_schema", "probe", "it is not there"},
     {"ALTER TABLE texts ADD COLUMN more TEXT", "sqlite_schema", "texts", "not as this program"},
-    {"DROP INDEX clients_name", "sqlite_schema", "clients_name", "it is not there"},
+    {"DROP INDEX audit_at", "sqlite_schema", "audit_at", "it is not there"},
     {"PRAGMA application_id = 1", "logferry.db", "-", "no store of logferry-server"},
     {"PRAGMA user_version = 99", "logferry.db", "-", "schema version 99"},
     {"PRAGMA user_version = 1", "logferry.db", "-", "older schema version 1"},

@@ -43,7 +43,7 @@ static struct rights *snapshot(void)
                                client(3, "revoked", 1)};
     struct grant grants[] = {{1, 7, ROLE_INGEST}, {1, 9, ROLE_OWNER}, {2, 7, ROLE_ADMIN}};
     clients[1].expires_ms = NOW;
-    clients[2].revoked = true;
+    clients[2].revoked_ms = 1;
     assert_int_equal(rights_add_team(b, &team), 0);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(rights_add_site(b, &sites[i]), 0);

@@ -14,6 +14,12 @@ static const char rows_1[] =
     "INSERT INTO teams VALUES(1, x'000102030405060708090a0b0c0d0e0f', 'main', 1);"
     "INSERT INTO sites VALUES(1, x'100102030405060708090a0b0c0d0e0f', 1, 'example.com', 0, 1);"
     "INSERT INTO site_hosts VALUES('example.com', 1);"
+    "INSERT INTO users VALUES(1, x'200102030405060708090a0b0c0d0e0f', 'owner', 1);"
+    "INSERT INTO users VALUES(2, x'210102030405060708090a0b0c0d0e0f', 'other', 1);"
+    "INSERT INTO members VALUES(1, 1, 'owner');"
+    "INSERT INTO clients VALUES(1, x'300102030405060708090a0b0c0d0e0f', 1, 'web-1',"
+    "  'ab' || printf('%062d', 0), 9, NULL, 7);"
+    "INSERT INTO grants VALUES(1, 1, 'ingest', 7);"
     "INSERT INTO streams VALUES(1, x'11111111111111111111111111111111');"
     "INSERT INTO lanes VALUES(1, 1, 1, 0, 5, 5);"
     "INSERT INTO records(id, hash, kind, at, path, visitor) VALUES(16777216 + 100, 7, 0, 5, '/', "
@@ -78,12 +84,36 @@ static void test_a_reader_migrates_nothing(void **state)
     buf_release(&error);
 }
 
+/* Whom `init` noted owns the server; a token works as before. */
+static void test_people_of_1(void **state)
+{
+    static const unsigned char token[TOKEN_HASH_BYTES] = {0xab};
+    struct fixture *f = *state;
+    f->store = fixture_open(f->dir, false);
+    struct rights *r = store_rights(f->store);
+    const struct user *users;
+    assert_int_equal(rights_users(r, &users), 2);
+    assert_string_equal(users[0].name.p, "owner");
+    assert_int_equal(users[0].instance_role, INSTANCE_OWNER);
+    assert_int_equal(users[1].instance_role, INSTANCE_USER);
+    assert_int_equal(rights_team_role(r, 1, &users[0]), TEAM_OWNER);
+    const struct client *c = rights_client_by_hash(r, token, 8);
+    assert_string_equal(c->name.p, "web-1");
+    assert_int_equal(c->team, 1);
+    assert_int_equal(c->created_ms, 7);
+    assert_int_equal(c->updated_ms, 7);
+    assert_int_equal(rights_role(r, c, rights_site_by_id(r, 1)), ROLE_INGEST);
+    assert_null(rights_client_by_hash(r, token, 10)); /* it expires as it did */
+    rights_release(r);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         T(test_from_1),
         T(test_parts_of_1_are_no_intervals),
+        T(test_people_of_1),
         T(test_a_reader_migrates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,16 +6,23 @@
  */
 #include "parsers/detect.h"
 
+#include "parsers/detect_behind.h"
 #include "parsers/format.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PROBES 40u /* lines of the first try */
-#define NAME_MAX_BYTES 64
 
 /* What speaks for a program, among formats that fit alike. */
 struct evidence {
     unsigned nginx, apache;
+};
+
+/* The lines as they are, and what they are behind the collectors' prefixes. */
+struct head {
+    const struct str *lines;
+    struct behind *behind;
 };
 
 struct trial {
@@ -41,6 +48,12 @@ static bool is_odd(const struct hit *h)
                 !str_starts(h->client_ip, STR("::ffff:"));
 
     return port || str_chr(h->remote_user, ' ', 0) >= 0;
+}
+
+/* Its columns are not where it takes them to be. */
+static bool is_off(const struct trial *t)
+{
+    return t->odd * 2 > t->matched;
 }
 
 static void count_hit(struct trial *t, const struct hit *h)
@@ -84,14 +97,14 @@ static bool is_comment(struct str line)
 }
 
 /* Every `step`th line, and all that may be header lines. */
-static void try_lines(struct trial *t, struct parser *p, const struct str *lines, size_t n,
-                      size_t step)
+static void try_lines(struct trial *t, struct parser *p, const struct head *head, size_t step)
 {
+    const struct str *lines = head->lines;
     struct hit hit;
 
     parser_reset(p);
-    for (size_t i = 0; i < n; i++) {
-        if (lines[i].n == 0 || (i % step != 0 && !is_comment(lines[i])))
+    for (size_t i = 0; i < head->behind->n; i++) {
+        if (lines[i].n == 0 || (i % step != 0 && !is_comment(head->behind->lines[i])))
             continue;
         enum parse_result result = parser_line(p, lines[i], &hit);
         t->lines += result != PARSE_DIRECTIVE;
@@ -103,21 +116,21 @@ static void try_lines(struct trial *t, struct parser *p, const struct str *lines
 }
 
 /* False: the format needs an argument, or there is no memory for it. */
-static bool try_format(const char *spec, const struct str *lines, size_t n, struct trial *t)
+static bool try_format(const char *spec, const struct head *head, struct trial *t)
 {
     struct buf why;
-    size_t step = n / PROBES + 1;
+    size_t step = head->behind->n / PROBES + 1;
 
     buf_init(&why, 4096);
     struct format *f = format_new(str_of(spec), NULL, &why);
     struct parser *p = f ? parser_new(f) : NULL;
     if (p) {
         *t = (struct trial){.lines = 0};
-        try_lines(t, p, lines, n, step);
+        try_lines(t, p, head, step);
         uint64_t reached = t->reached;
         if (step > 1 && t->matched) {
             *t = (struct trial){.lines = 0};
-            try_lines(t, p, lines, n, 1);
+            try_lines(t, p, head, 1);
         }
         t->reached = reached;
         copy_text(t->spec, spec, DETECT_SPEC_BYTES);
@@ -180,7 +193,7 @@ static void set_affinity(struct trial *t, const struct evidence *e, struct str p
         t->affinity = -to_nginx;
     else if (holds(name, "varnish")) /* its request lines hold whole URLs */
         t->affinity = t->absolute * 2 > t->matched ? 2 : -2;
-    if (t->odd * 2 > t->matched)
+    if (is_off(t))
         t->affinity -= 4;
 }
 
@@ -239,37 +252,78 @@ static void report(const struct trial *best, const struct trial *second, struct 
     out->second_matched = second->matched;
 }
 
-int detect_format(const struct str *lines, size_t n, struct str path, struct detection *out)
+/* Every format behind the prefixes that were taken off so far. */
+static bool try_all(const struct head *head, struct str path, struct trial *best,
+                    struct trial *second)
 {
-    struct trial best = {.lines = 0}, second = {.lines = 0}, t;
     struct evidence evidence = {0, 0};
+    char spec[DETECT_SPEC_BYTES];
     const char *name, *about;
-    bool any = false, some = false;
+    struct trial t;
+    bool any = best->spec[0] != '\0';
 
-    n = n < DETECT_MAX_LINES ? n : DETECT_MAX_LINES;
-    *out = (struct detection){.fits = false};
-    for (size_t i = 0; i < n; i++)
-        some = some || lines[i].n > 0;
-    if (!some)
-        return 0;
-    weigh_lines(lines, n, &evidence);
+    weigh_lines(head->behind->lines, head->behind->n, &evidence);
     for (size_t i = 0; (name = format_list(i, &about)); i++) {
-        if (!try_format(name, lines, n, &t))
+        snprintf(spec, sizeof(spec), "%s%s", head->behind->spec, name);
+        if (!try_format(spec, head, &t))
             continue;
         set_affinity(&t, &evidence, path);
-        bool better = !any || compare(&t, &best) > 0;
+        bool better = !any || compare(&t, best) > 0;
         if (better)
-            second = best;
-        else if (compare(&t, &second) > 0)
-            second = t;
+            *second = *best;
+        else if (compare(&t, second) > 0)
+            *second = t;
         if (better)
-            best = t;
+            *best = t;
         any = true;
     }
-    if (!any)
-        return -1;
-    report(&best, &second, out);
-    if (out->matched)
-        pick_samples(lines, n, out);
-    return 0;
+    return any;
+}
+
+static bool fits_all(const struct trial *t)
+{
+    return t->lines && t->matched == t->lines && !is_off(t);
+}
+
+/* Behind what containers' collectors add, which no format has itself; and while none fits all
+ * lines, behind a syslog's prefix, too. */
+static int try_behind(const struct head *head, struct str path, struct trial *best,
+                      struct trial *second)
+{
+    int more;
+
+    do {
+        while ((more = behind_next(head->behind, false)) > 0)
+            ;
+        if (more < 0 || !try_all(head, path, best, second))
+            return -1;
+        more = fits_all(best) ? 0 : behind_next(head->behind, true);
+    } while (more > 0);
+    return more;
+}
+
+static bool have_text(const struct behind *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (b->lines[i].n > 0)
+            return true;
+    return false;
+}
+
+int detect_format(const struct str *lines, size_t n, struct str path, struct detection *out)
+{
+    struct trial best = {.lines = 0}, second = {.lines = 0};
+    struct head head = {lines, behind_new(lines, n)};
+    int rc = head.behind ? 0 : -1;
+
+    *out = (struct detection){.fits = false};
+    if (!rc && have_text(head.behind)) {
+        rc = try_behind(&head, path, &best, &second);
+        if (!rc)
+            report(&best, &second, out);
+        if (!rc && out->matched)
+            pick_samples(lines, head.behind->n, out);
+    }
+    behind_free(head.behind);
+    return rc;
 }

@@ -1,6 +1,7 @@
 /* Which format lines have: every row's own example, what speaks for a program, what fits nothing.
  */
 #include "parsers/detect.h"
+#include "parsers/base/json.h"
 #include "parsers/format.h"
 
 #include <setjmp.h>
@@ -73,6 +74,96 @@ static void test_programs(void **state)
     }
 }
 
+#define JSON_LINE                                                                                  \
+    "{\"time_iso8601\":\"2026-11-03T00:10:24+00:00\",\"remote_addr\":\"203.0.113.20\","            \
+    "\"request\":"                                                                                 \
+    "\"GET /docs/ HTTP/1.1\",\"status\":\"200\",\"http_user_agent\":\"a\"}"
+#define HAPROXY_LINE                                                                               \
+    "203.0.113.20:44512 [03/Nov/2026:00:10:24.186] https~ web/web1 0/0/1/11/12 200 6329 - - ---- " \
+    "2/2/0/0/0 0/0 \"GET /docs/ HTTP/1.1\""
+#define COMBINED_LINE FRONT "\"GET /docs/ HTTP/1.1\" 200 5 \"-\" \"a \\x22b\\x22\""
+
+/* As Docker's json-file writes it. */
+static void put_docker(struct buf *out, const char *line, const char *stream)
+{
+    buf_lit(out, "{\"log\":\"");
+    json_put_escaped(out, str_of(line));
+    buf_printf(out, "\\n\",\"stream\":\"%s\",\"time\":\"2026-11-03T00:10:24.186641Z\"}\n", stream);
+}
+
+static void put_behind(struct buf *out, const char *prefix, const char *line)
+{
+    bool docker = strncmp(prefix, "docker+", 7) == 0;
+    struct buf inner;
+
+    buf_init(&inner, 4096);
+    if (strcmp(prefix, "cri+") == 0)
+        buf_printf(&inner, "2026-11-03T00:10:24.186641234Z stdout F %s", line);
+    else if (strcmp(prefix, "syslog+") == 0 || strcmp(prefix, "docker+syslog+") == 0)
+        buf_printf(&inner, "<190>Nov  3 00:10:24 web1 server[12]: %s", line);
+    else
+        buf_put_str(&inner, str_of(line));
+    if (docker)
+        put_docker(out, buf_cstr(&inner), "stdout");
+    else
+        buf_printf(out, "%s\n", buf_cstr(&inner));
+    buf_release(&inner);
+}
+
+/* Behind what collectors put before each line; and a server's words on standard error among them.
+ */
+static void test_prefixes(void **state)
+{
+    static const char *const prefixes[] = {"", "cri+", "docker+", "syslog+", "docker+syslog+"};
+    static const struct {
+        const char *name, *line;
+    } formats[] = {{"nginx_combined", COMBINED_LINE},
+                   {"nginx_json", JSON_LINE},
+                   {"haproxy_http", HAPROXY_LINE}};
+
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+        for (size_t k = 0; k < sizeof(formats) / sizeof(formats[0]); k++) {
+            const char *name = formats[k].name, *prefix = prefixes[i];
+            struct buf text;
+            char spec[64];
+
+            buf_init(&text, 1 << 20);
+            for (int n = 0; n < 60; n++)
+                put_behind(&text, prefix, formats[k].line);
+            if (strcmp(prefix, "cri+") == 0)
+                buf_lit(&text,
+                        "2026-11-03T00:10:24.1Z stderr F [notice] 1#1: signal 15 received\n");
+            if (strcmp(prefix, "docker+") == 0)
+                put_docker(&text, "[notice] 1#1: signal 15 received", "stderr");
+            /* haproxy_http takes a syslog's prefix by itself */
+            bool own = strcmp(name, "haproxy_http") == 0;
+            snprintf(spec, sizeof(spec), "%s%s",
+                     !own                                    ? prefix
+                     : strcmp(prefix, "syslog+") == 0        ? ""
+                     : strcmp(prefix, "docker+syslog+") == 0 ? "docker+"
+                                                             : prefix,
+                     name);
+            struct detection d = detected(buf_str(&text), NULL);
+            if (!d.fits || d.matched != 60 || d.lines != 60 || strcmp(d.spec, spec) != 0)
+                fail_msg("%s fits %u of %u, expected %s", d.spec, d.matched, d.lines, spec);
+            assert_int_equal(d.n_samples, 3);
+            buf_release(&text);
+        }
+}
+
+/* What a collector cut is of no format, and the column is that of the whole line. */
+static void test_behind_a_prefix_nothing(void **state)
+{
+    struct detection d = detected(STR("2026-11-03T00:10:24.1Z stdout F hello world\n"
+                                      "2026-11-03T00:10:24.1Z stdout F hello\n"),
+                                  NULL);
+
+    assert_false(d.fits);
+    assert_int_equal(d.matched, 0);
+    assert_true(strncmp(d.spec, "cri+", 4) == 0);
+    assert_true(d.bad_column >= 32);
+}
+
 /* Half of the lines decide; the first that does not fit is told. */
 static void test_rates(void **state)
 {
@@ -141,9 +232,13 @@ static void test_cut_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),  cmocka_unit_test(test_programs),
-        cmocka_unit_test(test_rates),     cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_cut_lines),
+        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_behind_a_prefix_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,9 @@ static const char *const names[FIELDS_NAMED] = {
     [FIELD_REQUEST_ID] = "request_id",
     [FIELD_REMOTE_USER] = "remote_user",
     [FIELD_FORWARDED_FOR] = "forwarded_for",
+    [FIELD_FORWARDED] = "forwarded",
+    [FIELD_RANGE] = "range",
+    [FIELD_DISPOSITION] = "disposition",
     [FIELD_PURPOSE] = "purpose",
     [FIELD_CDN_RESULT] = "cdn_result",
 };
@@ -105,6 +108,10 @@ static const struct {
     {"xff", FIELD_FORWARDED_FOR},
     {"x_forwarded_for", FIELD_FORWARDED_FOR},
     {"http_x_forwarded_for", FIELD_FORWARDED_FOR},
+    {"http_forwarded", FIELD_FORWARDED},
+    {"http_range", FIELD_RANGE},
+    {"content_range", FIELD_RANGE},
+    {"content_disposition", FIELD_DISPOSITION},
     {"sec_purpose", FIELD_PURPOSE},
 };
 
@@ -517,6 +524,9 @@ enum field fields_to_hit(struct decode_scratch *s, struct field_times *t,
     hit->request_id = decode_missing(v[FIELD_REQUEST_ID]);
     hit->remote_user = decode_missing(v[FIELD_REMOTE_USER]);
     hit->forwarded_for = decode_missing(v[FIELD_FORWARDED_FOR]);
+    hit->forwarded = decode_missing(v[FIELD_FORWARDED]);
+    hit->range = decode_missing(v[FIELD_RANGE]);
+    hit->disposition = decode_missing(v[FIELD_DISPOSITION]);
     hit->purpose = decode_missing(v[FIELD_PURPOSE]);
     hit->cdn_result = decode_missing(v[FIELD_CDN_RESULT]);
     return FIELDS;

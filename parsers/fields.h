@@ -35,6 +35,9 @@ enum field {
     FIELD_REQUEST_ID,
     FIELD_REMOTE_USER,
     FIELD_FORWARDED_FOR,
+    FIELD_FORWARDED,
+    FIELD_RANGE,
+    FIELD_DISPOSITION,
     FIELD_PURPOSE,
     FIELD_CDN_RESULT,
     FIELDS_NAMED,             /* those above have names of their own; those below are the tables' */

@@ -27,6 +27,9 @@ static const struct json_row_key nginx[] = {
     {FIELD_REQUEST_ID, "request_id req_id"},
     {FIELD_REMOTE_USER, "remote_user user"},
     {FIELD_FORWARDED_FOR, "http_x_forwarded_for x_forwarded_for proxy_add_x_forwarded_for xff"},
+    {FIELD_FORWARDED, "http_forwarded forwarded"},
+    {FIELD_RANGE, "sent_http_content_range content_range http_range range"},
+    {FIELD_DISPOSITION, "sent_http_content_disposition content_disposition"},
     {FIELD_PURPOSE, "http_sec_purpose sec_purpose http_purpose http_x_moz http_x_purpose"},
     {FIELDS, NULL},
 };
@@ -48,6 +51,9 @@ static const struct json_row_key caddy[] = {
     {FIELD_REQUEST_ID, "request.headers.X-Request-Id uuid"},
     {FIELD_REMOTE_USER, "user_id"},
     {FIELD_FORWARDED_FOR, "request.headers.X-Forwarded-For"},
+    {FIELD_FORWARDED, "request.headers.Forwarded"},
+    {FIELD_RANGE, "resp_headers.Content-Range request.headers.Range"},
+    {FIELD_DISPOSITION, "resp_headers.Content-Disposition"},
     {FIELD_PURPOSE, "request.headers.Sec-Purpose request.headers.Purpose request.headers.X-Moz "
                     "request.headers.X-Purpose"},
     {FIELD_MESSAGE, "msg message"},
@@ -71,6 +77,9 @@ static const struct json_row_key traefik[] = {
     {FIELD_REQUEST_ID, "request_X-Request-Id"},
     {FIELD_REMOTE_USER, "ClientUsername"},
     {FIELD_FORWARDED_FOR, "request_X-Forwarded-For"},
+    {FIELD_FORWARDED, "request_Forwarded"},
+    {FIELD_RANGE, "downstream_Content-Range origin_Content-Range request_Range"},
+    {FIELD_DISPOSITION, "downstream_Content-Disposition origin_Content-Disposition"},
     {FIELD_PURPOSE, "request_Sec-Purpose request_Purpose request_X-Moz request_X-Purpose"},
     {FIELD_MESSAGE, "msg message"},
     {FIELDS, NULL},
@@ -94,6 +103,7 @@ static const struct json_row_key cloudfront[] = {
     {FIELD_CONTENT_TYPE, "sc-content-type"},
     {FIELD_REQUEST_ID, "x-edge-request-id"},
     {FIELD_FORWARDED_FOR, "x-forwarded-for"},
+    {FIELD_RANGE, "sc-range-start"},
     {FIELD_CDN_RESULT, "x-edge-result-type"},
     {FIELDS, NULL},
 };
@@ -113,6 +123,9 @@ static const struct json_row_key cloudflare[] = {
     {FIELD_CONTENT_TYPE, "EdgeResponseContentType"},
     {FIELD_REQUEST_ID, "RayID"},
     {FIELD_FORWARDED_FOR, "RequestHeaders.x-forwarded-for"},
+    {FIELD_FORWARDED, "RequestHeaders.forwarded"},
+    {FIELD_RANGE, "ResponseHeaders.content-range RequestHeaders.range"},
+    {FIELD_DISPOSITION, "ResponseHeaders.content-disposition"},
     {FIELD_PURPOSE, "RequestHeaders.sec-purpose RequestHeaders.purpose"},
     {FIELD_MESSAGE, "content"}, /* the object that tests a new job */
     {FIELDS, NULL},
@@ -133,6 +146,7 @@ static const struct json_row_key akamai[] = {
     {FIELD_CONTENT_TYPE, "rspContentType"},
     {FIELD_REQUEST_ID, "reqId"},
     {FIELD_FORWARDED_FOR, "xForwardedFor"},
+    {FIELD_RANGE, "range"},
     {FIELDS, NULL},
 };
 
@@ -155,6 +169,11 @@ static const struct json_row_key fastly[] = {
     {FIELD_CONTENT_TYPE, "response_content_type resp_content_type content_type"},
     {FIELD_REQUEST_ID, "request_id req_id"},
     {FIELD_FORWARDED_FOR, "x_forwarded_for request_x_forwarded_for"},
+    {FIELD_FORWARDED, "request_forwarded forwarded"},
+    {FIELD_RANGE, "response_content_range resp_content_range content_range request_range range"},
+    {FIELD_DISPOSITION, "response_content_disposition resp_content_disposition "
+                        "content_disposition"},
+    {FIELD_PURPOSE, "request_sec_purpose req_sec_purpose sec_purpose"},
     {FIELDS, NULL},
 };
 
@@ -174,7 +193,10 @@ static const struct json_row_key envoy[] = {
     {FIELD_CONTENT_TYPE, "response_content_type content_type"},
     {FIELD_REQUEST_ID, "request_id x-request-id x_request_id"},
     {FIELD_FORWARDED_FOR, "x_forwarded_for x-forwarded-for"},
-    {FIELD_PURPOSE, "sec_purpose"},
+    {FIELD_FORWARDED, "forwarded"},
+    {FIELD_RANGE, "content_range content-range range"},
+    {FIELD_DISPOSITION, "content_disposition content-disposition"},
+    {FIELD_PURPOSE, "sec_purpose sec-purpose purpose"},
     {FIELDS, NULL},
 };
 

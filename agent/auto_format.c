@@ -192,24 +192,19 @@ static void write_decisions(const struct agent_config *c, int state_fd)
     buf_release(&text);
 }
 
-/* False for STR_NONE, and for what this version does not know. */
-static bool is_format(struct str spec)
-{
-    struct buf why;
-    buf_init(&why, 4096);
-    struct format *f = str_is_set(spec) ? format_new(spec, NULL, &why) : NULL;
-    bool known = f != NULL;
-    format_free(f);
-    buf_release(&why);
-    return known;
-}
-
+/* False, and nothing changes, for STR_NONE and for what this version does not know. */
 static bool take(struct agent_config *c, struct source_config *s, struct str spec)
 {
-    struct str copy = is_format(spec) ? config_arena_str(c->arena, spec) : STR_NONE;
-    if (str_is_set(copy))
-        s->format = copy;
-    return str_is_set(copy);
+    struct source_config settled = *s;
+    struct buf why;
+
+    settled.format = str_is_set(spec) ? config_arena_str(c->arena, spec) : STR_NONE;
+    buf_init(&why, 4096);
+    bool good = str_is_set(settled.format) && source_settle_format(&settled, &why);
+    buf_release(&why);
+    if (good)
+        *s = settled;
+    return good;
 }
 
 static bool decide(struct agent_config *c, struct source_config *s)

@@ -92,8 +92,10 @@ static int choose_source(struct backfill_job *j, const struct options *o)
         return complain(j, EXIT_USAGE, "the configuration has no source `%s`", o->source);
     if (!o->source && !o->format && c->n_sources == 1)
         j->source = c->sources[0];
-    if (o->format)
+    if (o->format) {
         j->source.format = str_of(o->format);
+        j->source.cdn = CDN_NONE; /* source_init knows */
+    }
     if (o->host)
         j->source.default_host = str_of(o->host);
     if (!str_is_set(j->source.format))

@@ -74,11 +74,9 @@ unsigned agent_config_cdn_logs(const struct agent_config *c, const struct source
 {
     unsigned logs = 0;
 
-    if (!s || s->count_cdn_duplicates || cdn_of_format(s->format) != CDN_NONE)
+    if (!s || s->count_cdn_duplicates || s->cdn != CDN_NONE)
         return 0;
-    for (size_t i = 0; i < c->n_sources; i++) {
-        enum cdn cdn = cdn_of_format(c->sources[i].format);
-        logs |= cdn == CDN_NONE ? 0 : 1u << cdn;
-    }
+    for (size_t i = 0; i < c->n_sources; i++)
+        logs |= c->sources[i].cdn == CDN_NONE ? 0 : 1u << c->sources[i].cdn;
     return logs;
 }

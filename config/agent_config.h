@@ -9,6 +9,7 @@
 
 #include "config/config_error.h"
 #include "config/listen_address.h"
+#include "parsers/cdn.h"
 #include "parsers/client_ip.h"
 #include "parsers/privacy.h"
 #include "parsers/verdict.h"
@@ -44,6 +45,7 @@ struct source_config {
     struct str_set symlinks; /* absolute directories into which links may lead */
     struct str format;       /* of parsers/format.h, or "auto" until it is decided */
     bool format_is_auto;     /* the configuration says so */
+    enum cdn cdn;            /* whose own log it is, by its format (source_settle_format) */
     struct str default_host;
     struct str scheme;       /* "http" or "https"; default "https" */
     const struct zone *zone; /* of times that name none; NULL: UTC */
@@ -88,6 +90,8 @@ struct agent_config *agent_config_load(const char *path, struct buf *error);
 /* The same from text; `name` stands for the file in messages. */
 struct agent_config *agent_config_parse(struct str text, const char *name, struct buf *error);
 void agent_config_free(struct agent_config *c); /* accepts NULL */
+/* Sets what follows from s->format. False, with a sentence in `why`: there is no such format. */
+bool source_settle_format(struct source_config *s, struct buf *why);
 /* The CDNs whose own log is a source, for the lines of source `s` (NULL: of none): bit 1 << enum
  * cdn of parsers/cdn.h. 0 for a CDN's log itself, and with cdn_duplicates: count. */
 unsigned agent_config_cdn_logs(const struct agent_config *c, const struct source_config *s);

@@ -83,16 +83,25 @@ static struct str constructed(struct config_errors *e, const struct yaml_item *m
     return text;
 }
 
-/* Compiles it once: what is wrong with it is known here. */
-static void check_format(struct config_errors *e, const struct yaml_item *item, struct str text)
+bool source_settle_format(struct source_config *s, struct buf *why)
+{
+    struct format *f = format_new(s->format, NULL, why);
+
+    if (f)
+        s->cdn = format_cdn(f);
+    format_free(f);
+    return f != NULL;
+}
+
+/* What is wrong with it is known here. */
+static void check_format(struct config_errors *e, const struct yaml_item *item,
+                         struct source_config *s)
 {
     struct buf why;
 
     buf_init(&why, 4096);
-    struct format *f = format_new(text, NULL, &why);
-    if (!f)
+    if (!source_settle_format(s, &why))
         field_problem(e, item, "%.*s", STR_ARGS(buf_str(&why)));
-    format_free(f);
     buf_release(&why);
 }
 
@@ -126,5 +135,5 @@ void source_read_format(struct config_errors *e, const struct yaml_item *map,
     }
     s->format_is_auto = str_eq(s->format, STR("auto"));
     if (str_is_set(s->format) && !s->format_is_auto)
-        check_format(e, item, s->format);
+        check_format(e, item, s);
 }

@@ -71,11 +71,3 @@ enum cdn cdn_of_key(struct str key)
             return (enum cdn)i;
     return CDN_NONE;
 }
-
-enum cdn cdn_of_format(struct str format)
-{
-    for (int i = 1; i < CDN_COUNT; i++)
-        if (str_starts(format, str_of(cdns[i].key)))
-            return (enum cdn)i;
-    return CDN_NONE;
-}

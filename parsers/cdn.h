@@ -20,7 +20,5 @@ const char *cdn_name(enum cdn cdn); /* "CloudFront"; "" for CDN_NONE */
 const char *cdn_key(enum cdn cdn);  /* "cloudfront", as the configuration has it */
 /* CDN_NONE when it is none's. */
 enum cdn cdn_of_key(struct str key);
-/* Whose own log a format is; CDN_NONE for a web server's. By the format's name. */
-enum cdn cdn_of_format(struct str format);
 
 #endif

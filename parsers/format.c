@@ -337,6 +337,11 @@ bool format_has_directives(const struct format *f)
     return f->row->family->directives;
 }
 
+enum cdn format_cdn(const struct format *f)
+{
+    return f->cdn;
+}
+
 struct parser *parser_new(const struct format *f)
 {
     struct parser *p = calloc(1, f->row->family->parser_size);

@@ -8,6 +8,7 @@
 #ifndef LOGFERRY_PARSERS_FORMAT_H
 #define LOGFERRY_PARSERS_FORMAT_H
 
+#include "parsers/cdn.h"
 #include "parsers/hit_fields.h"
 
 enum parse_result {
@@ -55,6 +56,9 @@ struct format_fields format_fields(const struct format *f);
 /* True when lines that begin with '#' are directives, and "#Version" begins a new stream
  * (CloudFront, W3C). */
 bool format_has_directives(const struct format *f);
+
+/* Whose own log has lines of this format; CDN_NONE for a web server's. */
+enum cdn format_cdn(const struct format *f);
 
 /* NULL when out of memory. The format must outlive the parser. */
 struct parser *parser_new(const struct format *f);

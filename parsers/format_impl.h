@@ -30,6 +30,7 @@ struct format {
     enum prefix_kind prefixes[PREFIXES_MAX];
     size_t n_prefixes;
     struct json_keys *prefix_keys;
+    enum cdn cdn; /* format_cdn: the family's format_init says so */
 };
 
 struct parser {

@@ -44,6 +44,25 @@ static bool add_row(struct json_keys *k, const struct json_row_key *row)
     return true;
 }
 
+/* A CDN's log knows itself by the names that only it gives. */
+static enum cdn cdn_of_path(struct str path)
+{
+    static const struct {
+        struct str start;
+        enum cdn cdn;
+    } names[] = {
+        {STR_INIT("x-edge-"), CDN_CLOUDFRONT},     {STR_INIT("x-host-header"), CDN_CLOUDFRONT},
+        {STR_INIT("cs-uri-stem"), CDN_CLOUDFRONT}, {STR_INIT("ClientRequest"), CDN_CLOUDFLARE},
+        {STR_INIT("EdgeStart"), CDN_CLOUDFLARE},   {STR_INIT("EdgeResponse"), CDN_CLOUDFLARE},
+    };
+    struct str key = str_slice(path, (size_t)(str_rchr(path, '.') + 1), path.n);
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (str_starts(key, names[i].start))
+            return names[i].cdn;
+    return CDN_NONE;
+}
+
 /* Keeps a copy, since the argument does not outlive format_new. */
 static bool add_own(struct json_format *f, struct str path, enum field field, unsigned rank,
                     struct buf *why)
@@ -55,6 +74,8 @@ static bool add_own(struct json_format *f, struct str path, enum field field, un
                                     : "a field has too many key paths");
         return false;
     }
+    if (f->base.cdn == CDN_NONE)
+        f->base.cdn = cdn_of_path(path);
     memcpy(to, path.p, path.n);
     f->own_n += path.n;
     if (json_keys_add(f->keys, (struct str){to, path.n}, field, (unsigned char)rank))
@@ -141,9 +162,13 @@ static int own_keys(struct json_format *f, struct str argument, struct buf *why)
 
 static int json_format_init(struct format *base, struct str argument, struct buf *why)
 {
+    static const enum cdn cdns[JSON_VARIANTS] = {[JSON_CLOUDFRONT] = CDN_CLOUDFRONT,
+                                                 [JSON_CLOUDFLARE] = CDN_CLOUDFLARE,
+                                                 [JSON_FASTLY] = CDN_FASTLY};
     struct json_format *f = (struct json_format *)base;
     const struct json_row_key *row = json_rows[base->row->variant];
 
+    base->cdn = cdns[base->row->variant];
     f->keys = json_keys_new();
     if (!f->keys || (row && !add_row(f->keys, row))) {
         buf_lit(why, "out of memory");

@@ -503,6 +503,7 @@ static int w3c_format_init(struct format *base, struct str argument, struct buf 
     struct json_reader r;
     struct buf scratch;
 
+    base->cdn = base->row->variant == W3C_IIS ? CDN_NONE : CDN_CLOUDFRONT;
     f->delimiter = base->row->variant == W3C_IIS ? ' ' : '\t';
     if (base->row->variant == W3C_CLOUDFRONT)
         f->columns = str_of(all_columns);

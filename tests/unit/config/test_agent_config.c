@@ -510,6 +510,27 @@ static const char full[] =
     "state_dir: /srv/state\n"
     "workers: 9\n";
 
+/* A CDN's log is one in any spelling; a hit in it is no double of one in it. */
+static void logs_of_cdns(void **state)
+{
+    struct agent_config *c = must_parse(
+        "destinations:\n  main: {url: 'http://127.0.0.1:1'}\nsources:\n"
+        "  a: {files: /a, format: nginx_combined}\n"
+        "  b: {files: /b, format: 'cri+cloudfront'}\n"
+        "  c: {files: /c, format: {w3c: {fields: [date, time, cs-uri-stem, sc-status]}}}\n"
+        "  d: {files: /d, format: nginx_combined, cdn_duplicates: count}\n");
+
+    assert_int_equal(agent_config_cdn_logs(c, &c->sources[0]), 1u << CDN_CLOUDFRONT);
+    for (size_t i = 1; i < 4; i++)
+        assert_int_equal(agent_config_cdn_logs(c, &c->sources[i]), 0);
+    c->sources[1].format = STR("nginx_combined");
+    assert_true(source_settle_format(&c->sources[1], NULL));
+    c->sources[2].format = STR("cri+cloudflare_json");
+    assert_true(source_settle_format(&c->sources[2], NULL));
+    assert_int_equal(agent_config_cdn_logs(c, &c->sources[0]), 1u << CDN_CLOUDFLARE);
+    agent_config_free(c);
+}
+
 static void everything_given(void **state)
 {
     assert_int_equal(setenv("CONFIG_TEST_HOST", "i.example", 1), 0);
@@ -644,6 +665,7 @@ int main(void)
         cmocka_unit_test(mistakes_in_sources),
         cmocka_unit_test(mistakes_elsewhere),
         cmocka_unit_test(defaults),
+        cmocka_unit_test(logs_of_cdns),
         cmocka_unit_test(everything_given),
         cmocka_unit_test(everything_given_of_sources_and_rules),
         cmocka_unit_test(directories_of_systemd),

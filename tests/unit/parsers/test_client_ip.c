@@ -11,6 +11,7 @@
 #include "parsers/cdn.h"
 #include "parsers/cdn_ranges.h"
 #include "parsers/client_ip.h"
+#include "parsers/format.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -178,9 +179,45 @@ static void test_cdns(void **state)
     for (int c = 1; c < CDN_COUNT; c++)
         assert_int_equal(cdn_of_key(str_of(cdn_key((enum cdn)c))), c);
     assert_int_equal(cdn_of_key(STR("akamai")), CDN_NONE);
-    assert_int_equal(cdn_of_format(STR("cloudfront_json")), CDN_CLOUDFRONT);
-    assert_int_equal(cdn_of_format(STR("nginx_combined")), CDN_NONE);
-    assert_int_equal(cdn_of_format(STR_NONE), CDN_NONE);
+}
+
+/* Whose own log a format is, whatever it is spelled like. */
+static void test_logs_of_cdns(void **state)
+{
+    static const struct {
+        const char *spec;
+        enum cdn cdn;
+    } cases[] = {
+        {"nginx_combined", CDN_NONE},
+        {"iis", CDN_NONE},
+        {"cloudfront", CDN_CLOUDFRONT},
+        {"cloudfront_realtime", CDN_CLOUDFRONT},
+        {"cloudfront_json", CDN_CLOUDFRONT},
+        {"cri+cloudfront", CDN_CLOUDFRONT},
+        {"docker+cloudfront_json", CDN_CLOUDFRONT},
+        {"cloudflare_json", CDN_CLOUDFLARE},
+        {"fastly_json", CDN_FASTLY},
+        {"syslog+fastly_json", CDN_FASTLY},
+        {"w3c:{\"fields\":[\"date\",\"time\",\"cs-uri-stem\",\"sc-status\"]}", CDN_CLOUDFRONT},
+        {"json:{\"time\":\"ts\",\"target\":\"url\"}", CDN_NONE},
+        {"json:{\"time\":\"ts\",\"target\":\"cs-uri-stem\",\"cdn_result\":\"x-edge-result-type\"}",
+         CDN_CLOUDFRONT},
+        {"docker+json:{\"time\":\"a.EdgeStartTimestamp\",\"target\":\"a.ClientRequestURI\"}",
+         CDN_CLOUDFLARE},
+        {"nginx:$remote_addr [$time_iso8601] \"$request\" $status cloudfront", CDN_NONE},
+    };
+    struct buf why;
+
+    buf_init(&why, 4096);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct format *f = format_new(str_of(cases[i].spec), NULL, &why);
+        if (!f)
+            fail_msg("%s: %s", cases[i].spec, buf_cstr(&why));
+        if (format_cdn(f) != cases[i].cdn)
+            fail_msg("%s: %s", cases[i].spec, cdn_name(format_cdn(f)));
+        format_free(f);
+    }
+    buf_release(&why);
 }
 
 static void test_trusted_cdn(void **state)
@@ -197,9 +234,9 @@ static void test_trusted_cdn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bare),        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_many_hops),   cmocka_unit_test(test_cdns),
-        cmocka_unit_test(test_trusted_cdn),
+        cmocka_unit_test(test_logs_of_cdns), cmocka_unit_test(test_bare),
+        cmocka_unit_test(test_rows),         cmocka_unit_test(test_many_hops),
+        cmocka_unit_test(test_cdns),         cmocka_unit_test(test_trusted_cdn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

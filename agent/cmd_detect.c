@@ -6,6 +6,7 @@
 #include "config/exit_codes.h"
 #include "parsers/base/json.h"
 #include "parsers/base/time.h"
+#include "parsers/detect_json.h"
 #include "parsers/format.h"
 
 #include <errno.h>
@@ -130,10 +131,13 @@ static void put_given(struct buf *out, const struct detection *d)
                        wanted[i].without);
 }
 
-static void put_paste(struct buf *out, const char *path, const struct detection *d)
+static void put_paste(struct buf *out, const char *path, const struct detection *d, bool guessed)
 {
     char *whole = strcmp(path, "-") == 0 ? NULL : realpath(path, NULL);
 
+    if (guessed)
+        buf_lit(out,
+                "\n# guessed by the names of the keys: look whether the lines above are right");
     buf_lit(out, "\nsources:\n  web:\n    files: ");
     detect_put_quoted(out, str_of(whole ? whole : "/var/log/nginx/access.log"));
     buf_lit(out, "\n    format: ");
@@ -145,11 +149,12 @@ static void put_paste(struct buf *out, const char *path, const struct detection 
 }
 
 static void put_text(struct buf *out, const char *path, const struct log_head *head,
-                     const struct detection *d)
+                     const struct detection *d, bool guessed)
 {
     terminal_put_safe(out, str_of(path), 200);
-    buf_printf(out, ": %s, fits %u of the first %u lines (%.1f %%)", d->spec, d->matched, d->lines,
-               100.0 * d->matched / d->lines);
+    buf_printf(out, ": %s, fits %u of the first %u lines (%.1f %%)",
+               guessed ? "JSON of no format known here; a guess at its keys" : d->spec, d->matched,
+               d->lines, 100.0 * d->matched / d->lines);
     if (d->second[0])
         buf_printf(out, "; next: %s (%u)", d->second, d->second_matched);
     buf_putc(out, '\n');
@@ -158,11 +163,28 @@ static void put_text(struct buf *out, const char *path, const struct log_head *h
     if (d->error[0])
         buf_printf(out, "  line %llu does not fit: column %zu: %s\n",
                    (unsigned long long)head->numbers[d->bad_line], d->bad_column + 1, d->error);
-    put_paste(out, path, d);
+    put_paste(out, path, d, guessed);
+}
+
+/* Of JSON whose keys cannot be guessed. */
+static void put_own_keys(struct buf *out, const struct json_guess *guess)
+{
+    const char *key = guess->keys;
+
+    buf_lit(out, "Its lines are JSON with the keys ");
+    for (size_t i = 0; i < guess->n_keys; i++, key += strlen(key) + 1) {
+        buf_put_str(out, i ? STR(", ") : STR(""));
+        terminal_put_safe(out, str_of(key), 100);
+    }
+    buf_printf(out,
+               "%s. None of them has the name and the values of: %s. Write the keys "
+               "yourself, like `format: {json: {time: ts, target: url, status: code, user_agent: "
+               "ua, host: vhost}}`.\n",
+               guess->more_keys ? ", …" : "", guess->missing);
 }
 
 static void put_refusal(struct buf *out, const char *path, const struct log_head *head,
-                        const struct detection *d)
+                        const struct detection *d, const struct json_guess *guess)
 {
     struct str line = head->lines[d->bad_line];
     size_t from = d->bad_column > 60 ? d->bad_column - 60 : 0;
@@ -181,6 +203,10 @@ static void put_refusal(struct buf *out, const char *path, const struct log_head
     terminal_put_safe(&before, str_slice(line, from, at), 1000);
     buf_printf(out, "\n  %*s^\n", (int)terminal_width(buf_str(&before)), "");
     buf_release(&before);
+    if (guess->is_json && guess->missing[0]) {
+        put_own_keys(out, guess);
+        return;
+    }
     buf_lit(out, "Give the web server's own log format instead: `logferry detect` reads the output "
                  "of `nginx -T`, and Apache's configuration.\n");
 }
@@ -188,8 +214,25 @@ static void put_refusal(struct buf *out, const char *path, const struct log_head
 /* ---- JSON -------------------------------------------------------------------------------------
  */
 
+static void put_json_keys(struct buf *out, const struct json_guess *guess)
+{
+    const char *key = guess->keys;
+
+    if (!guess->is_json) {
+        buf_lit(out, "null");
+        return;
+    }
+    buf_putc(out, '[');
+    for (size_t i = 0; i < guess->n_keys; i++, key += strlen(key) + 1) {
+        if (i > 0)
+            buf_putc(out, ',');
+        json_put_string(out, str_of(key));
+    }
+    buf_putc(out, ']');
+}
+
 static void put_json(struct buf *text, const char *path, const struct log_head *head,
-                     const struct detection *d)
+                     const struct detection *d, const struct json_guess *guess)
 {
     bool first = true;
     struct buf json, *out = &json; /* made safe for a terminal at the end */
@@ -213,7 +256,10 @@ static void put_json(struct buf *text, const char *path, const struct log_head *
         }
     buf_lit(out, "],\"samples\":[");
     each_sample(out, head, d, put_json_sample);
-    buf_lit(out, "],\"mismatch\":");
+    buf_printf(out, "],\"guessed\":%s,\"keys\":",
+               d->fits && strcmp(d->spec, guess->spec) == 0 ? "true" : "false");
+    put_json_keys(out, guess);
+    buf_lit(out, ",\"mismatch\":");
     if (d->error[0]) {
         buf_printf(out, "{\"line\":%llu,\"column\":%zu,\"error\":",
                    (unsigned long long)head->numbers[d->bad_line], d->bad_column + 1);
@@ -274,20 +320,27 @@ static void put_empty(struct buf *out, const char *path)
 static int judge_head(const char *path, int fd, const struct log_head *head, bool json,
                       struct buf *out)
 {
-    struct detection d;
+    struct detection d, guess_fit = {.fits = false};
+    struct json_guess guess = {.is_json = false};
 
     if (log_head_detect(head, path, &d))
         return EXIT_INTERNAL;
     if (!d.fits && web_conf_kind(buf_str(&head->text)) != WEB_CONF_NONE)
         return conf_of(path, fd, json, out);
+    if (!d.fits && detect_json(head->lines, head->n, &guess))
+        return EXIT_INTERNAL;
+    if (guess.spec[0] && detect_fit(head->lines, head->n, guess.spec, &guess_fit))
+        return EXIT_INTERNAL;
+    if (guess_fit.fits)
+        d = guess_fit;
     if (json)
-        put_json(out, path, head, &d);
+        put_json(out, path, head, &d, &guess);
     else if (!d.spec[0] || !d.lines)
         put_empty(out, path);
     else if (d.fits)
-        put_text(out, path, head, &d);
+        put_text(out, path, head, &d, guess_fit.fits);
     else
-        put_refusal(out, path, head, &d);
+        put_refusal(out, path, head, &d, &guess);
     return d.fits ? EXIT_OK : EXIT_BAD_DATA;
 }
 

@@ -220,6 +220,45 @@ void detect_put_quoted(struct buf *out, struct str text)
     buf_putc(out, '\'');
 }
 
+/* A word that YAML takes for that text. */
+static bool is_plain(struct str text)
+{
+    static const struct str others[] = {STR_INIT("y"),    STR_INIT("n"),     STR_INIT("yes"),
+                                        STR_INIT("no"),   STR_INIT("on"),    STR_INIT("off"),
+                                        STR_INIT("true"), STR_INIT("false"), STR_INIT("null")};
+
+    for (size_t i = 0; i < text.n; i++)
+        if (!ascii_alnum(text.p[i]) && (i == 0 || !memchr("_.-", text.p[i], 3)))
+            return false;
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (str_eq_nocase(text, others[i]))
+            return false;
+    return text.n > 0 && !ascii_digit(text.p[0]);
+}
+
+/* The keys of `json:{"time":"ts",…}` as a map. */
+static void put_keys(struct buf *out, struct str argument)
+{
+    struct json_reader r;
+    struct buf scratch;
+    enum json_event e;
+
+    buf_init(&scratch, argument.n + 1);
+    json_reader_init(&r, argument, &scratch);
+    json_next(&r);
+    buf_putc(out, '{');
+    for (bool first = true; (e = json_next(&r)) == JSON_KEY; first = false) {
+        buf_printf(out, "%s%.*s: ", first ? "" : ", ", STR_ARGS(r.text));
+        json_next(&r);
+        if (is_plain(r.text))
+            buf_put_str(out, r.text);
+        else
+            detect_put_quoted(out, r.text);
+    }
+    buf_putc(out, '}');
+    buf_release(&scratch);
+}
+
 void detect_put_format(struct buf *out, struct str spec)
 {
     ptrdiff_t colon = str_chr(spec, ':', 0);
@@ -228,10 +267,15 @@ void detect_put_format(struct buf *out, struct str spec)
         buf_put_str(out, spec);
         return;
     }
+    struct str kind = str_slice(spec, 0, (size_t)colon);
+    struct str argument = str_slice(spec, (size_t)colon + 1, spec.n);
     buf_putc(out, '{');
-    buf_put_str(out, str_slice(spec, 0, (size_t)colon));
+    buf_put_str(out, kind);
     buf_lit(out, ": ");
-    detect_put_quoted(out, str_slice(spec, (size_t)colon + 1, spec.n));
+    if (str_ends(kind, STR("json")))
+        put_keys(out, argument);
+    else
+        detect_put_quoted(out, argument);
     buf_putc(out, '}');
 }
 

@@ -327,3 +327,23 @@ int detect_format(const struct str *lines, size_t n, struct str path, struct det
     behind_free(head.behind);
     return rc;
 }
+
+int detect_fit(const struct str *lines, size_t n, const char *spec, struct detection *out)
+{
+    struct trial t, none = {.lines = 0};
+    struct head head = {lines, behind_new(lines, n)};
+    int rc = -1;
+
+    *out = (struct detection){.fits = false};
+    while (head.behind && (rc = behind_next(head.behind, true)) > 0)
+        ;
+    if (!rc && try_format(spec, &head, &t)) {
+        report(&t, &none, out);
+        if (out->matched)
+            pick_samples(lines, head.behind->n, out);
+    } else {
+        rc = -1;
+    }
+    behind_free(head.behind);
+    return rc;
+}

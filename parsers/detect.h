@@ -14,7 +14,7 @@
 
 #define DETECT_MAX_LINES 1000u
 #define DETECT_SAMPLES 3u
-#define DETECT_SPEC_BYTES 96u
+#define DETECT_SPEC_BYTES 1024u
 #define DETECT_ERROR_BYTES 160u
 
 struct detection {
@@ -36,5 +36,8 @@ struct detection {
 /* The first DETECT_MAX_LINES of `lines` (without '\n'). `path` is a hint, or STR_NONE. -1: out of
  * memory. */
 int detect_format(const struct str *lines, size_t n, struct str path, struct detection *out);
+
+/* The same of one format alone. -1: there is no such, or no memory. */
+int detect_fit(const struct str *lines, size_t n, const char *spec, struct detection *out);
 
 #endif

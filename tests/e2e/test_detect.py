@@ -6,7 +6,7 @@ import re
 
 import lines
 from harness import wait_stored, wait_sunk
-from proc import check, run
+from proc import Proc, check, run, wait_for
 
 
 def detect(world, *arguments, expect=0, stdin=None):
@@ -41,18 +41,145 @@ def test_logs(world):
     check(": nginx_combined, fits 1000 of the first 1000 lines" in out, out)
 
 
-def test_pasted_configuration(world):
-    """What it prints is a configuration that the agent takes."""
-    base = lines.default_base()
-    log(world, "access.log", "".join(lines.combined(n, base) for n in range(10)))
-    _, out, _ = detect(world, world.path("access.log"))
-    agent = world.agent("http://127.0.0.1:1")
+def paste(agent, out):
+    """The sources that were printed into the agent's configuration, which must be right; their files by name."""
     with open(agent.config, encoding="utf-8") as f:
         whole = f.read()
-    whole = re.sub(r"(?ms)^sources:\n(?:[ \t].*\n)+", "", whole) + out[out.index("sources:"):]
+    sources = out[out.index("\nsources:") + 1:]
+    whole = re.sub(r"(?ms)^sources:\n(?:(?:[ \t#].*)?\n)*", "", whole) + sources
     with open(agent.config, "w", encoding="utf-8") as f:
         f.write(whole)
     agent.command("check", "--offline")
+    return dict(re.findall(r"(?m)^  (\S+):\n    files: '(.*)'$", sources))
+
+
+def explained(agent, source, path):
+    """What the pasted source makes of each line."""
+    _, out, _ = agent.command("explain", "--json", "--source", source, path)
+    found = [json.loads(line) for line in out.splitlines()]
+    check(found and all(x["ok"] for x in found), f"{source}: {out}")
+    return found
+
+
+PINO = {"level": 30, "time": 1793664624250, "req": {"method": "GET", "url": "/docs/?v=2", "headers":
+        {"host": "www.example.com", "user-agent": 'curl "8"'}, "remoteAddress": "203.0.113.20"}, "res": {"statusCode": 200}}
+HAPROXY = ("203.0.113.20:44512 [03/Nov/2026:00:10:24.186] https~ web/web1 0/0/1/11/12 200 6329 - - ---- 2/2/0/0/0 0/0 "
+           '"GET /docs/?v=2 HTTP/1.1"')
+COMBINED = '203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] "GET /docs/?v=2 HTTP/1.1" 200 6329 "-" "curl \\x228\\x22"'
+IN_JSON = json.dumps({"time_iso8601": "2026-11-03T00:10:24+00:00", "remote_addr": "203.0.113.20", "host": "www.example.com",
+                      "request": "GET /docs/?v=2 HTTP/1.1", "status": 200, "http_user_agent": 'curl "8"'})
+BEHIND = {"cri": lambda line: f"2026-11-03T00:10:24.186641234Z stdout F {line}\n",
+          "docker": lambda line: json.dumps({"log": line + "\n", "stream": "stdout", "time": "2026-11-03T00:10:24.186641Z"},
+                                            separators=(",", ":")) + "\n",
+          "syslog": lambda line: f"<190>Nov  3 00:10:24 web1 server[12]: {line}\n"}
+
+
+def test_behind_collectors(world):
+    """The prefix and the format in one; what is printed reads the logs as they are."""
+    wanted, paths, sources = {}, [], ""
+    for prefix, put in BEHIND.items():
+        for form, line in (("nginx_combined", COMBINED), ("nginx_json", IN_JSON), ("haproxy_http", HAPROXY),
+                           ("json", json.dumps(PINO))):
+            name = f"{prefix}-{form}"
+            paths.append(log(world, name + ".log", put(line) * 20))
+            own = form == "haproxy_http" and prefix == "syslog"  # it knows that one itself
+            wanted[name] = form if own else f"{prefix}+{form}"
+    _, out, _ = detect(world, "--json", *paths)
+    for (name, spec), text in zip(wanted.items(), out.splitlines()):
+        found = json.loads(text)
+        check(found["format"].split(":")[0] == spec and found["rate"] == 1, text)
+        check(found["guessed"] == name.endswith("-json"), text)
+    _, out, _ = detect(world, *paths)
+    for name, text in zip(wanted, re.findall(r"(?m)^  web:\n((?:    .*\n)+)", out)):
+        sources += f"  {name}:\n{text}"
+    agent = world.agent("http://127.0.0.1:1")
+    files = paste(agent, "\nsources:\n" + sources)
+    check(list(files.values()) == paths, sources)
+    for name in ("cri-nginx_combined", "docker-json", "docker-nginx_combined", "syslog-nginx_json", "docker-haproxy_http"):
+        for x in explained(agent, name, files[name]):
+            check((x["hit"]["path"], x["hit"]["query"], x["hit"]["status"]) == ("/docs/", "v=2", 200), f"{x}")
+            check("haproxy" in name or x["hit"]["user_agent"] == 'curl "8"', f"{x}")
+
+
+def test_keys_of_json(world):
+    """JSON of no table: guessed, said so, and told what is missing where it cannot be."""
+    path = log(world, "pino.log", (json.dumps(PINO) + "\n") * 9 + json.dumps({"level": 30, "msg": "hello"}) + "\n")
+    _, out, _ = detect(world, path)
+    check("a guess at its keys, fits 9 of the first 10 lines (90.0 %)" in out and "# guessed" in out, out)
+    odd = log(world, "odd.log", json.dumps({"level": 30, "no": "x", "a b": {"c": "/d"}}) + "\n")
+    _, out, _ = detect(world, odd, expect=65)
+    check("the keys level, no, a b.c. None of them" in out and "time, path, status. Write the keys" in out, out)
+    _, out, _ = detect(world, "--json", odd, expect=65)
+    found = json.loads(out)
+    check(found["keys"] == ["level", "no", "a b.c"] and found["format"] is None and not found["guessed"], out)
+    # Keys that YAML would take for something else.
+    odd = log(world, "odder.log", json.dumps({"t": {"y": 1}, "at": 1793664624, "on": {"url": "/a'b"}, "1": {"sc": 200},
+                                              "ua: #": "it's"}) + "\n")
+    _, out, _ = detect(world, odd)
+    agent = world.agent("http://127.0.0.1:1")
+    paste(agent, out)
+    check(explained(agent, "web", odd)[0]["hit"]["user_agent"] == "it's", out)
+    # Nobody has looked at it: `auto` and `report` do not take a guess.
+    _, _, err = run([world.agent_bin, "report", path], world.dir, expect=65)
+    check("logferry detect" in err, err)
+
+
+def test_pasted_configuration(world):
+    """What it prints of a log is a configuration that the agent takes."""
+    base = lines.default_base()
+    agent = world.agent("http://127.0.0.1:1")
+    for name, text in (("access.log", "".join(lines.combined(n, base) for n in range(10))),
+                       ("it's.log", "".join(lines.combined(n, base) for n in range(10))),
+                       ("cdn.log", lines.CF_HEADER + "".join(lines.cloudfront(n, base) for n in range(10)))):
+        _, out, _ = detect(world, log(world, name, text))
+        paste(agent, out)
+        explained(agent, "web", world.path(name))
+
+
+NGINX_LOGS = """daemon off; pid {0}/pid; error_log {0}/error.log;
+events {{}}
+http {{
+    client_body_temp_path {0}; proxy_temp_path {0}; fastcgi_temp_path {0}; uwsgi_temp_path {0}; scgi_temp_path {0};
+    log_format js escape=json '{{"t":"$time_iso8601","a":"$remote_addr","req":"$request","s":$status,'
+                              '"ua":"$http_user_agent","v":"$host"}}';
+    log_format none escape=none '$host [$time_iso8601] $status "$request" it\\'s "$http_user_agent"';
+    log_format plain "$host '$remote_addr' [$time_local] \\"$request\\" $status \\"$http_user_agent\\" # $msec";
+    server {{
+        listen unix:{0}/s;
+        server_name www.example.com;
+        access_log {0}/access.log;
+        access_log {0}/js.log js;
+        access_log {0}/none.log none;
+        access_log {0}/plain.log plain;
+        location / {{ return 200; }}
+    }}
+}}
+"""
+
+
+def test_pasted_configuration_of_nginx(world):
+    """`nginx -T | logferry detect -`, pasted, reads what that nginx has written: each escape, quotes of each kind."""
+    world.write("nginx.conf", NGINX_LOGS.format(world.dir))
+    argv = ["nginx", "-e", world.path("error.log"), "-p", world.dir, "-c", world.path("nginx.conf")]
+    _, dump, _ = run([*argv, "-T"], world.dir, 30)
+    nginx = Proc(argv, world.dir, "nginx")
+    wait_for(lambda: os.path.exists(world.path("s")) and os.path.exists(world.path("pid")), 10, "nginx")
+    agents = ["plain", 'a "b" c', "back\\slash", "tab\there", "umlaut \u00e4", "it's {x} #y: z"]
+    for agent in agents:
+        run(["curl", "-sS", "--unix-socket", world.path("s"), "-A", agent, "http://www.example.com/d/?v=2"], world.dir, 30)
+    nginx.stop()
+    _, out, _ = detect(world, "-", stdin=dump)
+    agent = world.agent("http://127.0.0.1:1")
+    files = paste(agent, out)
+    check(sorted(os.path.basename(f) for f in files.values()) == ["access.log", "js.log", "none.log", "plain.log"], out)
+    for source, path in files.items():
+        found = explained(agent, source, path)
+        none = path.endswith("none.log")  # nothing is escaped: that quote cannot be told from the column's
+        check([x["hit"]["user_agent"] for x in found if not none or '"' not in x["hit"]["user_agent"]] ==
+              [a for a in agents if not none or '"' not in a], f"{source}: {found}")
+        check(all((x["hit"]["path"], x["hit"]["query"], x["hit"]["status"]) == ("/d/", "v=2", 200) for x in found), f"{found}")
+        if not path.endswith("access.log"):
+            check(all(x["hit"]["host"] == "www.example.com" for x in found), f"{found}")
 
 
 def test_nothing_fits(world):
@@ -122,6 +249,13 @@ ServerRoot: "{world.dir}"
         found = json.loads(out)["logs"]
         check(len(found) == 1 and found[0]["files"] == world.dir + "/logs/a.log", out)
         check(found[0]["format"] == "apache_combined" and found[0]["hosts"] == ["a.example", "www.a.example"], out)
+    _, out, _ = detect(world, world.path("apache2.conf"))
+    world.mkdir("logs")
+    agent = world.agent("http://127.0.0.1:1")
+    ((source, path),) = paste(agent, out).items()
+    log(world, "logs/a.log", '203.0.113.9 - - [03/Nov/2026:00:10:24 +0000] "GET /d HTTP/1.1" 304 - "-" "a \\"b\\""\n')
+    hit = explained(agent, source, path)[0]["hit"]
+    check(hit["user_agent"] == 'a "b"' and hit["path"] == "/d", f"{hit}")
 
 
 def test_report_of_several_formats(world):

@@ -228,7 +228,7 @@ static bool is_plain(struct str text)
                                         STR_INIT("true"), STR_INIT("false"), STR_INIT("null")};
 
     for (size_t i = 0; i < text.n; i++)
-        if (!ascii_alnum(text.p[i]) && (i == 0 || !memchr("_.-", text.p[i], 3)))
+        if (!ascii_alnum(text.p[i]) && (i == 0 || str_chr(STR("_.-"), text.p[i], 0) < 0))
             return false;
     for (size_t i = 0; i < COUNT_OF(others); i++)
         if (str_eq_nocase(text, others[i]))

@@ -110,45 +110,43 @@ static void put_behind(struct buf *out, const char *prefix, const char *line)
     buf_release(&inner);
 }
 
+static void check_behind(const char *prefix, const char *name, const char *line)
+{
+    /* haproxy_http takes a syslog's prefix by itself */
+    bool own = strcmp(name, "haproxy_http") == 0;
+    const char *seen = !own                                    ? prefix
+                       : strcmp(prefix, "syslog+") == 0        ? ""
+                       : strcmp(prefix, "docker+syslog+") == 0 ? "docker+"
+                                                               : prefix;
+    struct buf text;
+    char spec[64];
+
+    buf_init(&text, 1 << 20);
+    for (int n = 0; n < 60; n++)
+        put_behind(&text, prefix, line);
+    if (strcmp(prefix, "cri+") == 0)
+        buf_lit(&text, "2026-11-03T00:10:24.1Z stderr F [notice] 1#1: signal 15 received\n");
+    if (strcmp(prefix, "docker+") == 0)
+        put_docker(&text, "[notice] 1#1: signal 15 received", "stderr");
+    snprintf(spec, sizeof(spec), "%s%s", seen, name);
+    struct detection d = detected(buf_str(&text), NULL);
+    if (!d.fits || d.matched != 60 || d.lines != 60 || strcmp(d.spec, spec) != 0)
+        fail_msg("%s fits %u of %u, expected %s", d.spec, d.matched, d.lines, spec);
+    assert_int_equal(d.n_samples, 3);
+    buf_release(&text);
+}
+
 /* Behind what collectors put before each line; and a server's words on standard error among them.
  */
 static void test_prefixes(void **state)
 {
     static const char *const prefixes[] = {"", "cri+", "docker+", "syslog+", "docker+syslog+"};
-    static const struct {
-        const char *name, *line;
-    } formats[] = {{"nginx_combined", COMBINED_LINE},
-                   {"nginx_json", JSON_LINE},
-                   {"haproxy_http", HAPROXY_LINE}};
 
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-        for (size_t k = 0; k < sizeof(formats) / sizeof(formats[0]); k++) {
-            const char *name = formats[k].name, *prefix = prefixes[i];
-            struct buf text;
-            char spec[64];
-
-            buf_init(&text, 1 << 20);
-            for (int n = 0; n < 60; n++)
-                put_behind(&text, prefix, formats[k].line);
-            if (strcmp(prefix, "cri+") == 0)
-                buf_lit(&text,
-                        "2026-11-03T00:10:24.1Z stderr F [notice] 1#1: signal 15 received\n");
-            if (strcmp(prefix, "docker+") == 0)
-                put_docker(&text, "[notice] 1#1: signal 15 received", "stderr");
-            /* haproxy_http takes a syslog's prefix by itself */
-            bool own = strcmp(name, "haproxy_http") == 0;
-            snprintf(spec, sizeof(spec), "%s%s",
-                     !own                                    ? prefix
-                     : strcmp(prefix, "syslog+") == 0        ? ""
-                     : strcmp(prefix, "docker+syslog+") == 0 ? "docker+"
-                                                             : prefix,
-                     name);
-            struct detection d = detected(buf_str(&text), NULL);
-            if (!d.fits || d.matched != 60 || d.lines != 60 || strcmp(d.spec, spec) != 0)
-                fail_msg("%s fits %u of %u, expected %s", d.spec, d.matched, d.lines, spec);
-            assert_int_equal(d.n_samples, 3);
-            buf_release(&text);
-        }
+    for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+        check_behind(prefixes[i], "nginx_combined", COMBINED_LINE);
+        check_behind(prefixes[i], "nginx_json", JSON_LINE);
+        check_behind(prefixes[i], "haproxy_http", HAPROXY_LINE);
+    }
 }
 
 /* What a collector cut is of no format, and the column is that of the whole line. */

@@ -244,14 +244,14 @@ static void headers_that_decide(void **state)
     (void)state;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        open_format(&x, cases[i].spec, NULL);
+        fixture_open(&x, str_of(cases[i].spec), NULL);
         if (parse(&x, cases[i].line) != PARSE_OK)
             fail_msg("%s: %s", cases[i].spec, x.parser->error);
         assert_text(x.hit.range, cases[i].range.p);
         assert_text(x.hit.disposition, cases[i].disposition.p);
         assert_text(x.hit.purpose, cases[i].purpose.p);
         assert_text(x.hit.forwarded, cases[i].forwarded.p);
-        close_format(&x);
+        fixture_close(&x);
     }
 #undef ASKED
 }

@@ -140,15 +140,6 @@ static const struct api_field event_fields[] = {
 };
 #undef FIELD
 
-/* Go's RFC 3339: capital T and Z. */
-static bool read_time(struct str text, int64_t *ms)
-{
-    text = trimmed(text);
-    if (text.n < 20 || text.p[10] != 'T' || text.p[text.n - 1] == 'z')
-        return false;
-    return time_parse_rfc3339(text, ms);
-}
-
 static bool read_page(struct single *s, bool event, struct page_body *body)
 {
     *body = (struct page_body){.properties = STR("{}")};
@@ -206,9 +197,10 @@ static void take_page(struct api *a, const struct api_judge *judge, struct singl
         refuse_single(s, 400, "Bad request body");
         return;
     }
+    bool time_known = time_parse_rfc3339_go(trimmed(body.timestamp), &s->row.record.time_ms);
     struct page_check p = {
         .url = body.url,
-        .time_known = read_time(body.timestamp, &s->row.record.time_ms),
+        .time_known = time_known,
         .time_ms = s->row.record.time_ms,
         .visitor_ip = body.visitor_ip,
         .user_agent = trimmed(body.user_agent),

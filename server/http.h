@@ -74,6 +74,23 @@ void http_error(struct http_request *req, int status, const char *message);
 /* The same with further header lines. */
 void http_error_with(struct http_request *req, int status, const char *message, const char *extra);
 
+/*
+ * An answer in pieces, for what is too large to be held. One piece at a time: after a put, wait for
+ * `on_room` (from the loop's thread), which says that the peer has taken it, or has gone.
+ */
+/* Sends the head. False: nothing follows (HEAD, or the peer has gone), and the request is freed. */
+bool http_stream_begin(struct http_request *req, int status, const char *content_type,
+                       const char *extra);
+/* Copies the piece, which is not empty. `on_room` runs once, perhaps from inside of this. */
+void http_stream_put(struct http_request *req, struct str piece, void (*on_room)(void *arg),
+                     void *arg);
+/* Frees the request. `whole` false: the connection is broken off, so that the peer knows. */
+void http_stream_end(struct http_request *req, bool whole);
+
+/* Has the peer of a request that is being worked on gone? One that has only ended its sending is
+ * taken for gone, too. */
+bool http_gone(const struct http_request *req);
+
 struct http_limits {
     size_t connections;   /* in all; over it the oldest idle one is closed, else accepting waits */
     size_t per_address;   /* connections of one address; not for loopback and unix sockets */

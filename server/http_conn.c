@@ -23,7 +23,8 @@ static const unsigned allowed_moves[CONN_STATES] = {
     [CONN_IDLE] = TO(HEAD) | TO(CLOSED),
     [CONN_HEAD] = TO(BODY) | TO(BUSY) | TO(FLUSH) | TO(CLOSED),
     [CONN_BODY] = TO(BUSY) | TO(FLUSH) | TO(CLOSED),
-    [CONN_BUSY] = TO(FLUSH) | TO(CLOSED),
+    [CONN_BUSY] = TO(STREAM) | TO(FLUSH) | TO(CLOSED),
+    [CONN_STREAM] = TO(FLUSH) | TO(CLOSED),
     [CONN_FLUSH] = TO(IDLE) | TO(LINGER) | TO(CLOSED),
     [CONN_LINGER] = TO(CLOSED),
     [CONN_CLOSED] = 0,
@@ -62,7 +63,9 @@ void http_conn_drop_exchange(struct http_conn *c)
 {
     struct http_exchange *e = c->exchange;
     c->exchange = NULL;
-    if (e && c->state == CONN_BUSY)
+    if (e && c->state == CONN_STREAM)
+        http_stream_lost(e);
+    else if (e && c->state == CONN_BUSY)
         e->conn = NULL;
     else
         http_exchange_free(e);
@@ -171,6 +174,10 @@ static int64_t deadline(const struct http_conn *c)
         int64_t idle = c->progress_ms + l->body_idle_ms;
         return l->body_min_rate && paid < idle ? paid : idle;
     }
+    case CONN_STREAM:
+        if (c->out_at == c->out.n)
+            return INT64_MAX;
+        return c->progress_ms + l->write_timeout_ms;
     case CONN_FLUSH:
         return c->progress_ms + l->write_timeout_ms;
     case CONN_LINGER:
@@ -233,7 +240,8 @@ void http_conn_run(struct http_conn *c)
         return;
     }
     struct ev_loop *loop = c->server->loop;
-    watch(loop, &c->read_watcher, c->state != CONN_BUSY && c->state != CONN_FLUSH);
+    watch(loop, &c->read_watcher,
+          c->state != CONN_BUSY && c->state != CONN_STREAM && c->state != CONN_FLUSH);
     watch(loop, &c->write_watcher, c->out_at < c->out.n);
     arm_timer(c, http_now_ms());
 }

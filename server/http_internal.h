@@ -1,6 +1,7 @@
 /*
  * http_internal.h - shared by http_listen.c (sockets), http_server.c (accepting, draining),
- * http_conn.c (one connection) and http_respond.c (writing an answer). Nobody else includes it.
+ * http_conn.c (one connection), http_respond.c (writing an answer) and http_stream.c (one in
+ * pieces). Nobody else includes it.
  */
 #ifndef LOGFERRY_SERVER_HTTP_INTERNAL_H
 #define LOGFERRY_SERVER_HTTP_INTERNAL_H
@@ -21,6 +22,9 @@ struct http_exchange {
     struct http_head head;
     struct buf body;
     int64_t began_us;  /* monotonic: at the end of the head */
+    void (*on_room)(void *arg); /* http_stream.c: the app waits; NULL: it does not */
+    void *room_arg;
+    bool chunked;      /* the answer in pieces is */
     char head_bytes[]; /* the spans' bytes */
 };
 
@@ -29,6 +33,7 @@ enum conn_state {
     CONN_HEAD,   /* waiting for the end of a head */
     CONN_BODY,   /* waiting for the end of a body, which is kept, or read away */
     CONN_BUSY,   /* waiting for the app's answer */
+    CONN_STREAM, /* waiting for the app's next piece, or for the peer to take the last */
     CONN_FLUSH,  /* waiting for the peer to take the answer */
     CONN_LINGER, /* answered and half closed: waiting for the peer to close */
     CONN_CLOSED, /* waiting for nothing: freed when its call stack is left */
@@ -115,8 +120,24 @@ bool http_conn_step(struct http_conn *c);
 bool http_conn_fail(struct http_conn *c, int status);
 
 /* ---- http_respond.c */
+struct http_answer {
+    int status;
+    const char *content_type; /* may be NULL */
+    const char *extra;        /* may be NULL */
+    struct str body;
+    bool body_left_out; /* HEAD: all but the body */
+    bool no_length;     /* the body comes in pieces */
+};
+void http_put_answer(struct http_conn *c, const struct http_answer *a);
+/* Is this the connection's last answer? */
+bool http_answer_is_last(const struct http_exchange *e);
 /* An answer of the server itself: after a bad head or body, or a timeout. */
 void http_put_error(struct http_conn *c, int status);
+
+/* ---- http_stream.c */
+bool http_stream_step(struct http_conn *c);
+/* The connection has gone: an app that waits for room is told. */
+void http_stream_lost(struct http_exchange *e);
 
 /* ---- http_listen.c */
 void http_listeners_close(struct http_server *s);

@@ -66,14 +66,6 @@ static const char *date_now(struct http_server *s)
     return s->date;
 }
 
-struct answer {
-    int status;
-    const char *content_type; /* may be NULL */
-    const char *extra;        /* may be NULL */
-    struct str body;
-    bool body_left_out; /* HEAD: all but the body */
-};
-
 /* `before`: bytes that stood in the buffer already. */
 static void tell(struct http_conn *c, int status, size_t before)
 {
@@ -90,7 +82,7 @@ static void tell(struct http_conn *c, int status, size_t before)
     s->on_answered(s->answered_ctx, &a);
 }
 
-static void put_answer(struct http_conn *c, const struct answer *a)
+void http_put_answer(struct http_conn *c, const struct http_answer *a)
 {
     struct buf *out = &c->out;
     size_t before = out->n;
@@ -105,7 +97,7 @@ static void put_answer(struct http_conn *c, const struct answer *a)
         buf_put_str(out, str_of(a->content_type));
     }
     /* RFC 9110, 8.6: no length with these. */
-    if (a->status != 204 && a->status != 304) {
+    if (a->status != 204 && a->status != 304 && !a->no_length) {
         buf_lit(out, "\r\nContent-Length: ");
         buf_put_u64(out, a->body.n);
     }
@@ -124,12 +116,12 @@ void http_put_error(struct http_conn *c, int status)
 {
     char body[64];
     int n = snprintf(body, sizeof(body), "%s\n", reason_phrase(status));
-    struct answer a = {.status = status,
-                       .content_type = "text/plain; charset=utf-8",
-                       .extra = "X-Content-Type-Options: nosniff\r\n",
-                       .body = {body, (size_t)n}};
+    struct http_answer a = {.status = status,
+                            .content_type = "text/plain; charset=utf-8",
+                            .extra = "X-Content-Type-Options: nosniff\r\n",
+                            .body = {body, (size_t)n}};
     c->close_after = true;
-    put_answer(c, &a);
+    http_put_answer(c, &a);
 }
 
 /* Answered from on_head: is it cheaper to close than to read the body away? And after `Expect`
@@ -138,6 +130,12 @@ static bool body_in_the_way(const struct http_exchange *e)
 {
     return e->conn->state == CONN_HEAD &&
            (e->head.length > HTTP_READ_AWAY_MAX || e->head.expect_continue);
+}
+
+bool http_answer_is_last(const struct http_exchange *e)
+{
+    return !e->head.keep_alive || e->conn->server->draining || e->req.body_too_large ||
+           body_in_the_way(e);
 }
 
 void http_respond(struct http_request *req, int status, const char *content_type, const char *extra,
@@ -149,14 +147,14 @@ void http_respond(struct http_request *req, int status, const char *content_type
         http_exchange_free(e);
         return;
     }
-    if (!e->head.keep_alive || c->server->draining || req->body_too_large || body_in_the_way(e))
+    if (http_answer_is_last(e))
         c->close_after = true;
-    struct answer a = {.status = status,
-                       .content_type = content_type,
-                       .extra = extra,
-                       .body = body,
-                       .body_left_out = str_eq(req->method, STR("HEAD"))};
-    put_answer(c, &a);
+    struct http_answer a = {.status = status,
+                            .content_type = content_type,
+                            .extra = extra,
+                            .body = body,
+                            .body_left_out = str_eq(req->method, STR("HEAD"))};
+    http_put_answer(c, &a);
     c->answered = true;
     c->exchange = NULL;
     http_exchange_free(e);

@@ -215,6 +215,8 @@ bool http_conn_step(struct http_conn *c)
         if (c->answered)
             http_conn_set_state(c, CONN_FLUSH);
         return c->answered;
+    case CONN_STREAM:
+        return http_stream_step(c);
     case CONN_FLUSH:
         return step_flush(c);
     case CONN_LINGER:

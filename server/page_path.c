@@ -56,6 +56,17 @@ struct str referrer_host(struct str referrer)
     return host.n ? host : STR_NONE;
 }
 
+struct str language_name(struct str language, char text[16])
+{
+    size_t n = 0;
+    language = str_is_set(language) ? str_trim(language) : STR("");
+    while (n < language.n && n < 15 && language.p[n] != '-') {
+        text[n] = ascii_lower(language.p[n]);
+        n++;
+    }
+    return n ? (struct str){text, n} : STR(UNSPECIFIED);
+}
+
 /* ---- content types ------------------------------------------------------------------------ */
 
 const char *const resource_type_names[RESOURCE_TYPES] = {"html", "image", "document", "other"};

@@ -17,6 +17,13 @@ struct str prefix_of_path(struct str path);
 /* The host of an http(s) referrer, as it stands; any other text as a whole; STR_NONE of none. */
 struct str referrer_host(struct str referrer);
 
+/* What stands for a text that is not there. */
+#define UNSPECIFIED "(Unspecified)"
+#define DIRECT "(Direct)"
+
+/* "en" of "en-US", in lower case, into `text`; UNSPECIFIED of none. */
+struct str language_name(struct str language, char text[16]);
+
 enum resource_type { RESOURCE_HTML, RESOURCE_IMAGE, RESOURCE_DOCUMENT, RESOURCE_OTHER };
 #define RESOURCE_TYPES 4
 enum resource_type resource_type_of(struct str content_type); /* STR_NONE: html */

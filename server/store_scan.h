@@ -31,7 +31,8 @@ struct scan_filter {
 int store_reader_scan(struct store_reader *r, const struct scan_filter *filter,
                       void (*on_part)(void *arg, const struct columns *part), void *arg);
 
-/* ---- from keys back to texts: lent until the next call of this reader ---------------------- */
+/* ---- from keys back to texts: lent until the next call of this reader ----------------------
+ * (but texts of one row together). Between store_reader_begin and _end. */
 
 enum sample_text {
     SAMPLE_PATH,

@@ -47,6 +47,10 @@ void store_reader_begin(struct store_reader *r)
 
 void store_reader_end(struct store_reader *r)
 {
+    /* A statement that stands on a row would keep the moment, and with it the log. */
+    sqlite3_reset(r->sample);
+    sqlite3_reset(r->text);
+    r->sample_row = 0;
     reader_end(r, 0);
 }
 
@@ -153,8 +157,9 @@ struct str store_reader_sample(struct store_reader *r, int64_t row, enum sample_
     static const char text[] =
         "SELECT path, referrer, utm_source, utm_medium, utm_campaign, utm_term, utm_content,"
         " (SELECT language FROM page_extras WHERE record = ?1) FROM records WHERE id = ?1";
-    sqlite3_stmt *found = find_one(r, &r->sample, text, row);
-    return found ? column_str(found, (int)which) : STR_NONE;
+    if (r->sample_row != row)
+        r->sample_row = find_one(r, &r->sample, text, row) ? row : 0;
+    return r->sample_row ? column_str(r->sample, (int)which) : STR_NONE;
 }
 
 struct str store_reader_text(struct store_reader *r, int64_t id)

@@ -198,6 +198,11 @@ bool time_parse_rfc3339(struct str s, int64_t *ms)
     return true;
 }
 
+bool time_parse_rfc3339_go(struct str s, int64_t *ms)
+{
+    return s.n >= 20 && s.p[10] == 'T' && s.p[s.n - 1] != 'z' && time_parse_rfc3339(s, ms);
+}
+
 /* What stands behind the seconds: nothing (local), or a zone. */
 static bool parse_any_zone(struct str s, int *seconds, bool *local)
 {
@@ -317,4 +322,13 @@ void time_put_date(struct buf *out, int64_t ms)
 int64_t time_day(int64_t ms)
 {
     return ms >= 0 ? ms / DAY_MS : -((-(ms + 1)) / DAY_MS) - 1;
+}
+
+void time_to_date(int64_t day, int *year, int *month, int *of_month)
+{
+    struct civil c = civil_from_days(day);
+
+    *year = c.year;
+    *month = c.month;
+    *of_month = c.day;
 }

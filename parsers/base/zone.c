@@ -33,3 +33,18 @@ int64_t zone_to_utc_ms(const struct zone *zone, int64_t local_seconds)
         utc = local_seconds - offset_of(zone, period - 1); /* never shown */
     return utc * 1000;
 }
+
+int32_t zone_offset(const struct zone *zone, int64_t utc_seconds)
+{
+    size_t low = 0, high = zone ? zone->n : 0;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (utc_seconds < zone->changes[middle].at)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return zone ? offset_of(zone, low) : 0;
+}

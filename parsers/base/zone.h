@@ -27,5 +27,7 @@ struct zone {
  * 03:00 is 03:30.
  */
 int64_t zone_to_utc_ms(const struct zone *zone, int64_t local_seconds);
+/* How many seconds clocks there are ahead at that UTC second; `zone` NULL: 0. */
+int32_t zone_offset(const struct zone *zone, int64_t utc_seconds);
 
 #endif

@@ -1,0 +1,193 @@
+/*
+ * read_filter.c - which pageviews fit the filters: decided once for each key of a part, not for
+ * each record.
+ */
+#include <stdlib.h>
+
+#include "server/page_path.h"
+#include "server/read_stats.h"
+#include "server/uuid.h"
+
+/* ---- user agents --------------------------------------------------------------------------- */
+
+#define SEEN_SLOTS 65536u
+
+struct read_agents_seen {
+    struct seen_agent slots[SEEN_SLOTS];
+};
+
+struct read_agents_seen *read_agents_seen_new(void)
+{
+    return calloc(1, sizeof(struct read_agents_seen));
+}
+
+void read_agents_seen_free(struct read_agents_seen *s)
+{
+    free(s);
+}
+
+const struct seen_agent *seen_agent(const struct read_context *x, uint64_t id)
+{
+    struct seen_agent *slot = &x->seen->slots[id % SEEN_SLOTS];
+    if (slot->id == id && slot->browser)
+        return slot;
+    struct str text = store_reader_text(x->reader, (int64_t)id);
+    *slot = (struct seen_agent){.id = id, .browser = browser_of(text), .device = device_of(text)};
+    catalogue_classify(x->catalogue, text, &slot->ai);
+    if (slot->ai && slot->ai->search_engine)
+        slot->ai = NULL;
+    return slot;
+}
+
+/* ---- filters ------------------------------------------------------------------------------- */
+
+static enum column_id column_of(enum hit_filter_type type)
+{
+    switch (type) {
+    case HIT_FILTER_PATH:
+        return COLUMN_PATH;
+    case HIT_FILTER_HOSTNAME:
+        return COLUMN_HOST;
+    case HIT_FILTER_REFERRER:
+        return COLUMN_REFERRER;
+    case HIT_FILTER_REFERRER_HOST:
+        return COLUMN_REFERRER_HOST;
+    case HIT_FILTER_LANGUAGE:
+        return COLUMN_LANGUAGE;
+    case HIT_FILTER_UTM_SOURCE:
+        return COLUMN_UTM_SOURCE;
+    case HIT_FILTER_UTM_MEDIUM:
+        return COLUMN_UTM_MEDIUM;
+    case HIT_FILTER_UTM_CAMPAIGN:
+        return COLUMN_UTM_CAMPAIGN;
+    case HIT_FILTER_UTM_TERM:
+        return COLUMN_UTM_TERM;
+    case HIT_FILTER_UTM_CONTENT:
+        return COLUMN_UTM_CONTENT;
+    case HIT_FILTER_QR_CODE_ID:
+        return COLUMN_QR_CODE;
+    default:
+        return COLUMN_UA;
+    }
+}
+
+struct host_reading {
+    struct hit_filters *filters;
+    size_t filter;
+};
+
+static void on_host(void *arg, int64_t id)
+{
+    struct host_reading *r = arg;
+    struct count *c = counts_at(&r->filters->hosts, (uint64_t)id, 1);
+    if (c)
+        c->n |= UINT64_C(1) << r->filter;
+    else
+        r->filters->failed = true;
+}
+
+int hit_filters_init(struct hit_filters *f, const struct read_context *x,
+                     const struct read_query *q)
+{
+    *f = (struct hit_filters){.x = x, .q = q};
+    for (size_t i = 0; i < q->n_filters; i++) {
+        struct host_reading reading = {f, i};
+        f->passes[i] = calloc(COLUMNS_MAX_RECORDS, sizeof(bool));
+        if (!f->passes[i] ||
+            (q->filters[i].type == HIT_FILTER_HOSTNAME &&
+             store_reader_text_ids(x->reader, q->filters[i].value, on_host, &reading)))
+            return -1;
+    }
+    return f->failed ? -1 : 0;
+}
+
+void hit_filters_release(struct hit_filters *f)
+{
+    for (size_t i = 0; i < READ_FILTERS_MAX; i++)
+        free(f->passes[i]);
+    counts_release(&f->hosts);
+    *f = (struct hit_filters){0};
+}
+
+static bool is_text(uint64_t key, struct str value, struct str none)
+{
+    return str_eq(value, none) ? key == 0 : key == column_key(value);
+}
+
+/* Where a visitor was is not known here. */
+static bool is_unknown_place(struct str value)
+{
+    return str_eq(value, STR("(Unknown)"));
+}
+
+static bool is_language(const struct hit_filters *f, const struct columns *part, uint32_t index,
+                        struct str value)
+{
+    char text[16];
+    struct str language = STR_NONE;
+    if (columns_key(part, COLUMN_LANGUAGE, index))
+        language = store_reader_sample(f->x->reader, columns_sample(part, COLUMN_LANGUAGE, index),
+                                       SAMPLE_LANGUAGE);
+    return str_eq(language_name(language, text), value);
+}
+
+static bool is_qr_code(uint64_t key, struct str value)
+{
+    unsigned char id[16];
+    return uuid_parse(value, id) && key == column_key((struct str){(const char *)id, sizeof(id)});
+}
+
+static bool passes(const struct hit_filters *f, size_t i, const struct columns *part,
+                   uint32_t index)
+{
+    const struct hit_filter *filter = &f->q->filters[i];
+    enum column_id id = column_of(filter->type);
+    uint64_t key = columns_key(part, id, index);
+    const struct count *host;
+    switch (filter->type) {
+    case HIT_FILTER_HOSTNAME:
+        host = counts_find(&f->hosts, key);
+        return host && (host->n >> i & 1);
+    case HIT_FILTER_REFERRER:
+    case HIT_FILTER_REFERRER_HOST:
+        return is_text(key, filter->value, STR(DIRECT));
+    case HIT_FILTER_DEVICE:
+        return str_eq(filter->value, str_of(seen_agent(f->x, key)->device));
+    case HIT_FILTER_BROWSER:
+        return str_eq(filter->value, str_of(seen_agent(f->x, key)->browser));
+    case HIT_FILTER_LANGUAGE:
+        return is_language(f, part, index, filter->value);
+    case HIT_FILTER_QR_CODE_ID:
+        return is_qr_code(key, filter->value);
+    case HIT_FILTER_COUNTRY:
+    case HIT_FILTER_CITY:
+    case HIT_FILTER_PROVIDER:
+    case HIT_FILTER_ASN:
+        return is_unknown_place(filter->value);
+    default:
+        return is_text(key, filter->value, STR(UNSPECIFIED));
+    }
+}
+
+bool hit_filters_begin(struct hit_filters *f, const struct columns *part)
+{
+    for (size_t i = 0; i < f->q->n_filters; i++) {
+        uint32_t n = part->of[column_of(f->q->filters[i].type)].n_keys;
+        bool any = false;
+        for (uint32_t k = 0; k < n; k++)
+            any = (f->passes[i][k] = passes(f, i, part, k)) || any;
+        if (!any)
+            return false;
+    }
+    return !f->q->nothing;
+}
+
+void hit_filters_narrow(const struct hit_filters *f, struct block *block)
+{
+    uint64_t index[BLOCK];
+    for (size_t i = 0; i < f->q->n_filters; i++) {
+        columns_read(block->part, column_of(f->q->filters[i].type), block->from, block->n, index);
+        for (uint32_t k = 0; k < block->n; k++)
+            block->wanted[k] = block->wanted[k] && f->passes[i][index[k]];
+    }
+}

@@ -1,0 +1,303 @@
+/*
+ * read_stats_json.c - the answer of the stats endpoint: HitKeep's fields, in its order. What no log
+ * tells (countries, cities, networks, goals) is there, and empty.
+ */
+#include "parsers/ai_referrer.h"
+#include "parsers/base/json.h"
+#include "server/page_path.h"
+#include "server/read_stats.h"
+
+#include <stdio.h>
+
+#define LIVE_MS (INT64_C(5) * 60 * 1000)
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+struct naming {
+    const struct stats *stats;
+    enum sample_text text;
+    char language[16];
+};
+
+static struct str page_name(void *arg, const struct count *c)
+{
+    const struct naming *n = arg;
+    return store_reader_sample(n->stats->x->reader, c->sample, SAMPLE_PATH);
+}
+
+static struct str referrer_name(void *arg, const struct count *c)
+{
+    const struct naming *n = arg;
+    if (c->key == 0)
+        return STR(DIRECT);
+    return referrer_host(store_reader_sample(n->stats->x->reader, c->sample, SAMPLE_REFERRER));
+}
+
+static struct str utm_name(void *arg, const struct count *c)
+{
+    const struct naming *n = arg;
+    if (c->key == 0)
+        return STR(UNSPECIFIED);
+    return store_reader_sample(n->stats->x->reader, c->sample, n->text);
+}
+
+static struct str language_of(void *arg, const struct count *c)
+{
+    struct naming *n = arg;
+    struct str text = STR_NONE;
+    if (c->key)
+        text = store_reader_sample(n->stats->x->reader, c->sample, SAMPLE_LANGUAGE);
+    return language_name(text, n->language);
+}
+
+static struct str browser_name(void *arg, const struct count *c)
+{
+    const struct naming *n = arg;
+    return str_of(seen_agent(n->stats->x, c->key)->browser);
+}
+
+static struct str device_name(void *arg, const struct count *c)
+{
+    const struct naming *n = arg;
+    return str_of(seen_agent(n->stats->x, c->key)->device);
+}
+
+static struct str bot_name(void *arg, const struct count *c)
+{
+    const struct naming *n = arg;
+    const struct agent *ai = seen_agent(n->stats->x, c->key)->ai;
+    return ai ? str_of(ai->name) : STR_NONE;
+}
+
+/* HitKeep's names of our categories. */
+static const char *const categories[] = {
+    [AGENT_TRAINING] = "ai_training_crawler", [AGENT_SEARCH] = "ai_search_indexer",
+    [AGENT_ASSISTANT] = "ai_assistant",       [AGENT_AGENT] = "ai_agent",
+    [AGENT_CODING] = "ai_coding_agent",       [AGENT_OTHER] = "other_ai",
+};
+
+static struct str category_name(void *arg, const struct count *c)
+{
+    const struct naming *n = arg;
+    const struct agent *ai = seen_agent(n->stats->x, c->key)->ai;
+    return ai ? str_of(categories[ai->category]) : STR_NONE;
+}
+
+static struct str source_name(void *arg, const struct count *c)
+{
+    const struct naming *n = arg;
+    struct store_reader *r = n->stats->x->reader;
+    struct str path = store_reader_sample(r, c->sample, SAMPLE_PATH);
+    ptrdiff_t mark = str_chr(path, '?', 0);
+    struct str query = mark < 0 ? STR_NONE : str_slice(path, (size_t)mark + 1, path.n);
+    return str_of(ai_referrer(store_reader_sample(r, c->sample, SAMPLE_REFERRER), query));
+}
+
+/* ---- lists --------------------------------------------------------------------------------- */
+
+static int put_counts(struct buf *out, const char *name, const struct counts *counts,
+                      const struct top_choice *choice)
+{
+    struct top top;
+    top_choose(&top, counts, choice);
+    return put_top(out, name, &top);
+}
+
+/* Pages by one of their three numbers. */
+static int put_pages(struct buf *out, const char *name, const struct stats *s, int which)
+{
+    struct counts counts = {0};
+    struct naming naming = {.stats = s};
+    struct top_choice choice = {.name = page_name, .arg = &naming};
+    for (size_t i = 0; i < s->n_pages && !counts.failed; i++) {
+        const struct page *page = &s->pages[i];
+        const uint64_t values[] = {page->views, page->landings, page->exits};
+        struct count *c = values[which] ? counts_at(&counts, page->key, page->sample) : NULL;
+        if (c)
+            c->n = values[which];
+    }
+    int status = counts.failed ? -1 : put_counts(out, name, &counts, &choice);
+    counts_release(&counts);
+    return status;
+}
+
+static uint64_t ai_hits(const struct stats *s)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < s->agents.n_slots; i++) {
+        const struct count *c = &s->agents.slots[i];
+        if (c->sample && seen_agent(s->x, c->key)->ai)
+            n += c->n;
+    }
+    return n;
+}
+
+static int put_bots_by_category(struct buf *out, const struct stats *s)
+{
+    const char *comma = "";
+    buf_lit(out, ",\"top_ai_bots_by_category\":{");
+    for (size_t k = 0; k < COUNT_OF(categories); k++) {
+        struct counts counts = {0};
+        struct naming naming = {.stats = s};
+        struct top_choice choice = {.name = bot_name, .arg = &naming, .merge = true};
+        for (size_t i = 0; i < s->agents.n_slots; i++) {
+            const struct count *c = &s->agents.slots[i];
+            const struct agent *ai = c->sample ? seen_agent(s->x, c->key)->ai : NULL;
+            struct count *copy =
+                ai && ai->category == k ? counts_at(&counts, c->key, c->sample) : NULL;
+            if (copy)
+                copy->n = c->n;
+        }
+        struct buf list;
+        buf_init(&list, 1u << 20);
+        int status = counts.failed ? -1
+                     : counts.n    ? put_counts(&list, categories[k], &counts, &choice)
+                                   : 0;
+        if (list.n) { /* without the comma that put_top begins with */
+            buf_printf(out, "%s%.*s", comma, STR_ARGS(str_slice(buf_str(&list), 1, list.n)));
+            comma = ",";
+        }
+        status = list.failed ? -1 : status;
+        buf_release(&list);
+        counts_release(&counts);
+        if (status)
+            return -1;
+    }
+    buf_putc(out, '}');
+    return 0;
+}
+
+static int put_lists(struct buf *out, const struct stats *s)
+{
+    struct naming naming = {.stats = s};
+    const struct {
+        const char *name;
+        const struct counts *counts;
+        top_name *of;
+        bool merge;
+    } lists[] = {
+        {"top_referrers", &s->referrers, referrer_name, false},
+        {"top_devices", &s->agents, device_name, true},
+        {"top_browsers", &s->agents, browser_name, true},
+        {"top_languages", &s->languages, language_of, true},
+        {"top_ai_bots", &s->agents, bot_name, true},
+        {"top_ai_bot_categories", &s->agents, category_name, true},
+        {"top_ai_sources", &s->ai_sources, source_name, false},
+    };
+    if (put_pages(out, "top_pages", s, 0) || put_pages(out, "top_landing_pages", s, 1) ||
+        put_pages(out, "top_exit_pages", s, 2))
+        return -1;
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        struct top_choice choice = {.name = lists[i].of, .arg = &naming, .merge = lists[i].merge};
+        if (put_counts(out, lists[i].name, lists[i].counts, &choice))
+            return -1;
+    }
+    buf_lit(out, ",\"top_countries\":[],\"top_cities\":[],\"top_providers\":[],\"top_asns\":[]");
+    return put_bots_by_category(out, s);
+}
+
+static const char *const utm_names[UTM_COLUMNS] = {"source", "medium", "campaign", "term",
+                                                   "content"};
+
+static int put_utm(struct buf *out, const struct stats *s)
+{
+    for (int i = 0; i < UTM_COLUMNS; i++) {
+        char name[32];
+        struct naming naming = {.stats = s, .text = (enum sample_text)(SAMPLE_UTM_SOURCE + i)};
+        struct top_choice choice = {.name = utm_name, .arg = &naming};
+        snprintf(name, sizeof(name), "top_utm_%ss", utm_names[i]);
+        if (put_counts(out, name, &s->utm[i], &choice))
+            return -1;
+    }
+    return 0;
+}
+
+static void put_utm_hits(struct buf *out, const struct stats *s)
+{
+    for (int i = 0; i < UTM_COLUMNS; i++) {
+        const struct count *none = counts_find(&s->utm[i], 0);
+        buf_printf(out, ",\"utm_%s_hits\":%llu", utm_names[i],
+                   (unsigned long long)(s->total - (none ? none->n : 0)));
+    }
+}
+
+/* ---- numbers ------------------------------------------------------------------------------- */
+
+static void put_numbers(struct buf *out, const struct stats *s)
+{
+    uint64_t sessions = stats_sessions(s), bounced = 0;
+    double duration_ms = 0, all = sessions ? (double)sessions : 1;
+    for (size_t i = 0; i < s->n_sessions; i++) {
+        const struct session *session = &s->sessions[i];
+        bounced += session->n == 1;
+        duration_ms += session->n ? (double)(session->last_ms - session->first_ms) : 0;
+    }
+    buf_printf(out, "\"total_pageviews\":%llu,\"unique_sessions\":%llu,\"bounce_rate\":",
+               (unsigned long long)s->total, (unsigned long long)sessions);
+    put_double(out, (double)bounced / all * 100);
+    buf_lit(out, ",\"avg_session_duration\":");
+    put_double(out, duration_ms / 1000 / all);
+    buf_lit(out, ",\"pages_per_session\":");
+    put_double(out, (double)s->total / all);
+    buf_lit(out, ",\"chart_data\":[");
+    for (size_t i = 0; i < s->buckets.n; i++) {
+        buf_put_str(out, i ? STR(",{\"time\":\"") : STR("{\"time\":\""));
+        buckets_put_time(&s->buckets, i, out);
+        buf_printf(out, "\",\"pageviews\":%llu,\"visitors\":%llu}",
+                   (unsigned long long)s->bucket_hits[i],
+                   (unsigned long long)s->bucket_visitors[i]);
+    }
+    buf_putc(out, ']');
+}
+
+static void put_ai(struct buf *out, const struct stats *s)
+{
+    buf_printf(out, ",\"ai_bot_hits\":%llu,\"ai_source_visits\":%zu",
+               (unsigned long long)ai_hits(s), s->ai_visitors.n);
+}
+
+static int put_live(struct buf *out, const struct read_context *x, const struct read_query *q)
+{
+    struct stats live;
+    int status = stats_gather(&live, x, q, x->now_ms - LIVE_MS, INT64_MAX, true);
+    buf_printf(out, "{\"live_visitors\":%llu,", (unsigned long long)stats_sessions(&live));
+    stats_release(&live);
+    return status;
+}
+
+static int put_comparison(struct buf *out, const struct read_context *x, const struct read_query *q)
+{
+    struct stats s;
+    int status = stats_gather(&s, x, q, q->compare_from_ms, q->compare_to_ms, false);
+    if (status == 0) {
+        buf_lit(out, ",\"comparison\":{");
+        put_numbers(out, &s);
+        put_ai(out, &s);
+        put_utm_hits(out, &s);
+        buf_lit(out, ",\"goals\":[],\"total_conversions\":0}");
+    }
+    stats_release(&s);
+    return status;
+}
+
+int read_stats(const struct read_context *x, const struct read_query *q, struct buf *out)
+{
+    struct stats s = {0};
+    store_reader_begin(x->reader);
+    int status = put_live(out, x, q);
+    if (status == 0)
+        status = stats_gather(&s, x, q, q->from_ms, q->to_ms, false);
+    if (status == 0) {
+        put_numbers(out, &s);
+        status = put_lists(out, &s) || put_utm(out, &s) ? -1 : 0;
+        put_ai(out, &s);
+        put_utm_hits(out, &s);
+        buf_lit(out, ",\"goals\":[],\"funnels\":[]");
+    }
+    stats_release(&s);
+    if (status == 0 && q->compare)
+        status = put_comparison(out, x, q);
+    buf_lit(out, "}\n");
+    store_reader_end(x->reader);
+    return status;
+}

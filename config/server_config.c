@@ -146,13 +146,26 @@ static void read_access_log(struct config_errors *e, const struct yaml_item *roo
         c->access_log = (enum access_log)choice;
 }
 
+static void read_compat(struct config_errors *e, const struct yaml_item *root,
+                        struct server_config *c)
+{
+    static const char *const names[] = {"sensible", "strict"};
+    static const struct field_hint hint = {"strict or sensible", "strict"};
+    const struct yaml_item *item = field_scalar(e, root, "hitkeep_compat", hint);
+    size_t choice;
+
+    if (item && field_name(e, item, (struct field_names){names, COUNT_OF(names)}, &choice))
+        c->hitkeep_strict = choice == 1;
+}
+
 static void read_root(struct config_errors *e, const struct yaml_item *root,
                       struct server_config *c)
 {
     static const struct field_key keys[] = {
         {"listen", false},          {"store", false},   {"limits", false},
         {"exclude", false},         {"spam", false},    {"geo", false},
-        {"trusted_proxies", false}, {"metrics", false}, {"access_log", false}};
+        {"trusted_proxies", false}, {"metrics", false}, {"access_log", false},
+        {"hitkeep_compat", false}};
 
     if (!field_map(e, root, keys, COUNT_OF(keys)))
         return;
@@ -165,6 +178,7 @@ static void read_root(struct config_errors *e, const struct yaml_item *root,
     read_metrics(e, yaml_item_get(root, "metrics"), c);
     read_access_log(e, root, c);
     field_cidrs(e, root, "trusted_proxies", &c->proxies, &c->n_proxies);
+    read_compat(e, root, c);
 }
 
 static void set_defaults(struct server_config *c)

@@ -52,6 +52,7 @@ struct server_config {
     size_t n_proxies;
     struct listen_address metrics; /* neither address nor socket: not served */
     enum access_log access_log;
+    bool hitkeep_strict;        /* hitkeep_compat: strict */
     struct config_arena *arena; /* owner of all text */
 };
 

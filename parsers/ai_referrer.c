@@ -119,3 +119,13 @@ const char *ai_referrer(struct str referrer, struct str query)
 
     return assistant != NULL ? assistant : by_source(query);
 }
+
+const char *ai_referrer_name(size_t i)
+{
+    for (size_t k = 0; k < COUNT_OF(hosts); k++) {
+        bool again = k > 0 && strcmp(hosts[k].name, hosts[k - 1].name) == 0;
+        if (!again && i-- == 0)
+            return hosts[k].name;
+    }
+    return i == 0 ? "HuggingChat" : NULL;
+}

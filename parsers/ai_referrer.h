@@ -11,5 +11,7 @@
  * follows the '?' of the request; both may be STR_NONE. Of hosts, whole names count, with or
  * without "www."; the referrer decides before the query. */
 const char *ai_referrer(struct str referrer, struct str query);
+/* The assistants that it knows, each once; NULL behind the last. */
+const char *ai_referrer_name(size_t i);
 
 #endif

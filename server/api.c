@@ -173,6 +173,14 @@ static const struct route routes[] = {
     {ROUTE_POST, "/api/ingest/server/verify", API_BATCH_BODY_MAX, api_batch_before, api_verify},
     {ROUTE_GET, "/api/ingest/server/capabilities", 0, NULL, api_capabilities},
     {ROUTE_GET, "/api/sites", 0, NULL, api_sites},
+    {ROUTE_GET, "/api/sites/{id}/ai-fetch/overview", 0, NULL, api_fetch_overview},
+    {ROUTE_GET, "/api/sites/{id}/ai-fetch/timeseries", 0, NULL, api_fetch_timeseries},
+    {ROUTE_GET, "/api/sites/{id}/ai-fetch/correlation", 0, NULL, api_fetch_correlation},
+    {ROUTE_GET, "/api/sites/{id}/ai-fetch/export", 0, NULL, api_fetch_export},
+    {ROUTE_GET, "/api/sites/{id}/stats", 0, NULL, api_stats},
+    {ROUTE_GET, "/api/sites/{id}/hits", 0, NULL, api_hits},
+    {ROUTE_GET, "/api/sites/{id}/hits/export", 0, NULL, api_hits_export},
+    {ROUTE_GET, "/api/ai-agents", 0, NULL, api_ai_agents},
     {ROUTE_GET, "/healthz", 0, NULL, api_healthz},
     {ROUTE_GET, "/readyz", 0, NULL, api_readyz},
 };
@@ -198,7 +206,8 @@ struct api *api_new(struct ev_loop *loop, struct store *store, const struct cata
     a->lists = lists_retain(config->lists);
     a->worker = api_worker_new(loop);
     a->verifier = verifier_new(loop, config->store_dir);
-    if (a->ingest && a->general && a->auth && a->records && a->worker && a->verifier)
+    if (a->ingest && a->general && a->auth && a->records && a->worker && a->verifier &&
+        (a->reads = read_pool_new(loop, config->store_dir)))
         return a;
     api_free(a);
     errno = ENOMEM;
@@ -211,6 +220,7 @@ void api_free(struct api *a)
         return;
     api_worker_free(a->worker);
     verifier_free(a->verifier);
+    read_pool_free(a->reads);
     limiter_free(a->ingest);
     limiter_free(a->general);
     limiter_free(a->auth);

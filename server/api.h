@@ -10,6 +10,9 @@
  * - POST /api/ingest/server/verify: the same body; which of its records are stored?
  * - GET /api/ingest/server/capabilities: what this server speaks; no token needed
  * - GET /api/sites: the sites that the token may touch
+ * - GET /api/sites/{id}/ai-fetch/overview, timeseries, correlation, export, GET
+ *   /api/sites/{id}/stats, hits, hits/export: reports (read_report.h)
+ * - GET /api/ai-agents: names of the catalogue; no token needed
  * - GET /healthz, /readyz
  *
  * An answer that says a record was taken is sent after the store's commit is durable.
@@ -34,6 +37,7 @@ struct api_config {
     struct limiter_rate api_rate;    /* ai-fetch, reads, and bad tokens at the batch endpoint */
     uint32_t records_per_minute;     /* of each token, in batches; 0: no limit */
     const char *store_dir; /* lent: verify reads the store there, on a connection of its own */
+    bool hitkeep_strict;   /* count as HitKeep does, where it is not what one would think */
     bool limit_local;      /* loopback and unix sockets are limited too: for tests */
 };
 /* Nothing excluded, no proxies, HitKeep's rates: ingest 20/s with a burst of 40, api 10/s with 20,

@@ -7,6 +7,7 @@
 
 #include "server/api.h"
 #include "server/api_check.h"
+#include "server/api_reads.h"
 #include "server/auth.h"
 
 struct api_worker;
@@ -21,6 +22,7 @@ struct api {
     const struct lists *lists;
     struct api_worker *worker;
     struct verifier *verifier;
+    struct read_pool *reads;
 };
 
 struct verifier *verifier_new(struct ev_loop *loop, const char *store_dir); /* NULL: as api_new */
@@ -66,6 +68,14 @@ void api_batch_before(void *ctx, struct http_request *req);
 void api_batch(void *ctx, struct http_request *req);
 void api_verify(void *ctx, struct http_request *req); /* api_batch_before is its, too */
 void api_sites(void *ctx, struct http_request *req);
+void api_fetch_overview(void *ctx, struct http_request *req);
+void api_fetch_timeseries(void *ctx, struct http_request *req);
+void api_fetch_correlation(void *ctx, struct http_request *req);
+void api_fetch_export(void *ctx, struct http_request *req);
+void api_stats(void *ctx, struct http_request *req);
+void api_hits(void *ctx, struct http_request *req);
+void api_hits_export(void *ctx, struct http_request *req);
+void api_ai_agents(void *ctx, struct http_request *req);
 void api_capabilities(void *ctx, struct http_request *req);
 void api_healthz(void *ctx, struct http_request *req);
 void api_readyz(void *ctx, struct http_request *req);

@@ -173,6 +173,7 @@ static int put_list(struct buf *out, const char *key, const struct counts *count
 {
     struct top top;
     top_choose(&top, counts, choice);
+    buf_putc(out, ',');
     return put_top(out, key, &top);
 }
 

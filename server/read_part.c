@@ -220,7 +220,7 @@ uint64_t key_pair(uint64_t a, uint64_t b)
 
 int put_top(struct buf *out, const char *name, struct top *top)
 {
-    buf_printf(out, ",\"%s\":[", name);
+    buf_printf(out, "\"%s\":[", name);
     for (size_t i = 0; i < top->n; i++) {
         buf_put_str(out, i ? STR(",{\"name\":") : STR("{\"name\":"));
         json_put_string(out, top->entries[i].name);

@@ -52,7 +52,7 @@ uint64_t key_pair(uint64_t a, uint64_t b);
 
 /* ---- what several answers have ------------------------------------------------------------- */
 
-/* ,"name":[{"name":…,"value":…},…]; the `top` is released. -1: it had failed. */
+/* "name":[{"name":…,"value":…},…]; the `top` is released. -1: it had failed. */
 int put_top(struct buf *out, const char *name, struct top *top);
 /* n of all in percent, rounded to two places, as short as it can be written. */
 void put_percent(struct buf *out, uint64_t n, uint64_t all);

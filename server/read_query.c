@@ -74,8 +74,10 @@ static int64_t number_of(struct str text, int64_t otherwise)
 
 static void take_format(struct read_query *q, struct str query)
 {
-    if (!read_format_parse(value_of(q, query, "format"), &q->format))
+    struct str name = value_of(q, query, "format");
+    if (!read_format_parse(name, &q->format))
         q->format = READ_CSV;
+    q->other_format = str_eq_nocase(name, STR("xlsx")) || str_eq_nocase(name, STR("parquet"));
 }
 
 const char *read_query_fetches(struct read_query *q, struct str query, int64_t now_ms)

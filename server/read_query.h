@@ -59,6 +59,7 @@ struct read_query {
     bool ascending;
 
     enum read_format format;
+    bool other_format; /* one of HitKeep's that are not made here: xlsx, parquet */
 };
 
 /* Fill *q, which read_query_release empties in any case. NULL, or the message of the 400. */

@@ -26,6 +26,9 @@ struct read_context {
     bool strict; /* as HitKeep counts, where it is not what one would think */
 };
 
+/* HitKeep's name of a category: "ai_assistant", … */
+const char *hitkeep_category(enum agent_category category);
+
 int read_overview(const struct read_context *x, const struct read_query *q, struct buf *out);
 int read_timeseries(const struct read_context *x, const struct read_query *q, struct buf *out);
 int read_correlation(const struct read_context *x, const struct read_query *q, struct buf *out);

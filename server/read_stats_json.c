@@ -69,12 +69,16 @@ static struct str bot_name(void *arg, const struct count *c)
     return ai ? str_of(ai->name) : STR_NONE;
 }
 
-/* HitKeep's names of our categories. */
 static const char *const categories[] = {
     [AGENT_TRAINING] = "ai_training_crawler", [AGENT_SEARCH] = "ai_search_indexer",
     [AGENT_ASSISTANT] = "ai_assistant",       [AGENT_AGENT] = "ai_agent",
     [AGENT_CODING] = "ai_coding_agent",       [AGENT_OTHER] = "other_ai",
 };
+
+const char *hitkeep_category(enum agent_category category)
+{
+    return categories[category];
+}
 
 static struct str category_name(void *arg, const struct count *c)
 {
@@ -116,6 +120,7 @@ static int put_pages(struct buf *out, const char *name, const struct stats *s, i
         if (c)
             c->n = values[which];
     }
+    buf_putc(out, ',');
     int status = counts.failed ? -1 : put_counts(out, name, &counts, &choice);
     counts_release(&counts);
     return status;
@@ -148,17 +153,12 @@ static int put_bots_by_category(struct buf *out, const struct stats *s)
             if (copy)
                 copy->n = c->n;
         }
-        struct buf list;
-        buf_init(&list, 1u << 20);
-        int status = counts.failed ? -1
-                     : counts.n    ? put_counts(&list, categories[k], &counts, &choice)
-                                   : 0;
-        if (list.n) { /* without the comma that put_top begins with */
-            buf_printf(out, "%s%.*s", comma, STR_ARGS(str_slice(buf_str(&list), 1, list.n)));
+        int status = counts.failed ? -1 : 0;
+        if (status == 0 && counts.n) {
+            buf_put_str(out, str_of(comma));
+            status = put_counts(out, categories[k], &counts, &choice);
             comma = ",";
         }
-        status = list.failed ? -1 : status;
-        buf_release(&list);
         counts_release(&counts);
         if (status)
             return -1;
@@ -189,6 +189,7 @@ static int put_lists(struct buf *out, const struct stats *s)
         return -1;
     for (size_t i = 0; i < COUNT_OF(lists); i++) {
         struct top_choice choice = {.name = lists[i].of, .arg = &naming, .merge = lists[i].merge};
+        buf_putc(out, ',');
         if (put_counts(out, lists[i].name, lists[i].counts, &choice))
             return -1;
     }
@@ -206,6 +207,7 @@ static int put_utm(struct buf *out, const struct stats *s)
         struct naming naming = {.stats = s, .text = (enum sample_text)(SAMPLE_UTM_SOURCE + i)};
         struct top_choice choice = {.name = utm_name, .arg = &naming};
         snprintf(name, sizeof(name), "top_utm_%ss", utm_names[i]);
+        buf_putc(out, ',');
         if (put_counts(out, name, &s->utm[i], &choice))
             return -1;
     }

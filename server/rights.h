@@ -60,6 +60,7 @@ struct site {
     int64_t team;
     int64_t owner;           /* the user who added it; 0: the command line did */
     unsigned retention_days; /* 0: for ever */
+    struct str time_zone;    /* IANA's name; days begin as clocks there show it. Empty: UTC */
     int64_t created_ms;
 };
 

@@ -126,6 +126,7 @@ int rights_add_site(struct rights_builder *b, const struct site *site)
     struct site *added = &sites[r->n_sites++];
     *added = *site;
     added->domain = copied(b, site->domain);
+    added->time_zone = copied(b, site->time_zone);
     added->aliases = aliases;
     return b->failed ? -1 : 0;
 }

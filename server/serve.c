@@ -226,6 +226,7 @@ static struct api_config api_config_of(const struct server_config *c)
     api.auth_rate = (struct limiter_rate){c->limits.auth.rate, c->limits.auth.burst};
     api.records_per_minute = c->limits.batch_records_per_minute;
     api.limit_local = !c->limits.exempt_loopback;
+    api.hitkeep_strict = c->hitkeep_strict;
     return api;
 }
 

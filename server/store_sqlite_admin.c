@@ -116,7 +116,8 @@ static int read_site(sqlite3 *db, sqlite3_stmt *row, struct rights_builder *b)
                         .team = sqlite3_column_int64(row, 3),
                         .retention_days = (unsigned)sqlite3_column_int64(row, 4),
                         .created_ms = sqlite3_column_int64(row, 5),
-                        .owner = sqlite3_column_int64(row, 6)};
+                        .owner = sqlite3_column_int64(row, 6),
+                        .time_zone = column_str(row, 7)};
     return read_uuid(row, 1, site.uuid, site.uuid_text) ? -1 : read_aliases(db, b, &site);
 }
 
@@ -178,7 +179,7 @@ struct rights *rights_read(sqlite3 *db)
          " FROM users WHERE removed IS NULL",
          read_user},
         {"SELECT team, user, role FROM members", read_member},
-        {"SELECT id, uuid, domain, team, retention_days, created, owner FROM sites"
+        {"SELECT id, uuid, domain, team, retention_days, created, owner, time_zone FROM sites"
          " WHERE removed IS NULL",
          read_site},
         {"SELECT site, user, role FROM site_roles", read_site_role},

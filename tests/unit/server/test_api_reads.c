@@ -1,0 +1,583 @@
+/*
+ * test_api_reads.c - the read endpoints over a real store: who may ask, what is refused with which
+ * words, and every field of the answers.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/unit/server/api_store.h"
+
+#include "server/page_path.h"
+#include "server/read_query.h"
+
+#define HOUR_MS (INT64_C(3600) * 1000)
+#define FROM_TO "from=2024-10-04T00:00:00Z&to=2024-10-05T00:00:00Z" /* NOON lies in the middle */
+
+static char site_id[37], foreign_id[37];
+
+struct answer {
+    struct probe probe;
+    int status;
+    struct buf body; /* of pieces put together */
+};
+
+static void read_body(struct answer *a)
+{
+    const char *text = probe_text(&a->probe), *at = strstr(text, "\r\n\r\n");
+    assert_non_null(at);
+    a->status = (int)strtol(text + 9, NULL, 10);
+    buf_init(&a->body, 1u << 24);
+    at += 4;
+    if (!strstr(text, "Transfer-Encoding: chunked")) {
+        buf_put_str(&a->body, str_of(at));
+        return;
+    }
+    for (;;) {
+        char *end = NULL;
+        size_t n = strtoul(at, &end, 16);
+        assert_true(end > at && strncmp(end, "\r\n", 2) == 0);
+        buf_put(&a->body, end + 2, n);
+        at = end + 2 + n + 2;
+        if (n == 0)
+            break;
+    }
+    assert_int_equal(at - text, (ptrdiff_t)a->probe.in.n);
+}
+
+static void ask(struct bench *b, struct answer *a, const char *line, const char *token)
+{
+    struct buf request;
+    buf_init(&request, 1u << 16);
+    buf_printf(&request, "%s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", line);
+    if (token)
+        buf_printf(&request, "Authorization: Bearer %s\r\n", token);
+    buf_lit(&request, "\r\n");
+    probe_connect(&a->probe, b->loop, http_server_port(b->server));
+    probe_send(&a->probe, buf_str(&request));
+    assert_true(probe_await_close(&a->probe));
+    read_body(a);
+    buf_release(&request);
+}
+
+static void answer_release(struct answer *a)
+{
+    probe_close(&a->probe);
+    buf_release(&a->body);
+}
+
+static void get(struct bench *b, struct answer *a, const char *what, const char *query)
+{
+    char line[1024];
+    snprintf(line, sizeof(line), "GET /api/sites/%s/%s?%s", site_id, what, query);
+    ask(b, a, line, "viewer");
+}
+
+static void expect_answer(struct bench *b, const char *what, const char *query, int status,
+                          const char *body)
+{
+    struct answer a;
+    get(b, &a, what, query);
+    if (a.status != status || strcmp(buf_cstr(&a.body), body) != 0)
+        fail_msg("%s?%s: wanted %d %s\ngot %d %s", what, query, status, body, a.status,
+                 buf_cstr(&a.body));
+    answer_release(&a);
+}
+
+static void expect_part(struct bench *b, const char *what, const char *query, const char *part)
+{
+    struct answer a;
+    get(b, &a, what, query);
+    assert_int_equal(a.status, 200);
+    if (!strstr(buf_cstr(&a.body), part))
+        fail_msg("%s?%s: wanted %s\ngot %s", what, query, part, buf_cstr(&a.body));
+    answer_release(&a);
+}
+
+/* ---- a store with a day's records ----------------------------------------------------------- */
+
+static int add_viewer(struct store_session *session, void *arg)
+{
+    struct fixture *f = arg;
+    unsigned char hash[TOKEN_HASH_BYTES];
+    struct new_client client = {STR("viewer"), f->team, hash, INT64_MAX};
+    struct grant grant = {.site = f->site, .role = ROLE_VIEWER};
+    if (sha256(STR("viewer"), hash) < 0 ||
+        session_add_client(session, &client, &grant.client) != ADMIN_OK)
+        return -1;
+    return session_grant(session, &grant) == ADMIN_OK ? 0 : -1;
+}
+
+static struct record *fetch(struct batch *b, const struct fixture *f, int64_t ms, const char *path)
+{
+    struct record *r = add_row(b, f->site, 0, (uint64_t)b->job.n_rows * 10, 1);
+    make_ai_fetch(r);
+    r->time_ms = NOON + ms;
+    r->hostname = STR("example.com");
+    r->path = str_of(path);
+    r->content_type = STR("text/html");
+    return r;
+}
+
+static struct record *visit(struct batch *b, const struct fixture *f, int64_t ms, const char *url,
+                            const char *address)
+{
+    struct record *r = add_row(b, f->site, 0, (uint64_t)b->job.n_rows * 10, 1);
+    r->time_ms = NOON + ms;
+    r->url = str_of(url);
+    r->visitor_ip = str_of(address);
+    return r;
+}
+
+static void fill(struct fixture *f)
+{
+    struct batch b;
+    batch_init(&b, f, 1);
+    struct record *r = fetch(&b, f, 0, "/docs?utm_source=x");
+    r->response_ms = 10;
+    r->bytes_served = 100;
+    r = fetch(&b, f, HOUR_MS, "/docs");
+    r->status_code = 404;
+    r->response_ms = 30;
+    r = fetch(&b, f, 2 * HOUR_MS, "/img/a.png");
+    r->user_agent = -1;
+    r->user_agent_text = STR("Mozilla/5.0 (compatible; ClaudeBot/1.0)");
+    r->content_type = STR("image/png");
+    r->bytes_served = 50;
+    r = visit(&b, f, 3 * HOUR_MS, "https://example.com/docs?utm_source=chatgpt.com", "192.0.2.1");
+    r->referrer = STR("https://chatgpt.com/");
+    visit(&b, f, 3 * HOUR_MS + 90000, "https://example.com/pricing", "192.0.2.1");
+    r = visit(&b, f, 4 * HOUR_MS + 250, "https://www.example.com/docs?x=\"1,2\"", "192.0.2.2");
+    r->referrer = STR("https://www.google.com/search?q=a");
+    assert_int_equal(fixture_run(f->store, &b.job).stored, 6);
+}
+
+static int reads_setup(void **state)
+{
+    assert_int_equal(setup(state), 0);
+    struct bench *b = *state;
+    assert_int_equal(fixture_call(b->fixture->store, add_viewer, b->fixture), 0);
+    fill(b->fixture);
+    struct rights *r = store_rights(b->fixture->store);
+    snprintf(site_id, sizeof(site_id), "%s", rights_site_by_id(r, b->fixture->site)->uuid_text);
+    snprintf(foreign_id, sizeof(foreign_id), "%s",
+             rights_site_by_id(r, b->fixture->foreign)->uuid_text);
+    rights_release(r);
+    return 0;
+}
+
+/* ---- who, and what is refused ---------------------------------------------------------------- */
+
+static const char *const endpoints[] = {"ai-fetch/overview",
+                                        "ai-fetch/timeseries",
+                                        "ai-fetch/correlation",
+                                        "ai-fetch/export",
+                                        "stats",
+                                        "hits",
+                                        "hits/export"};
+
+static void the_gate(void **state)
+{
+    struct bench *b = *state;
+    for (size_t i = 0; i < COUNT_OF(endpoints); i++) {
+        const struct {
+            const char *method, *site, *token;
+            int status;
+            const char *body;
+        } cases[] = {
+            {"GET", site_id, NULL, 401, "Unauthorized\n"},
+            {"GET", site_id, "nobody", 401, "Unauthorized\n"},
+            {"GET", site_id, "secret", 403, "Forbidden\n"}, /* the ingest role reads nothing */
+            {"GET", foreign_id, "viewer", 403, "Access denied\n"},
+            {"GET", "11111111-1111-4111-8111-111111111111", "viewer", 403, "Access denied\n"},
+            {"GET", "x", "viewer", 400, "invalid site ID\n"},
+            {"POST", site_id, "viewer", 405, "Method Not Allowed\n"},
+        };
+        for (size_t k = 0; k < COUNT_OF(cases); k++) {
+            struct answer a;
+            char line[256];
+            snprintf(line, sizeof(line), "%s /api/sites/%s/%s", cases[k].method, cases[k].site,
+                     endpoints[i]);
+            ask(b, &a, line, cases[k].token);
+            if (a.status != cases[k].status || strcmp(buf_cstr(&a.body), cases[k].body) != 0)
+                fail_msg("%s %s: %d %s", line, cases[k].token ? cases[k].token : "-", a.status,
+                         buf_cstr(&a.body));
+            answer_release(&a);
+        }
+    }
+}
+
+static void what_is_refused(void **state)
+{
+    struct bench *b = *state;
+    static const struct {
+        const char *what, *query, *message;
+    } cases[] = {
+        {"ai-fetch/overview", "from=2024-10-04", "Invalid from date, expected RFC3339\n"},
+        {"ai-fetch/overview", "from=2024-10-04t00:00:00Z", "Invalid from date, expected RFC3339\n"},
+        {"ai-fetch/overview", "from=2024-10-04T00:00:00+02:00",
+         "Invalid from date, expected RFC3339\n"}, /* '+' is a blank */
+        {"ai-fetch/timeseries", "to=x", "Invalid to date, expected RFC3339\n"},
+        {"ai-fetch/export", "from=x&to=y", "Invalid from date, expected RFC3339\n"},
+        {"ai-fetch/correlation", "window_days=0",
+         "Invalid window_days, expected integer between 1 and 90\n"},
+        {"ai-fetch/correlation", "window_days=91",
+         "Invalid window_days, expected integer between 1 and 90\n"},
+        {"ai-fetch/correlation", "window_days=x",
+         "Invalid window_days, expected integer between 1 and 90\n"},
+        {"ai-fetch/export", "format=xlsx", "Unsupported format, expected csv, json or ndjson\n"},
+        {"hits/export", "format=parquet", "Unsupported format, expected csv, json or ndjson\n"},
+        {"stats", "filter=colour:red", "invalid filter_type\n"},
+        {"stats", "filter=path", "filter_type and filter_value are required together\n"},
+        {"hits", "filter_type=path", "filter_type and filter_value are required together\n"},
+        {"hits/export", "filter_value=x", "filter_type and filter_value are required together\n"},
+        {"stats", "goal_id=x", "Invalid goal_id\n"},
+        {"hits", "funnel_id=x", "Invalid funnel_id\n"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        expect_answer(b, cases[i].what, cases[i].query, 400, cases[i].message);
+}
+
+/* ---- AI fetches ------------------------------------------------------------------------------ */
+
+static void overview_fields(void **state)
+{
+    struct bench *b = *state;
+    expect_answer(
+        b, "ai-fetch/overview", FROM_TO, 200,
+        "{\"total_requests\":3,\"unique_paths\":3,\"unique_assistants\":2,"
+        "\"error_rate_4xx\":33.33,\"error_rate_5xx\":0,\"median_response_ms\":20,"
+        "\"total_bytes\":150,\"top_assistants\":[{\"name\":\"GPTBot\",\"value\":2},"
+        "{\"name\":\"ClaudeBot\",\"value\":1}],\"top_families\":[{\"name\":\"OpenAI\","
+        "\"value\":2},{\"name\":\"Anthropic\",\"value\":1}],\"top_paths\":[{\"name\":"
+        "\"/docs\",\"value\":1},{\"name\":\"/docs?utm_source=x\",\"value\":1},{\"name\":"
+        "\"/img/a.png\",\"value\":1}],\"top_error_paths\":[{\"name\":\"/docs\",\"value\":1}"
+        "],\"resource_type_split\":[{\"name\":\"html\",\"value\":2},{\"name\":\"image\","
+        "\"value\":1}]}\n");
+    expect_part(b, "ai-fetch/overview", FROM_TO "&assistant_name=ClaudeBot",
+                "{\"total_requests\":1,");
+    expect_part(b, "ai-fetch/overview", FROM_TO "&assistant_family=OpenAI",
+                "{\"total_requests\":2,");
+    expect_part(b, "ai-fetch/overview", FROM_TO "&resource_type=image", "{\"total_requests\":1,");
+    expect_part(b, "ai-fetch/overview", FROM_TO "&resource_type=film", "{\"total_requests\":0,");
+    expect_part(b, "ai-fetch/overview", FROM_TO "&path=/docs", "{\"total_requests\":1,");
+    expect_part(b, "ai-fetch/overview", FROM_TO "&path=/nowhere", "{\"total_requests\":0,");
+    /* Both ends count, to the millisecond. */
+    expect_part(b, "ai-fetch/overview", "from=2024-10-04T12:00:00Z&to=2024-10-04T13:00:00Z",
+                "{\"total_requests\":2,");
+    expect_part(b, "ai-fetch/overview", "from=2024-10-04T12:00:00.001Z&to=2024-10-04T12:59:59.999Z",
+                "{\"total_requests\":0,\"unique_paths\":0,\"unique_assistants\":0,"
+                "\"error_rate_4xx\":0,\"error_rate_5xx\":0,\"median_response_ms\":0,");
+    expect_part(b, "ai-fetch/overview", "", "{\"total_requests\":0,"); /* the last 30 days */
+}
+
+static void timeseries_fields(void **state)
+{
+    struct bench *b = *state;
+    expect_answer(
+        b, "ai-fetch/timeseries", "from=2024-10-04T11:30:00Z&to=2024-10-04T14:00:00Z", 200,
+        "[{\"time\":\"2024-10-04T11:00:00Z\",\"count\":0},{\"time\":\"2024-10-04T12:00:00Z\""
+        ",\"count\":1},{\"time\":\"2024-10-04T13:00:00Z\",\"count\":1},{\"time\":"
+        "\"2024-10-04T14:00:00Z\",\"count\":1}]\n");
+    expect_answer(
+        b, "ai-fetch/timeseries", "from=2024-10-03T01:00:00Z&to=2024-10-05T01:00:00Z", 200,
+        "[{\"time\":\"2024-10-03T00:00:00Z\",\"count\":0},{\"time\":\"2024-10-04T00:00:00Z\""
+        ",\"count\":3},{\"time\":\"2024-10-05T00:00:00Z\",\"count\":0}]\n");
+    expect_answer(
+        b, "ai-fetch/timeseries", "from=2024-08-15T00:00:00Z&to=2025-02-15T00:00:00Z", 200,
+        "[{\"time\":\"2024-08-01T00:00:00Z\",\"count\":0},{\"time\":\"2024-09-01T00:00:00Z\""
+        ",\"count\":0},{\"time\":\"2024-10-01T00:00:00Z\",\"count\":3},{\"time\":"
+        "\"2024-11-01T00:00:00Z\",\"count\":0},{\"time\":\"2024-12-01T00:00:00Z\",\"count\":0"
+        "},{\"time\":\"2025-01-01T00:00:00Z\",\"count\":0},{\"time\":\"2025-02-01T00:00:00Z\""
+        ",\"count\":0}]\n");
+    expect_answer(b, "ai-fetch/timeseries", "from=2024-10-05T00:00:00Z&to=2024-10-04T00:00:00Z",
+                  200, "[]\n");
+}
+
+static void correlation_fields(void **state)
+{
+    struct bench *b = *state;
+    expect_answer(
+        b, "ai-fetch/correlation", FROM_TO, 200,
+        "{\"summary\":{\"total_fetches\":3,\"fetched_paths\":2,\"correlated_paths\":1,"
+        "\"ai_referred_visits\":1,\"uncorrelated_fetches\":1},\"citation_yield\":[{\"path\":"
+        "\"/docs\",\"assistant_name\":\"GPTBot\",\"fetch_count\":2,\"ai_referred_visits\":1,"
+        "\"citation_yield_pct\":50},{\"path\":\"/img/a.png\",\"assistant_name\":\"ClaudeBot\","
+        "\"fetch_count\":1,\"ai_referred_visits\":0,\"citation_yield_pct\":0}],"
+        "\"opportunity_pages\":[{\"path\":\"/docs\",\"fetch_count\":2,\"ai_referred_visits\":1,"
+        "\"error_requests\":1,\"error_rate_pct\":50},{\"path\":\"/img/a.png\",\"fetch_count\":1,"
+        "\"ai_referred_visits\":0,\"error_requests\":0,\"error_rate_pct\":0}],"
+        "\"failure_hotspots\":[{\"assistant_name\":\"GPTBot\",\"path_prefix\":\"/docs\","
+        "\"total_requests\":2,\"error_requests\":1,\"error_rate_pct\":50}],\"citation_paths\":["
+        "{\"path\":\"/docs\",\"fetch_count\":2,\"ai_referred_visits\":1}]}\n");
+    /* Up to the visit's time only; and by its own filters the fetches alone. */
+    expect_part(b, "ai-fetch/correlation", "from=2024-10-04T00:00:00Z&to=2024-10-04T14:30:00Z",
+                "\"ai_referred_visits\":0,\"uncorrelated_fetches\":3}");
+    expect_part(b, "ai-fetch/correlation", FROM_TO "&assistant_name=ClaudeBot",
+                "{\"summary\":{\"total_fetches\":1,\"fetched_paths\":1,\"correlated_paths\":0,");
+}
+
+static void fetch_exports(void **state)
+{
+    struct bench *b = *state;
+    struct answer a;
+    get(b, &a, "ai-fetch/export", FROM_TO);
+    const char *text = probe_text(&a.probe), *body = buf_cstr(&a.body);
+    assert_non_null(strstr(text, "Content-Type: text/csv; charset=utf-8\r\n"));
+    assert_non_null(strstr(text, "Content-Disposition: attachment; filename=ai-fetches_"));
+    assert_non_null(strstr(text, ".csv\r\n"));
+    assert_memory_equal(
+        body,
+        "id,site_id,timestamp,assistant_name,assistant_family,path,hostname,"
+        "status_code,content_type,resource_type,response_ms,bytes_served,user_agent\n",
+        strlen("id,site_id,timestamp,assistant_name,assistant_family,path,hostname,"
+               "status_code,content_type,resource_type,response_ms,bytes_served,"
+               "user_agent\n"));
+    const char *oldest = strstr(body, "2024-10-04T12:00:00Z,GPTBot,OpenAI,/docs?utm_source=x,"
+                                      "example.com,200,text/html,html,10,100,Mozilla");
+    assert_non_null(oldest);
+    assert_non_null(strstr(body, "2024-10-04T14:00:00Z,ClaudeBot,Anthropic,/img/a.png,"));
+    assert_true(strstr(body, "T14:00:00Z") < strstr(body, "T13:00:00Z"));
+    assert_true(strstr(body, "T13:00:00Z") < strstr(body, "T12:00:00Z"));
+    answer_release(&a);
+    expect_part(b, "ai-fetch/export", FROM_TO "&format=ndjson&assistant_name=ClaudeBot",
+                "\",\"timestamp\":\"2024-10-04T14:00:00Z\",\"assistant_name\":\"ClaudeBot\","
+                "\"assistant_family\":\"Anthropic\",\"path\":\"/img/a.png\",\"hostname\":"
+                "\"example.com\",\"status_code\":200,\"content_type\":\"image/png\","
+                "\"resource_type\":\"image\",\"response_ms\":null,\"bytes_served\":50,"
+                "\"user_agent\":\"Mozilla/5.0 (compatible; ClaudeBot/1.0)\"}\n");
+    expect_answer(b, "ai-fetch/export", FROM_TO "&format=json&path=/nowhere", 200, "[\n]\n");
+    expect_answer(b, "ai-fetch/export",
+                  "from=2024-10-05T00:00:00Z&to=2024-10-04T00:00:00Z&format="
+                  "ndjson",
+                  200, "");
+}
+
+/* ---- pageviews ------------------------------------------------------------------------------- */
+
+static void stats_fields(void **state)
+{
+    struct bench *b = *state;
+    expect_answer(
+        b, "stats", "from=2024-10-04T15:00:00Z&to=2024-10-04T16:30:00Z", 200,
+        "{\"live_visitors\":0,\"total_pageviews\":3,\"unique_sessions\":2,\"bounce_r"
+        "ate\":50,\"avg_session_duration\":45,\"pages_per_session\":1.5,\"chart_dat"
+        "a\":[{\"time\":\"2024-10-04T15:00:00Z\",\"pageviews\":2,\"visitors\":1},{\"tim"
+        "e\":\"2024-10-04T16:00:00Z\",\"pageviews\":1,\"visitors\":1}],\"top_pages\":["
+        "{\"name\":\"/docs?utm_source=chatgpt.com\",\"value\":1},{\"name\":\"/docs?x=\\"
+        "\"1,2\\\"\",\"value\":1},{\"name\":\"/pricing\",\"value\":1}],\"top_landing_pages"
+        "\":[{\"name\":\"/docs?utm_source=chatgpt.com\",\"value\":1},{\"name\":\"/docs?"
+        "x=\\\"1,2\\\"\",\"value\":1}],\"top_exit_pages\":[{\"name\":\"/docs?x=\\\"1,2\\\"\",\""
+        "value\":1},{\"name\":\"/pricing\",\"value\":1}],\"top_referrers\":[{\"name\":\"("
+        "Direct)\",\"value\":1},{\"name\":\"chatgpt.com\",\"value\":1},{\"name\":\"www.go"
+        "ogle.com\",\"value\":1}],\"top_devices\":[{\"name\":\"Desktop\",\"value\":3}],\""
+        "top_browsers\":[{\"name\":\"Firefox\",\"value\":3}],\"top_languages\":[{\"name"
+        "\":\"(Unspecified)\",\"value\":3}],\"top_ai_bots\":[],\"top_ai_bot_categorie"
+        "s\":[],\"top_ai_sources\":[{\"name\":\"ChatGPT\",\"value\":1}],\"top_countries"
+        "\":[],\"top_cities\":[],\"top_providers\":[],\"top_asns\":[],\"top_ai_bots_b"
+        "y_category\":{},\"top_utm_sources\":[{\"name\":\"(Unspecified)\",\"value\":2}"
+        ",{\"name\":\"chatgpt.com\",\"value\":1}],\"top_utm_mediums\":[{\"name\":\"(Unsp"
+        "ecified)\",\"value\":3}],\"top_utm_campaigns\":[{\"name\":\"(Unspecified)\",\""
+        "value\":3}],\"top_utm_terms\":[{\"name\":\"(Unspecified)\",\"value\":3}],\"top"
+        "_utm_contents\":[{\"name\":\"(Unspecified)\",\"value\":3}],\"ai_bot_hits\":0,"
+        "\"ai_source_visits\":1,\"utm_source_hits\":1,\"utm_medium_hits\":0,\"utm_ca"
+        "mpaign_hits\":0,\"utm_term_hits\":0,\"utm_content_hits\":0,\"goals\":[],\"fu"
+        "nnels\":[]}\n");
+    expect_part(b, "stats", FROM_TO "&filter=path:/pricing", "\"total_pageviews\":1,");
+    expect_part(b, "stats", FROM_TO "&filter=referrer_host:chatgpt.com", "\"total_pageviews\":1,");
+    expect_part(b, "stats", FROM_TO "&filter=referrer_host:(Direct)", "\"total_pageviews\":1,");
+    expect_part(b, "stats", FROM_TO "&filter=hostname:example.com", "\"total_pageviews\":3,");
+    expect_part(b, "stats", FROM_TO "&filter=hostname:example.org", "\"total_pageviews\":0,");
+    expect_part(b, "stats", FROM_TO "&filter=browser:Firefox&filter=device:Desktop",
+                "\"total_pageviews\":3,");
+    expect_part(b, "stats", FROM_TO "&filter=utm_source:chatgpt.com", "\"total_pageviews\":1,");
+    expect_part(b, "stats", FROM_TO "&filter=country:DE", "\"total_pageviews\":0,");
+    expect_part(b, "stats", FROM_TO "&filter=path:/pricing&filter=utm_source:chatgpt.com",
+                "\"total_pageviews\":0,");
+    expect_part(b, "stats", FROM_TO "&goal_id=11111111-1111-4111-8111-111111111111",
+                "\"total_pageviews\":0,");
+    expect_part(b, "stats", FROM_TO "&from=2024-10-04", "\"total_pageviews\":3,");
+    expect_part(
+        b, "stats", FROM_TO "&compare_from=2024-10-04T00:00:00Z&compare_to=2024-10-04T15:00:00Z",
+        ",\"comparison\":{\"total_pageviews\":1,\"unique_sessions\":1,\"bounce_rate\":100,");
+}
+
+static void hits_fields(void **state)
+{
+    struct bench *b = *state;
+    expect_part(b, "hits", FROM_TO "&limit=1",
+                "\"page_id\":null,\"timestamp\":\"2024-10-04T16:00:00.250Z\",\"path\":\"/docs?"
+                "x=\\\"1,2\\\"\",\"hostname\":\"example.com\",\"referrer\":\"https://www.google.c"
+                "om/search?q=a\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64) Firefox"
+                "/130.0\",\"viewport_width\":null,\"viewport_height\":null,\"screen_width\":"
+                "null,\"screen_height\":null,\"language\":null,\"country_code\":null,\"regio"
+                "n\":null,\"city\":null,\"provider\":null,\"asn\":null,\"asn_org\":null,\"utm_s"
+                "ource\":null,\"utm_medium\":null,\"utm_campaign\":null,\"utm_term\":null,\"u"
+                "tm_content\":null,\"qr_code_id\":null,\"is_unique\":null}],\"total\":3}\n");
+    expect_part(b, "hits", FROM_TO "&q=PRICING", "\"total\":1}\n");
+    expect_part(b, "hits", FROM_TO "&q=google", "\"total\":1}\n");
+    expect_part(b, "hits", FROM_TO "&q=%25", "{\"data\":[],\"total\":0}\n");
+    expect_part(b, "hits", FROM_TO "&offset=3", "{\"data\":[],\"total\":3}\n");
+    expect_part(b, "hits", FROM_TO "&sort=path&order=asc&limit=1", "\"path\":\"/docs?utm_source");
+    expect_part(b, "hits", FROM_TO "&sort=path&limit=1", "\"path\":\"/pricing\"");
+    expect_part(b, "hits", FROM_TO "&sort=referrer&order=asc&limit=1",
+                "\"referrer\":\"https://chatgpt.com/\"");
+    expect_part(b, "hits", "", "{\"data\":[],\"total\":0}\n"); /* the last day */
+    expect_part(b, "hits/export", FROM_TO "&format=json", "\"is_unique\":null},\n{\"id\":");
+    expect_part(b, "hits/export", FROM_TO,
+                "2024-10-04T16:00:00.250Z,\"/docs?x=\"\"1,2\"\"\",example.com,https://www.google");
+}
+
+/* Every filter picks the same pageviews for a report (columns) and for a list (rows). */
+static void filters_agree(void **state)
+{
+    struct bench *b = *state;
+    static const char *const filters[] = {"path:/pricing",
+                                          "hostname:example.com",
+                                          "referrer:https://chatgpt.com/",
+                                          "referrer:(Direct)",
+                                          "referrer_host:www.google.com",
+                                          "referrer_host:(Direct)",
+                                          "device:Desktop",
+                                          "device:Mobile",
+                                          "country:(Unknown)",
+                                          "country:DE",
+                                          "city:x",
+                                          "asn:1",
+                                          "provider:(Unknown)",
+                                          "browser:Firefox",
+                                          "browser:Chrome",
+                                          "language:(Unspecified)",
+                                          "language:en",
+                                          "utm_source:chatgpt.com",
+                                          "utm_source:(Unspecified)",
+                                          "utm_medium:x",
+                                          "utm_campaign:(Unspecified)",
+                                          "utm_term:x",
+                                          "utm_content:(Unspecified)",
+                                          "qr_code_id:11111111-1111-4111-8111-111111111111"};
+    for (size_t i = 0; i < COUNT_OF(filters); i++) {
+        struct answer stats, hits;
+        char query[256], total[32];
+        snprintf(query, sizeof(query), FROM_TO "&filter=%s", filters[i]);
+        get(b, &stats, "stats", query);
+        get(b, &hits, "hits", query);
+        const char *n = strstr(buf_cstr(&stats.body), "\"total_pageviews\":");
+        assert_non_null(n);
+        snprintf(total, sizeof(total), "\"total\":%d}", (int)strtol(n + 18, NULL, 10));
+        if (!strstr(buf_cstr(&hits.body), total))
+            fail_msg("%s: stats %.30s, hits %s", filters[i], n, buf_cstr(&hits.body));
+        answer_release(&stats);
+        answer_release(&hits);
+    }
+}
+
+/* ---- others ---------------------------------------------------------------------------------- */
+
+static void the_catalogue(void **state)
+{
+    struct bench *b = *state;
+    struct answer a;
+    ask(b, &a, "GET /api/ai-agents", NULL);
+    const char *body = buf_cstr(&a.body);
+    assert_int_equal(a.status, 200);
+    assert_non_null(strstr(probe_text(&a.probe), "Cache-Control: private, max-age=86400\r\n"));
+    assert_non_null(strstr(body, "{\"generated_at\":\"20"));
+    assert_non_null(strstr(body, "{\"name\":\"GPTBot\",\"family\":\"OpenAI\",\"category\":"
+                                 "\"ai_training_crawler\"}"));
+    assert_null(strstr(body, "Googlebot"));
+    assert_non_null(strstr(body, "\"ai_referrers\":[{\"name\":\"ChatGPT\"},{\"name\":\"Claude\"}"));
+    assert_non_null(strstr(body, "{\"name\":\"HuggingChat\"}]}\n"));
+    assert_non_null(strstr(strstr(body, "\"ai_referrers\""), "\"Qwen\""));
+    answer_release(&a);
+}
+
+static void head_has_no_body(void **state)
+{
+    struct bench *b = *state;
+    for (size_t i = 0; i < COUNT_OF(endpoints); i++) {
+        struct probe p;
+        struct buf request;
+        buf_init(&request, 1000);
+        buf_printf(&request,
+                   "HEAD /api/sites/%s/%s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                   "Authorization: Bearer viewer\r\n\r\n",
+                   site_id, endpoints[i]);
+        probe_connect(&p, b->loop, http_server_port(b->server));
+        probe_send(&p, buf_str(&request));
+        assert_true(probe_await_close(&p));
+        assert_non_null(strstr(probe_text(&p), "HTTP/1.1 200 OK"));
+        assert_string_equal(strstr(probe_text(&p), "\r\n\r\n"), "\r\n\r\n");
+        probe_close(&p);
+        buf_release(&request);
+    }
+}
+
+static void content_types(void **state)
+{
+    static const struct {
+        struct str type;
+        enum resource_type expected;
+    } cases[] = {
+        {{NULL, 0}, RESOURCE_HTML},
+        {STR_INIT(""), RESOURCE_HTML},
+        {STR_INIT(" Text/HTML; charset=utf-8"), RESOURCE_HTML},
+        {STR_INIT("text/html ;charset=utf-8"), RESOURCE_OTHER},
+        {STR_INIT("application/xhtml+xml"), RESOURCE_HTML},
+        {STR_INIT("image/svg+xml"), RESOURCE_IMAGE},
+        {STR_INIT("application/pdf"), RESOURCE_DOCUMENT},
+        {STR_INIT("text/markdown"), RESOURCE_DOCUMENT},
+        {STR_INIT("application/vnd.ms-excel"), RESOURCE_DOCUMENT},
+        {STR_INIT("application/json"), RESOURCE_OTHER},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(resource_type_of(cases[i].type), cases[i].expected);
+}
+
+static void pages_of_paths(void **state)
+{
+    static const struct {
+        const char *path, *page, *prefix;
+    } cases[] = {
+        {"/", "/", "/"},
+        {"/a/b?x=1", "/a/b?x=1", "/a"},
+        {"/a?utm_source=x", "/a", "/a"},
+        {"/a?x=1&UTM_Campaign=y&fbclid=z&y=2", "/a?x=1&y=2", "/a"},
+        {"/a?gclid=1&x=2", "/a?x=2", "/a"},
+        {"/a?hk_qr=1", "/a", "/a"},
+        {"/a?", "/a", "/a"},
+        {"?x", "?x", "/"},
+        {"//b", "//b", "/"},
+    };
+    struct buf scratch;
+    (void)state;
+    buf_init(&scratch, 1000);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct str page = page_of_path(str_of(cases[i].path), &scratch);
+        if (!str_eq(page, str_of(cases[i].page)))
+            fail_msg("%s: %.*s", cases[i].path, STR_ARGS(page));
+        assert_true(str_eq(prefix_of_path(str_of(cases[i].path)), str_of(cases[i].prefix)));
+    }
+    buf_release(&scratch);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, reads_setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(the_gate),
+        T(what_is_refused),
+        T(overview_fields),
+        T(timeseries_fields),
+        T(correlation_fields),
+        T(fetch_exports),
+        T(stats_fields),
+        T(hits_fields),
+        T(filters_agree),
+        T(the_catalogue),
+        T(head_has_no_body),
+        cmocka_unit_test(content_types),
+        cmocka_unit_test(pages_of_paths),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -39,7 +39,7 @@ int64_t admin_now_ms(void);
 /* site purge: as many runs as it takes, or only a look at what would go. */
 bool admin_is_purge(int argc, char **argv);
 int admin_purge_main(const char *store_dir, int argc, char **argv);
-/* report, ledger, why: read-only, beside a server or without one. */
+/* report, export, ledger, why: read-only, beside a server or without one. */
 int admin_report_main(const char *store_dir, int argc, char **argv);
 bool admin_report_knows(const char *name);
 /* fsck and backup, beside a server or without one, and restore, without one. */

@@ -38,6 +38,8 @@ int admin_site_add(struct admin_job *job);
 int admin_site_list(struct admin_job *job);
 int admin_site_set(struct admin_job *job);
 int admin_site_purge(struct admin_job *job);
+/* admin_site_set.c: 0, or an exit code. */
+int admin_set_time_zone(struct admin_job *job, int64_t site, struct str name);
 int admin_site_alias(struct admin_job *job);
 int admin_exclude_add(struct admin_job *job);
 int admin_exclude_list(struct admin_job *job);

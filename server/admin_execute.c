@@ -19,8 +19,8 @@ struct command {
 static const char *const no_options[] = {NULL};
 static const char *const json_flag[] = {"--json", NULL};
 static const char *const init_values[] = {"--team", "--owner", NULL};
-static const char *const site_values[] = {"--alias", "--team", "--retention", NULL};
-static const char *const retention_value[] = {"--retention", NULL};
+static const char *const site_values[] = {"--alias", "--team", "--retention", "--time-zone", NULL};
+static const char *const site_set_values[] = {"--retention", "--time-zone", NULL};
 const char *const purge_values[] = {"--site", "--from", "--to", "--kind", "--next", NULL};
 const char *const purge_flags[] = {"--yes", NULL};
 static const char *const alias_flags[] = {"--remove", NULL};
@@ -35,10 +35,10 @@ static const char *const site_value[] = {"--site", NULL};
 static const struct command commands[] = {
     {"init", NULL, admin_init, init_values, no_options, "init [--team NAME] [--owner NAME]"},
     {"site", "add", admin_site_add, site_values, json_flag,
-     "site add DOMAIN [--alias HOST]... [--team T] [--retention 365d|forever]"},
+     "site add DOMAIN [--alias HOST]... [--team T] [--retention 365d|forever] [--time-zone Z]"},
     {"site", "list", admin_site_list, no_options, json_flag, "site list [--json]"},
-    {"site", "set", admin_site_set, retention_value, no_options,
-     "site set DOMAIN --retention 365d|forever"},
+    {"site", "set", admin_site_set, site_set_values, no_options,
+     "site set DOMAIN [--retention 365d|forever] [--time-zone Z]"},
     {"site", "purge", admin_site_purge, purge_values, purge_flags,
      "site purge --site S [--from T] [--to T] [--kind K]... [--yes]"},
     {"site", "alias", admin_site_alias, no_options, alias_flags,

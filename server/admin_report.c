@@ -1,27 +1,33 @@
 /*
- * admin_report.c - the commands that only read: report, and the ledger (also called why). They open
+ * admin_report.c - the commands that only read: report, export, and the ledger (also called why).
+ * They open
  * the store read-only in their own process, beside a server or without one.
  */
 #include "server/admin.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "config/exit_codes.h"
+#include "config/zone_file.h"
+#include "server/admin_export.h"
 #include "server/report.h"
 
 #define TOP_DEFAULT 20
 
 bool admin_report_knows(const char *name)
 {
-    return strcmp(name, "report") == 0 || strcmp(name, "ledger") == 0 || strcmp(name, "why") == 0;
+    return strcmp(name, "report") == 0 || strcmp(name, "export") == 0 ||
+           strcmp(name, "ledger") == 0 || strcmp(name, "why") == 0;
 }
 
 struct reading {
     struct args args;
     struct store_reader *reader;
     struct rights *rights;
+    struct zone *zone; /* of the site; NULL: UTC */
     struct buf out, why;
 };
 
@@ -40,8 +46,10 @@ static int find_site(struct reading *q, const struct site **site)
     if (!str_is_set(name))
         return 0;
     *site = rights_site_by_host(q->rights, name);
-    if (*site)
+    if (*site && str_eq((*site)->time_zone, STR("UTC")))
         return 0;
+    if (*site)
+        return (q->zone = zone_load((*site)->time_zone, &q->why)) ? 0 : EXIT_BAD_CONFIG;
     buf_printf(&q->why, "unknown site %s; see logferry-server site list", name.p);
     return EXIT_BAD_DATA;
 }
@@ -49,8 +57,12 @@ static int find_site(struct reading *q, const struct site **site)
 static int parse_time(struct reading *q, const char *option, bool end, int64_t *ms)
 {
     struct str text = args_value(&q->args, option);
-    if (!str_is_set(text) || when_parse(text, now_ms(), WHEN_PAST, end, ms))
+    bool is_date = text.n == strlen("2026-10-01");
+    if (!str_is_set(text) || when_parse(text, now_ms(), WHEN_PAST, end, ms)) {
+        if (is_date) /* it begins as clocks there show it */
+            *ms = zone_to_utc_ms(q->zone, *ms / 1000);
         return 0;
+    }
     buf_printf(&q->why, "%s %s: expected 30d, 2026-10-01 or a time like 2026-10-01T12:00:00Z",
                option, text.p);
     return EXIT_USAGE;
@@ -88,6 +100,15 @@ static int report(struct reading *q, const struct site *site)
     return code;
 }
 
+static int export(struct reading *q, const struct site *site)
+{
+    struct admin_times times = {now_ms(), INT64_MIN, INT64_MAX};
+    int code = parse_time(q, "--from", false, &times.from_ms);
+    if (!code)
+        code = parse_time(q, "--to", true, &times.to_ms);
+    return code ? code : admin_export(q->reader, site, &q->args, &times, &q->why);
+}
+
 static int ledger(struct reading *q, const struct site *site)
 {
     int64_t id = site ? site->id : 0;
@@ -102,13 +123,15 @@ static int ledger(struct reading *q, const struct site *site)
 static int run(struct reading *q, const char *store_dir, int argc, char **argv)
 {
     static const char *const values[] = {"--site", "--from", "--to", "--top", NULL};
+    static const char *const export_values[] = {"--site", "--from",   "--to",
+                                                "--kind", "--format", NULL};
     static const char *const ledger_values[] = {"--site", NULL};
     static const char *const flags[] = {"--json", NULL};
-    bool is_report = strcmp(argv[0], "report") == 0;
+    bool is_report = strcmp(argv[0], "report") == 0, is_export = strcmp(argv[0], "export") == 0;
+    const char *const *own = is_report ? values : is_export ? export_values : ledger_values;
     enum store_failure failure = STORE_CANNOT;
     const struct site *site = NULL;
-    if (args_parse(&q->args, argc - 1, argv + 1, is_report ? values : ledger_values, flags,
-                   &q->why))
+    if (args_parse(&q->args, argc - 1, argv + 1, own, is_export ? flags + 1 : flags, &q->why))
         return EXIT_USAGE;
     if (q->args.n_words > 0) {
         buf_printf(&q->why, "%s takes options only; found %s", argv[0], q->args.words[0]);
@@ -123,6 +146,8 @@ static int run(struct reading *q, const char *store_dir, int argc, char **argv)
     int code = find_site(q, &site);
     if (code)
         return code;
+    if (is_export)
+        return export(q, site);
     return is_report ? report(q, site) : ledger(q, site);
 }
 
@@ -141,6 +166,7 @@ int admin_report_main(const char *store_dir, int argc, char **argv)
     else if (code != 0)
         fprintf(stderr, "logferry-server: %.*s\n", STR_ARGS(buf_str(&q.why)));
     rights_release(q.rights);
+    free(q.zone);
     store_reader_close(q.reader);
     buf_release(&q.out);
     buf_release(&q.why);

@@ -128,6 +128,9 @@ int admin_site_add(struct admin_job *job)
     for (size_t i = 0; i < job->args.n_options && !code; i++)
         if (strcmp(job->args.options[i].name, "--alias") == 0)
             code = add_alias(job, &added, job->args.options[i].value);
+    struct str zone = args_value(&job->args, "--time-zone");
+    if (!code && zone.n)
+        code = admin_set_time_zone(job, id, zone);
     return code ? code : put_site(job, id);
 }
 
@@ -181,7 +184,9 @@ static void put_site_json(struct buf *out, const struct rights *r, const struct 
         buf_put_str(out, i ? STR(",") : STR(""));
         json_put_string(out, site->aliases[i]);
     }
-    buf_printf(out, "],\"retention_days\":%u,\"created_at\":\"", site->retention_days);
+    buf_lit(out, "],\"time_zone\":");
+    json_put_string(out, site->time_zone);
+    buf_printf(out, ",\"retention_days\":%u,\"created_at\":\"", site->retention_days);
     time_put_rfc3339(out, site->created_ms);
     buf_lit(out, "\"}");
 }
@@ -209,6 +214,8 @@ int admin_site_list(struct admin_job *job)
             buf_printf(job->out, " (%u days)", sites[i].retention_days);
         else
             buf_lit(job->out, " (for ever)");
+        if (!str_eq(sites[i].time_zone, STR("UTC")))
+            buf_printf(job->out, " (%s)", sites[i].time_zone.p);
         buf_putc(job->out, '\n');
     }
     if (json)

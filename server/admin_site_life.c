@@ -1,5 +1,5 @@
 /*
- * admin_site_life.c - site set and site purge: how long a site keeps records, and deleting some.
+ * admin_site_life.c - site purge: deleting some records; and how long is meant by --retention.
  *
  * A purge is many commands: each deletes one step's rows and says where to go on (`--next`), so
  * that a server stores what is sent in between. The loop over them is in the process of who asked.
@@ -43,30 +43,6 @@ static const struct site *find_site(struct admin_job *job, const char *name)
     if (!site)
         admin_fail(job, EXIT_BAD_DATA, "unknown site %s; see logferry-server site list", name);
     return site;
-}
-
-int admin_site_set(struct admin_job *job)
-{
-    unsigned days = 0;
-    if (job->args.n_words != 1 || !str_is_set(args_value(&job->args, "--retention")))
-        return admin_fail(job, EXIT_USAGE,
-                          "site set takes a site and what to set: "
-                          "site set example.com --retention 365d");
-    int code = admin_retention(job, 0, &days);
-    if (code)
-        return code;
-    const struct site *site = find_site(job, job->args.words[0]);
-    if (!site)
-        return EXIT_BAD_DATA;
-    enum admin_result result = session_set_retention(job->session, site->id, days);
-    if (result != ADMIN_OK)
-        return admin_failed(job, result, job->args.words[0]);
-    if (days == 0)
-        buf_printf(job->out, "%s keeps its records for ever\n", job->args.words[0]);
-    else
-        buf_printf(job->out, "%s keeps its records for %u days; older ones go within the hour\n",
-                   job->args.words[0], days);
-    return 0;
 }
 
 /* ---- purge ------------------------------------------------------------------------------------

@@ -45,6 +45,9 @@ struct new_site {
 };
 enum admin_result session_add_site(struct store_session *session, const struct new_site *site,
                                    int64_t *id);
+/* IANA's name, known to be one. */
+enum admin_result session_set_time_zone(struct store_session *session, int64_t site,
+                                        struct str name);
 enum admin_result session_add_alias(struct store_session *session, int64_t site, struct str host);
 enum admin_result session_remove_alias(struct store_session *session, int64_t site,
                                        struct str host);

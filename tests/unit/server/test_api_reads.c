@@ -99,7 +99,7 @@ static int add_viewer(struct store_session *session, void *arg)
 {
     struct fixture *f = arg;
     unsigned char hash[TOKEN_HASH_BYTES];
-    struct new_client client = {STR("viewer"), f->team, hash, INT64_MAX};
+    struct new_client client = new_client_of(STR("viewer"), f->team, hash);
     struct grant grant = {.site = f->site, .role = ROLE_VIEWER};
     if (sha256(STR("viewer"), hash) < 0 ||
         session_add_client(session, &client, &grant.client) != ADMIN_OK)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "server/api_path.h"
+#include "server/go_text.h"
 #include "server/lists.h"
 #include "server/uuid.h"
 
@@ -213,7 +214,7 @@ static struct str user_agent_of(const struct batch_task *t, const struct record 
         text = (size_t)r->user_agent < t->header.n_user_agents
                    ? t->header.user_agents[r->user_agent]
                    : STR_NONE;
-    return text.n > 0 ? str_trim(text) : STR("");
+    return go_trim(text);
 }
 
 static bool is_ai(struct batch_task *t, const struct record *r, struct str user_agent)

@@ -2,6 +2,8 @@
  */
 #include "server/api_json.h"
 
+#include "server/go_text.h"
+
 struct reading {
     struct json_reader r;
     struct buf *objects;
@@ -125,7 +127,7 @@ static bool read_field(struct reading *in, const struct api_field *f, enum json_
 static const struct api_field *find_field(const struct api_field *fields, size_t n, struct str name)
 {
     for (size_t i = 0; i < n; i++)
-        if (str_eq_nocase(fields[i].name, name))
+        if (go_key_is(name, fields[i].name))
             return &fields[i];
     return NULL;
 }

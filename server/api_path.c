@@ -4,6 +4,7 @@
  */
 #include "server/api_path.h"
 
+#include "server/go_text.h"
 #include "server/url.h"
 
 /* Bytes that Go's escape() leaves alone in a path. */
@@ -61,25 +62,6 @@ static void put_escaped(struct buf *out, struct str path)
     }
 }
 
-bool api_page_url(struct str url, struct buf *scratch, struct str *out)
-{
-    struct url u;
-    buf_reset(scratch);
-    ptrdiff_t hash = str_chr(url, '#', 0);
-    struct str without = hash < 0 ? url : str_slice(url, 0, (size_t)hash);
-    if (has_control(url) || !url_split(without, &u) || !escapes_are_whole(u.path))
-        return false;
-    if (is_valid_encoded(u.path)) { /* also the "/" of a URL without a path */
-        *out = without;
-        return true;
-    }
-    buf_put_str(scratch, str_slice(url, 0, (size_t)(u.path.p - url.p)));
-    put_escaped(scratch, u.path);
-    buf_put_str(scratch, str_slice(without, (size_t)(u.path.p - url.p) + u.path.n, without.n));
-    *out = buf_str(scratch);
-    return true;
-}
-
 /* The length of "scheme:", or 0. */
 static size_t scheme_length(struct str s)
 {
@@ -116,10 +98,22 @@ static bool is_host_text(struct str s)
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
         bool plain = ascii_alnum(c) || (unsigned char)c >= 0x80;
+        if (c == '%' && percent_byte(s, i) >= 0x80) {
+            i += 2;
+            continue;
+        }
         if (!plain && (c == '\0' || !strchr("-._~!$&'()*+,;=:[]<>\"", c)))
             return false;
     }
     return true;
+}
+
+static bool is_user_text(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_alnum(s.p[i]) && (s.p[i] == '\0' || !strchr("-._:~!$&'()*+,;=%@", s.p[i])))
+            return false;
+    return escapes_are_whole(s);
 }
 
 /* Go's parseHost, roughly: a port of digits, a closed bracket, no byte that a host may not have. */
@@ -127,6 +121,8 @@ static bool take_host(struct str authority, struct str *host)
 {
     ptrdiff_t at = str_rchr(authority, '@');
     struct str rest = str_slice(authority, (size_t)(at + 1), authority.n);
+    if (at > 0 && !is_user_text(str_slice(authority, 0, (size_t)at)))
+        return false;
     bool bracket = str_starts(rest, STR("["));
     ptrdiff_t close = bracket ? str_rchr(rest, ']') : -1;
     if (bracket && close < 0)
@@ -143,6 +139,35 @@ static bool take_host(struct str authority, struct str *host)
     return authority.n > 0 && host->n > 0;
 }
 
+/* Of a URL that url_split has taken apart. */
+static struct str authority_of(struct str url)
+{
+    size_t from = (size_t)str_find(url, STR("//"), 0) + 2;
+    struct str rest = str_slice(url, from, url.n);
+    return str_slice(rest, 0, str_until(rest, '/', '?'));
+}
+
+bool api_page_url(struct str url, struct buf *scratch, struct str *out)
+{
+    struct url u;
+    buf_reset(scratch);
+    ptrdiff_t hash = str_chr(url, '#', 0);
+    struct str without = hash < 0 ? url : str_slice(url, 0, (size_t)hash);
+    struct str fragment = str_slice(url, without.n, url.n), host;
+    if (has_control(url) || !url_split(without, &u) || !escapes_are_whole(u.path) ||
+        !escapes_are_whole(fragment) || !take_host(authority_of(without), &host))
+        return false;
+    if (is_valid_encoded(u.path)) { /* also the "/" of a URL without a path */
+        *out = without;
+        return true;
+    }
+    buf_put_str(scratch, str_slice(url, 0, (size_t)(u.path.p - url.p)));
+    put_escaped(scratch, u.path);
+    buf_put_str(scratch, str_slice(without, (size_t)(u.path.p - url.p) + u.path.n, without.n));
+    *out = buf_str(scratch);
+    return true;
+}
+
 /* Does it parse as a URL with an authority? */
 static bool split_authority(struct str s, struct authority_url *u)
 {
@@ -150,6 +175,8 @@ static bool split_authority(struct str s, struct authority_url *u)
     if (has_control(s))
         return false;
     ptrdiff_t hash = str_chr(s, '#', 0);
+    if (hash >= 0 && !escapes_are_whole(str_slice(s, (size_t)hash, s.n)))
+        return false;
     struct str rest = str_slice(s, scheme, hash < 0 ? s.n : (size_t)hash);
     ptrdiff_t mark = str_chr(rest, '?', 0);
     u->query = mark < 0 ? STR("") : str_slice(rest, (size_t)mark + 1, rest.n);
@@ -163,16 +190,20 @@ static bool split_authority(struct str s, struct authority_url *u)
     return take_host(str_slice(rest, 2, end), &u->host) && escapes_are_whole(u->path);
 }
 
-static struct str put_lower(struct buf *scratch, struct str s)
+/* Escapes are of bytes over 127 only, in a URL's host; elsewhere they stay. */
+static struct str put_lower(struct buf *scratch, struct str s, bool decode)
 {
     size_t start = scratch->n;
     bool same = true;
     for (size_t i = 0; i < s.n; i++)
-        same = same && s.p[i] == ascii_lower(s.p[i]);
+        same = same && s.p[i] == ascii_lower(s.p[i]) && s.p[i] != '%';
     if (same)
         return s;
-    for (size_t i = 0; i < s.n; i++)
-        buf_putc(scratch, ascii_lower(s.p[i]));
+    for (size_t i = 0; i < s.n; i++) {
+        int escaped = decode ? percent_byte(s, i) : -1;
+        buf_putc(scratch, escaped < 0 ? ascii_lower(s.p[i]) : (char)escaped);
+        i += escaped < 0 ? 0 : 2;
+    }
     return str_slice(buf_str(scratch), start, scratch->n);
 }
 
@@ -182,16 +213,16 @@ void api_fetch_target(struct str path, struct str hostname, struct buf *scratch,
     struct authority_url u;
     buf_reset(scratch);
     (void)buf_reserve(scratch, API_PATH_ROOM(path.n + hostname.n)); /* so that nothing moves */
-    path = path.n > 0 ? str_trim(path) : STR("");
-    hostname = hostname.n > 0 ? str_trim(hostname) : STR("");
+    path = go_trim(path);
+    hostname = go_trim(hostname);
     *path_out = STR_NONE;
-    *host_out = hostname.n > 0 ? put_lower(scratch, hostname) : STR_NONE;
+    *host_out = hostname.n > 0 ? put_lower(scratch, hostname, false) : STR_NONE;
     if (path.n == 0)
         return;
     size_t start;
     if (split_authority(path, &u)) {
         if (hostname.n == 0)
-            *host_out = put_lower(scratch, u.host);
+            *host_out = put_lower(scratch, u.host, true);
         start = scratch->n;
         if (u.path.n == 0)
             buf_putc(scratch, '/');

@@ -4,10 +4,10 @@
  */
 #include <stdlib.h>
 
-#include "parsers/base/time.h"
 #include "server/api_internal.h"
 #include "server/api_json.h"
 #include "server/api_path.h"
+#include "server/go_text.h"
 #include "server/lists.h"
 
 /* One record on its way to the store. Its texts borrow from the request and from the buffers here.
@@ -85,11 +85,6 @@ static void submit(struct api *a, struct single *s, enum store_job_kind kind)
         return;
     http_error_with(s->req, 503, "Service not available on this node", "Retry-After: 2\r\n");
     single_free(s);
-}
-
-static struct str trimmed(struct str s)
-{
-    return s.n > 0 ? str_trim(s) : STR("");
 }
 
 /* STR_NONE for what is empty: the store's "not given". */
@@ -176,7 +171,7 @@ static void fill_page(struct single *s, const struct page_body *body, const stru
     s->row.site = s->event.site = p->site->id;
     s->row.stream = STORE_NO_STREAM;
     s->event.time_ms = r->time_ms;
-    s->event.name = trimmed(body->name);
+    s->event.name = go_trim(body->name);
     s->event.properties = body->properties;
     s->event.visitor_ip = r->visitor_ip = p->bare_ip;
     s->event.user_agent = r->user_agent_text = p->user_agent;
@@ -197,13 +192,13 @@ static void take_page(struct api *a, const struct api_judge *judge, struct singl
         refuse_single(s, 400, "Bad request body");
         return;
     }
-    bool time_known = time_parse_rfc3339_go(trimmed(body.timestamp), &s->row.record.time_ms);
+    bool time_known = go_time(go_trim(body.timestamp), &s->row.record.time_ms);
     struct page_check p = {
         .url = body.url,
         .time_known = time_known,
         .time_ms = s->row.record.time_ms,
         .visitor_ip = body.visitor_ip,
-        .user_agent = trimmed(body.user_agent),
+        .user_agent = go_trim(body.user_agent),
         .referrer = given(body.referrer),
         .scratch = &s->paths,
     };
@@ -212,7 +207,7 @@ static void take_page(struct api *a, const struct api_judge *judge, struct singl
         refuse_single(s, 500, "Internal server error");
     else if (refusal)
         refuse_single(s, refusal->status, refusal->message);
-    else if (event && trimmed(body.name).n == 0)
+    else if (event && go_trim(body.name).n == 0)
         refuse_single(s, 400, "name is required");
     else if (body.dnt || page_is_dropped(judge, &p))
         accept_single(s);
@@ -302,7 +297,7 @@ static void fill_fetch(struct single *s, const struct fetch_body *body, const st
     r->user_agent_text = f->user_agent;
     r->path = f->clean_path;
     r->hostname = f->clean_host;
-    r->content_type = given(trimmed(body->content_type));
+    r->content_type = given(go_trim(body->content_type));
     r->status_code = (int)body->status_code;
     r->response_ms = body->response_ms > 0 ? body->response_ms : HIT_NO_NUMBER;
     r->bytes_served = body->bytes_served > 0 ? body->bytes_served : HIT_NO_NUMBER;
@@ -318,7 +313,7 @@ static void take_fetch(struct api *a, const struct api_judge *judge, const struc
         refuse_single(s, 400, "Bad request body");
         return;
     }
-    struct str user_agent = trimmed(body.user_agent);
+    struct str user_agent = go_trim(body.user_agent);
     struct fetch_check f = {
         .site = site,
         .time_ms = judge->now_ms,

@@ -5,6 +5,7 @@
 #include "server/read_query.h"
 
 #include "parsers/base/time.h"
+#include "server/go_text.h"
 #include "server/url.h"
 #include "server/uuid.h"
 
@@ -57,7 +58,7 @@ static struct str value_of(struct read_query *q, struct str query, const char *n
 static bool take_time(struct read_query *q, struct str query, const char *name, int64_t *ms)
 {
     struct str text = value_of(q, query, name);
-    return !str_is_set(text) || time_parse_rfc3339_go(text, ms);
+    return !str_is_set(text) || go_time(text, ms);
 }
 
 /* What is no number counts as not given. */

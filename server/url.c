@@ -4,6 +4,8 @@
  */
 #include "server/url.h"
 
+#include "server/go_text.h"
+
 static struct str without_port(struct str host)
 {
     ptrdiff_t close = str_rchr(host, ']');
@@ -98,7 +100,7 @@ bool query_value(struct str query, struct str name, struct buf *out, struct str 
             continue;
         if (out->failed)
             return false;
-        struct str text = str_trim(str_slice(buf_str(out), start, out->n));
+        struct str text = go_trim(str_slice(buf_str(out), start, out->n));
         if (text.n == 0)
             return false;
         *value = text;

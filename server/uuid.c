@@ -50,7 +50,7 @@ bool uuid_parse(struct str s, unsigned char out[16])
     bool dashes = s.n != 32;
     if (s.n == UUID_TEXT + 9 && str_starts_nocase(s, STR("urn:uuid:")))
         s = str_slice(s, 9, s.n);
-    else if (s.n == UUID_TEXT + 2 && s.p[0] == '{' && s.p[s.n - 1] == '}')
+    else if (s.n == UUID_TEXT + 2) /* braces, at which google/uuid does not look */
         s = str_slice(s, 1, s.n - 1);
     if (s.n != (dashes ? UUID_TEXT : 32) || !parse_digits(s, dashes, bytes))
         return false;

@@ -198,11 +198,6 @@ bool time_parse_rfc3339(struct str s, int64_t *ms)
     return true;
 }
 
-bool time_parse_rfc3339_go(struct str s, int64_t *ms)
-{
-    return s.n >= 20 && s.p[10] == 'T' && s.p[s.n - 1] != 'z' && time_parse_rfc3339(s, ms);
-}
-
 /* What stands behind the seconds: nothing (local), or a zone. */
 static bool parse_any_zone(struct str s, int *seconds, bool *local)
 {

@@ -16,8 +16,6 @@ bool time_parse_clf(struct str s, int64_t *ms);
 bool time_parse_w3c(struct str date, struct str time, int64_t *ms);
 /* RFC 3339 with a zone; fraction allowed; 'T', 't' or a space between. */
 bool time_parse_rfc3339(struct str s, int64_t *ms);
-/* The same as Go reads it: with a capital T and Z. */
-bool time_parse_rfc3339_go(struct str s, int64_t *ms);
 /*
  * Calendar text of any common shape: YYYY-MM-DD or YYYY/MM/DD, then 'T', 't' or a space, HH:MM:SS;
  * or dd/Mon/yyyy:HH:MM:SS. Then perhaps a fraction behind '.' or ',', perhaps a zone (Z, UTC, GMT,

@@ -422,6 +422,29 @@ static void bad_tokens_are_limited_good_ones_are_not(void **state)
     check_call(b, &good, ADMIN);
 }
 
+/* Of a token, wherever it comes from: 429, and when to come again. */
+static void a_quota_of_records(void **state)
+{
+    struct bench *b = *state;
+    struct probe p;
+    b->config.records_per_minute = 3;
+    bench_stop(b);
+    bench_start(b);
+    static const struct call two = {"two", ONE("2") PLAIN_PAGE("0") PLAIN_PAGE("1"), 200,
+                                    "\"stored\":2", "at=1"};
+    static const struct call over = {"over", ONE("2") PLAIN_PAGE("0") PLAIN_PAGE("1"), 429,
+                                     "Too Many Requests\n", NULL};
+    static const struct call none = {"none", ONE("0"), 200, "\"stored\":0", "batch"};
+    check_call(b, &two, ADMIN);
+    check_call(b, &over, ADMIN);
+    check_call(b, &none, ADMIN); /* that lines were skipped can be told all the same */
+    check_call(b, &two, "X-Api-Key: ingest\r\n"); /* another token's quota */
+    bench_ask(b, &p, BATCH_PATH, ADMIN, str_of(over.body));
+    assert_int_equal(
+        probe_count(&p, "\r\nRetry-After: 20\r\n") + probe_count(&p, "\r\nRetry-After: 21\r\n"), 1);
+    probe_close(&p);
+}
+
 static void excluded_records_are_counted(void **state)
 {
     struct bench *b = *state;
@@ -519,6 +542,7 @@ int main(void)
         T(a_full_batch_of_refused),
         T(who_may),
         T(bad_tokens_are_limited_good_ones_are_not),
+        T(a_quota_of_records),
         T(excluded_records_are_counted),
         T(the_stores_answers),
         T(going_down_with_work_in_the_worker),

@@ -87,6 +87,24 @@ static void many_addresses(void **state)
     limiter_free(l);
 }
 
+/* Many at once: a bucket that is full lets all of them pass, and owes what it did not have. */
+static void many_tokens_at_once(void **state)
+{
+    struct limiter *l = limiter_new((struct limiter_rate){10, 600}, 10);
+    int64_t wait_ms = 0;
+    assert_true(limiter_take(l, address(1), 500, 0, &wait_ms));
+    assert_false(limiter_take(l, address(1), 200, 0, &wait_ms));
+    assert_int_equal(wait_ms, 100 * 1000 / 10 + 1);
+    assert_false(limiter_take(l, address(1), 200, wait_ms - 2, &wait_ms));
+    assert_true(limiter_take(l, address(1), 200, 10002, &wait_ms));
+    assert_true(limiter_take(l, address(2), 5000, 0, &wait_ms)); /* full: more than it holds */
+    assert_false(limiter_take(l, address(2), 1, 0, &wait_ms));
+    assert_int_equal(wait_ms, (4400 + 1) * 1000 / 10 + 1);
+    assert_false(limiter_take(l, address(2), 5000, wait_ms, &wait_ms));
+    assert_int_equal(wait_ms, 59900); /* it has come up to 1010 thousandths */
+    limiter_free(l);
+}
+
 static void no_rate_is_no_limit(void **state)
 {
     struct limiter *l = limiter_new((struct limiter_rate){0, 0}, 10);
@@ -103,6 +121,7 @@ int main(void)
         cmocka_unit_test(addresses_have_their_own),
         cmocka_unit_test(the_longest_unseen_is_forgotten),
         cmocka_unit_test(many_addresses),
+        cmocka_unit_test(many_tokens_at_once),
         cmocka_unit_test(no_rate_is_no_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

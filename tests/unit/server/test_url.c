@@ -90,7 +90,8 @@ static void test_uuid(void **state)
         {"0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f", false},
         {"0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1fg", false},
         {"0f1e2d3c_4b5a-6978-8796-a5b4c3d2e1f0", false},
-        {"(0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0)", false},
+        {"(0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0)", true}, /* google/uuid does not look */
+        {"{{0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0}", false},
         {"", false},
     };
     (void)state;

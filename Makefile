@@ -188,6 +188,7 @@ install: all
 	    systemd/logferry-server.service
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/sysusers.d systemd/sysusers.d/*.conf
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/tmpfiles.d systemd/tmpfiles.d/*.conf
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/logferry docs/alerts.rules.yml
 	install -d -m 0755 $(DESTDIR)/etc/logferry
 	for f in logferry.yaml logferry-server.yaml; do [ -e $(DESTDIR)/etc/logferry/$$f ] || \
 	    install -m 0644 config/$$f $(DESTDIR)/etc/logferry/$$f; done

@@ -3,6 +3,7 @@
 #include "agent/state_dir.h"
 #include "agent/uplink_impl.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,6 +14,7 @@
 #define BACKOFF_BASE_MS 500
 #define BACKOFF_CAP_MS 30000
 #define COMPLAIN_MS 60000
+#define STATUS_EVERY_MS 1000
 #define FIRST_ANSWER_MS 10000 /* so long the first reading waits for every destination */
 
 void destination_complain(struct destination *d, const char *event, const struct http_answer *a,
@@ -100,6 +102,29 @@ void destination_read_token(struct destination *d)
         explicit_bzero(token.p, token.cap);
     buf_release(&token);
     buf_release(&why);
+}
+
+/* ---- what the server is told of us ------------------------------------------------------------
+ */
+
+/* Made at most once a second: it goes over all files and all that waits. */
+const char *destination_status(struct destination *d)
+{
+    const struct uplink_options *o = &d->uplink->o;
+    int64_t now = uplink_clock_ms();
+    struct uplink_ledger l;
+    if (!o->lag_ms)
+        return NULL;
+    if (d->status[0] && now - d->status_ms < STATUS_EVERY_MS)
+        return d->status;
+    uplink_read_ledger(d->uplink, d->index, &l);
+    int64_t lag = o->lag_ms(o->context);
+    d->status_ms = now;
+    snprintf(d->status, sizeof(d->status),
+             "node=%.*s version=" LOGFERRY_VERSION " lag_ms=%" PRId64 " waiting=%" PRIu64,
+             STR_ARGS(o->config->node), lag > l.oldest_ms ? lag : l.oldest_ms,
+             l.in_memory + l.spooled + l.parked);
+    return d->status;
 }
 
 /* ---- sites ------------------------------------------------------------------------------------
@@ -295,6 +320,7 @@ void destination_ask_sites(struct destination *d)
         .token = buf_cstr(&d->token),
         .proxy = d->proxy,
         .ca_file = d->ca_file,
+        .status = destination_status(d),
         .on_answer = on_sites,
         .context = d,
     };

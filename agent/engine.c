@@ -166,6 +166,18 @@ static bool on_expired(void *context, const struct spool_span *spans, size_t n)
     return all;
 }
 
+static int64_t lag_ms(void *context)
+{
+    const struct engine *e = context;
+    int64_t most = 0;
+    for (size_t i = 0; i < e->o.n_sources; i++) {
+        struct source_lag lag;
+        engine_read_lag(e, i, &lag);
+        most = lag.oldest_ms > most ? lag.oldest_ms : most;
+    }
+    return most;
+}
+
 static bool logs_are_known(void *context)
 {
     const struct engine *e = context;
@@ -373,6 +385,7 @@ struct engine *engine_new(const struct engine_options *options, struct buf *why,
                                .on_change = on_change,
                                .on_dirty = on_uplink_dirty,
                                .on_expired = on_expired,
+                               .lag_ms = options->follow ? lag_ms : NULL,
                                .logs_are_known = logs_are_known};
     *exit_code = init_sources(e, why);
     if (!*exit_code)

@@ -205,6 +205,8 @@ static int set_headers(struct http_transfer *t, const struct http_request *r)
     }
     if (r->content_encoding)
         rc |= add_header(t, "Content-Encoding", r->content_encoding);
+    if (r->status)
+        rc |= add_header(t, "Logferry-Status", r->status);
     return rc;
 }
 

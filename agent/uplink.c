@@ -197,6 +197,7 @@ static int send_batch(struct errand *e)
         .proxy = d->proxy,
         .ca_file = d->ca_file,
         .body = buf_str(&b->body),
+        .status = destination_status(d),
         .content_encoding = b->encoding == BATCH_ZSTD ? "zstd" : NULL,
         .on_answer = on_batch_answer,
         .context = e,

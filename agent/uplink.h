@@ -58,6 +58,9 @@ struct uplink_options {
      * have them any more. In memory only: what the spool holds of them goes when the next
      * generation of the positions is durable. NULL: the logs never have them. */
     bool (*on_expired)(void *context, const struct spool_span *spans, size_t n);
+    /* How old the oldest line is that is still to be read; 0: none is. Told to the servers with
+     * each request, in Logferry-Status. NULL: nothing is told. */
+    int64_t (*lag_ms)(void *context);
     /* Whether on_expired can tell yet which lines the logs have: until then nothing expires. NULL:
      * it can. */
     bool (*logs_are_known)(void *context);

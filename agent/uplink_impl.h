@@ -98,6 +98,8 @@ struct destination {
     bool sites_told;   /* it has answered, now or before a restart: what it wants is known */
     unsigned patience; /* answers without a change until parked batches are tried all the same */
     char last_error[200];
+    char status[192];  /* as it was told last; "": not yet */
+    int64_t status_ms; /* uplink_clock_ms then */
     struct uplink_ledger ledger;
 };
 
@@ -192,6 +194,7 @@ void destination_ask_sites(struct destination *d);
 /* After a change of who is known: what is to be assumed of the others. */
 void uplink_assume_sites(struct uplink *u);
 void destination_unpark(struct destination *d);
+const char *destination_status(struct destination *d); /* NULL: nothing is told */
 void destination_read_token(struct destination *d);
 
 #endif

@@ -1,7 +1,6 @@
 /*
- * admin_report.c - the commands that only read: report, export, and the ledger (also called why).
- * They open
- * the store read-only in their own process, beside a server or without one.
+ * admin_report.c - the commands that only read: report, export, the ledger (also called why),
+ * agents. They open the store read-only in their own process, beside a server or without one.
  */
 #include "server/admin.h"
 
@@ -16,12 +15,6 @@
 #include "server/report.h"
 
 #define TOP_DEFAULT 20
-
-bool admin_report_knows(const char *name)
-{
-    return strcmp(name, "report") == 0 || strcmp(name, "export") == 0 ||
-           strcmp(name, "ledger") == 0 || strcmp(name, "why") == 0;
-}
 
 struct reading {
     struct args args;
@@ -120,18 +113,49 @@ static int ledger(struct reading *q, const struct site *site)
     return EXIT_BAD_DATA;
 }
 
+static int agents(struct reading *q, const struct site *site)
+{
+    if (agents_put(q->reader, now_ms(), args_flag(&q->args, "--json"), &q->out) == 0)
+        return 0;
+    buf_lit(&q->why, "the store cannot be read; see its disk");
+    return EXIT_BAD_DATA;
+}
+
+static const char *const report_values[] = {"--site", "--from", "--to", "--top", NULL};
+static const char *const export_values[] = {"--site", "--from", "--to", "--kind", "--format", NULL};
+static const char *const ledger_values[] = {"--site", NULL};
+static const char *const json_flag[] = {"--json", NULL};
+static const char *const none[] = {NULL};
+
+static const struct reading_command {
+    const char *name;
+    int (*run)(struct reading *q, const struct site *site);
+    const char *const *values, *const *flags;
+} commands[] = {
+    {"report", report, report_values, json_flag}, {"export", export, export_values, none},
+    {"ledger", ledger, ledger_values, json_flag}, {"why", ledger, ledger_values, json_flag},
+    {"agents", agents, none, json_flag},
+};
+
+static const struct reading_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+bool admin_report_knows(const char *name)
+{
+    return find_command(name) != NULL;
+}
+
 static int run(struct reading *q, const char *store_dir, int argc, char **argv)
 {
-    static const char *const values[] = {"--site", "--from", "--to", "--top", NULL};
-    static const char *const export_values[] = {"--site", "--from",   "--to",
-                                                "--kind", "--format", NULL};
-    static const char *const ledger_values[] = {"--site", NULL};
-    static const char *const flags[] = {"--json", NULL};
-    bool is_report = strcmp(argv[0], "report") == 0, is_export = strcmp(argv[0], "export") == 0;
-    const char *const *own = is_report ? values : is_export ? export_values : ledger_values;
+    const struct reading_command *command = find_command(argv[0]);
     enum store_failure failure = STORE_CANNOT;
     const struct site *site = NULL;
-    if (args_parse(&q->args, argc - 1, argv + 1, own, is_export ? flags + 1 : flags, &q->why))
+    if (args_parse(&q->args, argc - 1, argv + 1, command->values, command->flags, &q->why))
         return EXIT_USAGE;
     if (q->args.n_words > 0) {
         buf_printf(&q->why, "%s takes options only; found %s", argv[0], q->args.words[0]);
@@ -144,11 +168,7 @@ static int run(struct reading *q, const char *store_dir, int argc, char **argv)
         return EXIT_BAD_DATA;
     }
     int code = find_site(q, &site);
-    if (code)
-        return code;
-    if (is_export)
-        return export(q, site);
-    return is_report ? report(q, site) : ledger(q, site);
+    return code ? code : command->run(q, site);
 }
 
 int admin_report_main(const char *store_dir, int argc, char **argv)

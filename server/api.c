@@ -10,6 +10,7 @@
 #include "server/api_internal.h"
 #include "server/api_worker.h"
 #include "server/lists.h"
+#include "server/nodes.h"
 #include "server/uuid.h"
 
 static int64_t clock_ms(clockid_t clock)
@@ -61,6 +62,15 @@ bool api_within_rate(struct api *a, struct limiter *l, struct http_request *req)
     return false;
 }
 
+static void note_caller(struct api *a, struct http_request *req, const struct client *client,
+                        int64_t now_ms)
+{
+    struct str status = http_header(req, STR("logferry-status"));
+    if (str_is_set(status) && a->config.nodes)
+        nodes_note(a->config.nodes, client_owner(client), status, now_ms);
+    snprintf(req->who, sizeof(req->who), "%.*s", STR_ARGS(client->name));
+}
+
 /* On success the caller owns the snapshot. */
 static bool find_client(struct api *a, struct http_request *req, struct api_caller *caller)
 {
@@ -73,7 +83,7 @@ static bool find_client(struct api *a, struct http_request *req, struct api_call
     }
     rights_note_use(rights, client, now_ms);
     *caller = (struct api_caller){rights, client};
-    snprintf(req->who, sizeof(req->who), "%.*s", STR_ARGS(client->name));
+    note_caller(a, req, client, now_ms);
     return true;
 }
 

@@ -27,7 +27,10 @@
 struct exclusions;
 struct lists;
 
+struct nodes;
+
 struct api_config {
+    struct nodes *nodes;              /* told of who asks; lent; NULL: nobody is */
     const struct exclusions *exclude; /* the configuration's; lent; may be NULL */
     const struct lists *lists;        /* at start: see api_set_lists; may be NULL */
     const struct cidr *proxies;       /* who may say for whom they ask; lent */

@@ -37,6 +37,9 @@ void report_put_json(const struct report *r, size_t top, struct buf *out);
 int ledger_put_text(struct store_reader *reader, int64_t site, struct buf *out);
 int ledger_put_json(struct store_reader *reader, int64_t site, struct buf *out);
 
+/* The nodes that deliver: a block each, or an object a line. */
+int agents_put(struct store_reader *reader, int64_t now_ms, bool json, struct buf *out);
+
 /* Appends s for a terminal: control bytes, and bytes that are no UTF-8, as \xHH. */
 void put_printable(struct buf *out, struct str s);
 /* Columns that s, printed so, takes on a terminal (one for each character). */

@@ -18,6 +18,7 @@
 #include "server/api.h"
 #include "server/control.h"
 #include "server/serve_metrics.h"
+#include "server/serve_nodes.h"
 #include "server/serve_lists.h"
 
 #define DRAIN_MS 5000
@@ -33,6 +34,7 @@ struct server {
     struct control *control;
     struct http_server *http;
     struct serve_metrics metrics;
+    struct serve_nodes nodes;
     struct router router;
     struct serve_lists lists;
     ev_async collect;
@@ -256,6 +258,8 @@ static int start_parts(struct server *s)
     if (code)
         return code;
     store_set_wakeup(s->store, on_wakeup, s);
+    serve_nodes_start(&s->nodes, s->loop, s->store, s->options->store_dir);
+    api.nodes = &s->nodes.nodes;
     api.exclude = s->lists.exclude;
     api.lists = s->lists.lists;
     http_limits_default(&limits);
@@ -275,6 +279,7 @@ static int start_parts(struct server *s)
     traffic_init(&s->metrics.traffic, s->options->config->access_log);
     s->metrics.api = s->http;
     s->metrics.store = s->store;
+    s->metrics.nodes = &s->nodes;
     s->metrics.started_ms = (int64_t)(ev_now(s->loop) * 1000);
     http_server_watch(s->http, traffic_on_answered, &s->metrics.traffic);
     s->control = control_new(s->loop, s->store, s->options->store_dir);
@@ -314,9 +319,11 @@ static void stop_parts(struct server *s)
     control_free(s->control);
     serve_lists_stop(&s->lists);
     api_free(s->api);
+    serve_nodes_stop(&s->nodes, s->loop);
     if (s->store)
         store_set_wakeup(s->store, NULL, NULL);
     store_close(s->store);
+    nodes_release(&s->nodes.nodes);
     serve_lists_release(&s->lists);
     catalogue_free(s->catalogue);
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "server/serve_nodes.h"
+
 #define SOCKET_MODE 0660
 #define CONNECTIONS 16
 #define PAGE_MAX (16u << 20)
@@ -72,6 +74,7 @@ void serve_metrics_put(const struct serve_metrics *m, struct buf *out)
     traffic_put_metrics(&m->traffic, out);
     put_store(&stats, out);
     put_model(m->store, out);
+    serve_nodes_put_metrics(m->nodes, out);
     metric_process(out, m->started_ms);
 }
 

@@ -9,11 +9,13 @@
 #include "server/traffic.h"
 
 struct ev_loop;
+struct serve_nodes;
 
 struct serve_metrics {
     const struct http_server *api; /* whose connections are told; NULL: none yet */
     struct store *store;
     struct traffic traffic; /* the caller's to feed */
+    const struct serve_nodes *nodes;
     int64_t started_ms;
     struct router router;
     struct http_server *http; /* NULL: not served */

@@ -139,7 +139,14 @@ static const char step_people[] =
     "  detail TEXT NOT NULL) STRICT;"
     "CREATE INDEX audit_at ON audit(at);";
 
-static const char *const steps[] = {step_1, step_2, step_reads, step_exclusions, step_people};
+static const char step_nodes[] =
+    /* What each agent said of itself when it was heard of last. Rows go after STORE_NODE_DAYS. */
+    "CREATE TABLE node_states(team INTEGER NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,"
+    "  seen INTEGER NOT NULL, lag_ms INTEGER NOT NULL, waiting INTEGER NOT NULL,"
+    "  PRIMARY KEY(team, name)) STRICT, WITHOUT ROWID;";
+
+static const char *const steps[] = {step_1,          step_2,      step_reads,
+                                    step_exclusions, step_people, step_nodes};
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)

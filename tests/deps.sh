@@ -7,7 +7,8 @@ set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
 # One line a need: "package" (asked of dpkg) or "package command" (met by the command as well, so
-# that an nginx from nginx.org will do). Each set holds the sets before it.
+# that an nginx from nginx.org will do). Each set holds the sets before it. "@package command": only that
+# program is wanted, which needs nothing but libc; it is taken out of the package into /usr/local/bin.
 build_needs='gcc gcc
 make make
 pkg-config pkg-config
@@ -40,7 +41,9 @@ systemd systemd-analyze
 iproute2 ip
 apache2-utils rotatelogs
 libfaketime
-tzdata'
+tzdata
+@prometheus promtool
+@caddy caddy'
 # What the full figures of the scenarios want besides: file systems of their own.
 soak_needs='xfsprogs mkfs.xfs
 e2fsprogs mkfs.ext4'
@@ -77,7 +80,7 @@ installed() {
 
 missing_of() {
     needs_of "$1" | while read -r package command; do
-        installed "$package" && continue
+        installed "${package#@}" && continue
         [ -n "$command" ] && command -v "$command" >/dev/null 2>&1 && continue
         printf '%s ' "$package"
     done
@@ -117,6 +120,15 @@ disable_new() { # a file with the links that were there before
     done
 }
 
+take_out() { # a package: its program, by the line that wants it
+    command=$(needs_of test | sed -n "s/^@$1 //p")
+    unpacked=$(mktemp -d)
+    chmod 755 "$unpacked"
+    (cd "$unpacked" && apt-get -q download "$1" && dpkg-deb --fsys-tarfile ./*.deb |
+        tar -x "./usr/bin/$command" && install -m 755 "usr/bin/$command" /usr/local/bin/) || true
+    rm -rf "$unpacked"
+}
+
 install_packages() {
     before=$(mktemp)
     trap 'release_services; rm -f "$before"' EXIT
@@ -125,7 +137,18 @@ install_packages() {
     hold_services
     export DEBIAN_FRONTEND=noninteractive
     apt-get -q update || echo "deps: apt-get update failed; trying with the lists that are here" >&2
-    apt-get -q -y --no-install-recommends install "$@"
+    whole='' alone=''
+    for package; do
+        case $package in
+        @*) alone="$alone ${package#@}" ;;
+        *) whole="$whole $package" ;;
+        esac
+    done
+    # shellcheck disable=SC2086
+    [ -z "$whole" ] || apt-get -q -y --no-install-recommends install $whole
+    for package in $alone; do
+        take_out "$package"
+    done
     disable_new "$before"
 }
 

@@ -198,7 +198,7 @@ def test_commands(world):
     server = re.search(r"commands\[\] = \{(.*?)\n\};", read("server/admin_execute.c"), re.S).group(1)
     found += [" ".join(w for w in pair if w != "NULL") for pair in
               [(a, b.strip('"')) for a, b in re.findall(r'\{"(\w+)", (NULL|"\w+"), admin', server)]]
-    found += re.findall(r'strcmp\(name, "(\w+)"\)', read("server/admin_report.c")) + ["serve"]
+    found += re.findall(r'\{"(\w+)", \w+, (?:\w+_values|none), ', read("server/admin_report.c")) + ["serve"]
     found += re.findall(r'\{"(\w+)", care_', read("server/admin_care.c"))
     same("commands", documented, found)
 

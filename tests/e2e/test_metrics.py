@@ -1,10 +1,13 @@
 """What Prometheus is told by both programs, and the rules that alert by it."""
 import http.client
+import json
+import os
+import re
 import socket
 import time
 
 import lines
-from exposition import judge
+from exposition import judge, promtool
 from harness import SITE, expected, wait_stored, wait_sunk
 from proc import check, wait_for
 
@@ -160,7 +163,7 @@ def test_server(world):
     check(value(now, "logferry_server_sites") == 1 and value(now, "logferry_server_clients") == 1, f"{now}")
     check(value(now, "logferry_server_store_full") == 0 and value(now, "process_open_fds") > 3, f"{now}")
     access_log(server)
-    agent.stop()
+    nodes(server, agent, secret)
     return said
 
 
@@ -177,3 +180,57 @@ def access_log(server):
     strangers = [e for e in events if e["route"] == "-"]
     held = sum(e["held_back"] for e in events)
     check(len(strangers) + held <= 62 and len(strangers) < 62, f"{len(strangers)} lines, {held} held back")
+
+
+def nodes(server, agent, secret):
+    """Who is out there, by the metrics and by the command, over a restart; strangers add nobody."""
+    server.request("GET", "/api/sites", token=secret, headers={"Logferry-Status": "node=evil"})
+    server.request("GET", "/api/sites", token=server.token, headers={"Logferry-Status": "node=a/b"})
+    server.request("GET", "/api/sites", token=server.token,
+                   headers={"Logferry-Status": "node=far version=9.9 lag_ms=7200000 waiting=12"})
+    agent.stop()
+    server.stop()
+    rows = {row["node"]: row for row in map(json.loads, server.cli("agents", "--json").splitlines())}
+    check(set(rows) == {"agent", "far"}, f"{rows}")
+    check(rows["agent"]["today"] == server.count() and rows["agent"]["version"] and rows["agent"]["waiting"] == 0
+          and rows["agent"]["seen"][:10] >= "2026", f"{rows}")
+    check(rows["far"]["lag_seconds"] == 7200 and rows["far"]["waiting"] == 12 and rows["far"]["version"] == "9.9"
+          and rows["far"]["today"] == 0, f"{rows}")
+    text = server.cli("agents")
+    check("/ far\n  version  9.9\n" in text and "  lag      2 h\n  waiting  12 records" in text, text)
+    before = len(server.proc.events("metrics_served"))
+    server.start()
+    port = int(wait_for(lambda: server.proc.events("metrics_served"), 10, "metrics")[-1]["port"])
+    check(before == 1, f"{before}")
+    now = judge(get(port)[2], "the server's metrics after a restart")[0]
+    check(value(now, "logferry_server_node_lag_seconds", node="far") == 7200, f"{now}")
+    seen = value(now, "logferry_server_node_last_seen_timestamp_seconds", node="agent")
+    check(abs(seen - time.time()) < 120 and value(now, "logferry_server_nodes") == 2, f"{now}")
+
+
+TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+
+
+def test_alert_rules(world):
+    """Each rule asks for metrics that there are, is explained, and fires and is quiet in its test."""
+    with open(os.path.join(TOP, "docs/alerts.rules.yml"), encoding="utf-8") as f:
+        rules = f.read()
+    with open(os.path.join(TOP, "docs/metrics.md"), encoding="utf-8") as f:
+        page = f.read()
+    with open(os.path.join(TOP, "tests/alerts/alerts.test.yml"), encoding="utf-8") as f:
+        tests = f.read()
+    asked = set(re.findall(r"\b(?:logferry|process)_[a-z_]+", rules))
+    check(len(asked) > 15, f"only {sorted(asked)}")
+    missing = [m for m in asked if f"`{m}`" not in page]
+    check(not missing, f"rules ask for metrics that there are not: {missing}")
+    alerts = re.findall(r"alert: (\w+)", rules)
+    check(len(alerts) > 15 and len(set(alerts)) == len(alerts), f"{alerts}")
+    for alert in alerts:
+        check(f"| `{alert}` |" in page, f"docs/metrics.md does not say what to do on {alert}")
+        check(f"name: {alert} fires" in tests and tests.count(f"m, alertname: {alert}}}") == 2,
+              f"{alert} has no test, in tests/alerts/alerts.test.yml")
+    there, said = promtool("check", "rules", os.path.join(TOP, "docs/alerts.rules.yml"))
+    check(not said, said)
+    said = promtool("test", "rules", "alerts.test.yml", cwd=os.path.join(TOP, "tests/alerts"))[1]
+    check(not said, said)
+    return "" if there else "no promtool: skipped its part"

@@ -81,6 +81,7 @@ $(BUILD)/%.o: %.S
 
 # .incbin is invisible to -MMD.
 $(BUILD)/parsers/agents_data.o: parsers/agents/agents.tsv parsers/agents/bots.tsv parsers/agents/ranges.txt
+$(BUILD)/server/reference_data.o: $(wildcard server/reference/*)
 
 $(BUILD)/logferry: $(BUILD)/agent/main.o $(AGENT) $(CONFIG) $(PARSERS) $(BASE)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_AGENT)
@@ -122,10 +123,14 @@ docs:
 .PHONY: test e2e soak demo bench fuzz fuzzers lint format install
 test:
 	sh tests/deps.sh test
-	$(RUN_SAN) all unit chaos
+	$(RUN_SAN) -j$$(($$(nproc) + 1)) openapi all unit chaos
 	python3 parsers/agents/generate.py --check
 	python3 parsers/cdn_ranges.py --check
 	sh tests/run-all.sh $(SAN_BUILD)
+# What the OpenAPI tests need from the npm registry; one job more, for it mostly waits.
+.PHONY: openapi
+openapi:
+	sh tests/openapi/install.sh
 e2e:
 	sh tests/deps.sh test
 	$(RUN_SAN) all chaos

@@ -198,6 +198,7 @@ static const struct route routes[] = {
 void api_add_routes(struct api *a, struct router *r)
 {
     router_add(r, routes, sizeof(routes) / sizeof(routes[0]), a);
+    api_reference_add_routes(r);
 }
 
 struct api *api_new(struct ev_loop *loop, struct store *store, const struct catalogue *catalogue,

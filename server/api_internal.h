@@ -80,4 +80,6 @@ void api_capabilities(void *ctx, struct http_request *req);
 void api_healthz(void *ctx, struct http_request *req);
 void api_readyz(void *ctx, struct http_request *req);
 
+void api_reference_add_routes(struct router *r); /* /api/docs/… */
+
 #endif

@@ -37,6 +37,8 @@ xz-utils xz
 bzip2 bzip2
 util-linux flock
 openssl openssl
+nodejs node
+ca-certificates
 systemd systemd-analyze
 iproute2 ip
 apache2-utils rotatelogs

@@ -50,10 +50,11 @@ e2e=$!
 tail -f --pid=$e2e "$out" 2>/dev/null
 wait $e2e
 code=$?
-last=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out" | tail -n 1)
+last=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$out" | tail -n 1)
 if [ -n "$last" ]; then
     passed=$((passed + $(echo "$last" | cut -d' ' -f1)))
     failed=$((failed + $(echo "$last" | cut -d' ' -f3)))
+    skipped=$((skipped + $(echo "$last" | cut -d' ' -f5)))
 else
     echo "FAIL e2e: run.py ended with $code and no sum"
     failed=$((failed + 1))

@@ -116,7 +116,7 @@ def main():
             result = process.finished()
             if result:
                 running.remove(entry)
-                measured, verdict = judge(*result)
+                measured, verdict = judge(result[0] != "FAIL", result[1])
                 failed += verdict == "failed"
                 seconds = time.monotonic() - process.began
                 rows[title(test)] = row(title(test), test[3].wanted, measured, seconds, verdict)

@@ -19,6 +19,10 @@ class Fail(AssertionError):
     """A promise that was not kept; the text says which and shows the figures."""
 
 
+class Skip(Exception):
+    """This machine cannot show it; the text says why. Counted by itself in the sum."""
+
+
 def check(condition, text):
     if not condition:
         raise Fail(text)

@@ -3,8 +3,9 @@
 
 The tests of tests/e2e and the scenarios of tests/chaos; NAME selects by substring of file::function
 (chaos::function). Each test runs in a process and directory of its own,
-under a time limit; the directory of a test that failed is kept and named. The last line is
-"N passed, N failed"; the exit code is 1 when any failed.
+under a time limit; the directory of a test that failed is kept and named. A test that says it cannot be
+had here (proc.Skip) is skipped, and named at the end with its reason. The last line is
+"N passed, N failed, N skipped"; the exit code is 1 when any failed.
 """
 import argparse
 import importlib
@@ -23,6 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CHAOS = os.path.normpath(os.path.join(HERE, "../chaos"))
 sys.path[:0] = [HERE, CHAOS]
 import proc  # noqa: E402 (after the path)
+SKIPPED = 77  # what a child ends with
 SHOWN = 60   # lines of what a failed test printed
 LIMIT = 120  # seconds a test may take, times E2E_SCALE and PATIENCE; a function's `limit` attribute overrides it
 
@@ -57,8 +59,12 @@ def child(module, function, directory, bin_dir, seed):
     try:
         said = getattr(importlib.import_module(module), function)(world)
         code = 0
-        if said:  # the figure of a scenario
+        if said:  # the figure of a scenario, or why there is none
             print(said)
+            code = SKIPPED if str(said).startswith("skipped: ") else 0
+    except proc.Skip as e:
+        code = SKIPPED
+        print(f"SKIP: {e}")
     except proc.Fail as e:
         print(f"FAIL: {e}")
     except Exception:  # a bug of the test is a failure as well, and shows where
@@ -91,7 +97,7 @@ class Running:
             self.limit *= 4
 
     def finished(self):
-        """None while it runs; else (passed, text)."""
+        """None while it runs; else ("ok", "skip" or "FAIL", text)."""
         code = self.process.poll()
         if code is None and time.monotonic() - self.began < self.limit:
             return None
@@ -105,16 +111,16 @@ class Running:
             text = f.read()
         if late:
             text += f"FAIL: took longer than {self.limit:.0f} s\n"
-        passed = code == 0 and not late
-        if passed:
+        outcome = "FAIL" if late else {0: "ok", SKIPPED: "skip"}.get(code, "FAIL")
+        if outcome != "FAIL":
             shutil.rmtree(self.directory, ignore_errors=True)
-        return passed, text
+        return outcome, text
 
 
-def report(test, passed, text):
+def report(test, outcome, text):
     seconds = time.monotonic() - test.began
-    print(f"{'ok  ' if passed else 'FAIL'} {test.name} ({seconds:.1f} s)")
-    if not passed:
+    print(f"{outcome:4} {test.name} ({seconds:.1f} s)")
+    if outcome == "FAIL":
         print("     | " + "\n     | ".join(text.strip().splitlines()[-SHOWN:]))
         print(f"     | kept: {test.directory}")
     elif text.strip():
@@ -147,7 +153,8 @@ class Idle:
 
 
 def run_all(tests, options):
-    waiting, running, passed, failed = list(tests), [], 0, []
+    waiting, running = list(tests), []
+    outcomes = {"ok": [], "FAIL": [], "skip": []}
     idle = Idle()
     while waiting or running:
         while waiting and (len(running) < options.jobs
@@ -159,12 +166,15 @@ def run_all(tests, options):
             if result:
                 running.remove(test)
                 report(test, *result)
-                passed += result[0]
-                failed += [] if result[0] else [test.name]
+                outcome, text = result
+                outcomes[outcome].append((test.name, (text.strip().splitlines() or [""])[-1]))
         time.sleep(0.02)
-    for name in failed:
+    for name, why in outcomes["skip"]:
+        print(f"SKIPPED: {name}: {why.removeprefix('SKIP: ')}")
+    for name, _ in outcomes["FAIL"]:
         print(f"failed: {name}")
-    print(f"{passed} passed, {len(failed)} failed")
+    passed, failed, skipped = (len(outcomes[o]) for o in ("ok", "FAIL", "skip"))
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
 

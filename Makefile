@@ -190,7 +190,7 @@ format:
 install: all
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/logferry $(BUILD)/logferry-server
 	install -D -m 0644 -t $(DESTDIR)/lib/systemd/system systemd/logferry.service \
-	    systemd/logferry-server.service
+	    systemd/logferry-server.service systemd/logferry-server.socket
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/sysusers.d systemd/sysusers.d/*.conf
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/tmpfiles.d systemd/tmpfiles.d/*.conf
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/logferry docs/alerts.rules.yml

@@ -52,10 +52,10 @@ mkdir -p "$units" "$root/usr/bin" "$root/bin"
 for program in usr/bin/logferry usr/bin/logferry-server bin/kill; do
     printf '#!/bin/sh\n' >"$root/$program" && chmod 755 "$root/$program"
 done
-for target in sysinit basic network nss-lookup shutdown multi-user; do
+for target in sockets sysinit basic network nss-lookup shutdown multi-user; do
     printf '[Unit]\nDescription=%s\n' "$target" >"$units/$target.target"
 done
-cp "$top"/systemd/*.service "$units/" || exit 1
+cp "$top"/systemd/*.service "$top"/systemd/*.socket "$units/" || exit 1
 verify="systemd-analyze verify --man=no --root=$root"
 
 for unit in logferry logferry-server; do
@@ -73,6 +73,10 @@ for unit in logferry logferry-server; do
         sh -c "systemd-sysusers --dry-run '$top/systemd/sysusers.d/$unit.conf' 2>&1 |
                grep -q \"Creating user '$unit'\""
 done
+check "logferry-server.socket: systemd has nothing to complain about" \
+    silent $verify logferry-server.socket
+check "logferry-server.socket: listens on this machine" \
+    has logferry-server.socket ListenStream=127.0.0.1:8080
 check "logferry.service: reloads on SIGHUP" \
     has logferry.service 'ExecReload=/bin/kill -HUP $MAINPID'
 check "logferry.service: reads logs as group adm" has logferry.service SupplementaryGroups=adm

@@ -1,0 +1,211 @@
+"""The server as it stands in the world: behind nginx and Caddy, on systemd's socket, and while it ends."""
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+
+import lines
+import test_contract
+from harness import SITE, Server, World, wait_stored
+from proc import Proc, check, wait_for
+
+
+class OverUnix(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=20)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(20)
+        self.sock.connect(self.path)
+
+
+class FrontServer(Server):
+    """Listens on a unix socket; whoever asks it asks the proxy, which has another."""
+
+    def start(self, fault=None, seconds=20):
+        self.address = "unix:" + self.world.path("behind")
+        super().start(fault, seconds)
+        self.front = self.world.proxy(self.world)
+        return self
+
+    @property
+    def url(self):
+        return "unix:" + self.front
+
+    def request(self, method, path, body=b"", token=None, headers=None):
+        connection = OverUnix(self.front)
+        fields = dict(headers or {}, **({"Authorization": "Bearer " + token} if token else {}))
+        try:
+            connection.request(method, path, body or None, fields)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+
+class FrontWorld(World):
+    """A world below another one, whose servers stand behind a proxy."""
+
+    def __init__(self, world, name, proxy):
+        super().__init__(world.mkdir(name), os.path.dirname(world.agent_bin), world.random.random())
+        self.proxy = proxy
+
+    def server(self, sites=(SITE,), grants=None, config=None, name="server"):
+        return FrontServer(self, sites, grants, config, name)
+
+
+def nginx(world):
+    """The location of docs/operations.md."""
+    prefix, front = world.mkdir("nginx"), world.path("front")
+    with open(os.path.join(os.path.dirname(__file__), "../../docs/operations.md"), encoding="utf-8") as f:
+        location = f.read().split("For nginx:\n\n```\n")[1].split("```")[0]
+    location = location.replace("http://127.0.0.1:8080", f"http://unix:{world.path('behind')}")
+    check(location.startswith("location /api/ {") and "unix:" in location, f"the page has another block: {location}")
+    temp = "".join(f"    {m}_temp_path {prefix}/tmp;\n" for m in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    world.write("nginx/conf", f"""{user}daemon off;
+worker_processes 1;
+pid {prefix}/pid;
+error_log {prefix}/error.log;
+events {{}}
+http {{
+{temp}    access_log off;
+    server {{
+        listen unix:{front};
+        {location}
+        location / {{ proxy_pass http://unix:{world.path("behind")}; }}
+    }}
+}}
+""")
+    Proc(["nginx", "-e", prefix + "/error.log", "-p", prefix, "-c", prefix + "/conf"], world.dir, "nginx")
+    wait_for(lambda: os.path.exists(front), 10, "nginx")
+    return front
+
+
+def caddy(world):
+    front = world.path("front")
+    file = world.write("Caddyfile", f"""{{
+    admin off
+    auto_https off
+}}
+http://localhost {{
+    bind unix/{front}
+    reverse_proxy unix/{world.path("behind")}
+}}
+""")
+    Proc(["caddy", "run", "--config", file, "--adapter", "caddyfile"], world.dir, "caddy",
+         {"HOME": world.dir, "XDG_DATA_HOME": world.dir, "XDG_CONFIG_HOME": world.dir})
+    wait_for(lambda: os.path.exists(front), 20, "caddy")
+    return front
+
+
+def contract_through(world, proxy, functions):
+    """The contract's tests as they are, and an agent's batches, through that proxy."""
+    for i, function in enumerate(functions):
+        function(FrontWorld(world, str(i), proxy))
+    below = FrontWorld(world, "a", proxy)
+    server = below.server().start()
+    log = lines.Log(below.path("access.log"))
+    log.write(300)
+    agent = below.agent(server).start()
+    wait_stored(server, log.written)
+    agent.stop()
+    rows = json.loads(server.cli("report", "--json"))
+    check(rows, "no report")
+
+
+def test_nginx(world):
+    contract_through(world, nginx, [
+        test_contract.test_ai_fetch_checks, test_contract.test_pageview_checks, test_contract.test_event_checks,
+        test_contract.test_tokens, test_contract.test_roles])
+
+
+def test_caddy(world):
+    if not shutil.which("caddy"):
+        return "no caddy: skipped"
+    contract_through(world, caddy, [test_contract.test_pageview_checks, test_contract.test_tokens])
+    return None
+
+
+# ---- ending ---------------------------------------------------------------------------------------
+
+def half_a_request(server, address):
+    """A connection with all but the last byte of a pageview, and that byte."""
+    body = json.dumps(test_contract.view()).encode()
+    s = socket.create_connection(address, 20)
+    s.sendall((f"POST {test_contract.PAGEVIEW} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
+               f"Content-Length: {len(body)}\r\n\r\n").encode() + body[:-1])
+    return s, body[-1:]
+
+
+def test_drain(world):
+    """At SIGTERM what is under way is answered, idle connections are closed, new ones are refused; exit 0."""
+    server = world.server().start()
+    host, port = server.address.rsplit(":", 1)
+    address = (host, int(port))
+    idle = socket.create_connection(address, 20)
+    idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    check(idle.recv(4096).startswith(b"HTTP/1.1 200"), "no answer")
+    running, last = half_a_request(server, address)
+    wait_for(lambda: server.proc.alive() and probe(address), 10, "the half request to be read")
+    server.proc.signal(signal.SIGTERM)
+    server.proc.wait_event("stopping", 10)
+    check(idle.recv(1) == b"", "an idle connection stays open")
+    wait_for(lambda: not probe(address), 10, "new connections to be refused")
+    check(server.proc.alive(), "it did not wait for the request under way")
+    running.sendall(last)
+    answer = b"".join(iter(lambda: running.recv(4096), b""))
+    check(answer.startswith(b"HTTP/1.1 202") and b"Connection: close" in answer, f"{answer}")
+    code = wait_for(lambda: (server.proc.child.poll() is not None) and [server.proc.child.returncode], 10, "the end")[0]
+    check(code == 0 and server.count() == 1, f"exit {code}, {server.count()} records")
+    server.proc.ended_here = True
+
+
+def probe(address):
+    try:
+        with socket.create_connection(address, 5) as s:
+            s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            return s.recv(100).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+def test_socket_activation(world):
+    """systemd's socket outlives the server: who asks during a restart waits, and is answered by the next one."""
+    server = world.server()
+    listening = socket.create_server(("127.0.0.1", 0), backlog=16)
+    address = listening.getsockname()
+
+    def start():
+        script = 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@" 3<&0 0</dev/null'
+        server.proc = Proc(["sh", "-c", script, world.server_bin, "--store", server.store, "serve"], world.dir, "server",
+                           stdin=listening)
+        event = server.proc.wait_event("listening", 20)
+        check(event["address"] == "systemd:0" and event["port"] == address[1], f"{event}")
+    start()
+    check(probe(address), "no answer on systemd's socket")
+    running, last = half_a_request(server, address)
+    check(probe(address), "no answer beside a half request")
+    server.proc.signal(signal.SIGTERM)
+    server.proc.wait_event("stopping", 10)
+    waiting = socket.create_connection(address, 20)
+    waiting.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    running.sendall(last)
+    check(running.recv(4096).startswith(b"HTTP/1.1 202"), "the request under way")
+    wait_for(lambda: server.proc.child.poll() is not None, 10, "the end")
+    check(server.proc.child.returncode == 0, f"exit {server.proc.child.returncode}")
+    server.proc.ended_here = True
+    waiting.settimeout(0.2)
+    try:
+        check(waiting.recv(1) is None, "it was answered, or closed, with no server there")
+    except socket.timeout:
+        pass
+    waiting.settimeout(20)
+    start()
+    check(waiting.recv(4096).startswith(b"HTTP/1.1 200"), "who waited is not answered")
+    server.stop()
+    listening.close()

@@ -394,13 +394,10 @@ static bool name_group(struct correlation *c, struct group *g, bool prefix)
     struct str name = prefix                   ? prefix_of_path(path)
                       : c->page == COLUMN_PAGE ? page_of_path(path, &scratch)
                                                : path;
-    char *copy = malloc(name.n + 1);
-    if (copy && name.n)
-        memcpy(copy, name.p, name.n);
-    g->name = copy ? (struct str){copy, name.n} : STR_NONE;
+    g->name = copied(name);
     g->agent_name = fetch_agent_at(&c->filter, g->agent)->name;
     buf_release(&scratch);
-    return copy != NULL;
+    return str_is_set(g->name);
 }
 
 struct choice {
@@ -408,11 +405,10 @@ struct choice {
     bool errors_only, visits_only, prefix;
 };
 
-/* The ten first by `rank`, in `order`, at the front of the list; the number of them. Names are
- * looked up for those that are no worse than the tenth without them. */
-static size_t choose(struct correlation *c, struct groups *g, const struct choice *choice)
+/* Moves those that are asked for to the front of the list; their number. */
+static size_t pick(struct groups *g, const struct choice *choice)
 {
-    size_t n = 0, named = 0;
+    size_t n = 0;
     for (size_t i = 0; i < g->n; i++) {
         struct group *group = &g->list[i];
         if ((choice->errors_only && !group->errors) || (choice->visits_only && !group->visits))
@@ -421,21 +417,33 @@ static size_t choose(struct correlation *c, struct groups *g, const struct choic
         group->agent_name = STR("");
         g->list[n++] = *group;
     }
+    return n;
+}
+
+static void sort(struct groups *g, size_t n, compare *by)
+{
     if (n > 1)
-        qsort(g->list, n, sizeof(*g->list), choice->rank);
-    for (named = 0; named < n && named < TOP_TIES; named++) {
-        if (named >= TOP_N && choice->rank(&g->list[TOP_N - 1], &g->list[named]) != 0)
-            break;
-    }
+        qsort(g->list, n, sizeof(*g->list), by);
+}
+
+/* The ten first by `rank`, in `order`, at the front of the list; the number of them. Names are
+ * looked up for those that are no worse than the tenth without them. */
+static size_t choose(struct correlation *c, struct groups *g, const struct choice *choice)
+{
+    size_t n = pick(g, choice), named = n < TOP_N ? n : TOP_N;
+    sort(g, n, choice->rank);
+    while (named >= TOP_N && named < n && named < TOP_TIES &&
+           choice->rank(&g->list[TOP_N - 1], &g->list[named]) == 0)
+        named++;
     for (size_t i = 0; i < named; i++)
         c->failed = !name_group(c, &g->list[i], choice->prefix) || c->failed;
-    if (named > 1 && !c->failed)
-        qsort(g->list, named, sizeof(*g->list), choice->rank);
-    for (size_t i = TOP_N; i < named; i++)
-        free((void *)g->list[i].name.p);
     n = named < TOP_N ? named : TOP_N;
-    if (n > 1 && !c->failed)
-        qsort(g->list, n, sizeof(*g->list), choice->order);
+    if (!c->failed)
+        sort(g, named, choice->rank);
+    for (size_t i = n; i < named; i++)
+        free((void *)g->list[i].name.p);
+    if (!c->failed)
+        sort(g, n, choice->order);
     return n;
 }
 

@@ -58,6 +58,17 @@ const struct count *counts_find(const struct counts *c, uint64_t key)
     return slot->sample ? slot : NULL;
 }
 
+struct str copied(struct str s)
+{
+    char *copy = malloc(s.n + 1);
+    if (!copy)
+        return STR_NONE;
+    if (s.n)
+        memcpy(copy, s.p, s.n);
+    copy[s.n] = 0;
+    return (struct str){copy, s.n};
+}
+
 /* ---- the largest -------------------------------------------------------------------------- */
 
 static uint64_t value_of(const struct count *c, bool by_more)
@@ -110,15 +121,13 @@ static void add_entry(struct top *t, const struct count *c, struct str name, uin
         }
         t->entries = more;
     }
-    char *copy = malloc(name.n + 1);
-    if (!copy) {
+    struct str own = copied(name);
+    if (!str_is_set(own)) {
         t->failed = true;
         return;
     }
-    memcpy(copy, name.p, name.n);
-    copy[name.n] = 0;
     t->entries[t->n++] =
-        (struct top_entry){.name = {copy, name.n}, .value = value, .more = c->more, .key = c->key};
+        (struct top_entry){.name = own, .value = value, .more = c->more, .key = c->key};
 }
 
 void top_choose(struct top *t, const struct counts *c, const struct top_choice *choice)

@@ -30,11 +30,14 @@ void counts_release(struct counts *c);
 struct count *counts_at(struct counts *c, uint64_t key, int64_t sample);
 const struct count *counts_find(const struct counts *c, uint64_t key); /* NULL: not there */
 
+/* A copy on the heap, with a NUL behind; STR_NONE: no memory. */
+struct str copied(struct str s);
+
 /* ---- the largest -------------------------------------------------------------------------- */
 
 #define TOP_N 10
 /* So many with the same value as the tenth are compared by name; of more, some are left out. */
-#define TOP_TIES 20000
+#define TOP_TIES 2000
 
 struct top_entry {
     struct str name; /* owned, with a NUL behind; p NULL: none */

@@ -49,17 +49,6 @@ struct agent_reading {
     bool failed;
 };
 
-static struct str copied(struct str s)
-{
-    char *copy = malloc(s.n + 1);
-    if (!copy)
-        return STR_NONE;
-    if (s.n)
-        memcpy(copy, s.p, s.n);
-    copy[s.n] = 0;
-    return (struct str){copy, s.n};
-}
-
 #define UNKNOWN "(unknown)" /* an agent that is in no catalogue */
 #define AGENTS_MAX (1 << 20)
 

@@ -137,34 +137,39 @@ static uint64_t ai_hits(const struct stats *s)
     return n;
 }
 
+/* The hits of user agents of one category. */
+static void count_category(const struct stats *s, size_t category, struct counts *out)
+{
+    for (size_t i = 0; i < s->agents.n_slots; i++) {
+        const struct count *c = &s->agents.slots[i];
+        const struct agent *ai = c->sample ? seen_agent(s->x, c->key)->ai : NULL;
+        struct count *copy =
+            ai && ai->category == category ? counts_at(out, c->key, c->sample) : NULL;
+        if (copy)
+            copy->n = c->n;
+    }
+}
+
 static int put_bots_by_category(struct buf *out, const struct stats *s)
 {
+    struct naming naming = {.stats = s};
+    struct top_choice choice = {.name = bot_name, .arg = &naming, .merge = true};
     const char *comma = "";
+    int status = 0;
     buf_lit(out, ",\"top_ai_bots_by_category\":{");
-    for (size_t k = 0; k < COUNT_OF(categories); k++) {
+    for (size_t k = 0; k < COUNT_OF(categories) && status == 0; k++) {
         struct counts counts = {0};
-        struct naming naming = {.stats = s};
-        struct top_choice choice = {.name = bot_name, .arg = &naming, .merge = true};
-        for (size_t i = 0; i < s->agents.n_slots; i++) {
-            const struct count *c = &s->agents.slots[i];
-            const struct agent *ai = c->sample ? seen_agent(s->x, c->key)->ai : NULL;
-            struct count *copy =
-                ai && ai->category == k ? counts_at(&counts, c->key, c->sample) : NULL;
-            if (copy)
-                copy->n = c->n;
-        }
-        int status = counts.failed ? -1 : 0;
+        count_category(s, k, &counts);
+        status = counts.failed ? -1 : 0;
         if (status == 0 && counts.n) {
             buf_put_str(out, str_of(comma));
             status = put_counts(out, categories[k], &counts, &choice);
             comma = ",";
         }
         counts_release(&counts);
-        if (status)
-            return -1;
     }
     buf_putc(out, '}');
-    return 0;
+    return status;
 }
 
 static int put_lists(struct buf *out, const struct stats *s)

@@ -85,6 +85,18 @@ def row_server(b):
     server.close()
 
 
+def row_reads(b):
+    """P9: the reports of the API over 10 M records of one site, 90 days, four streams"""
+    millions = max(1, round(10 * b.nginx / 2_000_000))
+    argv = [os.path.join(b.bin, "tests/bench/bench_reads"), os.path.join(b.scratch("reads"), "s"), str(millions)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    for line in done.stdout.splitlines() or [f"all   failed with {done.returncode}"]:
+        name, figure = re.split(r"\s{2,}", line.strip(), maxsplit=1)
+        mark = {"overview": "100 ms", "time series": "100 ms"}.get(name, "1 s" if " of " in name else "")
+        b.add(f"P9 reads, {millions} M: {name}", figure, mark)
+    b.drop("reads")
+
+
 def row_singles(b):
     """P8: one pageview a request, each durable before its 202; wrk with 64 connections"""
     if not shutil.which("wrk"):

@@ -191,6 +191,9 @@ static const struct route routes[] = {
     {ROUTE_GET, "/api/sites/{id}/hits", 0, NULL, api_hits},
     {ROUTE_GET, "/api/sites/{id}/hits/export", 0, NULL, api_hits_export},
     {ROUTE_GET, "/api/ai-agents", 0, NULL, api_ai_agents},
+    {ROUTE_GET, "/api/sites/{id}/exclusions", 0, NULL, api_exclusions_list},
+    {ROUTE_POST, "/api/sites/{id}/exclusions", API_SINGLE_BODY_MAX, NULL, api_exclusions_add},
+    {ROUTE_DELETE, "/api/sites/{id}/exclusions/{exclusionId}", 0, NULL, api_exclusions_remove},
     {ROUTE_GET, "/healthz", 0, NULL, api_healthz},
     {ROUTE_GET, "/readyz", 0, NULL, api_readyz},
 };

@@ -97,6 +97,47 @@ def test_exclusions(world):
     f.expect(False, path="/everywhere")
 
 
+def test_over_http(world):
+    """A site's own, with a token: who may, what is answered, and in force with the answer."""
+    f = Filtered(world)
+    admin, viewer = f.server.client("adm", f"{SITE}=admin"), f.server.client("view", f"{SITE}=viewer")
+    ids = {s["domain"]: s["id"] for s in json.loads(f.server.request("GET", "/api/sites", token=f.server.token)[2])}
+    path = f"/api/sites/{ids[SITE]}/exclusions"
+    problems = []
+
+    def ask(method, where, body, token, status, text=None):
+        got, _, answer = f.server.request(method, where, body.encode(), token)
+        if got != status or (text is not None and answer != text.encode()):
+            problems.append(f"{method} {where} {body}: {got} {answer!r}, expected {status} {text!r}")
+        return answer
+
+    new = '{"kind":"path","value":" /over-http "}'
+    f.expect(True, path="/over-http")
+    one = json.loads(ask("POST", path, new, admin, 201))
+    f.expect(False, path="/over-http/x")
+    f.expect(True, path="/over-http", host=OTHER)
+    check((one["kind"], one["value"]) == ("path", "/over-http"), f"{one}")
+    f.exclude("--instance", "--path", "/not-shown")
+    check(json.loads(ask("GET", path, "", admin, 200)) == [one], "the list")
+    ask("POST", path, new, admin, 409, "Exclusion exists already\n")
+    for body, text in (("{", "Bad request body\n"), ('{"kind":7}', "Bad request body\n"),
+                       ("{}", "kind must be one of ip, country, user_agent, path\n"),
+                       ('{"kind":"ip","value":"x"}',
+                        "value must be an address or a network, like 198.51.100.0/24\n")):
+        ask("POST", path, body, admin, 400, text)
+    for method, where, body in (("GET", path, ""), ("POST", path, new), ("DELETE", f"{path}/{one['id']}", "")):
+        ask(method, where, body, None, 401, "Unauthorized\n")
+        ask(method, where, body, viewer, 403, "Forbidden\n")
+        ask(method, where, body, f.server.token, 403, "Forbidden\n")
+        ask(method, where.replace(ids[SITE], ids[OTHER]), body, admin, 403, "Access denied\n")
+        ask(method, where.replace(ids[SITE], "x"), body, admin, 400, "invalid site ID\n")
+    ask("DELETE", f"{path}/{ids[SITE]}", "", admin, 404, "Exclusion not found\n")
+    ask("DELETE", f"{path}/{one['id']}", "", admin, 204, "")
+    ask("DELETE", f"{path}/{one['id']}", "", admin, 404, "Exclusion not found\n")
+    f.expect(True, path="/over-http")
+    check(not problems, "\n".join(problems))
+
+
 def test_lists_are_read_again(world):
     f = Filtered(world)
     f.expect(True, referrer="https://new.example/")

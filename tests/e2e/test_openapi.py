@@ -313,6 +313,22 @@ def ask_reports(e, desk):
     e.ask("GET", "/api/ai-agents", 200)
 
 
+def ask_exclusions(e, desk):
+    site, foreign = (f"/api/sites/{desk.ids[s]}/exclusions" for s in (SITE, FOREIGN))
+    token, new = desk.server.client("may-change", f"{SITE}=admin"), {"kind": "path", "value": "/not-stored"}
+    one = e.ask("POST", site, 201, new, token, twice=False)
+    e.ask("GET", site, 200, token=token)
+    e.ask("POST", site, 409, new, token)
+    e.ask("POST", site, 400, {"kind": "ip", "value": "x"}, token)
+    e.ask("POST", site, 400, {"kind": "x", "value": "x"}, token)
+    for method, tail, body in (("GET", "", None), ("POST", "", new), ("DELETE", "/" + one["id"], None)):
+        e.ask(method, site + tail, 401, body, good=False)
+        e.ask(method, foreign + tail, 403, body, token)
+        e.ask(method, "/api/sites/x/exclusions" + tail, 400, body, token)
+    e.ask("DELETE", f"{site}/{one['id']}", 204, token=token, twice=False)
+    e.ask("DELETE", f"{site}/{one['id']}", 404, token=token)
+
+
 def ask_server(e, desk):
     for path in ("/healthz", "/readyz", "/api/docs/versions", "/api/docs/v1/openapi.json", "/api/docs/",
                  "/api/docs/reference.js", "/api/docs/reference.css"):
@@ -324,7 +340,7 @@ def ask_server(e, desk):
 def examine(world, proxied):
     desk = Desk(world)
     e = Examiner(desk.server, Prism(world, desk.server) if proxied else None)
-    for part in (ask_ingest, ask_batches, ask_reports, ask_server):
+    for part in (ask_ingest, ask_batches, ask_reports, ask_exclusions, ask_server):
         part(e, desk)
     e.settle(lambda status: status not in UNASKED | {"429"})
     # The same server, with as little patience as it can have.

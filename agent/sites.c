@@ -14,6 +14,7 @@ struct sites {
     atomic_uint refs;
     struct site_route *v;
     size_t n, cap;
+    unsigned withheld;
 };
 
 struct sites *sites_new(void)
@@ -38,6 +39,16 @@ void sites_unref(struct sites *s)
         free((char *)s->v[i].host.p);
     free(s->v);
     free(s);
+}
+
+void sites_withhold_pageviews(struct sites *s, unsigned from)
+{
+    s->withheld = from;
+}
+
+unsigned sites_withheld(const struct sites *s)
+{
+    return s->withheld;
 }
 
 size_t sites_count(const struct sites *s)
@@ -120,6 +131,8 @@ struct sites *sites_copy(const struct sites *s)
             sites_unref(copy);
             return NULL;
         }
+    if (copy)
+        copy->withheld = s->withheld;
     return copy;
 }
 
@@ -172,7 +185,8 @@ struct answer {
     unsigned to;
     struct str *names; /* domain and aliases of the site at hand */
     size_t n_names, cap_names;
-    bool may_write;
+    struct str id;
+    bool may_write, want_ids;
 };
 
 static bool writes(struct str role)
@@ -209,6 +223,7 @@ static bool read_site(struct json_reader *r, struct answer *a)
     enum json_event e;
     a->n_names = 0;
     a->may_write = true;
+    a->id = STR_NONE;
     while ((e = json_next(r)) == JSON_KEY) {
         struct str key = r->text;
         e = json_next(r);
@@ -217,6 +232,8 @@ static bool read_site(struct json_reader *r, struct answer *a)
             good = take_name(a, r->text);
         else if (str_eq(key, STR("role")) && e == JSON_STRING)
             a->may_write = writes(r->text);
+        else if (str_eq(key, STR("id")) && e == JSON_STRING)
+            a->id = r->text;
         else if (str_eq(key, STR("aliases")))
             good = read_aliases(r, a, e);
         else
@@ -227,12 +244,30 @@ static bool read_site(struct json_reader *r, struct answer *a)
     return e == JSON_OBJECT_END;
 }
 
-int sites_add_answer(struct sites *s, struct str json, unsigned to, const char **why)
+/* It becomes a part of request paths. */
+static bool is_plain_id(struct str id)
+{
+    for (size_t i = 0; i < id.n; i++)
+        if (!ascii_alnum(id.p[i]) && id.p[i] != '-')
+            return false;
+    return id.n > 0 && id.n <= 64;
+}
+
+/* Its hosts, each with the site that is to stand beside it. 1: they count; -1: out of memory. */
+static int add_names(struct answer *a)
+{
+    bool wanted = a->want_ids ? is_plain_id(a->id) : a->may_write;
+    for (size_t i = 0; wanted && i < a->n_names; i++)
+        if (sites_add(a->sites, a->names[i], a->want_ids ? a->id : STR_NONE, a->to))
+            return -1;
+    return wanted;
+}
+
+static int read_answer(struct answer *a, struct str json, const char **why)
 {
     struct buf scratch;
     struct json_reader r;
-    struct answer a = {.sites = s, .to = to};
-    int count = -1, writable = 0;
+    int count = -1, found = 0, added = 0;
     enum json_event e;
     *why = "the answer of GET /api/sites is not a JSON array of sites";
     buf_init(&scratch, json.n + 64);
@@ -240,17 +275,29 @@ int sites_add_answer(struct sites *s, struct str json, unsigned to, const char *
     if (json_next(&r) != JSON_ARRAY)
         goto out;
     while ((e = json_next(&r)) == JSON_OBJECT) {
-        if (!read_site(&r, &a))
+        if (!read_site(&r, a) || (added = add_names(a)) < 0)
             goto out;
-        for (size_t i = 0; a.may_write && i < a.n_names; i++)
-            if (sites_add(s, a.names[i], STR_NONE, to))
-                goto out;
-        writable += a.may_write;
+        found += added;
     }
     if (e == JSON_ARRAY_END && json_next(&r) == JSON_END)
-        count = writable;
+        count = found;
 out:
-    free(a.names);
+    free(a->names);
     buf_release(&scratch);
     return count;
+}
+
+int sites_add_answer(struct sites *s, struct str json, unsigned to, const char **why)
+{
+    struct answer a = {.sites = s, .to = to};
+    return read_answer(&a, json, why);
+}
+
+struct sites *sites_with_ids(struct str json, const char **why)
+{
+    struct answer a = {.sites = sites_new(), .to = 1, .want_ids = true};
+    if (a.sites && read_answer(&a, json, why) >= 0)
+        return a.sites;
+    sites_unref(a.sites);
+    return NULL;
 }

@@ -26,6 +26,10 @@ void sites_unref(struct sites *s); /* accepts NULL */
 int sites_add(struct sites *s, struct str host, struct str site, unsigned to);
 /* Every host goes there as well. */
 void sites_add_everywhere(struct sites *s, unsigned to);
+/* Before it is shared: these destinations get no pageviews, whatever the configuration's default is
+ * (they turned out to be HitKeeps). Copies keep it. */
+void sites_withhold_pageviews(struct sites *s, unsigned from);
+unsigned sites_withheld(const struct sites *s);
 size_t sites_count(const struct sites *s);
 /* NULL when unknown. A host that is not known as it stands is looked up without one leading "www.".
  */
@@ -33,6 +37,9 @@ const struct site_route *sites_find(const struct sites *s, struct str host);
 /* Adds the domains and aliases of an answer of GET /api/sites whose role may write (no role told:
  * it may). Returns how many sites were writable, or -1 with a static sentence in *why. */
 int sites_add_answer(struct sites *s, struct str json, unsigned to, const char **why);
+/* The same answer with each site's id as the `site` of its hosts, whatever the role. NULL with a
+ * sentence; a site without an id is left out. */
+struct sites *sites_with_ids(struct str json, const char **why);
 /* What sites_add_answer reads: every host that goes to these destinations. */
 void sites_write_answer(const struct sites *s, unsigned to, struct buf *out);
 

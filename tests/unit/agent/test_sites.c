@@ -222,6 +222,39 @@ static void test_writing_an_answer(void **state)
     sites_unref(back);
 }
 
+/* A HitKeep's answer: which id each host's site has. */
+static void test_ids(void **state)
+{
+    static const struct str json = STR(
+        "[{\"id\":\"aaaaaaaa-0000-4000-8000-000000000001\",\"domain\":\"a.example\"},"
+        "{\"domain\":\"B.example\",\"aliases\":[\"c.example\"],\"role\":\"viewer\",\"id\":\"7\"},"
+        "{\"domain\":\"none.example\"},{\"id\":\"../x\",\"domain\":\"odd.example\"},"
+        "{\"id\":\"\",\"domain\":\"empty.example\"}]");
+    const char *why;
+    struct sites *s = sites_with_ids(json, &why);
+    assert_non_null(s);
+    assert_int_equal(sites_count(s), 3);
+    assert_true(str_eq(sites_find(s, STR("www.a.example"))->site,
+                       STR("aaaaaaaa-0000-4000-8000-000000000001")));
+    assert_true(str_eq(sites_find(s, STR("b.example"))->site, STR("7")));
+    assert_true(str_eq(sites_find(s, STR("c.example"))->site, STR("7")));
+    sites_unref(s);
+    for (size_t n = 0; n < json.n; n++)
+        assert_null(sites_with_ids(str_slice(json, 0, n), &why));
+    assert_null(sites_with_ids(STR("<html>"), &why));
+}
+
+static void test_withholding(void **state)
+{
+    struct sites *s = sites_new();
+    assert_int_equal(sites_withheld(s), 0);
+    sites_withhold_pageviews(s, 2);
+    struct sites *copy = sites_copy(s);
+    assert_int_equal(sites_withheld(copy), 2);
+    sites_unref(copy);
+    sites_unref(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +267,8 @@ int main(void)
         cmocka_unit_test(test_answer_cut_at_each_byte),
         cmocka_unit_test(test_many_aliases),
         cmocka_unit_test(test_writing_an_answer),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_withholding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

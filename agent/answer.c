@@ -178,6 +178,120 @@ enum answer_action answer_sites(const struct http_answer *a, const char **why)
     return action == ANSWER_SPLIT ? ANSWER_PAUSE : action;
 }
 
+/* ---- which protocol ----------------------------------------------------------------------------
+ */
+
+/* {"protocols":["batch",…],…} */
+static bool read_protocols(struct json_reader *r, bool *batch)
+{
+    enum json_event e = json_next(r);
+    if (e != JSON_ARRAY)
+        return json_skip_value(r, e);
+    while ((e = json_next(r)) != JSON_ARRAY_END) {
+        *batch = *batch || (e == JSON_STRING && str_eq(r->text, STR("batch")));
+        if (!json_skip_value(r, e))
+            return false;
+    }
+    return true;
+}
+
+static bool tells_batch(struct str body)
+{
+    struct json_reader r;
+    struct buf scratch;
+    enum json_event e;
+    bool batch = false, good = true;
+    buf_init(&scratch, body.n + 64);
+    json_reader_init(&r, body, &scratch);
+    if (json_next(&r) != JSON_OBJECT)
+        good = false;
+    while (good && (e = json_next(&r)) != JSON_OBJECT_END) {
+        if (e == JSON_KEY && str_eq(r.text, STR("protocols")))
+            good = read_protocols(&r, &batch);
+        else
+            good = e == JSON_KEY && json_skip_value(&r, json_next(&r));
+    }
+    good = good && json_next(&r) == JSON_END;
+    buf_release(&scratch);
+    return good && batch;
+}
+
+/* A HitKeep answers an unknown path with 404, or (2.8.1) with its dashboard's page and 200. */
+enum protocol answer_capabilities(const struct http_answer *a, const char **why)
+{
+    if (a->error) {
+        *why = "the server cannot be reached";
+        return PROTOCOL_AUTO;
+    }
+    if (a->status == 200)
+        return tells_batch(a->body) ? PROTOCOL_BATCH : PROTOCOL_HITKEEP;
+    if (a->status == 404 || a->status == 405)
+        return PROTOCOL_HITKEEP;
+    answer_status(a->status, why);
+    return PROTOCOL_AUTO;
+}
+
+/* ---- one record --------------------------------------------------------------------------------
+ */
+
+static const char unwell[] = "the server, or a proxy before it, is unwell";
+static const char no_endpoint[] =
+    "there is no such endpoint at this url: is it a HitKeep, and its public url?";
+
+/* The first row that fits. body NULL: any. */
+static const struct {
+    int from, to;
+    const char *body; /* how the answer begins */
+    enum single_action action;
+    const char *why;
+} single_table[] = {
+    {300, 399, NULL, SINGLE_PAUSE,
+     "the server redirects, and redirects are not followed: set url to where it really is"},
+    {400, 400, "user_agent must match a known AI bot", SINGLE_REFUSED,
+     "the server's list of AI agents does not have this one"},
+    {400, 400, NULL, SINGLE_DEAD, "the server refuses the record"},
+    {401, 401, NULL, SINGLE_PAUSE,
+     "the server does not know this token, or it was revoked or has expired: make a new one under "
+     "API clients, and put it into the token file"},
+    {403, 403, "Access denied", SINGLE_PARK, "the token has no grant for this site"},
+    {403, 403, "Forbidden\n", SINGLE_PARK,
+     "the token's grant for this site is too small: the role must be admin or owner"},
+    {403, 403, NULL, SINGLE_PAUSE,
+     "something before the server forbids this request: look at the proxy's log"},
+    {404, 404, "Site not found", SINGLE_PARK, "the server has no such site"},
+    {404, 405, NULL, SINGLE_PAUSE, no_endpoint},
+    {408, 408, NULL, SINGLE_RETRY, "the server waited too long for the request"},
+    {413, 413, NULL, SINGLE_DEAD, "the record is too large for the server, or a proxy before it"},
+    {422, 422, NULL, SINGLE_DEAD, "the server refuses the record"},
+    {425, 425, NULL, SINGLE_RETRY, "the server asks to try again"},
+    {429, 429, NULL, SINGLE_SLOW, "the server asks to slow down"},
+    {402, 499, NULL, SINGLE_PAUSE, "the server refuses the request"},
+    {500, 599, NULL, SINGLE_RETRY, unwell},
+};
+
+enum single_action answer_single(const struct http_answer *a, const char **why)
+{
+    if (a->error) {
+        *why = "the server cannot be reached";
+        return SINGLE_RETRY;
+    }
+    if (a->status == 202 && a->body.n == 0)
+        return SINGLE_ACCEPTED;
+    for (size_t i = 0; i < COUNT_OF(single_table); i++) {
+        const char *body = single_table[i].body;
+        if (a->status < single_table[i].from || a->status > single_table[i].to ||
+            (body && !str_starts(a->body, str_of(body))))
+            continue;
+        *why = single_table[i].why;
+        return single_table[i].action;
+    }
+    *why = "the answer is not HitKeep's 202 without a body: is there something between us and it?";
+    return SINGLE_RETRY;
+}
+
+/* ---- rejected records --------------------------------------------------------------------------
+ */
+
 enum record_action answer_record(unsigned status)
 {
     return status == 403 || status == 404 ? RECORD_PARK : RECORD_DEAD;

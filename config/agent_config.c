@@ -120,6 +120,7 @@ static void read_root(struct config_errors *e, const struct yaml_item *root, str
     agent_read_sources(e, root, c);
     agent_read_rules(e, root, c);
     agent_read_privacy(e, root, c);
+    agent_check_protocols(e, root, c);
     read_limits(e, yaml_item_get(root, "limits"), c);
     if (field_map(e, yaml_item_get(root, "ai"), ai_keys, COUNT_OF(ai_keys)))
         field_bool(e, yaml_item_get(root, "ai"), "search_engines", &c->ai_search_engines);

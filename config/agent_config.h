@@ -18,6 +18,12 @@
 
 enum send_kinds { SEND_PAGEVIEW = 1, SEND_AI_FETCH = 2 };
 
+enum protocol {
+    PROTOCOL_AUTO,    /* the server's answer decides */
+    PROTOCOL_BATCH,   /* logferry-server */
+    PROTOCOL_HITKEEP, /* one record a request */
+};
+
 struct destination_config {
     struct str name;
     struct str url;        /* without a trailing '/'; "unix:/path" for a socket */
@@ -25,7 +31,11 @@ struct destination_config {
     struct str token;      /* from token_env, read at load; STR_NONE otherwise */
     struct str proxy;      /* STR_NONE: none, whatever the environment says */
     struct str ca_file;    /* STR_NONE: the system's */
-    unsigned send;         /* enum send_kinds */
+    enum protocol protocol;
+    unsigned send;   /* enum send_kinds; for auto what a batch destination gets */
+    bool send_given; /* else a destination that turns out to be a HitKeep gets AI fetches only */
+    uint32_t rate_ai_fetch, rate_pageview; /* requests a second to a HitKeep, at most */
+    bool send_late_ai_fetches; /* to a HitKeep, which files them under the day they come in */
     bool local; /* loopback or a unix socket: plain http allowed, bodies not compressed */
 };
 

@@ -99,44 +99,6 @@ static void read_token(struct config_errors *e, const struct yaml_item *map,
     }
 }
 
-static void read_protocol(struct config_errors *e, const struct yaml_item *map)
-{
-    static const char *const names[] = {"auto", "batch"};
-    static const struct field_hint hint = {"auto or batch", "auto"};
-    const struct yaml_item *item = field_scalar(e, map, "protocol", hint);
-    size_t i;
-
-    if (item && str_eq(item->text, STR("hitkeep")))
-        field_problem(e, item,
-                      "this version does not speak `hitkeep` yet; expected auto or batch "
-                      "and a logferry-server; write `protocol: auto`");
-    else if (item)
-        field_name(e, item, (struct field_names){names, COUNT_OF(names)}, &i);
-}
-
-static void read_send(struct config_errors *e, const struct yaml_item *map,
-                      struct destination_config *d)
-{
-    static const char *const names[] = {"pageview", "ai_fetch"};
-    static const unsigned kinds[] = {SEND_PAGEVIEW, SEND_AI_FETCH};
-    static const struct field_hint hint = {"a list of pageview and ai_fetch",
-                                           "[pageview, ai_fetch]"};
-    struct field_list list;
-    size_t kind;
-
-    if (!field_list(e, map, "send", hint, &list))
-        return;
-    d->send = 0;
-    for (size_t i = 0; i < list.n; i++) {
-        if (field_name(e, list.items[i], (struct field_names){names, COUNT_OF(names)}, &kind))
-            d->send |= kinds[kind];
-    }
-    if (list.n == 0)
-        field_problem(e, yaml_item_get(map, "send"),
-                      "the list is empty; expected %s; write `send: %s`", hint.expected,
-                      hint.example);
-}
-
 static void read_transport(struct config_errors *e, const struct yaml_item *map,
                            struct destination_config *d)
 {
@@ -162,11 +124,12 @@ static void read_destination(struct config_errors *e, const struct yaml_item *ma
                              struct destination_config *d)
 {
     static const struct field_key keys[] = {
-        {"url", false},  {"token_file", false}, {"token_env", false}, {"protocol", false},
-        {"send", false}, {"proxy", false},      {"ca_file", false},
+        {"url", false},      {"token_file", false}, {"token_env", false},
+        {"protocol", false}, {"send", false},       {"proxy", false},
+        {"ca_file", false},  {"rate", false},       {"late_ai_fetch", false},
     };
 
-    *d = (struct destination_config){.name = map->key, .send = SEND_PAGEVIEW | SEND_AI_FETCH};
+    *d = (struct destination_config){.name = map->key};
     if (str_eq(map->key, STR("none")) || str_eq(map->key, STR("stdout")))
         field_problem(e, map,
                       "this name has a meaning for `backfill --output`; expected another; "
@@ -175,8 +138,7 @@ static void read_destination(struct config_errors *e, const struct yaml_item *ma
         return;
     read_url(e, map, d);
     read_token(e, map, d);
-    read_protocol(e, map);
-    read_send(e, map, d);
+    destination_read_protocol(e, map, d);
     read_transport(e, map, d);
 }
 

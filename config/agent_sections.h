@@ -12,9 +12,18 @@
 
 void agent_read_destinations(struct config_errors *e, const struct yaml_item *root,
                              struct agent_config *c);
+/* protocol, send, rate, late_ai_fetch of one of them */
+void destination_read_protocol(struct config_errors *e, const struct yaml_item *map,
+                               struct destination_config *d);
+/* After the privacy: what does not go together. */
+void agent_check_protocols(struct config_errors *e, const struct yaml_item *root,
+                           const struct agent_config *c);
+/* Every destination is `hitkeep`. */
+bool agent_speaks_hitkeep_only(const struct agent_config *c);
 /* After the destinations: `to` names them. */
 void agent_read_sites(struct config_errors *e, const struct yaml_item *root,
                       struct agent_config *c);
+/* After the destinations: `start` depends on them. */
 void agent_read_sources(struct config_errors *e, const struct yaml_item *root,
                         struct agent_config *c);
 /* `format` of one of them. */

@@ -162,7 +162,8 @@ static void read_source(struct config_errors *e, const struct yaml_item *map,
         {"cdn_duplicates", false}, {"time_zone", false},
     };
 
-    *s = (struct source_config){.name = map->key, .scheme = STR("https")};
+    s->name = map->key;
+    s->scheme = STR("https");
     if (!field_map(e, map, keys, COUNT_OF(keys)))
         return;
     read_files(e, map, s);
@@ -187,6 +188,10 @@ void agent_read_sources(struct config_errors *e, const struct yaml_item *root,
     c->sources = config_arena_array(e->arena, map->n, sizeof(*c->sources));
     if (!c->sources)
         return;
-    for (const struct yaml_item *i = map->first; i; i = i->next)
+    /* What came before would be sent again after a lost state, and an old AI fetch not at all. */
+    enum start_kind start = agent_speaks_hitkeep_only(c) ? START_END : START_BEGINNING;
+    for (const struct yaml_item *i = map->first; i; i = i->next) {
+        c->sources[c->n_sources] = (struct source_config){.start = start};
         read_source(e, i, &c->sources[c->n_sources++]);
+    }
 }

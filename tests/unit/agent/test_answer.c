@@ -227,6 +227,106 @@ static void test_records(void **state)
                          status == 403 || status == 404 ? RECORD_PARK : RECORD_DEAD);
 }
 
+/* ---- record by record, and which protocol ------------------------------------------------------
+ */
+
+static void test_singles(void **state)
+{
+    static const struct {
+        long from, to;
+        const char *body;
+        enum single_action action;
+    } table[] = {
+        {202, 202, "", SINGLE_ACCEPTED},
+        {202, 202, "{}\n", SINGLE_RETRY}, /* not HitKeep's */
+        {0, 199, "", SINGLE_RETRY},
+        {200, 201, "", SINGLE_RETRY},
+        {200, 200, "<!doctype html><html>", SINGLE_RETRY},
+        {203, 299, "", SINGLE_RETRY},
+        {300, 399, "", SINGLE_PAUSE},
+        {400, 400, "user_agent must match a known AI bot\n", SINGLE_REFUSED},
+        {400, 400, "status_code must be between 100 and 599\n", SINGLE_DEAD},
+        {400, 400, "Bad request body\n", SINGLE_DEAD},
+        {400, 400, "invalid site ID\n", SINGLE_DEAD},
+        {400, 400, "url must be an absolute http or https URL\n", SINGLE_DEAD},
+        {400, 400, "<html>400 Bad Request</html>", SINGLE_DEAD},
+        {401, 401, "Unauthorized\n", SINGLE_PAUSE},
+        {402, 402, "", SINGLE_PAUSE},
+        {403, 403, "Access denied\n", SINGLE_PARK},
+        {403, 403, "Forbidden\n", SINGLE_PARK},
+        {403, 403, "<html>403 Forbidden</html>", SINGLE_PAUSE},
+        {403, 403, "", SINGLE_PAUSE},
+        {404, 404, "Site not found\n", SINGLE_PARK},
+        {404, 404, "Not found\n", SINGLE_PAUSE},
+        {404, 404, "404 page not found\n", SINGLE_PAUSE},
+        {405, 405, "Method Not Allowed\n", SINGLE_PAUSE},
+        {406, 407, "", SINGLE_PAUSE},
+        {408, 408, "", SINGLE_RETRY},
+        {409, 412, "", SINGLE_PAUSE},
+        {413, 413, "", SINGLE_DEAD},
+        {414, 421, "", SINGLE_PAUSE},
+        {422, 422, "", SINGLE_DEAD},
+        {423, 424, "", SINGLE_PAUSE},
+        {425, 425, "", SINGLE_RETRY},
+        {426, 428, "", SINGLE_PAUSE},
+        {429, 429, "Too Many Requests\n", SINGLE_SLOW},
+        {430, 499, "", SINGLE_PAUSE},
+        {500, 500, "Internal server error\n", SINGLE_RETRY},
+        {503, 503, "Service not available on this node\n", SINGLE_RETRY},
+        {500, 599, "", SINGLE_RETRY},
+        {600, 999, "", SINGLE_RETRY},
+    };
+    for (size_t i = 0; i < COUNT(table); i++)
+        for (long status = table[i].from; status <= table[i].to; status++) {
+            struct http_answer a = {.status = status, .body = str_of(table[i].body)};
+            const char *why = NULL;
+            enum single_action action = answer_single(&a, &why);
+            if (action != table[i].action || (action != SINGLE_ACCEPTED && (!why || !*why)))
+                fail_msg("%ld %s: %d", status, table[i].body, action);
+            a.error = "connection reset";
+            assert_int_equal(answer_single(&a, &why), SINGLE_RETRY);
+        }
+}
+
+static void test_capabilities(void **state)
+{
+    static const char page[] = "<!doctype html><html><body>HitKeep</body></html>";
+    static const struct {
+        const char *name, *body;
+        long status;
+        enum protocol protocol;
+    } table[] = {
+        {"ours", "{\"server\":\"logferry-server/1\",\"protocols\":[\"batch\"],\"limits\":{}}", 200,
+         PROTOCOL_BATCH},
+        {"a newer one's", "{\"protocols\":[\"x\",{\"y\":[1]},\"batch\"],\"z\":null}\n", 200,
+         PROTOCOL_BATCH},
+        {"2.8.1's page for what it does not know", page, 200, PROTOCOL_HITKEEP},
+        {"a newer HitKeep", "404 page not found\n", 404, PROTOCOL_HITKEEP},
+        {"behind the method's wall", "Method Not Allowed\n", 405, PROTOCOL_HITKEEP},
+        {"other JSON", "{\"status\":\"ok\"}", 200, PROTOCOL_HITKEEP},
+        {"no list", "{\"protocols\":\"batch\"}", 200, PROTOCOL_HITKEEP},
+        {"another protocol", "{\"protocols\":[\"bunch\"]}", 200, PROTOCOL_HITKEEP},
+        {"cut short", "{\"protocols\":[\"batch\"]", 200, PROTOCOL_HITKEEP},
+        {"empty", "", 200, PROTOCOL_HITKEEP},
+        {"a wrong token", "Unauthorized\n", 401, PROTOCOL_AUTO},
+        {"forbidden", "", 403, PROTOCOL_AUTO},
+        {"elsewhere", "", 302, PROTOCOL_AUTO},
+        {"busy", "", 429, PROTOCOL_AUTO},
+        {"unwell", page, 502, PROTOCOL_AUTO},
+        {"unwell too", "", 503, PROTOCOL_AUTO},
+        {"no HTTP", "", 0, PROTOCOL_AUTO},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct http_answer a = {.status = table[i].status, .body = str_of(table[i].body)};
+        const char *why = NULL;
+        enum protocol p = answer_capabilities(&a, &why);
+        if (p != table[i].protocol || (p == PROTOCOL_AUTO && (!why || !*why)))
+            fail_msg("%s: %d", table[i].name, p);
+        a.error = "timeout";
+        assert_int_equal(answer_capabilities(&a, &why), PROTOCOL_AUTO);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_accepted),         cmocka_unit_test(test_rejected_lists),
         cmocka_unit_test(test_first_error),      cmocka_unit_test(test_ten_thousand_rejected),
         cmocka_unit_test(test_cut_at_each_byte), cmocka_unit_test(test_records),
+        cmocka_unit_test(test_singles),          cmocka_unit_test(test_capabilities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,12 +114,25 @@ static const struct config_case destinations[] = {
      "f:4:16: destinations.main.token_env: the environment variable CONFIG_TEST_SHORT holds no "
      "token; expected a token of 8 to 512 printable bytes; write `token_file: "
      "/etc/logferry/token` instead, which needs no environment\n"},
-    {"hitkeep", "destinations:\n  main:\n    url: https://i.example\n    protocol: hitkeep\n",
-     "f:4:15: destinations.main.protocol: this version does not speak `hitkeep` yet; expected auto "
-     "or batch and a logferry-server; write `protocol: auto`\n"},
+    {"a rate of a batch",
+     "destinations:\n  main: {url: https://i.example, protocol: batch, rate: "
+     "{ai_fetch: 5}}\n",
+     "f:2:51: destinations.main.rate: a batch has no use for it; remove this line, or write "
+     "`protocol: hitkeep`\n"},
+    {"rate 0", "destinations:\n  main: {url: https://i.example, rate: {pageview: 0}}\n",
+     "f:2:51: destinations.main.rate.pageview: \"0\" is out of range or no number; expected "
+     "requests a second, 1 to 10000; write `pageview: 8`\n"},
+    {"late", "destinations:\n  main: {url: https://i.example, late_ai_fetch: never}\n",
+     "f:2:49: destinations.main.late_ai_fetch: \"never\" is not known here; expected one of hold, "
+     "send; write `late_ai_fetch: hold`\n"},
+    {"no address",
+     "destinations:\n  main: {url: https://i.example, protocol: hitkeep, send: "
+     "[pageview]}\nprivacy: {visitor_ip: none}\n",
+     "f:3:23: privacy.visitor_ip: HitKeep takes no pageview without an address, and destination "
+     "`main` is sent them; write `visitor_ip: truncated`, or `send: [ai_fetch]` there\n"},
     {"protocol", "destinations:\n  main:\n    url: https://i.example\n    protocol: bach\n",
-     "f:4:15: destinations.main.protocol: \"bach\" is not known here; expected one of auto, batch; "
-     "did you mean `protocol: batch`?\n"},
+     "f:4:15: destinations.main.protocol: \"bach\" is not known here; expected one of auto, batch, "
+     "hitkeep; did you mean `protocol: batch`?\n"},
     {"send", "destinations:\n  main:\n    url: https://i.example\n    send: [pageview, ai]\n",
      "f:4:22: destinations.main.send[2]: \"ai\" is not known here; expected one of pageview, "
      "ai_fetch; write `send: pageview`\n"},
@@ -454,7 +467,12 @@ static void defaults(void **state)
     assert_null(c->destinations[0].token.p);
     assert_null(c->destinations[0].proxy.p);
     assert_null(c->destinations[0].ca_file.p);
+    assert_int_equal(c->destinations[0].protocol, PROTOCOL_AUTO);
     assert_int_equal(c->destinations[0].send, SEND_PAGEVIEW | SEND_AI_FETCH);
+    assert_false(c->destinations[0].send_given);
+    assert_int_equal(c->destinations[0].rate_ai_fetch, 8);
+    assert_int_equal(c->destinations[0].rate_pageview, 16);
+    assert_false(c->destinations[0].send_late_ai_fetches);
     assert_false(c->destinations[0].local);
     assert_int_equal(c->n_sites, 0);
     assert_int_equal(c->n_sources, 1);
@@ -657,6 +675,34 @@ static void printed_defaults_load_as_the_defaults(void **state)
     buf_release(&text);
 }
 
+static void hitkeep(void **state)
+{
+    static const char one[] = "destinations:\n  a: {url: https://i.example, protocol: hitkeep}\n";
+    static const char two[] =
+        "destinations:\n  a: {url: https://i.example, protocol: hitkeep, rate: "
+        "{ai_fetch: 50}, late_ai_fetch: send, send: pageview}\n"
+        "  b: {url: https://j.example}\n";
+    static const char rest[] = "sources:\n  w: {files: /a, format: iis}\n"
+                               "  x: {files: /b, format: iis, start: all}\n";
+    char text[1024];
+    snprintf(text, sizeof(text), "%s%s", one, rest);
+    struct agent_config *c = must_parse(text);
+    assert_int_equal(c->destinations[0].protocol, PROTOCOL_HITKEEP);
+    assert_int_equal(c->destinations[0].send, SEND_AI_FETCH);
+    assert_int_equal(c->sources[0].start, START_END);
+    assert_int_equal(c->sources[1].start, START_ALL);
+    agent_config_free(c);
+    snprintf(text, sizeof(text), "%s%s", two, rest);
+    c = must_parse(text);
+    assert_int_equal(c->destinations[0].send, SEND_PAGEVIEW);
+    assert_true(c->destinations[0].send_given);
+    assert_int_equal(c->destinations[0].rate_ai_fetch, 50);
+    assert_int_equal(c->destinations[0].rate_pageview, 16);
+    assert_true(c->destinations[0].send_late_ai_fetches);
+    assert_int_equal(c->sources[0].start, START_BEGINNING);
+    agent_config_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -666,6 +712,7 @@ int main(void)
         cmocka_unit_test(mistakes_elsewhere),
         cmocka_unit_test(defaults),
         cmocka_unit_test(logs_of_cdns),
+        cmocka_unit_test(hitkeep),
         cmocka_unit_test(everything_given),
         cmocka_unit_test(everything_given_of_sources_and_rules),
         cmocka_unit_test(directories_of_systemd),

@@ -10,6 +10,7 @@
 #include "parsers/base/sys.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 static int complain(struct backfill_job *j, int code, const char *format, const char *what)
 {
@@ -192,10 +193,29 @@ int backfill_job_choose(struct backfill_job *j, const struct options *o, const c
     return code ? code : choose_source(j, o);
 }
 
+/* Nothing would come of it: only AI fetches are sent, and none of the past. */
+static int refuse_vain(struct backfill_job *j, const struct options *o)
+{
+    int64_t hour_ago = (int64_t)time(NULL) * 1000 - 3600000;
+    for (size_t i = 0; i < j->config->n_destinations; i++) {
+        const struct destination_config *d = &j->config->destinations[i];
+        if (d->protocol != PROTOCOL_HITKEEP || (d->send & SEND_PAGEVIEW) ||
+            d->send_late_ai_fetches || o->since_ms > hour_ago)
+            return 0;
+    }
+    return complain(j, EXIT_BAD_CONFIG,
+                    "destination `%s` is a HitKeep that is sent AI fetches only, and it would file "
+                    "those of the past under today; write `send: [pageview, ai_fetch]` to send "
+                    "the pageviews, or `late_ai_fetch: send` if the day does not matter",
+                    j->config->destinations[0].name.p);
+}
+
 int backfill_job_open(struct backfill_job *j, const struct options *o, const char *state,
                       struct buf *err)
 {
     int code = backfill_job_choose(j, o, "backfill", err);
+    if (!code)
+        code = refuse_vain(j, o);
     if (code)
         return code;
     if (o->jobs)
@@ -218,6 +238,7 @@ static void remove_directory(struct backfill_job *j)
         snprintf(cache, sizeof(cache), "sites.%s.json", j->config->destinations[i].name.p);
         sys_unlinkat(j->fd, cache, 0);
     }
+    sys_unlinkat(j->fd, "visitor.keys", 0);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         sys_unlinkat(j->fd, files[i], 0);
         fault_point("job.after_unlink");

@@ -46,6 +46,19 @@ static void say(struct backfill *b, struct buf *text)
 /* ---- the end ----------------------------------------------------------------------------------
  */
 
+static void put_held(struct backfill *b, const struct uplink_ledger *l, struct buf *out)
+{
+    if (!l->held)
+        return;
+    buf_printf(out,
+               "logferry backfill: %" PRIu64
+               " AI fetches were not sent to %s: it is a HitKeep, and "
+               "would file them under today; write `late_ai_fetch: send` if that does not matter\n",
+               l->held, l->name);
+    if (!l->acknowledged && b->code == EXIT_OK)
+        b->code = EXIT_BAD_CONFIG;
+}
+
 static void put_reasons(struct backfill *b, struct buf *out)
 {
     struct uplink *u = engine_uplink(b->engine);
@@ -54,6 +67,7 @@ static void put_reasons(struct backfill *b, struct buf *out)
         struct uplink_ledger l;
         uplink_read_ledger(u, i, &l);
         parked = parked || l.parked;
+        put_held(b, &l, out);
         if (b->gave_up) {
             buf_printf(out,
                        "logferry backfill: %s (%s): %s; run the same command again when that is "

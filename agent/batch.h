@@ -51,6 +51,7 @@ struct group {
     struct batch *batches[GROUP_MAX_BATCHES]; /* the loop takes them over one by one */
     size_t n_batches;
     size_t pending; /* batches, or what became of them, that are not safe yet */
+    size_t others;  /* of these, those that no HitKeep gets */
     bool owed;      /* a destination without room does without it: its lines are not safe */
     bool spilling;  /* one of them is being spooled: one by one, so that the last knows it is */
 };

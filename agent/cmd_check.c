@@ -65,6 +65,8 @@ static void check_source(struct check *c, const struct source_config *s)
 struct probe {
     struct check *check;
     const struct destination_config *destination;
+    enum protocol protocol; /* PROTOCOL_AUTO: nobody said */
+    bool failed;
 };
 
 static void tell_clock(const struct destination_config *d, int64_t server_ms)
@@ -76,6 +78,24 @@ static void tell_clock(const struct destination_config *d, int64_t server_ms)
                d->name.p, off / 1000);
 }
 
+static void tell_protocol(const struct probe *p)
+{
+    const struct destination_config *d = p->destination;
+    bool hitkeep = p->protocol == PROTOCOL_HITKEEP;
+    unsigned send = hitkeep && !d->send_given ? SEND_AI_FETCH : d->send;
+    printf("destination %s: %s%s; it is sent%s%s%s\n", d->name.p,
+           hitkeep ? "a HitKeep, one record a request (protocol hitkeep)"
+                   : "a logferry-server (protocol batch)",
+           d->protocol == PROTOCOL_AUTO ? ", by its answers" : "",
+           send & SEND_AI_FETCH ? " ai_fetch" : "",
+           send == (SEND_AI_FETCH | SEND_PAGEVIEW) ? " and" : "",
+           send & SEND_PAGEVIEW ? " pageview" : "");
+    if (hitkeep && (send & SEND_AI_FETCH) && !d->send_late_ai_fetches)
+        printf("destination %s: AI fetches older than an hour are held: it would file them under "
+               "the day they come in (late_ai_fetch: send sends them all the same)\n",
+               d->name.p);
+}
+
 static void tell_sites(struct probe *p, const struct http_answer *a)
 {
     struct check *c = p->check;
@@ -83,26 +103,37 @@ static void tell_sites(struct probe *p, const struct http_answer *a)
     const char *why = "";
     struct sites *s = sites_new();
     int n = s ? sites_add_answer(s, a->body, 1, &why) : -1;
+    bool hitkeep = p->protocol == PROTOCOL_HITKEEP;
+    const char *mend = hitkeep ? "under API clients, give it the role admin for its sites"
+                               : "logferry-server client grant";
     if (n < 0) {
         printf("destination %s: %s\n", d->name.p, why);
         problem(c, EXIT_BAD_DATA);
     } else if (n == 0) {
-        printf("destination %s: the token is good, but may write no site; on the server: "
-               "logferry-server client grant\n",
-               d->name.p);
+        printf("destination %s: the token is good, but may write no site; on the server: %s\n",
+               d->name.p, mend);
         problem(c, EXIT_PERMISSION);
     } else {
-        printf("destination %s: reachable, the token may write %d site%s\n", d->name.p, n,
-               n == 1 ? "" : "s");
+        tell_protocol(p);
+        printf("destination %s: reachable, the token %s %d site%s\n", d->name.p,
+               hitkeep ? "sees" : "may write", n, n == 1 ? "" : "s");
     }
     for (size_t i = 0; n > 0 && i < c->config->n_sites; i++)
         if (!sites_find(s, c->config->sites[i].site)) {
-            printf("destination %s: the token may not write %s; on the server: logferry-server "
-                   "client grant\n",
-                   d->name.p, c->config->sites[i].site.p);
+            printf("destination %s: the token may not write %s; on the server: %s\n", d->name.p,
+                   c->config->sites[i].site.p, mend);
             problem(c, EXIT_PERMISSION);
         }
     sites_unref(s);
+}
+
+static void tell_failure(struct probe *p, enum answer_action action, const struct http_answer *a,
+                         const char *why)
+{
+    printf("destination %s: %s: %s%s%s\n", p->destination->name.p, p->destination->url.p, why,
+           a->error ? ": " : "", a->error ? a->error : "");
+    problem(p->check, action == ANSWER_PAUSE ? EXIT_PERMISSION : EXIT_UNREACHABLE);
+    p->failed = true;
 }
 
 static void on_answer(void *context, const struct http_answer *a)
@@ -116,9 +147,17 @@ static void on_answer(void *context, const struct http_answer *a)
         tell_clock(p->destination, a->date_ms);
         return;
     }
-    printf("destination %s: %s: %s%s%s\n", p->destination->name.p, p->destination->url.p, why,
-           a->error ? ": " : "", a->error ? a->error : "");
-    problem(p->check, action == ANSWER_PAUSE ? EXIT_PERMISSION : EXIT_UNREACHABLE);
+    tell_failure(p, action, a, why);
+}
+
+static void on_capabilities(void *context, const struct http_answer *a)
+{
+    struct probe *p = context;
+    const char *why = "";
+    p->protocol = answer_capabilities(a, &why);
+    ev_break(p->check->loop, EVBREAK_ALL);
+    if (p->protocol == PROTOCOL_AUTO)
+        tell_failure(p, answer_sites(a, &why), a, why);
 }
 
 static bool take_token(struct check *c, const struct destination_config *d, struct buf *token)
@@ -138,23 +177,34 @@ static bool take_token(struct check *c, const struct destination_config *d, stru
     return good;
 }
 
+static void ask(struct probe *p, struct buf *token, const char *path,
+                void (*take)(void *, const struct http_answer *))
+{
+    struct check *c = p->check;
+    const struct destination_config *d = p->destination;
+    const struct http_request r = {.base = d->url.p,
+                                   .path = path,
+                                   .token = buf_cstr(token),
+                                   .proxy = d->proxy.p,
+                                   .ca_file = d->ca_file.p,
+                                   .on_answer = take,
+                                   .context = p};
+    if (http_start(c->http, &r))
+        ev_run(c->loop, 0);
+    else
+        problem(c, EXIT_INTERNAL);
+}
+
 static void check_destination(struct check *c, const struct destination_config *d)
 {
-    struct probe p = {.check = c, .destination = d};
+    struct probe p = {.check = c, .destination = d, .protocol = d->protocol};
     struct buf token;
     buf_init(&token, 1024);
     if (take_token(c, d, &token)) {
-        struct http_request r = {.base = d->url.p,
-                                 .path = "/api/sites",
-                                 .token = buf_cstr(&token),
-                                 .proxy = d->proxy.p,
-                                 .ca_file = d->ca_file.p,
-                                 .on_answer = on_answer,
-                                 .context = &p};
-        if (http_start(c->http, &r))
-            ev_run(c->loop, 0);
-        else
-            problem(c, EXIT_INTERNAL);
+        if (p.protocol == PROTOCOL_AUTO)
+            ask(&p, &token, "/api/ingest/server/capabilities", on_capabilities);
+        if (!p.failed)
+            ask(&p, &token, "/api/sites", on_answer);
     }
     if (token.p)
         explicit_bzero(token.p, token.cap);

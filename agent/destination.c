@@ -1,7 +1,6 @@
 /* destination.c - one destination's state, its token, and the sites that token may write; see
  * uplink.h. */
-#include "agent/state_dir.h"
-#include "agent/uplink_impl.h"
+#include "agent/uplink_singles.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #define UNKNOWN_POLL_S 1.0 /* nothing can be read until the sites are known */
 #define SITES_POLL_S 300.0 /* new sites, and parked batches, when all is well */
 #define PARKED_POLL_S 4.0  /* has the token's list of sites changed? */
+#define PROBE_MS 60000     /* while it is unwell: is it another server by now? */
 #define BACKOFF_BASE_MS 500
 #define BACKOFF_CAP_MS 30000
 #define COMPLAIN_MS 60000
@@ -66,17 +66,27 @@ void destination_set_state(struct destination *d, enum destination_state state, 
     ev_timer_start(loop, &d->timer);
 }
 
+static bool probe_is_due(const struct destination *d)
+{
+    bool unwell = d->doubtful || d->state != DESTINATION_READY;
+    return d->config->protocol == PROTOCOL_AUTO &&
+           (d->protocol == PROTOCOL_AUTO ||
+            (unwell && uplink_clock_ms() - d->probed_ms > PROBE_MS));
+}
+
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct destination *d = timer->data;
     destination_read_token(d);
     if (d->state == DESTINATION_PAUSED) {
-        destination_ask_sites(d);
+        destination_ask(d);
         return;
     }
     d->state = DESTINATION_READY; /* a try; what comes back tells */
-    if (!d->first && d->doubtful)
-        destination_ask_sites(d); /* nothing is there to try it with */
+    if (probe_is_due(d))
+        destination_probe(d);
+    if (d->doubtful && (!d->first || d->protocol == PROTOCOL_HITKEEP))
+        destination_ask_sites(d); /* nothing is there, or may go yet, to try it with */
     destination_pump(d);
     d->uplink->o.on_change(d->uplink->o.context);
 }
@@ -140,6 +150,7 @@ static bool has_parked(const struct destination *d)
 
 void destination_unpark(struct destination *d)
 {
+    d->n_closed = 0;
     for (struct parcel *p = d->uplink->parcels; p; p = p->next) {
         if (p->shelf != SHELF_PARKED || !(p->pending & d->bit) || p->queued)
             continue;
@@ -160,9 +171,11 @@ static bool learn(struct destination *d, struct str body, const char **why)
     }
     if (n == 0 && log_limit_pass(&d->sites_complaint, uplink_clock_ms(), COMPLAIN_MS))
         log_event(LOG_WARN, "no_sites",
-                  "destination=%s why=\"the token may write no site\" mend=\"logferry-server "
-                  "client grant, with the role ingest\"",
-                  d->config->name.p);
+                  "destination=%s why=\"the token may write no site\" mend=\"%s\"",
+                  d->config->name.p,
+                  d->protocol == PROTOCOL_BATCH
+                      ? "logferry-server client grant, with the role ingest"
+                      : "under API clients, give the token the role admin for its sites");
     d->sites_known = d->sites_known || n > 0;
     d->sites_told = true;
     if (sites_count(s) == 0) {
@@ -170,10 +183,27 @@ static bool learn(struct destination *d, struct str body, const char **why)
         uplink_assume_sites(u);
         return true;
     }
+    uplink_publish(u, s);
+    return true;
+}
+
+void uplink_publish(struct uplink *u, struct sites *s)
+{
+    unsigned withheld = 0;
+    for (size_t i = 0; i < u->n_destinations; i++)
+        if (!(destination_sends(&u->destinations[i]) & SEND_PAGEVIEW))
+            withheld |= u->destinations[i].bit;
+    sites_withhold_pageviews(s, withheld);
     sites_unref(u->sites);
     u->sites = s;
     uplink_assume_sites(u);
-    return true;
+}
+
+void uplink_withhold(struct uplink *u)
+{
+    struct sites *s = u->sites ? sites_copy(u->sites) : NULL;
+    if (s) /* else it is refused at the destination */
+        uplink_publish(u, s);
 }
 
 /* A destination that has never answered does not keep the others waiting, and loses nothing: it
@@ -194,22 +224,19 @@ void uplink_assume_sites(struct uplink *u)
         sites_add_everywhere(u->assumed, untold);
 }
 
-/* All hosts ever learnt, so that a site which is closed to the token is still known after a
- * restart: its lines are parked then, and not skipped. */
 struct cache_task {
     struct task task;
     struct uplink *uplink;
+    const struct write_points *points;
     char name[128];
     struct buf text;
 };
 
 static void run_write_cache(struct task *task, unsigned worker)
 {
-    static const struct write_points points = {
-        "sites.before_write", "sites.after_open",   "sites.write",     "sites.after_write",
-        "sites.after_fsync",  "sites.after_rename", "sites.after_sync"};
     struct cache_task *t = (struct cache_task *)task;
-    int rc = state_write_file(t->uplink->o.state_fd, t->name, buf_str(&t->text), STR_NONE, &points);
+    int rc =
+        state_write_file(t->uplink->o.state_fd, t->name, buf_str(&t->text), STR_NONE, t->points);
     if (rc) /* a convenience for a start without the server */
         log_event(LOG_DEBUG, "sites_not_cached", "file=%s why=\"%s\"", t->name, strerror(rc));
 }
@@ -224,20 +251,40 @@ static void on_cache_written(struct task *task)
     u->o.on_change(u->o.context); /* somebody may be waiting for the last task */
 }
 
-static void write_cache(struct destination *d)
+void destination_keep(struct destination *d, const char *name, struct buf *text,
+                      const struct write_points *points)
 {
     struct uplink *u = d->uplink;
     /* Only where we live on: a backfill asks anew, and ends too soon to wait for its cache. */
-    struct cache_task *t = u->sites && u->o.spool ? calloc(1, sizeof(*t)) : NULL;
-    if (!t)
+    struct cache_task *t = u->o.spool ? calloc(1, sizeof(*t)) : NULL;
+    if (!t) {
+        buf_release(text);
         return;
+    }
     t->task = (struct task){.run = run_write_cache, .done = on_cache_written};
     t->uplink = u;
-    snprintf(t->name, sizeof(t->name), "sites.%s.json", d->config->name.p);
-    buf_init(&t->text, HTTP_ANSWER_MAX);
-    sites_write_answer(u->sites, d->bit, &t->text);
+    t->points = points;
+    t->text = *text;
+    snprintf(t->name, sizeof(t->name), "%s", name);
     u->tasks++;
     pool_submit(u->o.pool, &t->task, false);
+}
+
+/* All hosts ever learnt, so that a site which is closed to the token is still known after a
+ * restart: its lines are parked then, and not skipped. */
+static void write_cache(struct destination *d)
+{
+    static const struct write_points points = {
+        "sites.before_write", "sites.after_open",   "sites.write",     "sites.after_write",
+        "sites.after_fsync",  "sites.after_rename", "sites.after_sync"};
+    char name[128];
+    struct buf text;
+    if (!d->uplink->sites)
+        return;
+    snprintf(name, sizeof(name), "sites.%s.json", d->config->name.p);
+    buf_init(&text, HTTP_ANSWER_MAX);
+    sites_write_answer(d->uplink->sites, d->bit, &text);
+    destination_keep(d, name, &text, &points);
 }
 
 static void read_cache(struct destination *d)
@@ -252,19 +299,34 @@ static void read_cache(struct destination *d)
     buf_release(&body);
 }
 
-static void plan_next(struct destination *d)
+void destination_plan_next(struct destination *d)
 {
     struct ev_loop *loop = d->uplink->o.loop;
-    bool unknown = !d->sites_known && !d->uplink->o.config->n_sites;
+    bool unknown = d->protocol == PROTOCOL_AUTO ||
+                   (!d->sites_known && !d->uplink->o.config->n_sites) ||
+                   (d->protocol == PROTOCOL_HITKEEP && !d->ids);
     double after = unknown ? UNKNOWN_POLL_S : has_parked(d) ? PARKED_POLL_S : SITES_POLL_S;
     ev_timer_stop(loop, &d->sites_timer);
     ev_timer_set(&d->sites_timer, after, 0.0);
     ev_timer_start(loop, &d->sites_timer);
 }
 
+/* Which id each site has: part of a HitKeep's requests. */
+static void learn_ids(struct destination *d, struct str body)
+{
+    const char *why = "";
+    struct sites *ids = sites_with_ids(body, &why);
+    if (!ids)
+        return;
+    sites_unref(d->ids);
+    d->ids = ids;
+}
+
 static void sites_arrived(struct destination *d, struct str body)
 {
     const char *why = "";
+    learn_ids(d, body);
+    destination_confirm_protocol(d);
     uint64_t hash = hash_64(body, 0);
     bool changed = hash != d->sites_hash;
     d->sites_hash = hash;
@@ -274,9 +336,9 @@ static void sites_arrived(struct destination *d, struct str body)
         else
             destination_complain(d, "destination_unwell", NULL, why);
     }
-    if (!d->first && !d->n_flying)
+    if ((!d->first && !d->n_flying) || d->protocol == PROTOCOL_HITKEEP)
         d->doubtful = d->no_spool = false;
-    if (d->state == DESTINATION_PAUSED)
+    if (d->state == DESTINATION_PAUSED && d->protocol != PROTOCOL_AUTO)
         destination_set_state(d, DESTINATION_READY, 0);
     if (changed || d->patience-- == 0) {
         d->patience = (unsigned)(SITES_POLL_S / PARKED_POLL_S);
@@ -307,7 +369,7 @@ static void on_sites(void *context, const struct http_answer *a)
             destination_set_state(d, DESTINATION_WAITING, a->retry_after_ms);
         break;
     }
-    plan_next(d);
+    destination_plan_next(d);
     destination_pump(d);
     u->o.on_change(u->o.context);
 }
@@ -324,18 +386,26 @@ void destination_ask_sites(struct destination *d)
         .on_answer = on_sites,
         .context = d,
     };
-    if (d->asking || d->uplink->stopping)
+    bool open = d->protocol == PROTOCOL_AUTO && !d->candidate; /* the protocol comes first */
+    if (d->asking || open || d->uplink->stopping)
         return;
     d->asking = http_start(d->uplink->http, &r);
     if (!d->asking)
-        plan_next(d);
+        destination_plan_next(d);
+}
+
+void destination_ask(struct destination *d)
+{
+    if (probe_is_due(d))
+        destination_probe(d); /* and then, while it is open, the sites */
+    destination_ask_sites(d);
 }
 
 static void on_sites_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct destination *d = timer->data;
     destination_read_token(d);
-    destination_ask_sites(d);
+    destination_ask(d);
 }
 
 /* ---- life -------------------------------------------------------------------------------------
@@ -347,8 +417,10 @@ static int configured_sites(struct uplink *u)
     const struct agent_config *c = u->o.config;
     if (!c->n_sites || u->sites)
         return 0;
-    u->sites = sites_of_config(c);
-    return u->sites ? 0 : -1;
+    struct sites *s = sites_of_config(c);
+    if (s)
+        uplink_publish(u, s);
+    return s ? 0 : -1;
 }
 
 static char *copy_text(struct str s)
@@ -372,6 +444,10 @@ int destination_init(struct destination *d, struct uplink *u, unsigned index, st
     ev_timer_init(&d->timer, on_timer, 0.0, 0.0);
     ev_timer_init(&d->sites_timer, on_sites_timer, 0.0, 0.0);
     d->timer.data = d->sites_timer.data = d;
+    singles_init(d);
+    d->protocol = c->protocol;
+    if (d->protocol == PROTOCOL_AUTO)
+        destination_recall_protocol(d);
     if (!d->base_url || configured_sites(u)) {
         buf_printf(why, "out of memory");
         return -1;
@@ -384,6 +460,8 @@ int destination_init(struct destination *d, struct uplink *u, unsigned index, st
 void destination_start(struct destination *d)
 {
     destination_read_token(d);
+    if (d->config->protocol == PROTOCOL_AUTO)
+        destination_probe(d);
     destination_ask_sites(d);
     destination_pump(d);
 }
@@ -395,6 +473,7 @@ void destination_release(struct destination *d)
         return;
     ev_timer_stop(d->uplink->o.loop, &d->timer);
     ev_timer_stop(d->uplink->o.loop, &d->sites_timer);
+    singles_release(d);
     for (unsigned i = 0; i < MAX_FLYING; i++)
         free(d->flying[i]);
     for (struct errand *e = d->first; e; e = next) {

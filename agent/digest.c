@@ -37,9 +37,12 @@ static void look_for_cdn(const struct digest_rules *rules, struct str peer, stru
         rule_decide(&out->verdict, RULE_CDN_DUPLICATE);
 }
 
-/* Which destinations want this kind. */
-static unsigned wanted(const struct digest_rules *rules, unsigned to, enum verdict_kind kind)
+/* Which destinations of the site want this kind. */
+static unsigned wanted(const struct digest_rules *rules, const struct sites *sites, unsigned to,
+                       enum verdict_kind kind)
 {
+    if (kind == VERDICT_PAGEVIEW)
+        to &= ~sites_withheld(sites);
     unsigned want = 0, bit = kind == VERDICT_PAGEVIEW ? SEND_PAGEVIEW : SEND_AI_FETCH;
     for (size_t i = 0; i < rules->n_destinations; i++)
         if (rules->send[i] & bit)
@@ -64,7 +67,7 @@ static void route(const struct digest_rules *rules, const struct sites *sites, s
         return;
     }
     out->record.site = site->site;
-    out->to = wanted(rules, site->to, v->kind);
+    out->to = wanted(rules, sites, site->to, v->kind);
     if (!out->to)
         rule_decide(v, RULE_NOT_WANTED);
 }

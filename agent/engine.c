@@ -269,6 +269,7 @@ void engine_stop(struct engine *e, double seconds)
     ev_timer_stop(e->o.loop, &e->look_timer);
     ev_timer_stop(e->o.loop, &e->tidy_timer);
     engine_start_timer(e, &e->stop_timer, seconds);
+    uplink_quiesce(e->uplink);
     engine_carry_due(e);
     engine_go_on(e);
 }

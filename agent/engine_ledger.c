@@ -36,13 +36,15 @@ static void put_destination(struct buf *text, const struct uplink_ledger *l)
     buf_printf(text,
                "destination=%s records=%llu acknowledged=%llu stored=%llu duplicate=%llu "
                "excluded=%llu dead=%llu in_memory=%llu spooled=%llu parked=%llu "
-               "expired=%llu owed=%llu batches=%llu state=%s last_error=\"%s\"",
+               "expired=%llu refused=%llu held=%llu owed=%llu batches=%llu protocol=%s state=%s "
+               "last_error=\"%s\"",
                l->name, (unsigned long long)l->records, (unsigned long long)l->acknowledged,
                (unsigned long long)l->stored, (unsigned long long)l->duplicate,
                (unsigned long long)l->excluded, (unsigned long long)l->dead,
                (unsigned long long)l->in_memory, (unsigned long long)l->spooled,
                (unsigned long long)l->parked, (unsigned long long)l->expired,
-               (unsigned long long)l->owed, (unsigned long long)l->batches, l->state,
+               (unsigned long long)l->refused, (unsigned long long)l->held,
+               (unsigned long long)l->owed, (unsigned long long)l->batches, l->protocol, l->state,
                l->last_error);
 }
 
@@ -62,8 +64,8 @@ bool engine_balances(struct engine *e)
     for (size_t i = 0; i < uplink_destinations(e->uplink); i++) {
         struct uplink_ledger l;
         uplink_read_ledger(e->uplink, i, &l);
-        good = good && l.records ==
-                           l.acknowledged + l.dead + l.in_memory + l.spooled + l.parked + l.expired;
+        good = good && l.records == l.acknowledged + l.dead + l.in_memory + l.spooled + l.parked +
+                                        l.expired + l.refused + l.held;
     }
     return good;
 }

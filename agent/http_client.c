@@ -200,7 +200,7 @@ static int set_headers(struct http_transfer *t, const struct http_request *r)
         explicit_bzero(bearer, sizeof(bearer));
     }
     if (str_is_set(r->body)) {
-        rc |= add_header(t, "Content-Type", "application/x-ndjson");
+        rc |= add_header(t, "Content-Type", r->content_type);
         rc |= add_header(t, "Expect", "");
     }
     if (r->content_encoding)

@@ -30,6 +30,7 @@ struct http_request {
     const char *token;            /* bearer; NULL: none */
     const char *proxy, *ca_file;  /* NULL: none, the system's */
     struct str body;              /* POST when set; must live until the answer. STR_NONE: GET */
+    const char *content_type;     /* of the body */
     const char *content_encoding; /* NULL: none */
     const char *status;           /* the field Logferry-Status; NULL: none */
     void (*on_answer)(void *context, const struct http_answer *answer);

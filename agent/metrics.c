@@ -138,6 +138,8 @@ static const struct destination_metric destination_metrics[] = {
     {RECORDS, NULL, NULL, BOOK(excluded), "outcome", "excluded"},
     {RECORDS, NULL, NULL, BOOK(dead), "outcome", "dead"},
     {RECORDS, NULL, NULL, BOOK(expired), "outcome", "expired"},
+    {RECORDS, NULL, NULL, BOOK(refused), "outcome", "refused"},
+    {RECORDS, NULL, NULL, BOOK(held), "outcome", "held"},
     {WAITING, "gauge", "Records that wait, by where.", BOOK(in_memory), "in", "memory"},
     {WAITING, NULL, NULL, BOOK(spooled), "in", "spool"},
     {WAITING, NULL, NULL, BOOK(parked), "in", "parked"},

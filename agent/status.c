@@ -46,6 +46,13 @@ static void json_destination(struct buf *out, const struct uplink_ledger *l)
     buf_lit(out, "{\"name\":");
     json_put_string(out, str_of(l->name));
     buf_printf(out,
+               ",\"protocol\":\"%s\",\"refused\":%" PRIu64 ",\"held\":%" PRIu64
+               ",\"ai_fetch_lag_seconds\":%" PRId64,
+               l->protocol, l->refused, l->held, l->lag_ms / 1000);
+    if (l->rate[RECORD_AI_FETCH] > 0)
+        buf_printf(out, ",\"rate\":{\"ai_fetch\":%.2f,\"pageview\":%.2f}", l->rate[RECORD_AI_FETCH],
+                   l->rate[RECORD_PAGEVIEW]);
+    buf_printf(out,
                ",\"state\":\"%s\",\"records\":%" PRIu64 ",\"acknowledged\":%" PRIu64
                ",\"stored\":%" PRIu64 ",\"duplicate\":%" PRIu64 ",\"excluded\":%" PRIu64
                ",\"dead\":%" PRIu64 ",\"in_memory\":%" PRIu64 ",\"spooled\":%" PRIu64
@@ -125,9 +132,23 @@ static void put_age(struct buf *out, int64_t ms)
         buf_printf(out, "%" PRId64 " s", s);
 }
 
+static void text_singles(struct buf *out, const struct uplink_ledger *l)
+{
+    buf_printf(out,
+               " %" PRIu64 " refused (AI agents that this server does not know, and the like), "
+               "%" PRIu64 " AI fetches held (older than an hour)",
+               l->refused, l->held);
+    if (l->lag_ms > 0) {
+        buf_lit(out, ", the last one came after ");
+        put_age(out, l->lag_ms);
+    }
+    buf_printf(out, "; at most %.1f AI fetches and %.1f pageviews a second\n",
+               l->rate[RECORD_AI_FETCH], l->rate[RECORD_PAGEVIEW]);
+}
+
 static void text_destination(struct buf *out, const struct uplink_ledger *l)
 {
-    buf_printf(out, "destination %s: %s", l->name, l->state);
+    buf_printf(out, "destination %s: %s, protocol %s", l->name, l->state, l->protocol);
     if (l->last_error[0]) {
         buf_lit(out, ", ");
         terminal_put_safe(out, str_of(l->last_error), 200);
@@ -147,6 +168,8 @@ static void text_destination(struct buf *out, const struct uplink_ledger *l)
     if (l->owed)
         buf_printf(out, ", %" PRIu64 " to be read again", l->owed);
     buf_putc(out, '\n');
+    if (l->rate[RECORD_AI_FETCH] > 0)
+        text_singles(out, l);
 }
 
 static void text_shelf(struct buf *out, struct uplink *u, enum shelf shelf)

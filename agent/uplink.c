@@ -1,9 +1,11 @@
 /* uplink.c - parcels, their queues, and what an answer does to them; see uplink.h. */
-#include "agent/uplink_impl.h"
+#include "agent/uplink_singles.h"
 #include "parsers/base/fault.h"
 
 #include <stdlib.h>
 #include <unistd.h>
+
+#define MAX_BACKLOG 4u /* batches of a backfill for one destination that are on disk */
 
 /* ---- parcels ----------------------------------------------------------------------------------
  */
@@ -53,8 +55,12 @@ void parcel_make_safe(struct parcel *p)
     p->group = NULL;
     if (p->batch)
         p->batch->group = NULL;
-    if (--g->pending)
+    g->others -= p->plain;
+    if (--g->pending) {
+        if (!g->others && !ev_is_active(&u->spill_timer)) /* for those that waited for the others */
+            ev_timer_start(u->o.loop, &u->spill_timer);
         return;
+    }
     u->groups_in_memory--;
     fault_point("uplink.before_safe");
     if (g->owed)
@@ -133,6 +139,22 @@ void parcel_settle(struct parcel *p, struct destination *d)
         parcel_finish(p);
 }
 
+uint32_t parcel_left(const struct parcel *p, const struct destination *d)
+{
+    const struct single_tally *t = &p->tally[d->index];
+    return p->n_records - t->stored - t->refused - t->held;
+}
+
+void parcel_book(struct parcel *p, struct destination *d)
+{
+    struct single_tally *t = &p->tally[d->index];
+    d->ledger.stored += t->stored;
+    d->ledger.acknowledged += t->stored;
+    d->ledger.refused += t->refused;
+    d->ledger.held += t->held;
+    *t = (struct single_tally){0};
+}
+
 /* ---- queues -----------------------------------------------------------------------------------
  */
 
@@ -186,6 +208,14 @@ static struct errand *take_first(struct destination *d)
 
 static void on_batch_answer(void *context, const struct http_answer *a);
 
+static void take_place(struct errand *e)
+{
+    struct destination *d = e->destination;
+    d->flying[d->flying[0] != NULL] = e;
+    d->n_flying++;
+    e->parcel->users++;
+}
+
 static int send_batch(struct errand *e)
 {
     struct destination *d = e->destination;
@@ -198,6 +228,7 @@ static int send_batch(struct errand *e)
         .ca_file = d->ca_file,
         .body = buf_str(&b->body),
         .status = destination_status(d),
+        .content_type = "application/x-ndjson",
         .content_encoding = b->encoding == BATCH_ZSTD ? "zstd" : NULL,
         .on_answer = on_batch_answer,
         .context = e,
@@ -206,13 +237,11 @@ static int send_batch(struct errand *e)
     e->transfer = http_start(d->uplink->http, &r);
     if (!e->transfer)
         return -1;
-    d->flying[d->flying[0] != NULL] = e;
-    d->n_flying++;
-    e->parcel->users++;
+    take_place(e);
     return 0;
 }
 
-static void landed(struct errand *e)
+void errand_landed(struct errand *e)
 {
     struct destination *d = e->destination;
     for (unsigned i = 0; i < MAX_FLYING; i++)
@@ -232,22 +261,37 @@ static void fetch_ahead(struct destination *d)
             uplink_fetch(e->parcel);
 }
 
+/* False: the first of the queue has to wait for something. */
+static bool send_first(struct destination *d)
+{
+    struct parcel *p = d->first->parcel;
+    bool singles = singles_wanted(d, p);
+    if (!p->batch || (singles && !singles_may_start(d, p)))
+        return false;
+    struct errand *e = take_first(d);
+    if (singles) {
+        take_place(e);
+        singles_start(e);
+    } else if (send_batch(e)) {
+        put_first(d, e);
+        destination_set_state(d, DESTINATION_WAITING, 1000);
+        return false;
+    }
+    return true;
+}
+
 void destination_pump(struct destination *d)
 {
-    unsigned most = d->doubtful ? 1 : MAX_FLYING; /* a try is one request */
+    bool again = true;
     if (d->state == DESTINATION_READY && !d->uplink->stopping)
         fetch_ahead(d);
-    while (d->state == DESTINATION_READY && d->n_flying < most && d->first &&
-           !d->uplink->stopping) {
-        struct parcel *p = d->first->parcel;
-        if (!p->batch)
-            return;
-        struct errand *e = take_first(d);
-        if (send_batch(e)) {
-            put_first(d, e);
-            destination_set_state(d, DESTINATION_WAITING, 1000);
-            return;
-        }
+    while (again) {
+        unsigned most = d->doubtful ? 1 : MAX_FLYING; /* a try is one request */
+        while (d->state == DESTINATION_READY && d->protocol != PROTOCOL_AUTO &&
+               d->n_flying < most && d->first && !d->uplink->stopping)
+            if (!send_first(d))
+                break;
+        again = singles_go(d);
     }
     destination_pay(d);
 }
@@ -276,14 +320,27 @@ static enum uplink_failure failure_of(enum answer_action action, const struct ht
     return asks_for_time ? FAILURE_THROTTLED : FAILURE_OTHER;
 }
 
-void errand_failed(struct errand *e, enum answer_action action, const struct http_answer *a,
-                   const char *why)
+void errand_put_back(struct errand *e)
 {
     struct destination *d = e->destination;
     put_first(d, e);
+    parcel_trim(e->parcel);
+    uplink_expire_soon(d->uplink, e->parcel);
+}
+
+void errand_failed(struct errand *e, enum answer_action action, const struct http_answer *a,
+                   const char *why)
+{
+    put_first(e->destination, e);
+    uplink_expire_soon(e->destination->uplink, e->parcel);
+    destination_failed(e->destination, action, a, why);
+}
+
+void destination_failed(struct destination *d, enum answer_action action,
+                        const struct http_answer *a, const char *why)
+{
     d->doubtful = true;
     d->ledger.failures[failure_of(action, a)]++;
-    uplink_expire_soon(d->uplink, e->parcel);
     if (action == ANSWER_PAUSE) {
         destination_complain(d, "destination_paused", a, why);
         destination_set_state(d, DESTINATION_PAUSED, -1);
@@ -299,7 +356,7 @@ static bool shelf_is_full(const struct uplink *u, enum shelf shelf)
     return u->shelf_bytes[shelf] >= u->o.config->limits.spool_bytes;
 }
 
-static void accepted(struct errand *e, struct batch_outcome *outcome)
+void errand_accepted(struct errand *e, struct batch_outcome *outcome)
 {
     struct destination *d = e->destination;
     struct uplink *u = d->uplink;
@@ -324,7 +381,9 @@ static void accepted(struct errand *e, struct batch_outcome *outcome)
     d->ledger.stored += outcome->stored;
     d->ledger.duplicate += outcome->duplicate;
     d->ledger.excluded += outcome->excluded;
-    d->ledger.acknowledged += p->n_records;
+    d->ledger.refused += outcome->refused;
+    d->ledger.held += outcome->held;
+    d->ledger.acknowledged += p->n_records - outcome->refused - outcome->held;
     batch_outcome_release(outcome);
     free(e);
     parcel_settle(p, d);
@@ -354,10 +413,10 @@ static void on_batch_answer(void *context, const struct http_answer *a)
     struct uplink *u = d->uplink;
     struct batch_outcome outcome;
     const char *why = NULL;
-    landed(e);
+    errand_landed(e);
     switch (answer_batch(a, e->parcel->batch->id, &outcome, &why)) {
     case ANSWER_ACCEPTED:
-        accepted(e, &outcome);
+        errand_accepted(e, &outcome);
         break;
     case ANSWER_RETRY:
         errand_failed(e, ANSWER_RETRY, a, why);
@@ -376,39 +435,69 @@ static void on_batch_answer(void *context, const struct http_answer *a)
 /* ---- the uplink -------------------------------------------------------------------------------
  */
 
+/* A batch of the group as a parcel, in the queues of its destinations. */
+static struct parcel *take_in(struct uplink *u, struct group *g, size_t part, unsigned singles)
+{
+    struct batch *b = g->batches[part];
+    struct parcel *p = parcel_new(u);
+    if (!p)
+        abort(); /* a few dozen bytes; positions and spool make a restart safe */
+    p->batch = b;
+    p->group = g;
+    p->pending = b->to;
+    p->n_records = b->n_records;
+    p->part = (unsigned)part;
+    p->plain = !(b->to & singles);
+    if (!b->n_records) /* counts of skipped lines: nobody to tell them to */
+        p->pending &= ~singles;
+    for (size_t k = 0; k < u->n_destinations; k++) {
+        struct destination *d = &u->destinations[k];
+        if (!(p->pending & d->bit))
+            continue;
+        d->ledger.records += b->n_records;
+        if (destination_enqueue(d, p, false))
+            abort();
+    }
+    return p;
+}
+
 void uplink_submit(struct uplink *u, struct group *g)
 {
+    unsigned singles = uplink_singles(u);
     u->groups_in_memory++;
     size_t n = g->n_batches;
     g->n_batches = 0;
+    for (size_t i = 0; i < n; i++)
+        g->others += !(g->batches[i]->to & singles);
     for (size_t i = 0; i < n; i++) {
-        struct batch *b = g->batches[i];
-        struct parcel *p = parcel_new(u);
-        if (!p)
-            abort(); /* a few dozen bytes; positions and spool make a restart safe */
-        p->batch = b;
-        p->group = g;
-        p->pending = b->to;
-        p->n_records = b->n_records;
-        p->part = (unsigned)i;
-        unsigned unwell = uplink_unwell(u);
-        for (size_t k = 0; k < u->n_destinations; k++) {
-            struct destination *d = &u->destinations[k];
-            if (!(b->to & d->bit))
-                continue;
-            d->ledger.records += b->n_records;
-            if (destination_enqueue(d, p, false))
-                abort();
-        }
-        if (b->to & unwell)
+        struct parcel *p = take_in(u, g, i, singles);
+        if (!p->pending)
+            parcel_finish(p);
+        else if (p->pending & (uplink_unwell(u) | singles))
             uplink_spill(u, p); /* the last word about p */
     }
     for (size_t k = 0; k < u->n_destinations; k++)
         destination_pump(&u->destinations[k]);
 }
 
+/* A backfill does not pile up what goes out one by one. */
+static bool has_backlog(const struct uplink *u)
+{
+    for (size_t i = 0; i < u->n_destinations && !u->o.spool; i++) {
+        unsigned n = 0;
+        const struct errand *e = u->destinations[i].first;
+        for (; e && n < MAX_BACKLOG; e = e->next)
+            n++;
+        if (n == MAX_BACKLOG)
+            return true;
+    }
+    return false;
+}
+
 size_t uplink_room(const struct uplink *u)
 {
+    if (has_backlog(u))
+        return 0;
     return u->groups_in_memory < MAX_GROUPS_IN_MEMORY ? MAX_GROUPS_IN_MEMORY - u->groups_in_memory
                                                       : 0;
 }
@@ -425,7 +514,11 @@ bool uplink_is_idle(const struct uplink *u)
 
 bool uplink_lags(const struct uplink *u)
 {
-    return uplink_unwell(u) != 0;
+    unsigned busy = 0;
+    for (size_t i = 0; i < u->n_destinations; i++)
+        if (u->destinations[i].n_flying || u->destinations[i].first)
+            busy |= u->destinations[i].bit;
+    return uplink_unwell(u) | (busy & uplink_singles(u));
 }
 
 bool uplink_is_down(const struct uplink *u)
@@ -452,10 +545,20 @@ bool uplink_is_settled(const struct uplink *u)
 {
     if (u->groups_in_memory || u->tasks)
         return false;
-    for (size_t i = 0; i < u->n_destinations; i++)
-        if (u->destinations[i].n_flying || (!u->o.spool && u->destinations[i].first))
+    for (size_t i = 0; i < u->n_destinations; i++) {
+        const struct destination *d = &u->destinations[i];
+        bool keeps = u->o.spool || (u->quiet && d->protocol == PROTOCOL_HITKEEP); /* on disk */
+        if (d->n_flying || (!keeps && d->first))
             return false;
+    }
     return true;
+}
+
+void uplink_quiesce(struct uplink *u)
+{
+    u->quiet = true;
+    for (size_t i = 0; i < u->n_destinations; i++)
+        destination_pump(&u->destinations[i]);
 }
 
 struct sites *uplink_sites(const struct uplink *u)
@@ -485,7 +588,7 @@ void uplink_retry_now(struct uplink *u)
 {
     for (size_t i = 0; i < u->n_destinations; i++) {
         destination_read_token(&u->destinations[i]);
-        destination_ask_sites(&u->destinations[i]);
+        destination_ask(&u->destinations[i]);
     }
 }
 
@@ -494,32 +597,48 @@ size_t uplink_destinations(const struct uplink *u)
     return u->n_destinations;
 }
 
+/* What waits for the destination in this parcel, and what of it is done. */
+static void count_parcel(const struct parcel *p, const struct destination *d,
+                         struct uplink_ledger *out)
+{
+    const struct single_tally *t = &p->tally[d->index];
+    const struct parcel *whole = p;
+    uint32_t left = parcel_left(p, d);
+    while (whole->parent)
+        whole = whole->parent;
+    int64_t age = uplink_clock_ms() - whole->born_ms;
+    if (age > out->oldest_ms && p->shelf != SHELF_PARKED)
+        out->oldest_ms = age;
+    out->stored += t->stored;
+    out->acknowledged += t->stored;
+    out->refused += t->refused;
+    out->held += t->held;
+    if (p->shelf == SHELF_PARKED)
+        out->parked += left;
+    else if (whole->on_disk)
+        out->spooled += left;
+    else
+        out->in_memory += left;
+}
+
 void uplink_read_ledger(const struct uplink *u, size_t destination, struct uplink_ledger *out)
 {
     static const char *const states[] = {"ready", "waiting", "paused"};
+    static const char *const protocols[] = {"auto", "batch", "hitkeep"};
     const struct destination *d = &u->destinations[destination];
     *out = d->ledger;
     out->name = d->config->name.p;
     out->state = states[d->state];
     out->last_error = d->last_error;
+    out->protocol = protocols[d->protocol];
+    out->lag_ms = d->lag_ms;
+    for (int i = 0; i < 2; i++)
+        out->rate[i] = d->protocol == PROTOCOL_HITKEEP ? d->pace[i].rate : 0;
     for (size_t i = 0; i < d->n_owed; i++)
         out->owed += d->owed[i].records;
-    int64_t now = uplink_clock_ms();
-    for (const struct parcel *p = u->parcels; p; p = p->next) {
-        if (!(p->pending & d->bit) || p->halves[d->index])
-            continue;
-        const struct parcel *whole = p;
-        while (whole->parent)
-            whole = whole->parent;
-        if (now - whole->born_ms > out->oldest_ms && p->shelf != SHELF_PARKED)
-            out->oldest_ms = now - whole->born_ms;
-        if (p->shelf == SHELF_PARKED)
-            out->parked += p->n_records;
-        else if (whole->on_disk)
-            out->spooled += p->n_records;
-        else
-            out->in_memory += p->n_records;
-    }
+    for (const struct parcel *p = u->parcels; p; p = p->next)
+        if ((p->pending & d->bit) && !p->halves[d->index])
+            count_parcel(p, d, out);
 }
 
 static void on_disk_timer(struct ev_loop *loop, ev_timer *timer, int events)
@@ -539,16 +658,19 @@ struct uplink *uplink_new(const struct uplink_options *options, struct buf *why)
     u->last_parcel = &u->parcels;
     u->begun_ms = uplink_clock_ms();
     ev_timer_init(&u->disk_timer, on_disk_timer, 0.0, 0.0);
-    u->disk_timer.data = u;
+    ev_timer_init(&u->spill_timer, on_disk_timer, 0.0, 0.0);
+    u->disk_timer.data = u->spill_timer.data = u;
     for (int i = 0; i < SHELF_COUNT; i++)
         u->shelf_fd[i] = -1;
     u->http = http_client_new(options->loop);
-    if (!u->http)
+    u->visitor_keys = visitor_keys_new(options->state_fd);
+    if (!u->http || !u->visitor_keys)
         goto fail;
     for (; u->n_destinations < options->config->n_destinations; u->n_destinations++)
         if (destination_init(&u->destinations[u->n_destinations], u, (unsigned)u->n_destinations,
                              why))
             goto fail;
+    uplink_withhold(u);
     if (uplink_load_shelves(u, why))
         goto fail;
     uplink_expiry_start(u);
@@ -566,6 +688,7 @@ void uplink_free(struct uplink *u)
         return;
     u->stopping = true;
     ev_timer_stop(u->o.loop, &u->disk_timer);
+    ev_timer_stop(u->o.loop, &u->spill_timer);
     uplink_expiry_release(u);
     for (size_t i = 0; i < u->n_destinations; i++)
         destination_release(&u->destinations[i]);
@@ -581,5 +704,6 @@ void uplink_free(struct uplink *u)
             close(u->shelf_fd[i]);
     sites_unref(u->sites);
     sites_unref(u->assumed);
+    visitor_keys_free(u->visitor_keys);
     free(u);
 }

@@ -6,6 +6,13 @@
  * one), so that nobody waits for it and the lines are safe. A batch whose site is closed to the
  * token is parked, a record that is refused for itself becomes a dead letter.
  *
+ * One by one. A HitKeep takes one record a request, and does not know a record again that it has
+ * had. So a batch for it is spooled, with its lines' spans, before the first record leaves, and
+ * what became of each record is noted beside it (sent_file.h): after a crash at most the requests
+ * that were on their way are repeated. Where a group has batches that no HitKeep gets, those are
+ * safe first. Nothing is ever owed to anybody while there is a HitKeep: lines that are read again
+ * would be stored there twice.
+ *
  * Room. spool/ may hold limits.spool bytes, and each destination the same share of them: a dead one
  * fills its own. When that is full and nobody answers, reading waits. When others answer, they go
  * on: the one without room is owed the lines. They are neither safe nor in memory; their positions
@@ -83,6 +90,8 @@ bool uplink_is_idle(const struct uplink *u);
 bool uplink_lags(const struct uplink *u);
 /* No destination answers at present. */
 bool uplink_is_down(const struct uplink *u);
+/* What goes out record by record stops where it is; it goes on after the next start. */
+void uplink_quiesce(struct uplink *u);
 /* Nothing is on its way or waiting in memory. */
 bool uplink_is_settled(const struct uplink *u);
 /* Who goes where. NULL until the sites are known. The caller takes a reference when it keeps it. */
@@ -105,19 +114,25 @@ enum uplink_failure {
 const char *uplink_failure_name(enum uplink_failure f); /* "unreachable", … */
 
 /* The books of one destination, in records. They balance:
- * records = acknowledged + dead + in_memory + spooled + parked + expired. What is owed to it is in
- * none of them: it comes in anew. */
+ * records = acknowledged + dead + in_memory + spooled + parked + expired + refused + held. What is
+ * owed to it is in none of them: it comes in anew. */
 struct uplink_ledger {
     const char *name;
     uint64_t records; /* came in, or were found on disk at start */
     uint64_t acknowledged, stored, duplicate, excluded, dead;
     uint64_t in_memory, spooled, parked, expired;
-    uint64_t owed; /* records whose lines will be read again for it */
+    uint64_t refused; /* not for this server (a HitKeep): it does not know that AI agent */
+    uint64_t held;    /* AI fetches that it would file under another day */
+    uint64_t owed;    /* records whose lines will be read again for it */
     uint64_t batches;
     uint64_t failures[FAILURE_COUNT];
-    int64_t success_ms; /* wall clock: when a batch was taken last; 0: not yet */
-    int64_t oldest_ms;  /* the age of the oldest batch that waits for it; 0: none does */
-    const char *state;  /* "ready", "waiting", "paused" */
+    int64_t
+        success_ms;    /* wall clock: when a batch, or a record alone, was taken last; 0: not yet */
+    int64_t oldest_ms; /* the age of the oldest batch that waits for it; 0: none does */
+    const char *state; /* "ready", "waiting", "paused" */
+    const char *protocol; /* "batch", "hitkeep"; "auto" while that is not decided */
+    double rate[2];       /* requests a second at present, by enum record_kind; 0: no HitKeep */
+    int64_t lag_ms; /* from the moment of the last AI fetch to its delivery, or to being held */
     const char *last_error;
 };
 /* What became of an order about dead letters. */

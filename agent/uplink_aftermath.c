@@ -192,9 +192,12 @@ static void tell_rejected(const struct aftermath *t, struct destination *d)
     if (t->n_parked && log_limit_pass(&d->parked_complaint, uplink_clock_ms(), 60000))
         log_event(LOG_WARN, "site_parked",
                   "destination=%s site=%s records=%u status=%u why=\"%s\" mend=\"on the server: "
-                  "logferry-server client grant NAME SITE=ingest; the records wait\"",
+                  "%s; the records wait\"",
                   d->config->name.p, t->site, t->n_parked, t->outcome.rejected[0].status,
-                  t->outcome.first_error);
+                  t->outcome.first_error,
+                  d->protocol == PROTOCOL_HITKEEP
+                      ? "under API clients, give the token the role admin for this site"
+                      : "logferry-server client grant NAME SITE=ingest");
     if (t->n_dead && log_limit_pass(&d->dead_complaint, uplink_clock_ms(), 60000))
         log_event(LOG_WARN, "dead_letter", "destination=%s records=%u why=\"%.*s\" kept=%s",
                   d->config->name.p, t->n_dead, STR_ARGS(t->reason),
@@ -208,7 +211,11 @@ static void account(struct aftermath *t, struct destination *d)
     l->stored += t->outcome.stored;
     l->duplicate += t->outcome.duplicate;
     l->excluded += t->outcome.excluded;
-    l->acknowledged += p->n_records - t->n_parked - t->n_dead;
+    l->refused += t->outcome.refused;
+    l->held += t->outcome.held;
+    l->acknowledged +=
+        p->n_records - t->n_parked - t->n_dead - t->outcome.refused - t->outcome.held;
+    p->tally[d->index] = (struct single_tally){0};
     l->dead += t->n_dead;
     t->uplink->shelf_bytes[SHELF_DEAD] += t->dead_bytes;
     if (t->dead_bytes)

@@ -1,5 +1,5 @@
 /* uplink_disk.c - parcels to the spool, back from disk, and off it; see uplink.h. */
-#include "agent/uplink_impl.h"
+#include "agent/uplink_singles.h"
 #include "parsers/base/fault.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ struct disk_task {
     struct buf meta;
     uint64_t seq, bytes;
     unsigned told; /* destinations named in the file */
-    bool spans;
+    bool spans, renew;
     int rc;
     const char *error;
     struct batch *batch;
@@ -106,6 +106,9 @@ static void on_spilled(struct task *task)
     unsigned pending = p->pending;
     parcel_recount(p);
     task_free(t);
+    for (size_t i = 0; i < u->n_destinations; i++) /* who waited for it to be on disk */
+        if (pending & uplink_singles(u) & u->destinations[i].bit)
+            destination_pump(&u->destinations[i]);
     if (pending)
         parcel_trim(p);
     else
@@ -118,9 +121,12 @@ void uplink_spill(struct uplink *u, struct parcel *p)
 {
     while (p->parent)
         p = p->parent;
-    if (!u->o.spool || p->on_disk || p->writing || !p->batch || u->stopping ||
-        ev_is_active(&u->disk_timer) || (p->group && p->group->spilling))
+    unsigned singles = uplink_singles(u);
+    if (!(u->o.spool || (p->pending & singles)) || p->on_disk || p->writing || !p->batch ||
+        u->stopping || ev_is_active(&u->disk_timer) || (p->group && p->group->spilling))
         return;
+    if (p->group && p->group->others && (p->pending & singles) && !p->plain)
+        return; /* so that it is the last of its group, and carries the spans */
     if (!uplink_make_room(u, p))
         return;
     struct disk_task *t = task_new(u, p, run_spill, on_spilled);
@@ -146,7 +152,7 @@ void uplink_spill(struct uplink *u, struct parcel *p)
 
 void uplink_spill_all(struct uplink *u)
 {
-    unsigned unwell = u->groups_in_memory ? uplink_unwell(u) : 0;
+    unsigned unwell = u->groups_in_memory ? uplink_unwell(u) | uplink_singles(u) : 0;
     struct parcel *next;
     for (struct parcel *p = u->parcels; p && unwell; p = next) {
         next = p->next; /* p itself may go, and nothing else */
@@ -164,7 +170,7 @@ static void run_fetch(struct task *task, unsigned worker)
     struct parcel *p = t->parcel;
     t->batch = spool_read(t->uplink->shelf_fd[p->shelf], p->seq, NULL, &t->error);
     t->rc = t->batch ? 0 : errno;
-    if (t->batch && p->shelf == SHELF_PARKED) { /* its old answer is on the server's books */
+    if (t->batch && t->renew) { /* its old answer is on the server's books */
         t->batch = batch_renew(t->batch, &t->error);
         t->rc = t->batch || strcmp(t->error, "out of memory") != 0 ? 0 : ENOMEM;
     }
@@ -189,7 +195,8 @@ static void lost_file(struct parcel *p, const char *error)
         if (!(p->pending & d->bit) || p->halves[i]) /* its halves are on their way there */
             continue;
         destination_drop(d, p);
-        d->ledger.dead += p->n_records;
+        d->ledger.dead += parcel_left(p, d);
+        parcel_book(p, d);
         p->pending &= ~d->bit;
     }
 }
@@ -217,6 +224,7 @@ static void on_fetched(struct task *task)
 void uplink_fetch(struct parcel *p)
 {
     struct disk_task *t = task_new(p->uplink, p, run_fetch, on_fetched);
+    t->renew = p->shelf == SHELF_PARKED && !(p->pending & uplink_singles(p->uplink));
     p->reading = true;
     pool_submit(p->uplink->o.pool, &t->task, true);
 }
@@ -224,7 +232,12 @@ void uplink_fetch(struct parcel *p)
 static void run_discard(struct task *task, unsigned worker)
 {
     struct disk_task *t = (struct disk_task *)task;
-    t->rc = spool_remove(t->uplink->shelf_fd[t->parcel->shelf], t->parcel->seq);
+    struct uplink *u = t->uplink;
+    const struct parcel *p = t->parcel;
+    t->rc = spool_remove(u->shelf_fd[p->shelf], p->seq);
+    for (size_t i = 0; i < u->n_destinations && !t->rc; i++)
+        if (p->touched & u->destinations[i].bit)
+            t->rc = sent_remove(u->shelf_fd[p->shelf], p->seq, u->destinations[i].config->name.p);
 }
 
 static void on_discarded(struct task *task)

@@ -1,6 +1,6 @@
 /* uplink_expiry.c - what rests on disk has a size and an age; who has no room is owed the lines.
  * See uplink.h. */
-#include "agent/uplink_impl.h"
+#include "agent/uplink_singles.h"
 #include "parsers/base/fault.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ int64_t uplink_clock_ms(void)
 }
 
 /* What files tell of themselves is compared with. */
-static int64_t wall_ms(const struct uplink *u)
+int64_t uplink_wall_ms(const struct uplink *u)
 {
     return (int64_t)(ev_now(u->o.loop) * 1000);
 }
@@ -33,7 +33,7 @@ static int64_t max_age_ms(const struct uplink *u)
 
 int64_t uplink_age_ms(struct uplink *u, enum shelf shelf, uint64_t seq, int64_t sealed_ms)
 {
-    const struct spool_clock clock = {wall_ms(u), max_age_ms(u)};
+    const struct spool_clock clock = {uplink_wall_ms(u), max_age_ms(u)};
     bool unknown;
     int64_t age = spool_age_ms(u->shelf_fd[shelf], seq, sealed_ms, &clock, &unknown);
     if (unknown && log_limit_pass(&u->age_complaint, uplink_clock_ms(), TELL_MS))
@@ -106,7 +106,7 @@ static uint64_t records_left(const struct parcel *p, const struct destination *d
 {
     uint64_t n = 0;
     if (!p->halves[d->index])
-        return p->pending & d->bit ? p->n_records : 0;
+        return p->pending & d->bit ? parcel_left(p, d) : 0;
     for (const struct parcel *q = p->uplink->parcels; q; q = q->next)
         if (q->parent == p)
             n += records_left(q, d);
@@ -125,6 +125,7 @@ static void take_away(struct parcel *p, const char *why)
             count_expired(d, records_left(p, d), why);
         else
             d->ledger.records -= records_left(p, d);
+        parcel_book(p, d);
         destination_drop(d, p);
     }
     drop_halves(p);
@@ -199,7 +200,7 @@ static void rewind_file(struct parcel *p)
 static void expire_parcel(struct parcel *p)
 {
     const struct uplink *u = p->uplink;
-    bool untouched = p->pending == p->named && !p->kept && p->carries_spans;
+    bool untouched = p->pending == p->named && !p->kept && p->carries_spans && !p->touched;
     for (size_t i = 0; i < u->n_destinations; i++)
         untouched = untouched && !p->halves[i];
     if (p->shelf == SHELF_PARKED)
@@ -543,7 +544,7 @@ bool uplink_make_room(struct uplink *u, struct parcel *p)
     unsigned unwell = uplink_unwell(u), everyone = (1u << u->n_destinations) - 1;
     unsigned full = drop_for(u, p, without_room(u, p, unwell), unwell);
     if (full) {
-        bool others = everyone & ~unwell & ~full;
+        bool others = (everyone & ~unwell & ~full) && !uplink_singles(u);
         tell_full(u, full, others);
         if (!others || !p->group || !owe_all(u, p, full))
             return false;

@@ -3,8 +3,11 @@
 #define LOGFERRY_AGENT_UPLINK_IMPL_H
 
 #include "agent/answer.h"
+#include "agent/pace.h"
 #include "agent/spool.h"
+#include "agent/state_dir.h"
 #include "agent/uplink.h"
+#include "agent/visitor_keys.h"
 #include "parsers/base/log.h"
 
 #include <ev.h>
@@ -12,6 +15,11 @@
 #define MAX_FLYING 2u           /* requests at once for each destination */
 #define FETCH_AHEAD 4u          /* spool files of a queue that are read before it is their turn */
 #define MAX_GROUPS_IN_MEMORY 6u /* sealed and not yet safe */
+
+/* Of a parcel's records, those that a destination has dealt with one by one. */
+struct single_tally {
+    uint32_t stored, refused, held;
+};
 
 /* One batch on its way, wherever its bytes are. */
 struct parcel {
@@ -32,6 +40,9 @@ struct parcel {
     uint64_t counted_bytes;
     enum shelf shelf;
     bool on_disk, writing, reading, carries_spans;
+    bool plain;       /* when it came in, no destination of it took records one by one */
+    unsigned touched; /* destinations that took some of its records one by one */
+    struct single_tally tally[CONFIG_MAX_DESTINATIONS]; /* while it is pending there */
     bool kept;   /* its file stays: a destination that is not configured now wants it, too */
     bool queued; /* of a parked one: it is being tried */
     uint64_t seq, bytes_on_disk;
@@ -45,6 +56,7 @@ struct errand {
     struct parcel *parcel;
     struct destination *destination;
     struct http_transfer *transfer;
+    struct delivery *delivery; /* record by record (uplink_singles.h); NULL: as a whole */
 };
 
 /* Lines that a destination without room is to get when they are read again: one stretch a stream.
@@ -95,7 +107,22 @@ struct destination {
     struct log_limit complaint, parked_complaint, dead_complaint, token_complaint, sites_complaint;
     uint64_t sites_hash; /* of the last answer */
     bool sites_known;
-    bool sites_told;   /* it has answered, now or before a restart: what it wants is known */
+    bool sites_told; /* it has answered, now or before a restart: what it wants is known */
+    /* which protocol (destination_protocol.c) */
+    enum protocol protocol; /* PROTOCOL_AUTO: not decided yet */
+    bool candidate;         /* no logferry-server: a HitKeep, when it tells its sites */
+    struct http_transfer *probing;
+    int64_t probed_ms; /* 0: never */
+    /* record by record (uplink_singles.c) */
+    struct sites *ids;   /* hosts, with the ids of their sites; NULL: not told yet */
+    struct pace pace[2]; /* by enum record_kind */
+    ev_timer pace_timer;
+    unsigned n_requests; /* whose fate is not noted yet */
+    uint64_t *closed;    /* `site` of records that were refused with 403 or 404 */
+    size_t n_closed;
+    int64_t lag_ms; /* of the last AI fetch: from its moment to its delivery, or being held */
+    uint64_t untold_held, untold_refused;
+    struct log_limit held_complaint, refused_complaint, slow_complaint;
     unsigned patience; /* answers without a change until parked batches are tried all the same */
     char last_error[200];
     char status[192];  /* as it was told last; "": not yet */
@@ -124,6 +151,9 @@ struct uplink {
     struct sites *sites;
     struct sites *assumed; /* the same, with who has not said what he wants at every host; NULL */
     int64_t begun_ms;
+    ev_timer spill_timer; /* the rest of a group, soon */
+    struct visitor_keys *visitor_keys;
+    bool quiet; /* nothing new is sent record by record */
     bool stopping;
 };
 
@@ -141,6 +171,19 @@ void parcel_make_safe(struct parcel *p);
 void parcel_trim(struct parcel *p);
 void errand_failed(struct errand *e, enum answer_action action, const struct http_answer *a,
                    const char *why);
+/* The same without an errand: a request to it has failed. */
+void destination_failed(struct destination *d, enum answer_action action,
+                        const struct http_answer *a, const char *why);
+/* Its place in `flying` is free again. */
+void errand_landed(struct errand *e);
+/* First in the queue again, and nothing else. */
+void errand_put_back(struct errand *e);
+/* The server has dealt with all of it; takes the outcome over. */
+void errand_accepted(struct errand *e, struct batch_outcome *outcome);
+/* Records of the parcel that this destination has not dealt with one by one. */
+uint32_t parcel_left(const struct parcel *p, const struct destination *d);
+/* What it has dealt with goes to its books: it will get no more of the parcel. */
+void parcel_book(struct parcel *p, struct destination *d);
 
 /* What is counted as this destination's share follows the parcel's state. */
 void parcel_recount(struct parcel *p);
@@ -152,6 +195,7 @@ unsigned uplink_unwell(const struct uplink *u);
 
 /* ---- uplink_expiry.c: room and age */
 int64_t uplink_clock_ms(void); /* since boot; goes on in a suspended machine */
+int64_t uplink_wall_ms(const struct uplink *u);
 void uplink_expiry_start(struct uplink *u);
 void uplink_expiry_release(struct uplink *u);
 /* The age of a file that was found at start; tells once when the clock cannot be trusted. */
@@ -191,6 +235,28 @@ void destination_set_state(struct destination *d, enum destination_state state, 
 void destination_complain(struct destination *d, const char *event, const struct http_answer *a,
                           const char *why);
 void destination_ask_sites(struct destination *d);
+/* The next question: which protocol, while that is not decided or may have changed; else the sites.
+ */
+void destination_ask(struct destination *d);
+/* Writes a small file of the destination, on a worker: what a start can do without. Takes the text
+ * over. */
+void destination_keep(struct destination *d, const char *name, struct buf *text,
+                      const struct write_points *points);
+void destination_plan_next(struct destination *d);
+
+/* ---- destination_protocol.c */
+/* What was decided before the start, as far as it holds for this URL. */
+void destination_recall_protocol(struct destination *d);
+void destination_probe(struct destination *d);
+/* The server has told its sites. */
+void destination_confirm_protocol(struct destination *d);
+/* enum send_kinds, as the configuration or the protocol has it. */
+unsigned destination_sends(const struct destination *d);
+
+/* Who is known from now on, with what is withheld from whom; takes the reference over. */
+void uplink_publish(struct uplink *u, struct sites *s);
+/* The same sites, after a change of what is withheld. */
+void uplink_withhold(struct uplink *u);
 /* After a change of who is known: what is to be assumed of the others. */
 void uplink_assume_sites(struct uplink *u);
 void destination_unpark(struct destination *d);

@@ -1,6 +1,6 @@
 /* uplink_shelves.c - at start: what waits on disk, before the positions are used; see uplink.h. */
 #include "agent/state_dir.h"
-#include "agent/uplink_impl.h"
+#include "agent/uplink_singles.h"
 #include "parsers/base/fault.h"
 
 #include <errno.h>
@@ -75,6 +75,19 @@ static void add_dead(struct uplink *u, enum shelf shelf, const struct spool_item
     uplink_add_dead(u, &l);
 }
 
+static void name_destinations(struct parcel *p, const struct spool_meta *m)
+{
+    struct uplink *u = p->uplink;
+    for (size_t i = 0; i < m->n_to; i++) {
+        const struct destination *d = by_name(u, m->to[i]);
+        if (!d)
+            continue;
+        p->named |= d->bit;
+        if (sent_exists(u->shelf_fd[p->shelf], p->seq, d->config->name.p))
+            p->touched |= d->bit;
+    }
+}
+
 static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_item *item,
                       const struct spool_meta *m, const struct batch *b)
 {
@@ -99,10 +112,7 @@ static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_ite
     p->carries_spans = m->n_spans > 0;
     p->kept = kept;
     p->born_ms = uplink_clock_ms() - uplink_age_ms(u, shelf, item->seq, b->sealed_ms);
-    for (size_t i = 0; i < m->n_to; i++) {
-        struct destination *d = by_name(u, m->to[i]);
-        p->named |= d ? d->bit : 0;
-    }
+    name_destinations(p, m);
     parcel_recount(p);
     for (size_t i = 0; i < u->n_destinations; i++) {
         struct destination *d = &u->destinations[i];
@@ -161,6 +171,7 @@ int uplink_load_shelves(struct uplink *u, struct buf *why)
         int rc = 0;
         u->shelf_fd[shelf] = state_dir_sub(u->o.state_fd, shelf_name(shelf));
         spool_clean(u->shelf_fd[shelf]);
+        sent_clean(u->shelf_fd[shelf]);
         if (u->shelf_fd[shelf] < 0 || spool_list(u->shelf_fd[shelf], &items, &n)) {
             buf_printf(why, "%s/%s: %s; give the agent's user this directory",
                        u->o.config->state_dir.p, shelf_name(shelf), strerror(errno));

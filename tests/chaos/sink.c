@@ -529,8 +529,8 @@ static bool own_get(const struct request *r)
         return answer(r->fd, 200, "", text);
     if (!strcmp(r->path, "/api/ingest/server/capabilities"))
         return answer(r->fd, 200, "",
-                      "{\"version\":\"0.1.0\",\"batch\":1,\"max_decoded_bytes\":33554432,"
-                      "\"max_records\":10000}\n");
+                      "{\"server\":\"sink/0\",\"protocols\":[\"batch\"],\"limits\":"
+                      "{\"decoded_bytes\":33554432,\"records\":10000}}\n");
     return answer(r->fd, 404, "", "404 page not found\n");
 }
 

@@ -169,7 +169,8 @@ class Agent:
     """The real logferry with a configuration and a state directory of its own."""
 
     def __init__(self, world, destination, name, files=None, source_format="nginx_combined",
-                 token_file=None, extra="", sources=None, source_keys=""):
+                 token_file=None, extra="", sources=None, source_keys="", destination_keys="",
+                 more_destinations=""):
         self.world = world
         self.name = name
         self.destination = destination
@@ -177,6 +178,8 @@ class Agent:
         os.chmod(self.state, 0o700)
         self.proc = None
         self.extra = extra
+        self.destination_keys = ", " + destination_keys if destination_keys else ""
+        self.more_destinations = more_destinations
         self.token_file = token_file or getattr(destination, "token_file", None)
         if self.token_file is None:
             self.token_file = world.write(name + ".token", "lf_" + "0" * 64 + "_00000000\n")
@@ -194,7 +197,8 @@ class Agent:
         url = url or getattr(self.destination, "url", self.destination)
         text = (f"node: {self.name}\n"
                 "destinations:\n"
-                f"  main: {{url: '{url}', token_file: {self.token_file}}}\n"
+                f"  main: {{url: '{url}', token_file: {self.token_file}{self.destination_keys}}}\n"
+                f"{self.more_destinations}"
                 "sources:\n")
         for name, source in self.sources.items():
             text += f"  {name}:\n    files: {source['files']}\n    format: {source['format']}\n"
@@ -266,7 +270,8 @@ def ledger_of(text, what):
             check(one["lines"] == one["records"] + one["skipped"], f"{what}: lines do not balance: {event}")
         else:
             one["sent"] = one.pop("records")
-            became = sum(one[k] for k in ("acknowledged", "dead", "in_memory", "spooled", "parked", "expired"))
+            became = sum(one[k] for k in ("acknowledged", "dead", "in_memory", "spooled", "parked", "expired",
+                                          "refused", "held"))
             check(one["sent"] == became, f"{what}: records do not balance: {event}")
             check(one["acknowledged"] == one["stored"] + one["duplicate"] + one["excluded"],
                   f"{what}: what was acknowledged does not balance: {event}")

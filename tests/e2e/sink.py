@@ -187,8 +187,8 @@ class Sink:
 
     def __init__(self, sites=SITES, port=0):
         self.sites = list(sites)
-        self.capabilities = {"version": "0.1.0", "batch": 1, "max_decoded_bytes": 32 << 20,
-                             "max_records": 10000}
+        self.capabilities = {"server": "sink/0", "protocols": ["batch"],
+                             "limits": {"decoded_bytes": 32 << 20, "records": 10000}}
         self.mood = None
         self.refused_sites = {}  # domain -> (status, error)
         self.refused = {}        # number of a line -> (status, error)

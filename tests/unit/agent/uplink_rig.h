@@ -21,6 +21,7 @@ struct rig {
     struct fake_server server[2];
     unsigned n_servers;
     bool spool, configured_sites;
+    const char *protocol; /* NULL: batch */
     struct agent_config *config;
     struct pool *pool;
     struct positions positions;
@@ -91,8 +92,9 @@ static inline void load_config(struct rig *r)
     buf_init(&error, 8192);
     buf_lit(&text, "destinations:\n");
     for (unsigned i = 0; i < r->n_servers; i++)
-        buf_printf(&text, "  %s: {url: '%s', token_file: %s/token}\n", i ? "other" : "main",
-                   r->server[i].url, r->dir.path);
+        buf_printf(&text, "  %s: {url: '%s', token_file: %s/token, protocol: %s}\n",
+                   i ? "other" : "main", r->server[i].url, r->dir.path,
+                   r->protocol ? r->protocol : "batch");
     if (r->configured_sites)
         buf_lit(&text, "sites:\n  - {hosts: [example.com, alias.example], site: example.com}\n");
     r->config = agent_config_parse(buf_str(&text), "test", &error);

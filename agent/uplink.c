@@ -484,11 +484,11 @@ void uplink_submit(struct uplink *u, struct group *g)
 static bool has_backlog(const struct uplink *u)
 {
     for (size_t i = 0; i < u->n_destinations && !u->o.spool; i++) {
+        const struct destination *d = &u->destinations[i];
         unsigned n = 0;
-        const struct errand *e = u->destinations[i].first;
-        for (; e && n < MAX_BACKLOG; e = e->next)
+        for (const struct errand *e = d->first; e && n < MAX_BACKLOG; e = e->next)
             n++;
-        if (n == MAX_BACKLOG)
+        if (n == MAX_BACKLOG && d->protocol == PROTOCOL_HITKEEP)
             return true;
     }
     return false;

@@ -1,10 +1,12 @@
 """The contract that HitKeep's clients rely on: one request a row, its status, body and headers."""
 import json
 import time
+import urllib.parse
+import urllib.request
 
 import lines
 from harness import SITE
-from proc import check, wait_for
+from proc import check, run, wait_for
 
 VIEWED, FOREIGN = "viewed.example", "foreign.example"
 GPTBOT, HUMAN = lines.AI[0], lines.HUMANS[0]
@@ -324,6 +326,44 @@ def test_durable_before_the_answer(world):
         desk.server.kill()
         check(desk.server.count() == 10 * (turn + 1), f"{desk.server.count()} stored after {10 * (turn + 1)} answers")
         desk.server.start()
+
+
+def lambda_payload(row, fields, fallback):
+    """What the forwarder of HitKeep's guide for CloudFront makes of a line of its log."""
+    value = dict(zip(fields, row.rstrip("\n").split("\t")))
+    query = "" if value["cs-uri-query"] == "-" else "?" + value["cs-uri-query"]
+    host = value["x-host-header"]
+    return {"path": value["cs-uri-stem"] + query, "hostname": fallback if host == "-" else host,
+            "status_code": int(value["sc-status"]), "content_type": value["sc-content-type"].removeprefix("-"),
+            "response_ms": int(float(value["time-taken"]) * 1000), "bytes_served": int(value["sc-bytes"]),
+            "user_agent": urllib.parse.unquote(value["cs(User-Agent)"])}
+
+
+def test_stock_clients(world):
+    """The calls of HitKeep's guides, unchanged: the CloudFront forwarder's request, and curl's lines."""
+    desk = Desk(world)
+    numbers = [n for n in range(40) if lines.kind(n) == lines.AI_FETCH]
+    for n in numbers:
+        body = lambda_payload(lines.cloudfront(n, 1760000000), lines.CF_FIELDS.split(), SITE)
+        request = urllib.request.Request(
+            desk.server.url + desk.fetch_path(), json.dumps(body).encode(), method="POST",
+            headers={"Authorization": "Bearer " + desk.token, "Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            check(answer.status == 202 and answer.read() == b"", f"{answer.status}")
+    url, key = desk.server.url, "X-Api-Key: " + desk.token
+    bearer, kind = "Authorization: Bearer " + desk.token, "Content-Type: application/json"
+    for headers, path, body in (
+            ((bearer, kind), desk.fetch_path(), fetch(path="/n/100")),
+            ((key, kind), PAGEVIEW, view(url=f"https://{SITE}/n/101")),
+            ((bearer, kind), EVENT, dict(view(), name="signup", properties={"plan": "pro"}))):
+        argv = ["curl", "-sS", "-o", "-", "-w", "%{http_code}", "-X", "POST", url + path, "-d", json.dumps(body)]
+        _, out, _ = run(argv + [x for h in headers for x in ("-H", h)], world.dir, 20)
+        check(out == "202", f"{path}: {out}")
+    _, out, _ = run(["curl", "-fsS", url + "/api/sites", "-H", bearer], world.dir, 20)
+    check(json.loads(out)[0]["domain"] == SITE, out)
+    wait_for(lambda: desk.server.count() == len(numbers) + 2, 10, "the records")
+    want = {("ai_fetch", lines.path_of(n)) for n in numbers} | {("ai_fetch", "/n/100"), ("pageview", "/n/101")}
+    check(set(desk.server.records()) == want, f"{desk.server.records()}")
 
 
 def test_normalisation(world):

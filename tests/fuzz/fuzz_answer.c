@@ -1,4 +1,5 @@
-/* Answers of a server that nobody trusts: to a batch, and to GET /api/sites. */
+/* Answers of a server that nobody trusts: to a batch, to one record, to GET /api/sites, and to the
+ * question what it is. */
 #include <stdlib.h>
 
 #include "agent/answer.h"
@@ -37,6 +38,33 @@ static void check_sites(struct str body)
     buf_release(&again);
 }
 
+/* An id becomes a part of request paths. */
+static void check_ids(struct str body)
+{
+    static const struct str hosts[] = {STR_INIT("a.example"), STR_INIT("a"),
+                                       STR_INIT("example.com")};
+    const char *why = NULL;
+    struct sites *s = sites_with_ids(body, &why);
+    for (size_t i = 0; s && i < COUNT_OF(hosts); i++) {
+        const struct site_route *r = sites_find(s, hosts[i]);
+        if (r && (!r->site.n || memchr(r->site.p, '/', r->site.n)))
+            abort();
+    }
+    if (!s && !why)
+        abort();
+    sites_unref(s);
+}
+
+static void check_kind(const struct http_answer *a)
+{
+    const char *why = NULL;
+    if (answer_capabilities(a, &why) == PROTOCOL_AUTO && !why)
+        abort();
+    why = NULL;
+    if (answer_single(a, &why) != SINGLE_ACCEPTED && !why)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct batch_outcome o;
@@ -56,6 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     batch_outcome_release(&o);
     check_sites(a.body);
+    check_ids(a.body);
+    check_kind(&a);
     buf_release(&body);
     return 0;
 }

@@ -382,7 +382,7 @@ void destination_ask_sites(struct destination *d)
         .token = buf_cstr(&d->token),
         .proxy = d->proxy,
         .ca_file = d->ca_file,
-        .status = destination_status(d),
+        .status = d->protocol == PROTOCOL_BATCH ? destination_status(d) : NULL,
         .on_answer = on_sites,
         .context = d,
     };

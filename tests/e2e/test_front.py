@@ -9,7 +9,7 @@ import socket
 import lines
 import test_contract
 from harness import SITE, Server, World, wait_stored
-from proc import Proc, check, wait_for
+from proc import Proc, Skip, check, wait_for
 
 
 class OverUnix(http.client.HTTPConnection):
@@ -126,9 +126,8 @@ def test_nginx(world):
 
 def test_caddy(world):
     if not shutil.which("caddy"):
-        return "no caddy: skipped"
+        raise Skip("no caddy")
     contract_through(world, caddy, [test_contract.test_pageview_checks, test_contract.test_tokens])
-    return None
 
 
 # ---- ending ---------------------------------------------------------------------------------------

@@ -79,6 +79,34 @@ def test_agent(world):
     return by_command[1]
 
 
+def test_unread_and_many_sources(world):
+    """What is not read yet has an age; of more than a hundred sources the last ones share a place."""
+    sink = world.sink()
+    sink.mood = 503  # nothing is read before it is known which sites are wanted
+    logs = [lines.Log(world.path(f"s{i}.log"), first=1000 * i) for i in range(103)]
+    for log in logs:
+        log.write(10)
+    sources = {f"s{i}": {"files": log.path, "format": "nginx_combined"} for i, log in enumerate(logs)}
+    agent = world.agent(sink, sources=sources).start()
+
+    def ask():
+        return judge(agent.command("status", "--metrics")[1], "status --metrics")[0]
+
+    def all_of(samples, name):
+        return {dict(labels)["source"]: v for (n, labels), v in samples.items() if n == name}
+
+    unread = wait_for(lambda: (lambda s: min(all_of(s, "logferry_source_oldest_unread_seconds").values()) > 0 and s)(ask()),
+                      20, "an age of what is unread")
+    check(len(all_of(unread, "logferry_lines_total")) == 101, f"{sorted(all_of(unread, 'logferry_lines_total'))}")
+    check(set(all_of(unread, "logferry_lines_total").values()) == {0}, "something was read")
+    sink.mood = None
+    wait_sunk(sink, [n for log in logs for n in log.written])
+    now = wait_for(lambda: (lambda s: max(all_of(s, "logferry_source_oldest_unread_seconds").values()) == 0 and s)(ask()),
+                   20, "nothing unread")
+    count = all_of(now, "logferry_lines_total")
+    check(count["(other)"] == 30 and count["s0"] == 10 and sum(count.values()) == 1030, f"{count}")
+
+
 def others_and_hostile(agent, port, scrape):
     """Other requests, junk, silence, too many at once; the daemon goes on."""
     for method, path, status in (("GET", "/", 404), ("POST", "/metrics", 405), ("HEAD", "/metrics", 405)):

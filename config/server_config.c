@@ -158,14 +158,35 @@ static void read_compat(struct config_errors *e, const struct yaml_item *root,
         c->hitkeep_strict = choice == 1;
 }
 
+static void read_public_url(struct config_errors *e, const struct yaml_item *root,
+                            struct server_config *c)
+{
+    static const struct field_hint hint = {"an http or https URL without a path",
+                                           "https://stats.example.net"};
+    const struct yaml_item *item = field_scalar(e, root, "public_url", hint);
+    if (!item)
+        return;
+    struct str url = item->text, rest = STR_NONE;
+    if (str_starts(url, STR("https://")))
+        rest = str_slice(url, 8, url.n);
+    else if (str_starts(url, STR("http://")))
+        rest = str_slice(url, 7, url.n);
+    if (rest.n > 0 && str_ends(rest, STR("/")))
+        rest = str_slice(rest, 0, rest.n - 1);
+    if (rest.n == 0 || str_chr(rest, '/', 0) >= 0)
+        field_bad_value(e, item, "is no such URL", hint);
+    else
+        c->public_url = url;
+}
+
 static void read_root(struct config_errors *e, const struct yaml_item *root,
                       struct server_config *c)
 {
     static const struct field_key keys[] = {
-        {"listen", false},          {"store", false},   {"limits", false},
-        {"exclude", false},         {"spam", false},    {"geo", false},
-        {"trusted_proxies", false}, {"metrics", false}, {"access_log", false},
-        {"hitkeep_compat", false}};
+        {"listen", false},          {"store", false},      {"limits", false},
+        {"exclude", false},         {"spam", false},       {"geo", false},
+        {"trusted_proxies", false}, {"metrics", false},    {"access_log", false},
+        {"hitkeep_compat", false},  {"public_url", false}, {"initial_user", false}};
 
     if (!field_map(e, root, keys, COUNT_OF(keys)))
         return;
@@ -179,6 +200,8 @@ static void read_root(struct config_errors *e, const struct yaml_item *root,
     read_access_log(e, root, c);
     field_cidrs(e, root, "trusted_proxies", &c->proxies, &c->n_proxies);
     read_compat(e, root, c);
+    read_public_url(e, root, c);
+    field_bool(e, root, "initial_user", &c->initial_user);
 }
 
 static void set_defaults(struct server_config *c)

@@ -136,14 +136,7 @@ int admin_domain(struct admin_job *job, const char *text, bool keep_www, struct 
 {
     char bytes[URL_HOST_MAX];
     struct str name = {bytes, 0};
-    struct url url;
-    bool is_url = url_split(str_of(text), &url);
-    bool good = host_normalise(is_url ? url.host : str_of(text), bytes, &name.n);
-    if (good && !keep_www && str_starts(name, STR("www.")) && name.n > 4)
-        name = str_slice(name, 4, name.n);
-    for (size_t i = 0; i < name.n && good; i++)
-        good = ascii_alnum(name.p[i]) || strchr("-._[]:", name.p[i]);
-    if (!good || name.n > 253)
+    if (!site_host(str_of(text), keep_www, bytes, &name.n))
         return admin_fail(job, EXIT_BAD_DATA,
                           "\"%s\" is no host name; write it like example.com (xn--… when it has "
                           "other letters)",

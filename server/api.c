@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "server/account.h"
 #include "server/api_internal.h"
+#include "server/api_person.h"
 #include "server/api_worker.h"
 #include "server/lists.h"
 #include "server/nodes.h"
@@ -82,13 +84,27 @@ static bool find_client(struct api *a, struct http_request *req, struct api_call
         return false;
     }
     rights_note_use(rights, client, now_ms);
-    *caller = (struct api_caller){rights, client};
+    *caller = (struct api_caller){rights, client, NULL};
     note_caller(a, req, client, now_ms);
     return true;
 }
 
 bool api_admit(struct api *a, struct limiter *l, struct http_request *req,
                struct api_caller *caller)
+{
+    struct api_person person;
+    if (!api_find_person(a, req, &person))
+        return api_admit_token(a, l, req, caller);
+    *caller = (struct api_caller){person.rights, NULL, person.user};
+    api_name_person(req, person.user);
+    if (api_within_rate(a, l, req) && api_same_origin(a, req))
+        return true;
+    rights_release(person.rights);
+    return false;
+}
+
+bool api_admit_token(struct api *a, struct limiter *l, struct http_request *req,
+                     struct api_caller *caller)
 {
     if (!api_within_rate(a, l, req))
         return false;
@@ -110,8 +126,7 @@ bool api_admit_unlimited(struct api *a, struct limiter *l, struct http_request *
     return false;
 }
 
-/* The path's segment to a UUID; percent-escapes count, as in Go's mux. */
-static bool read_site_id(struct str segment, unsigned char uuid[16])
+bool api_path_uuid(struct str segment, unsigned char uuid[16])
 {
     char text[64];
     size_t n = 0;
@@ -135,12 +150,14 @@ const struct site *api_site_with(const struct api_caller *caller, struct http_re
                                  enum permission permission)
 {
     unsigned char uuid[16];
-    if (!read_site_id(req->params[0], uuid)) {
+    if (!api_path_uuid(req->params[0], uuid)) {
         http_error(req, 400, "invalid site ID");
         return NULL;
     }
     const struct site *site = rights_site_by_uuid(caller->rights, uuid);
-    enum access access = rights_may(caller->rights, caller->client, site, permission);
+    enum access access = caller->user
+                             ? rights_user_may(caller->rights, caller->user, site, permission)
+                             : rights_may(caller->rights, caller->client, site, permission);
     if (access == ACCESS_OK)
         return site;
     http_error(req, 403, access == ACCESS_DENIED ? "Access denied" : "Forbidden");
@@ -194,6 +211,45 @@ static const struct route routes[] = {
     {ROUTE_GET, "/api/sites/{id}/exclusions", 0, NULL, api_exclusions_list},
     {ROUTE_POST, "/api/sites/{id}/exclusions", API_SINGLE_BODY_MAX, NULL, api_exclusions_add},
     {ROUTE_DELETE, "/api/sites/{id}/exclusions/{exclusionId}", 0, NULL, api_exclusions_remove},
+    {ROUTE_GET, "/api/status", 0, NULL, api_status},
+    {ROUTE_POST, "/api/initial-user", API_SINGLE_BODY_MAX, NULL, api_initial_user},
+    {ROUTE_POST, "/api/login", API_SINGLE_BODY_MAX, NULL, api_login},
+    {ROUTE_POST, "/api/logout", API_SINGLE_BODY_MAX, NULL, api_logout},
+    {ROUTE_GET, "/api/user", 0, NULL, api_user},
+    {ROUTE_POST, "/api/user/password", API_SINGLE_BODY_MAX, NULL, api_user_password},
+    {ROUTE_GET, "/api/user/api-clients", 0, NULL, api_client_list},
+    {ROUTE_POST, "/api/user/api-clients", API_MANAGE_BODY_MAX, NULL, api_client_create},
+    {ROUTE_PUT, "/api/user/api-clients/{id}", API_MANAGE_BODY_MAX, NULL, api_client_update},
+    {ROUTE_DELETE, "/api/user/api-clients/{id}", API_MANAGE_BODY_MAX, NULL, api_client_drop},
+    {ROUTE_POST, "/api/user/api-clients/{id}/rotate", API_MANAGE_BODY_MAX, NULL, api_client_rotate},
+    {ROUTE_GET, "/api/user/teams", 0, NULL, api_team_list},
+    {ROUTE_POST, "/api/user/teams", API_MANAGE_BODY_MAX, NULL, api_team_create},
+    {ROUTE_PUT, "/api/user/teams/{id}", API_MANAGE_BODY_MAX, NULL, api_team_rename},
+    {ROUTE_GET, "/api/user/teams/{id}/members", 0, NULL, api_member_list},
+    {ROUTE_POST, "/api/user/teams/{id}/members", API_MANAGE_BODY_MAX, NULL, api_member_add},
+    {ROUTE_PUT, "/api/user/teams/{id}/members/{userId}", API_MANAGE_BODY_MAX, NULL,
+     api_member_change},
+    {ROUTE_DELETE, "/api/user/teams/{id}/members/{userId}", API_MANAGE_BODY_MAX, NULL,
+     api_member_remove},
+    {ROUTE_GET, "/api/user/teams/{id}/api-clients", 0, NULL, api_team_client_list},
+    {ROUTE_POST, "/api/user/teams/{id}/api-clients", API_MANAGE_BODY_MAX, NULL,
+     api_team_client_create},
+    {ROUTE_PUT, "/api/user/teams/{id}/api-clients/{clientId}", API_MANAGE_BODY_MAX, NULL,
+     api_team_client_update},
+    {ROUTE_DELETE, "/api/user/teams/{id}/api-clients/{clientId}", API_MANAGE_BODY_MAX, NULL,
+     api_team_client_drop},
+    {ROUTE_POST, "/api/user/teams/{id}/api-clients/{clientId}/rotate", API_MANAGE_BODY_MAX, NULL,
+     api_team_client_rotate},
+    {ROUTE_POST, "/api/sites", API_MANAGE_BODY_MAX, NULL, api_site_create},
+    {ROUTE_DELETE, "/api/sites/{id}", API_MANAGE_BODY_MAX, NULL, api_site_remove},
+    {ROUTE_POST, "/api/sites/{id}/aliases", API_MANAGE_BODY_MAX, NULL, api_alias_add},
+    {ROUTE_DELETE, "/api/sites/{id}/aliases", API_MANAGE_BODY_MAX, NULL, api_alias_remove},
+    {ROUTE_GET, "/api/admin/users", 0, NULL, api_users_list},
+    {ROUTE_POST, "/api/admin/users", API_MANAGE_BODY_MAX, NULL, api_users_create},
+    {ROUTE_PUT, "/api/admin/users/{id}", API_MANAGE_BODY_MAX, NULL, api_users_change},
+    {ROUTE_DELETE, "/api/admin/users/{id}", API_MANAGE_BODY_MAX, NULL, api_users_remove},
+    {ROUTE_POST, "/api/admin/users/{id}/password", API_SINGLE_BODY_MAX, NULL, api_users_password},
+    {ROUTE_GET, "/api/admin/audit", 0, NULL, api_audit},
     {ROUTE_GET, "/healthz", 0, NULL, api_healthz},
     {ROUTE_GET, "/readyz", 0, NULL, api_readyz},
 };
@@ -220,8 +276,9 @@ struct api *api_new(struct ev_loop *loop, struct store *store, const struct cata
     a->lists = lists_retain(config->lists);
     a->worker = api_worker_new(loop);
     a->verifier = verifier_new(loop, config->store_dir);
+    a->account = account_new(loop, config->store_dir);
     if (a->ingest && a->general && a->auth && a->records && a->worker && a->verifier &&
-        (a->reads = read_pool_new(loop, config->store_dir)))
+        a->account && (a->reads = read_pool_new(loop, config->store_dir)))
         return a;
     api_free(a);
     errno = ENOMEM;
@@ -235,6 +292,7 @@ void api_free(struct api *a)
     api_worker_free(a->worker);
     verifier_free(a->verifier);
     read_pool_free(a->reads);
+    account_free(a->account);
     limiter_free(a->ingest);
     limiter_free(a->general);
     limiter_free(a->auth);

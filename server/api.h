@@ -14,6 +14,7 @@
  *   /api/sites/{id}/stats, hits, hits/export: reports (read_report.h)
  * - GET /api/ai-agents: names of the catalogue; no token needed
  * - GET /healthz, /readyz
+ * - what people do once they have logged in: docs/api.md
  *
  * An answer that says a record was taken is sent after the store's commit is durable.
  */
@@ -42,6 +43,10 @@ struct api_config {
     const char *store_dir; /* lent: verify reads the store there, on a connection of its own */
     bool hitkeep_strict;   /* count as HitKeep does, where it is not what one would think */
     bool limit_local;      /* loopback and unix sockets are limited too: for tests */
+    struct {
+        struct str public_url; /* where people's browsers find this server; lent; STR_NONE */
+        bool initial_user;     /* whoever comes first, while nobody can log in, is its owner */
+    } account;
 };
 /* Nothing excluded, no proxies, HitKeep's rates: ingest 20/s with a burst of 40, api 10/s with 20,
  * auth 2/s with 5. */

@@ -27,6 +27,13 @@ static bool is_trusted(const struct api *a, const struct http_peer *peer)
     return is_proxy(a, is_socket ? loopback : peer->address);
 }
 
+bool api_is_https(const struct api *a, const struct http_request *req)
+{
+    return str_starts_nocase(a->config.account.public_url, STR("https://")) ||
+           (a->config.n_proxies > 0 && is_trusted(a, &req->peer) &&
+            str_eq_nocase(http_header(req, STR("x-forwarded-proto")), STR("https")));
+}
+
 /* What one field says: from the right, up to the first address that is no proxy's. */
 enum said { SAID_NOTHING, SAID_PROXIES, SAID_CLIENT, SAID_NONSENSE };
 

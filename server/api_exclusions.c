@@ -18,11 +18,18 @@ static const char wrong_kind[] = "kind must be one of ip, country, user_agent, p
  * HitKeep's third form: with a token the site's side alone counts, no instance role makes up for
  * it. And a role that is only for sending (`ingest`) may neither see nor change what is left out.
  */
+static bool may_exclude(const struct api_caller *caller, const struct site *site)
+{
+    if (caller->user)
+        return rights_user_may(caller->rights, caller->user, site, PERM_SITE_MANAGE_TEAM) ==
+               ACCESS_OK;
+    return role_allows(rights_role(caller->rights, caller->client, site), PERM_SITE_MANAGE_TEAM);
+}
+
 static const struct site *find_site(const struct api_caller *caller, struct http_request *req)
 {
     const struct site *site = api_site_with(caller, req, PERM_SITE_MANAGE_DATA);
-    if (!site ||
-        role_allows(rights_role(caller->rights, caller->client, site), PERM_SITE_MANAGE_TEAM))
+    if (!site || may_exclude(caller, site))
         return site;
     http_error(req, 403, "Forbidden");
     return NULL;

@@ -10,6 +10,7 @@
 #include "server/api_reads.h"
 #include "server/auth.h"
 
+struct account;
 struct api_worker;
 struct verifier; /* api_verify.c */
 
@@ -23,15 +24,18 @@ struct api {
     struct api_worker *worker;
     struct verifier *verifier;
     struct read_pool *reads;
+    struct account *account; /* people's logins and passwords */
 };
 
 struct verifier *verifier_new(struct ev_loop *loop, const char *store_dir); /* NULL: as api_new */
 void verifier_free(struct verifier *v);                                     /* accepts NULL */
 
-/* Who asks. `rights` is retained: release it when done. */
+/* Who asks: a token's client, or a person who has logged in; the other is NULL. `rights` is
+ * retained: release it when done. */
 struct api_caller {
     struct rights *rights;
     const struct client *client;
+    const struct user *user;
 };
 
 int64_t api_now_ms(void); /* wall clock */
@@ -40,12 +44,18 @@ struct api_judge api_judge_of(const struct api *a, const struct api_caller *call
 void api_judge_release(const struct api_judge *judge);
 /* Who asks, also behind trusted proxies: api_client.c. */
 struct http_peer api_client_of(const struct api *a, const struct http_request *req);
+/* Did the client come by https, by what is configured or a trusted proxy says? */
+bool api_is_https(const struct api *a, const struct http_request *req);
 
 /* False: answered with 429. */
 bool api_within_rate(struct api *a, struct limiter *l, struct http_request *req);
-/* Rate, then token. False: answered with 429 or 401. */
+/* Rate, then cookie, then token. False: answered with 429, 401, or 404 when another site's page
+ * makes use of a cookie. */
 bool api_admit(struct api *a, struct limiter *l, struct http_request *req,
                struct api_caller *caller);
+/* The same for routes of tokens alone. */
+bool api_admit_token(struct api *a, struct limiter *l, struct http_request *req,
+                     struct api_caller *caller);
 /* Token only; a bad one costs the address a token of that limiter. False: answered. */
 bool api_admit_unlimited(struct api *a, struct limiter *l, struct http_request *req,
                          struct api_caller *caller);
@@ -53,10 +63,17 @@ bool api_admit_unlimited(struct api *a, struct limiter *l, struct http_request *
 /* The quota of a token's records in batches. False: *wait_ms says how long. */
 bool api_take_records(struct api *a, const struct client *client, uint32_t n, int64_t *wait_ms);
 
-/* The site that the path names, if this client has that permission on it. Rule A: 403 for a site
+/* The site that the path names, if the caller has that permission on it. Rule A: 403 for a site
  * that is not there, too; and another 403 for too small a role. NULL: answered. */
 const struct site *api_site_with(const struct api_caller *caller, struct http_request *req,
                                  enum permission permission);
+
+/* The UUID of a path's segment; percent-escapes count, as in Go's mux. */
+bool api_path_uuid(struct str segment, unsigned char uuid[16]);
+
+/* A site as JSON; role: of whoever asks. */
+void api_put_site(struct buf *out, const struct rights *rights, const struct site *site,
+                  enum role role);
 
 /* The handlers; ctx is the struct api. */
 void api_ai_fetch(void *ctx, struct http_request *req);
@@ -80,6 +97,39 @@ void api_exclusions_list(void *ctx, struct http_request *req);
 void api_exclusions_add(void *ctx, struct http_request *req);
 void api_exclusions_remove(void *ctx, struct http_request *req);
 void api_capabilities(void *ctx, struct http_request *req);
+void api_login(void *ctx, struct http_request *req); /* api_login.c */
+void api_logout(void *ctx, struct http_request *req);
+void api_initial_user(void *ctx, struct http_request *req);
+void api_user(void *ctx, struct http_request *req);
+void api_user_password(void *ctx, struct http_request *req);
+void api_status(void *ctx, struct http_request *req);
+void api_client_list(void *ctx, struct http_request *req); /* api_clients.c */
+void api_client_create(void *ctx, struct http_request *req);
+void api_client_update(void *ctx, struct http_request *req);
+void api_client_rotate(void *ctx, struct http_request *req);
+void api_client_drop(void *ctx, struct http_request *req);
+void api_team_client_list(void *ctx, struct http_request *req);
+void api_team_client_create(void *ctx, struct http_request *req);
+void api_team_client_update(void *ctx, struct http_request *req);
+void api_team_client_rotate(void *ctx, struct http_request *req);
+void api_team_client_drop(void *ctx, struct http_request *req);
+void api_team_list(void *ctx, struct http_request *req); /* api_teams.c */
+void api_team_create(void *ctx, struct http_request *req);
+void api_team_rename(void *ctx, struct http_request *req);
+void api_member_list(void *ctx, struct http_request *req);
+void api_member_add(void *ctx, struct http_request *req);
+void api_member_change(void *ctx, struct http_request *req);
+void api_member_remove(void *ctx, struct http_request *req);
+void api_site_create(void *ctx, struct http_request *req);
+void api_site_remove(void *ctx, struct http_request *req);
+void api_alias_add(void *ctx, struct http_request *req);
+void api_alias_remove(void *ctx, struct http_request *req);
+void api_users_list(void *ctx, struct http_request *req); /* api_people.c */
+void api_users_create(void *ctx, struct http_request *req);
+void api_users_change(void *ctx, struct http_request *req);
+void api_users_remove(void *ctx, struct http_request *req);
+void api_users_password(void *ctx, struct http_request *req); /* api_login.c */
+void api_audit(void *ctx, struct http_request *req);
 void api_healthz(void *ctx, struct http_request *req);
 void api_readyz(void *ctx, struct http_request *req);
 

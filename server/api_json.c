@@ -1,6 +1,7 @@
-/* api_json.c - a table of fields against the pull reader. Used by api_single.c; fuzzed on its own.
- */
+/* api_json.c - a table of fields against the pull reader. Fuzzed on its own. */
 #include "server/api_json.h"
+
+#include <assert.h>
 
 #include "server/go_text.h"
 
@@ -91,6 +92,15 @@ static bool read_object(struct reading *in, struct str *to)
     return good && !in->objects->failed;
 }
 
+static bool read_array(struct reading *in, struct str *to)
+{
+    size_t from = in->r.at - 1;
+    if (!json_skip_value(&in->r, JSON_ARRAY))
+        return false;
+    *to = str_slice(in->r.in, from, in->r.at);
+    return true;
+}
+
 static bool read_null(const struct api_field *f, char *to)
 {
     /* Go: null empties a pointer and a map, and leaves any other value as it is. */
@@ -98,6 +108,8 @@ static bool read_null(const struct api_field *f, char *to)
         *(struct api_uuid *)to = (struct api_uuid){0};
     else if (f->kind == API_OBJECT)
         *(struct str *)to = STR("{}");
+    else if (f->kind == API_ARRAY)
+        *(struct str *)to = STR_NONE;
     return true;
 }
 
@@ -120,6 +132,8 @@ static bool read_field(struct reading *in, const struct api_field *f, enum json_
         return event == JSON_STRING && read_uuid(in->r.text, (struct api_uuid *)to);
     case API_OBJECT:
         return event == JSON_OBJECT && read_object(in, (struct str *)to);
+    case API_ARRAY:
+        return event == JSON_ARRAY && read_array(in, (struct str *)to);
     }
     return false;
 }
@@ -150,4 +164,29 @@ bool api_json_read(struct str body, const struct api_field *fields, size_t n, vo
             return false;
     }
     return event == JSON_OBJECT_END;
+}
+
+bool api_json_read_strict(struct str body, const struct api_field *fields, size_t n, void *out,
+                          struct buf *scratch, uint32_t *given)
+{
+    struct reading in = {0};
+    enum json_event event;
+    uint32_t seen = 0;
+    assert(n <= API_FIELDS_MAX);
+    *given = 0;
+    json_reader_init(&in.r, body, scratch);
+    if (json_next(&in.r) != JSON_OBJECT)
+        return false;
+    while ((event = json_next(&in.r)) == JSON_KEY) {
+        const struct api_field *f = find_field(fields, n, in.r.text);
+        uint32_t bit = f ? UINT32_C(1) << (f - fields) : 0;
+        if (!f || seen & bit)
+            return false;
+        event = json_next(&in.r);
+        if (!read_field(&in, f, event, (char *)out + f->offset))
+            return false;
+        seen |= bit;
+        *given |= event == JSON_NULL ? 0 : bit;
+    }
+    return event == JSON_OBJECT_END && json_next(&in.r) == JSON_END;
 }

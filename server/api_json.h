@@ -3,7 +3,7 @@
  * encoding/json): one value is read and what follows is ignored; keys match in any case; of a
  * repeated key the last wins; null changes nothing; unknown keys are skipped; invalid UTF-8 becomes
  * U+FFFD. Numbers for integers must be integer literals. Stricter than Go in one thing:
- * JSON_MAX_DEPTH levels.
+ * JSON_MAX_DEPTH levels. Management calls are read strictly.
  */
 #ifndef LOGFERRY_SERVER_API_JSON_H
 #define LOGFERRY_SERVER_API_JSON_H
@@ -17,6 +17,7 @@ enum api_field_kind {
     API_BOOL,    /* bool */
     API_UUID,    /* struct api_uuid */
     API_OBJECT,  /* struct str: the object written anew, "{}" when never given */
+    API_ARRAY,   /* struct str: the array as it stands in the body; STR_NONE for null */
 };
 
 struct api_uuid {
@@ -38,5 +39,15 @@ struct api_field {
  */
 bool api_json_read(struct str body, const struct api_field *fields, size_t n, void *out,
                    struct buf *scratch, struct buf *objects);
+
+#define API_FIELDS_MAX 32
+
+/*
+ * The same for management calls: nothing may follow the object, every key must be one of `fields`
+ * and come once, and text must be UTF-8. Bit i of *given: the body has fields[i], and not as null.
+ * No API_OBJECT.
+ */
+bool api_json_read_strict(struct str body, const struct api_field *fields, size_t n, void *out,
+                          struct buf *scratch, uint32_t *given);
 
 #endif

@@ -4,12 +4,15 @@
 
 #define JSON_TYPE "application/json"
 
-/* HitKeep's sites have a person as owner; ours have a team, so the id is nobody's. */
+/* The owner of a site that nobody's login has added. */
 #define NOBODY "00000000-0000-0000-0000-000000000000"
 
-static void put_site(struct buf *out, const struct site *site, enum role role)
+void api_put_site(struct buf *out, const struct rights *rights, const struct site *site,
+                  enum role role)
 {
-    buf_printf(out, "{\"id\":\"%s\",\"user_id\":\"" NOBODY "\",\"domain\":", site->uuid_text);
+    const struct user *owner = rights_user_by_id(rights, site->owner);
+    buf_printf(out, "{\"id\":\"%s\",\"user_id\":\"%s\",\"domain\":", site->uuid_text,
+               owner ? owner->uuid_text : NOBODY);
     json_put_string(out, site->domain);
     buf_printf(out, ",\"data_retention_days\":%u,\"created_at\":\"", site->retention_days);
     time_put_rfc3339(out, site->created_ms);
@@ -34,12 +37,13 @@ void api_sites(void *ctx, struct http_request *req)
     size_t n = rights_sites(caller.rights, &sites);
     buf_putc(&out, '[');
     for (size_t i = 0; i < n; i++) {
-        enum role role = rights_role(caller.rights, caller.client, &sites[i]);
+        enum role role = caller.user ? rights_user_role(caller.rights, caller.user, &sites[i])
+                                     : rights_role(caller.rights, caller.client, &sites[i]);
         if (role == ROLE_NONE)
             continue;
         if (out.n > 1)
             buf_putc(&out, ',');
-        put_site(&out, &sites[i], role);
+        api_put_site(&out, caller.rights, &sites[i], role);
     }
     buf_lit(&out, "]\n");
     rights_release(caller.rights);

@@ -237,7 +237,7 @@ void api_page_before(void *ctx, struct http_request *req)
 static void page_endpoint(struct api *a, struct http_request *req, bool event)
 {
     struct api_caller caller;
-    if (!api_admit(a, a->ingest, req, &caller))
+    if (!api_admit_token(a, a->ingest, req, &caller))
         return;
     struct api_judge judge = api_judge_of(a, &caller);
     struct single *s = single_new(req);

@@ -35,7 +35,7 @@ struct user {
     struct str password_hash; /* password.h; STR_NONE: cannot log in */
     enum instance_role instance_role;
     int64_t created_ms;
-    int64_t password_ms; /* when it was set: sessions from before it have ended */
+    int64_t login_epoch; /* logins of another one have ended */
     int64_t disabled_ms; /* 0: is not; disabled, neither the person nor his own clients get in */
 };
 

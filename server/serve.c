@@ -229,6 +229,8 @@ static struct api_config api_config_of(const struct server_config *c)
     api.records_per_minute = c->limits.batch_records_per_minute;
     api.limit_local = !c->limits.exempt_loopback;
     api.hitkeep_strict = c->hitkeep_strict;
+    api.account.public_url = c->public_url;
+    api.account.initial_user = c->initial_user;
     return api;
 }
 

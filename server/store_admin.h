@@ -64,6 +64,8 @@ struct new_user {
 };
 enum admin_result session_add_user(struct store_session *session, const struct new_user *user,
                                    int64_t *id);
+enum admin_result session_set_email(struct store_session *session, int64_t user, struct str email);
+/* Ends all logins of the person; so does disabling. */
 enum admin_result session_set_password(struct store_session *session, int64_t user,
                                        struct str password_hash);
 enum admin_result session_set_instance_role(struct store_session *session, int64_t user,
@@ -117,6 +119,14 @@ enum admin_result session_ungrant(struct store_session *session, int64_t client,
  * already; ADMIN_FULL: its scope has EXCLUSIONS_PER_SCOPE. */
 enum admin_result session_add_exclusion(struct store_session *session, struct exclusion *e);
 enum admin_result session_remove_exclusion(struct store_session *session, int64_t id);
+
+/* ---- logins (logins.h) -------------------------------------------------------------------- */
+
+/* Fills in login->epoch. */
+struct login;
+enum admin_result session_add_login(struct store_session *session, struct login *login);
+enum admin_result session_drop_login(struct store_session *session,
+                                     const unsigned char hash[TOKEN_HASH_BYTES]);
 
 /* ---- the audit log ------------------------------------------------------------------------ */
 

@@ -18,6 +18,11 @@ void store_reader_close(struct store_reader *r); /* accepts NULL */
 /* A new snapshot, the caller's; NULL when it cannot be read. */
 struct rights *store_reader_rights(struct store_reader *r);
 
+/* Those that are kept, the oldest first; `used_ms` is not known. 0, or -1. */
+struct login;
+int store_reader_logins(struct store_reader *r,
+                        void (*on_login)(void *arg, const struct login *login), void *arg);
+
 struct read_filter {
     int64_t site;           /* 0: every site */
     int64_t from_ms, to_ms; /* [from, to) */

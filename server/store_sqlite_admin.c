@@ -48,7 +48,7 @@ static int read_user(sqlite3 *db, sqlite3_stmt *row, struct rights_builder *b)
                         .name = column_str(row, 2),
                         .email = column_str(row, 3),
                         .password_hash = column_str(row, 4),
-                        .password_ms = sqlite3_column_int64(row, 5),
+                        .login_epoch = sqlite3_column_int64(row, 5),
                         .created_ms = sqlite3_column_int64(row, 7),
                         .disabled_ms = sqlite3_column_int64(row, 8)};
     /* A role that this version does not know allows nothing; so below, too. */
@@ -175,7 +175,7 @@ struct rights *rights_read(sqlite3 *db)
         read_row *read;
     } parts[] = {
         {"SELECT id, uuid, name, created, archived FROM teams", read_team},
-        {"SELECT id, uuid, name, email, password, password_at, instance_role, created, disabled"
+        {"SELECT id, uuid, name, email, password, login_epoch, instance_role, created, disabled"
          " FROM users WHERE removed IS NULL",
          read_user},
         {"SELECT team, user, role FROM members", read_member},

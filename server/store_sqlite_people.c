@@ -59,10 +59,21 @@ enum admin_result session_set_password(struct store_session *session, int64_t us
     struct engine *e = session->engine;
     enum admin_result result =
         session_changed(session, sql_run_text(e,
-                                              "UPDATE users SET password = ?2, password_at = ?3"
+                                              "UPDATE users SET password = ?2, password_at = ?3,"
+                                              " login_epoch = login_epoch + 1"
                                               " WHERE id = ?1 AND removed IS NULL",
                                               "isi", user, password_hash, e->now_ms));
     return session_noted(session, result, "user.password_set", AUDIT_USER, user, STR_NONE);
+}
+
+enum admin_result session_set_email(struct store_session *session, int64_t user, struct str email)
+{
+    enum admin_result result =
+        session_changed(session, sql_run_text(session->engine,
+                                              "UPDATE users SET email = lower(?2)"
+                                              " WHERE id = ?1 AND removed IS NULL",
+                                              "is", user, email));
+    return session_noted(session, result, "user.email_set", AUDIT_USER, user, STR_NONE);
 }
 
 enum admin_result session_set_instance_role(struct store_session *session, int64_t user,
@@ -88,7 +99,8 @@ enum admin_result session_disable_user(struct store_session *session, int64_t us
             session,
             sql_run_text(e,
                          "UPDATE users SET disabled = CASE ?2 WHEN 0 THEN NULL"
-                         " ELSE coalesce(disabled, ?2) END WHERE id = ?1 AND removed IS NULL",
+                         " ELSE coalesce(disabled, ?2) END,"
+                         " login_epoch = login_epoch + 1 WHERE id = ?1 AND removed IS NULL",
                          "ii", user, disabled ? e->now_ms : 0));
     return session_noted(session, result, disabled ? "user.disabled" : "user.enabled", AUDIT_USER,
                          user, STR_NONE);

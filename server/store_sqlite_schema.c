@@ -145,8 +145,15 @@ static const char step_nodes[] =
     "  seen INTEGER NOT NULL, lag_ms INTEGER NOT NULL, waiting INTEGER NOT NULL,"
     "  PRIMARY KEY(team, name)) STRICT, WITHOUT ROWID;";
 
-static const char *const steps[] = {step_1,          step_2,      step_reads,
-                                    step_exclusions, step_people, step_nodes};
+static const char step_logins[] =
+    /* Moves with whatever ends all of a person's logins. */
+    "ALTER TABLE users ADD COLUMN login_epoch INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE logins(hash BLOB PRIMARY KEY, user INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    "  created INTEGER NOT NULL, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX logins_user ON logins(user, created);";
+
+static const char *const steps[] = {step_1,      step_2,     step_reads, step_exclusions,
+                                    step_people, step_nodes, step_logins};
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)

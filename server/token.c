@@ -42,3 +42,8 @@ int token_generate(char out[TOKEN_LENGTH + 1])
     buf_release(&text);
     return status;
 }
+
+void secret_wipe(void *p, size_t n)
+{
+    OPENSSL_cleanse(p, n);
+}

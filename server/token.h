@@ -16,5 +16,7 @@ int token_generate(char out[TOKEN_LENGTH + 1]);
 /* SHA-256 of any bytes: of a presented token (its form is never checked), or of a request's body.
  */
 int sha256(struct str s, unsigned char out[TOKEN_HASH_BYTES]);
+/* Overwrites a secret that is needed no more, and is not optimised away. */
+void secret_wipe(void *p, size_t n);
 
 #endif

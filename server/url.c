@@ -70,6 +70,21 @@ bool host_normalise(struct str host, char out[URL_HOST_MAX], size_t *n)
     return true;
 }
 
+bool site_host(struct str text, bool keep_www, char out[URL_HOST_MAX], size_t *n)
+{
+    struct url url;
+    if (!host_normalise(url_split(text, &url) ? url.host : text, out, n) || *n > 253)
+        return false;
+    for (size_t i = 0; i < *n; i++)
+        if (!ascii_alnum(out[i]) && !strchr("-._[]:", out[i]))
+            return false;
+    if (!keep_www && *n > 4 && memcmp(out, "www.", 4) == 0) {
+        *n -= 4;
+        memmove(out, out + 4, *n);
+    }
+    return true;
+}
+
 /* False when an escape is not whole. */
 static bool put_decoded(struct buf *out, struct str s)
 {

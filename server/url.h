@@ -22,6 +22,10 @@ bool url_split(struct str text, struct url *out);
  * not NUL-terminated. */
 bool host_normalise(struct str host, char out[URL_HOST_MAX], size_t *n);
 
+/* What a person types for a site, a host or a URL, as sites have it: normalised, without a leading
+ * "www." unless kept. False when it is no host name. */
+bool site_host(struct str text, bool keep_www, char out[URL_HOST_MAX], size_t *n);
+
 /* The first value of parameter `name`, percent- and plus-decoded and trimmed, appended to `out`
  * (the query's length holds what any number of names append); then *value borrows it there. False
  * when absent or empty. */

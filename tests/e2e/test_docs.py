@@ -3,7 +3,7 @@
 
 A page finds the programs in its PATH; access.log (nginx combined, 500 lines) and cdn/*.gz
 (CloudFront) in its directory; and a running server with the site example.com, told by $URL, whose
-token is in ./token and whose store is $STORE. ./logferry.yaml forwards access.log there.
+token is in ./token and whose store is $STORE; it says `initial_user: true`. ./logferry.yaml forwards access.log there.
 """
 import os
 import re
@@ -54,7 +54,8 @@ def test_commands(world):
         if not blocks:
             continue
         name = os.path.basename(page)
-        server = world.server(name=name + ".server").start()
+        config = world.write(name + ".server.yaml", "initial_user: true\n")
+        server = world.server(name=name + ".server", config=config).start()
         directory = world.mkdir(name)
         furnish(world, directory, server)
         env = {"PATH": os.path.dirname(world.agent_bin) + ":" + os.environ["PATH"], "URL": server.url,

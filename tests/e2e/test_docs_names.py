@@ -143,14 +143,14 @@ def test_formats(world):
 # ---- API ----------------------------------------------------------------------------------------
 
 def test_endpoints(world):
-    page = read("docs/api.md")
+    api, people = read("docs/api.md"), read("docs/people.md")
     # All but the metrics, which have a port of their own and docs/metrics.md.
     found = [f"{method} {path}" for method, path in re.findall(r'\{ROUTE_(\w+),\s+"(/[^"]*)"', read("server/api*.c"))]
     same("operations of openapi.json", Document(read("server/reference/openapi.json")).operations, found)
-    first = page.split("\n## ")[0]
-    same("endpoints", [n for cell, in table(first, 0) for n in names(cell)], found)
-    headings = ", ".join(re.findall(r"^## (.*)$", page, re.M))
-    missing = [e for e in found if e not in headings and not e.startswith("GET /api/docs/")]
+    listed = [[n for cell, in table(page.split("\n## ")[0], 0) for n in names(cell)] for page in (api, people)]
+    same("endpoints", listed[0] + listed[1], found)
+    headings = ", ".join(re.findall(r"^## (.*)$", api, re.M))
+    missing = [e for e in listed[0] if e not in headings and not e.startswith("GET /api/docs/")]
     check(not missing, f"endpoints without a section: {missing}")
 
 

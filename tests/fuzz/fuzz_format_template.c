@@ -33,6 +33,9 @@ static void add(size_t i, const char *name)
         if (judge_init(&k->judge, format_template_program(k->format)))
             fuzz_fail("no judge");
         n_known++;
+    } else {
+        parser_free(k->parser);
+        format_free(k->format);
     }
     buf_release(&spec);
     buf_release(&why);

@@ -6,6 +6,9 @@
 #define LISTEN_EXPECTED                                                                            \
     "expected ADDRESS:PORT with a numeric address, or unix:/path; write `listen: "                 \
     "127.0.0.1:8080`\n"
+#define NO_URL                                                                                     \
+    " is no such URL; expected an http or https URL without a path; write `public_url: https://"   \
+    "stats.example.net`\n"
 #define NO_PORT " does not end with a port; " LISTEN_EXPECTED
 #define NO_ADDRESS " does not begin with a numeric address (IPv6 in brackets); " LISTEN_EXPECTED
 #define RATE_EXPECTED                                                                              \
@@ -17,11 +20,15 @@ static const struct config_case mistakes[] = {
      "f:1:1: a list stands here; expected a mapping; write its keys below it, as `listen: …`\n"},
     {"unknown key", "listn: 127.0.0.1:8080\nport: 80\n",
      "f:1:1: unknown key \"listn\"; expected one of listen, store, limits, exclude, spam, geo, "
-     "trusted_proxies, metrics, access_log; did you "
+     "trusted_proxies, metrics, access_log, hitkeep_compat, public_url, initial_user; did you "
      "mean `listen`?\n"
      "f:2:1: unknown key \"port\"; expected one of listen, store, limits, exclude, spam, geo, "
-     "trusted_proxies, metrics, access_log; remove "
+     "trusted_proxies, metrics, access_log, hitkeep_compat, public_url, initial_user; remove "
      "it\n"},
+    {"public_url without a scheme", "public_url: stats.example.net\n",
+     "f:1:13: public_url: \"stats.example.net\"" NO_URL},
+    {"public_url with a path", "public_url: https://a.example/x\n",
+     "f:1:13: public_url: \"https://a.example/x\"" NO_URL},
     {"no port", "listen: 127.0.0.1\n", "f:1:9: listen: \"127.0.0.1\"" NO_PORT},
     {"only a port", "listen: 8080\n", "f:1:9: listen: \"8080\"" NO_PORT},
     {"large port", "listen: 127.0.0.1:65536\n", "f:1:9: listen: \"127.0.0.1:65536\"" NO_PORT},

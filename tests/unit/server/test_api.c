@@ -478,7 +478,7 @@ static const struct call route_calls[] = {
     {"put", "PUT /api/sites/" SITE_ID "/ingest/ai-fetch", ADMIN, AI_BODY, 405, "Method Not Allowed",
      NULL},
     {"options", "OPTIONS /api/ingest/server/event", "", NULL, 405, "Method Not Allowed", NULL},
-    {"post to a read", "POST /api/sites", ADMIN, "{}", 405, "Method Not Allowed", NULL},
+    {"post to a read", "POST /api/status", ADMIN, "{}", 405, "Method Not Allowed", NULL},
     {"odd method", "BREW /healthz", "", NULL, 405, "Method Not Allowed", NULL},
     {"query", "POST /api/ingest/server/pageview?x=y", ADMIN, PAGE_BODY, 202, "", "site=1"},
 };

@@ -292,7 +292,7 @@ static void test_people_and_teams_change(void **state)
     assert_int_equal(fixture_call(p->f->store, change_people, p), 0);
     struct rights *r = store_rights(p->f->store);
     assert_string_equal(rights_user_by_id(r, p->mia)->password_hash.p, "$y$new");
-    assert_true(rights_user_by_id(r, p->mia)->password_ms > 0);
+    assert_true(rights_user_by_id(r, p->mia)->login_epoch > 0);
     assert_true(rights_user_by_id(r, p->anna)->disabled_ms > 0);
     assert_null(rights_client_by_hash(r, token_2, 1)); /* its team is archived */
     assert_string_equal(rights_team_by_id(r, p->f->other_team)->name.p, "friends");

@@ -1,0 +1,209 @@
+/* api_change.c - who is logged in, and the way of a change to the writer and back. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "parsers/base/time.h"
+#include "server/account.h"
+#include "server/api_json.h"
+#include "server/api_person.h"
+#include "server/cookie.h"
+#include "server/origin.h"
+
+bool api_find_person(struct api *a, const struct http_request *req, struct api_person *person)
+{
+    struct str token = cookie_value(http_header(req, STR("cookie")), STR(COOKIE_NAME));
+    int64_t now_ms = api_now_ms();
+    const struct login *login =
+        str_is_set(token) ? logins_find(a->account->logins, token, now_ms) : NULL;
+    if (!login)
+        return false;
+    struct rights *rights = store_rights(a->store);
+    const struct user *user = rights_user_by_id(rights, login->user);
+    if (user && !user->disabled_ms && login->epoch == user->login_epoch) {
+        *person = (struct api_person){rights, user};
+        return true;
+    }
+    rights_release(rights);
+    logins_drop(a->account->logins, login->hash);
+    return false;
+}
+
+void api_name_person(struct http_request *req, const struct user *user)
+{
+    snprintf(req->who, sizeof(req->who), "user:%s", user->uuid_text);
+}
+
+bool api_same_origin(struct api *a, struct http_request *req)
+{
+    if (origin_admits(req, a->config.account.public_url))
+        return true;
+    http_error(req, 404, "Not found");
+    return false;
+}
+
+bool api_admit_person(struct api *a, struct http_request *req, struct api_person *person)
+{
+    if (!api_same_origin(a, req) || !api_within_rate(a, a->general, req))
+        return false;
+    if (api_find_person(a, req, person)) {
+        api_name_person(req, person->user);
+        return true;
+    }
+    auth_refuse(req);
+    return false;
+}
+
+/* ---- changes ------------------------------------------------------------------------------ */
+
+static void change_free(struct change *c)
+{
+    if (c->text.p)
+        secret_wipe(c->text.p, c->text.cap); /* a token may stand in it */
+    buf_release(&c->scratch);
+    buf_release(&c->text);
+    rights_release(c->held);
+    free(c);
+}
+
+void change_refuse(struct change *c, int status, const char *message)
+{
+    c->status = status;
+    c->message = message;
+}
+
+const struct rights *change_rights(struct change *c)
+{
+    c->rights = session_rights(c->session);
+    if (!c->rights)
+        change_refuse(c, 500, "Internal server error");
+    return c->rights;
+}
+
+bool change_body(struct change *c, const struct api_field *fields, size_t n, void *out,
+                 uint32_t *given)
+{
+    /* Room for what is read out of it once more: it may not move then. */
+    if (!c->req->body_too_large && buf_reserve(&c->scratch, 4 * c->req->body.n) &&
+        api_json_read_strict(c->req->body, fields, n, out, &c->scratch, given))
+        return true;
+    change_refuse(c, 400, "Invalid JSON payload");
+    return false;
+}
+
+bool change_done(struct change *c, enum admin_result result, const char *none, const char *taken)
+{
+    switch (result) {
+    case ADMIN_OK:
+        return true;
+    case ADMIN_NONE:
+        change_refuse(c, 404, none);
+        break;
+    case ADMIN_TAKEN:
+        change_refuse(c, 409, taken);
+        break;
+    case ADMIN_LAST_OWNER:
+        change_refuse(c, 409, "The last owner has to stay");
+        break;
+    case ADMIN_ENDED:
+        change_refuse(c, 409, "API client is revoked or expired");
+        break;
+    case ADMIN_FULL:
+        change_refuse(c, 409, "There are too many already");
+        break;
+    case ADMIN_FAILED:
+        change_refuse(c, 500, "Internal server error");
+        break;
+    }
+    return false;
+}
+
+static int on_writer(struct store_session *session, void *arg)
+{
+    struct change *c = arg;
+    c->session = session;
+    if (!change_rights(c))
+        return -1;
+    c->user = rights_user_by_id(c->rights, c->user_id);
+    if (!c->user || c->user->disabled_ms) {
+        change_refuse(c, 401, "Unauthorized");
+        return -1;
+    }
+    session_act_for(session, c->user_id);
+    c->run(c);
+    if (c->text.failed || c->status == 0)
+        change_refuse(c, 500, "Internal server error");
+    return c->status < 400 ? 0 : -1;
+}
+
+static void on_done(struct store_job *job)
+{
+    struct change *c = job->owner;
+    if (c->status >= 400)
+        http_error(c->answered, c->status, c->message);
+    else if (job->result != STORE_OK)
+        http_error(c->answered, 500, "Internal server error");
+    else if (c->text.n > 0)
+        http_respond(c->answered, c->status, "application/json", "Cache-Control: no-store\r\n",
+                     buf_str(&c->text));
+    else
+        http_respond(c->answered, c->status, NULL, NULL, STR(""));
+    change_free(c);
+}
+
+void change_start(struct api *a, struct http_request *req, void (*run)(struct change *c))
+{
+    struct api_person person;
+    if (!api_admit_person(a, req, &person))
+        return;
+    struct change *c = calloc(1, sizeof(*c));
+    if (!c) {
+        rights_release(person.rights);
+        http_error(req, 500, "Internal server error");
+        return;
+    }
+    buf_init(&c->scratch, 5 * API_MANAGE_BODY_MAX);
+    buf_init(&c->text, 4u << 20);
+    c->api = a;
+    c->req = c->answered = req;
+    c->held = person.rights;
+    c->user_id = person.user->id;
+    c->now_ms = api_now_ms();
+    c->run = run;
+    c->job = (struct store_job){.kind = STORE_CALL,
+                                .bytes = sizeof(*c) + req->body.n,
+                                .call = on_writer,
+                                .call_arg = c,
+                                .done = on_done,
+                                .owner = c};
+    if (store_submit(a->store, &c->job) == 0)
+        return;
+    http_error_with(req, 503, "Service Unavailable", "Retry-After: 2\r\n");
+    change_free(c);
+}
+
+/* ---- shapes ------------------------------------------------------------------------------- */
+
+void api_put_time(struct buf *out, int64_t ms)
+{
+    if (ms == 0) {
+        buf_lit(out, "null");
+        return;
+    }
+    buf_putc(out, '"');
+    time_put_rfc3339(out, ms);
+    buf_putc(out, '"');
+}
+
+void api_put_user(struct buf *out, const struct user *user)
+{
+    buf_printf(out, "{\"id\":\"%s\",\"email\":", user->uuid_text);
+    json_put_string(out, user->email);
+    buf_lit(out, ",\"name\":");
+    json_put_string(out, user->name);
+    buf_printf(
+        out, ",\"instance_role\":\"%s\",\"created_at\":", instance_role_name(user->instance_role));
+    api_put_time(out, user->created_ms);
+    buf_lit(out, ",\"disabled_at\":");
+    api_put_time(out, user->disabled_ms);
+    buf_putc(out, '}');
+}

@@ -1,0 +1,78 @@
+/*
+ * api_person.h - requests of people: who is logged in, and changes made by them. Shared by
+ * api_login.c, api_clients.c, api_teams.c and api_people.c.
+ *
+ * A change is made on the store's writer, in one transaction with its checks: what it was allowed
+ * by cannot change meanwhile. The loop only asks who it is, and answers afterwards.
+ */
+#ifndef LOGFERRY_SERVER_API_PERSON_H
+#define LOGFERRY_SERVER_API_PERSON_H
+
+#include "server/api_internal.h"
+#include "server/api_json.h"
+#include "server/logins.h"
+#include "server/store_admin.h"
+
+#define API_MANAGE_BODY_MAX (1u << 20) /* bytes; over it 400 */
+
+/* Who is logged in. `rights` is retained: release it when done. */
+struct api_person {
+    struct rights *rights;
+    const struct user *user;
+};
+
+/* Who a cookie says is there, whatever else the request shows. False: nobody. */
+bool api_find_person(struct api *a, const struct http_request *req, struct api_person *person);
+/* For the access log. */
+void api_name_person(struct http_request *req, const struct user *user);
+/* For routes of people alone: origin, rate, cookie. False: answered with 404, 429 or 401. */
+bool api_admit_person(struct api *a, struct http_request *req, struct api_person *person);
+/* False: a page of another site has sent it; answered with 404. */
+bool api_same_origin(struct api *a, struct http_request *req);
+/* Something on both sides of one '@'; what is right beyond that, only a letter would tell. */
+bool api_is_email(struct str s);
+
+/* ---- changes ------------------------------------------------------------------------------ */
+
+struct change {
+    /* While `run` works: */
+    struct store_session *session;
+    const struct rights *rights;    /* as of now; change_rights renews it */
+    const struct user *user;        /* who asks; NULL: nobody has to be logged in for this */
+    const struct http_request *req; /* its params and body, to be read only */
+    int64_t now_ms;
+    struct buf scratch; /* for api_json_read_strict */
+    void *more;         /* the caller's */
+    /* Found: */
+    int status;          /* under 400 it is committed; 0 counts as 500 */
+    const char *message; /* of an error; static, or in `text` */
+    struct buf text;     /* the answer's JSON, or an error's text */
+    /* The gate's: */
+    struct api *api;
+    struct http_request *answered;
+    struct rights *held;
+    int64_t user_id;
+    void (*run)(struct change *c);
+    struct store_job job;
+};
+
+/* Admits the person and hands the request to the writer, which calls `run`; then it is answered
+ * with what `run` has found. */
+void change_start(struct api *a, struct http_request *req, void (*run)(struct change *c));
+/* Ends `run`: the answer is an error, and nothing is changed. */
+void change_refuse(struct change *c, int status, const char *message);
+/* Rights as they are after what this change has done. NULL: refused with 500. */
+const struct rights *change_rights(struct change *c);
+/* Reads the body; on false, 400 `Invalid JSON payload`. */
+bool change_body(struct change *c, const struct api_field *fields, size_t n, void *out,
+                 uint32_t *given);
+/* What the store says of a change: ADMIN_OK is true, all others are refused; `none` and `taken` are
+ * the messages of 404 and 409. */
+bool change_done(struct change *c, enum admin_result result, const char *none, const char *taken);
+
+/* ---- shapes ------------------------------------------------------------------------------- */
+
+void api_put_user(struct buf *out, const struct user *user);
+void api_put_time(struct buf *out, int64_t ms); /* quoted; null for 0 */
+
+#endif

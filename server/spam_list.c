@@ -50,11 +50,20 @@ static int read_lines(struct spam_list *l, struct str text, take_line *take, str
 /* ---- hosts ------------------------------------------------------------------------------------
  */
 
+/* Letters beyond ASCII are let pass: some lists have such names as they are read. */
+static bool is_host_text(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '/' || s.p[i] == '<')
+            return false;
+    return true;
+}
+
 const char *spam_list_add_host(struct spam_list *l, struct str line)
 {
     char text[URL_HOST_MAX];
     struct str host = {text, 0};
-    if (str_has_any(line, " \t/<") || !host_normalise(line, text, &host.n))
+    if (!is_host_text(line) || !host_normalise(line, text, &host.n))
         return "a host name was expected, like spam.example";
     if (str_starts(host, STR("www.")))
         host = str_slice(host, 4, host.n);

@@ -51,6 +51,14 @@ static void hosts(void **state)
     must_refuse(spam_list_read_hosts, "# nothing\n\n", "line 2: the list is empty");
     must_refuse(spam_list_read_hosts, "a.example\n<html>\n",
                 "line 2: a host name was expected, like spam.example");
+    must_refuse(spam_list_read_hosts, "\x01~\n",
+                "line 1: a host name was expected, like spam.example");
+    struct spam_list nul = {0};
+    struct buf why;
+    buf_init(&why, 256);
+    assert_int_equal(spam_list_read_hosts(&nul, STR("a\0b"), &why), -1);
+    spam_list_release(&nul);
+    buf_release(&why);
     must_refuse(spam_list_read_hosts, "http://spam.example/\n",
                 "line 1: a host name was expected, like spam.example");
 }

@@ -205,6 +205,9 @@ class Examiner:
             passed = self.send(self.prism.address, method, path, body, headers)
             self.compare(name, passed, answer, good)
             answer = answer or passed
+        return self.judge(name, method, path, status, answer)
+
+    def judge(self, name, method, path, status, answer):
         got, fields, text = answer
         self.fields = fields
         if got != status:
@@ -213,6 +216,21 @@ class Examiner:
         self.seen.setdefault(name, set()).add(key)
         self.wrong += [f"{method} {path}: {p}" for p in self.document.problems(name, got, fields, text)]
         return content(answer)
+
+    def ask_limited(self, name):
+        """A 429: asked again until it comes, because on a slow machine the bucket may fill between two requests."""
+        method, path = name.split(" ")
+        path = re.sub(r"\{\w+\}", NOWHERE, path)
+        answer = (0, {}, b"")
+        for _ in range(20):
+            if self.send(self.server.address, method, path, None, {})[0] != 429:
+                continue
+            answer = self.send((self.prism or self.server).address, method, path, None, {})
+            if answer[0] == 429:
+                break
+        if self.prism:
+            self.compare(name, answer, None, False)
+        self.judge(name, method, path, 429, answer)
 
     def compare(self, name, passed, own, good):
         if own and not self.timely(own[2]) and (passed[0], content(passed)) != (own[0], content(own)):
@@ -335,7 +353,8 @@ def ask_exclusions(e, desk):
 
 def ask_people(e, desk):
     """The first person and all she may do; a second one, to be refused."""
-    ann, bob = {"email": "ann@example.com", "password": "a long sentence"}, {"email": "bob@example.com", "password": "his long sentence"}
+    ann = {"email": "ann@example.com", "password": "a long sentence"}
+    bob = {"email": "bob@example.com", "password": "his long sentence"}
     own = Caller(e)
     own.ask("GET", "/api/status", 200)
     own.ask("GET", "/api/user", 401, good=False)
@@ -353,7 +372,8 @@ def ask_people(e, desk):
     own.ask("GET", "/api/user", 200)
     own.ask("POST", "/api/user/password", 400, {"current_password": "x", "new_password": "y"})
     own.ask("POST", "/api/user/password", 403, {"current_password": "x", "new_password": ann["password"]})
-    own.change("POST", "/api/user/password", 200, {"current_password": ann["password"], "new_password": ann["password"]})
+    own.change("POST", "/api/user/password", 200, {"current_password": ann["password"],
+                                                   "new_password": ann["password"]})
     ask_clients(own, "/api/user", desk.ids[SITE])
     team = own.ask("GET", "/api/user/teams", 200)[0]["id"]
     ask_clients(own, f"/api/user/teams/{team}", desk.ids[SITE], other)
@@ -386,7 +406,8 @@ class Caller:
 def ask_clients(own, top, site, stranger=None):
     top += "/api-clients"
     grant = [{"site_id": site, "role": "admin"}]
-    whole = {"name": "ci", "description": "d", "instance_role": "user", "expires_at": "2036-01-01T00:00:00Z", "site_roles": grant}
+    whole = {"name": "ci", "description": "d", "instance_role": "user", "expires_at": "2036-01-01T00:00:00Z",
+             "site_roles": grant}
     own.ask("POST", top, 400, {"name": "x", "colour": "red"})
     own.ask("POST", top, 400, {"name": " "}, good=True)
     own.ask("POST", top, 400, {"name": "x", "description": "d" * 501})
@@ -521,11 +542,7 @@ def examine(world, proxied):
     desk.server.start()
     limited = [n for n, (o, _) in e.document.operations.items() if "429" in o["responses"]]
     for name in limited:
-        method, path = name.split(" ")
-        path = re.sub(r"\{\w+\}", NOWHERE, path)
-        for _ in range(2):
-            e.send(desk.server.address, method, path, None, {})
-        e.ask(method, path, 429, good=False)
+        e.ask_limited(name)
     e.settle(lambda status: status == "429")
 
 

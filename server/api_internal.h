@@ -98,10 +98,10 @@ void api_exclusions_add(void *ctx, struct http_request *req);
 void api_exclusions_remove(void *ctx, struct http_request *req);
 void api_capabilities(void *ctx, struct http_request *req);
 void api_login(void *ctx, struct http_request *req); /* api_login.c */
-void api_logout(void *ctx, struct http_request *req);
 void api_initial_user(void *ctx, struct http_request *req);
-void api_user(void *ctx, struct http_request *req);
 void api_user_password(void *ctx, struct http_request *req);
+void api_logout(void *ctx, struct http_request *req); /* api_user.c */
+void api_user(void *ctx, struct http_request *req);
 void api_status(void *ctx, struct http_request *req);
 void api_client_list(void *ctx, struct http_request *req); /* api_clients.c */
 void api_client_create(void *ctx, struct http_request *req);

@@ -1,6 +1,6 @@
 /*
  * api_person.h - requests of people: who is logged in, and changes made by them. Shared by
- * api_login.c, api_clients.c, api_teams.c and api_people.c.
+ * api_login.c, api_user.c, api_clients.c, api_teams.c and api_people.c.
  *
  * A change is made on the store's writer, in one transaction with its checks: what it was allowed
  * by cannot change meanwhile. The loop only asks who it is, and answers afterwards.
@@ -23,6 +23,7 @@ struct api_person {
 
 /* Who a cookie says is there, whatever else the request shows. False: nobody. */
 bool api_find_person(struct api *a, const struct http_request *req, struct api_person *person);
+bool api_anybody_can_log_in(const struct rights *rights);
 /* For the access log. */
 void api_name_person(struct http_request *req, const struct user *user);
 /* For routes of people alone: origin, rate, cookie. False: answered with 404, 429 or 401. */

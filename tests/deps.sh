@@ -4,7 +4,7 @@
 # everything is there. Starts and enables no system service: nginx and logrotate are wanted as
 # programs, run later by the tests from directories of their own.
 set -eu
-PATH=$PATH:/usr/sbin:/sbin
+PATH=$PATH:/usr/local/bin:/usr/sbin:/sbin
 
 # One line a need: "package" (asked of dpkg) or "package command" (met by the command as well, so
 # that an nginx from nginx.org will do). Each set holds the sets before it. "@package command": only that

@@ -209,7 +209,7 @@ def main():
 
 
 def set_environment():
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    os.environ["PATH"] += ":/usr/local/bin:/usr/sbin:/sbin"
     # A finding must end the program with a code that no clean exit has.
     os.environ.setdefault("ASAN_OPTIONS", "exitcode=99:abort_on_error=0")
     os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "config/exit_codes.h"
+#include "server/admin_password.h"
 
 /* A server that has just taken the lock needs a moment until its socket is there. */
 #define ASK_TRIES 20
@@ -130,9 +131,14 @@ int admin_main(const char *store_dir, bool is_default, int argc, char **argv)
                               .now_ms = admin_now_ms(),
                               .store_dir = is_default ? NULL : store_dir,
                               .out = &out,
-                              .err = &err,
-                              .code = EXIT_INTERNAL};
-    admin_ask(store_dir, &call);
+                              .err = &err};
+    struct admin_words words;
+    call.code = admin_words(argc, argv, &words, &err);
+    call.argc = words.argc;
+    call.argv = words.argv;
+    if (call.code == 0)
+        admin_ask(store_dir, &call);
+    admin_words_release(&words);
     write_all(stdout, &out);
     write_all(stderr, &err);
     buf_release(&out);

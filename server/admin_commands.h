@@ -33,6 +33,23 @@ int admin_retention(struct admin_job *job, unsigned otherwise, unsigned *days);
 /* The options of site purge. */
 extern const char *const purge_values[], *const purge_flags[];
 
+/* Of a user, by name or address; 0, or an exit code. */
+int admin_user_id(struct admin_job *job, const char *name, int64_t *id);
+/* From the option, when it is given. 0, or an exit code. */
+int admin_instance_role(struct admin_job *job, const char *option, enum instance_role *role);
+
+/* By id, or by name, in --team or of --personal when one is given; one that is not revoked goes
+ * first. 0, or an exit code. The texts of *out live until the session's next change. */
+int admin_client_find(struct admin_job *job, const char *name, struct client *out);
+bool admin_client_name(struct str name);
+/* --expires, when it is given; 0, or an exit code; so the next two. */
+int admin_client_expiry(struct admin_job *job, int64_t *ms);
+int admin_client_description(struct admin_job *job, struct str text);
+int admin_client_token(struct admin_job *job, char token[TOKEN_LENGTH + 1],
+                       unsigned char hash[TOKEN_HASH_BYTES]);
+/* Shows it, once. */
+void admin_client_put_token(struct admin_job *job, const struct client *client, const char *token);
+
 int admin_init(struct admin_job *job);
 int admin_site_add(struct admin_job *job);
 int admin_site_list(struct admin_job *job);
@@ -48,6 +65,23 @@ int admin_client_create(struct admin_job *job);
 int admin_client_list(struct admin_job *job);
 int admin_client_grant(struct admin_job *job);
 int admin_client_ungrant(struct admin_job *job);
+int admin_client_update(struct admin_job *job);
+int admin_client_roll(struct admin_job *job);
 int admin_client_revoke(struct admin_job *job);
+int admin_client_reactivate(struct admin_job *job);
+int admin_client_delete(struct admin_job *job);
+int admin_user_add(struct admin_job *job);
+int admin_user_list(struct admin_job *job);
+int admin_user_password(struct admin_job *job);
+int admin_user_set(struct admin_job *job);
+int admin_user_disable(struct admin_job *job);
+int admin_user_remove(struct admin_job *job);
+int admin_team_add(struct admin_job *job);
+int admin_team_list(struct admin_job *job);
+int admin_team_member(struct admin_job *job);
+int admin_team_archive(struct admin_job *job);
+int admin_site_member(struct admin_job *job);
+int admin_site_remove(struct admin_job *job);
+int admin_audit(struct admin_job *job);
 
 #endif

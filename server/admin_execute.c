@@ -18,14 +18,26 @@ struct command {
 
 static const char *const no_options[] = {NULL};
 static const char *const json_flag[] = {"--json", NULL};
-static const char *const init_values[] = {"--team", "--owner", NULL};
+static const char *const init_values[] = {"--team", "--owner", "--password-hash", NULL};
 static const char *const site_values[] = {"--alias", "--team", "--retention", "--time-zone", NULL};
 static const char *const site_set_values[] = {"--retention", "--time-zone", NULL};
 const char *const purge_values[] = {"--site", "--from", "--to", "--kind", "--next", NULL};
 const char *const purge_flags[] = {"--yes", NULL};
 static const char *const alias_flags[] = {"--remove", NULL};
-static const char *const client_values[] = {"--name", "--team", "--expires", "--grant", NULL};
-static const char *const team_values[] = {"--team", "--grant", NULL};
+static const char *const client_values[] = {
+    "--name",          "--team",    "--personal", "--description",
+    "--instance-role", "--expires", "--grant",    NULL};
+static const char *const team_values[] = {"--team", "--personal", "--grant", NULL};
+static const char *const update_values[] = {
+    "--team", "--personal", "--name", "--description", "--instance-role", "--expires", NULL};
+static const char *const roll_values[] = {"--team", "--personal", "--overlap", NULL};
+static const char *const user_values[] = {"--email", "--role", "--password-hash", NULL};
+static const char *const password_value[] = {"--password-hash", NULL};
+static const char *const role_value[] = {"--role", NULL};
+static const char *const owner_value[] = {"--owner", NULL};
+static const char *const audit_values[] = {"--since", "--team", NULL};
+static const char *const undo_flag[] = {"--undo", NULL};
+static const char *const yes_flag[] = {"--yes", NULL};
 
 static const char *const exclude_values[] = {"--site", "--team",       "--ip", "--country",
                                              "--path", "--user-agent", NULL};
@@ -33,7 +45,8 @@ static const char *const exclude_flags[] = {"--instance", NULL};
 static const char *const site_value[] = {"--site", NULL};
 
 static const struct command commands[] = {
-    {"init", NULL, admin_init, init_values, no_options, "init [--team NAME] [--owner NAME]"},
+    {"init", NULL, admin_init, init_values, no_options,
+     "init [--team NAME] [--owner NAME] [--password-file F]"},
     {"site", "add", admin_site_add, site_values, json_flag,
      "site add DOMAIN [--alias HOST]... [--team T] [--retention 365d|forever] [--time-zone Z]"},
     {"site", "list", admin_site_list, no_options, json_flag, "site list [--json]"},
@@ -50,14 +63,42 @@ static const struct command commands[] = {
      "exclude list [--site S] [--json]"},
     {"exclude", "remove", admin_exclude_remove, no_options, no_options, "exclude remove ID..."},
     {"client", "create", admin_client_create, client_values, json_flag,
-     "client create --name N [--team T] [--expires T] --grant SITE=ROLE..."},
+     "client create --name N [--team T|--personal USER] [--description D] [--instance-role R] "
+     "[--expires T] --grant SITE=ROLE..."},
+    {"client", "update", admin_client_update, update_values, no_options,
+     "client update NAME [--name N] [--description D] [--instance-role R] [--expires T|never]"},
+    {"client", "roll", admin_client_roll, roll_values, json_flag,
+     "client roll NAME [--overlap 24h] [--team T|--personal USER]"},
+    {"client", "reactivate", admin_client_reactivate, team_values, no_options,
+     "client reactivate NAME [--team T|--personal USER]"},
+    {"client", "delete", admin_client_delete, team_values, no_options,
+     "client delete NAME [--team T|--personal USER]"},
     {"client", "list", admin_client_list, no_options, json_flag, "client list [--json]"},
     {"client", "grant", admin_client_grant, team_values, no_options,
      "client grant NAME SITE=ROLE... [--team T]"},
     {"client", "ungrant", admin_client_ungrant, team_values, no_options,
      "client ungrant NAME SITE... [--team T]"},
     {"client", "revoke", admin_client_revoke, team_values, no_options,
-     "client revoke NAME [--team T]"},
+     "client revoke NAME [--team T|--personal USER]"},
+    {"user", "add", admin_user_add, user_values, no_options,
+     "user add NAME [--email E] [--role user|admin|owner] [--password-file F]"},
+    {"user", "list", admin_user_list, no_options, json_flag, "user list [--json]"},
+    {"user", "password", admin_user_password, password_value, no_options,
+     "user password NAME [--password-file F] (or the password on standard input)"},
+    {"user", "set", admin_user_set, role_value, no_options,
+     "user set NAME --role user|admin|owner"},
+    {"user", "disable", admin_user_disable, no_options, undo_flag, "user disable NAME [--undo]"},
+    {"user", "remove", admin_user_remove, no_options, yes_flag, "user remove NAME --yes"},
+    {"team", "add", admin_team_add, owner_value, no_options, "team add NAME [--owner USER]"},
+    {"team", "list", admin_team_list, no_options, json_flag, "team list [--json]"},
+    {"team", "member", admin_team_member, no_options, no_options,
+     "team member TEAM USER owner|admin|member|none"},
+    {"team", "archive", admin_team_archive, no_options, undo_flag, "team archive NAME [--undo]"},
+    {"site", "member", admin_site_member, no_options, no_options,
+     "site member SITE USER owner|admin|editor|viewer|none"},
+    {"site", "remove", admin_site_remove, no_options, yes_flag, "site remove DOMAIN --yes"},
+    {"audit", NULL, admin_audit, audit_values, json_flag,
+     "audit [--since 30d] [--team T] [--json]"},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -98,6 +139,17 @@ int admin_failed(struct admin_job *job, enum admin_result result, const char *wh
     if (result == ADMIN_FULL)
         return admin_fail(job, EXIT_BAD_DATA, "%s: there are as many as there may be; remove one",
                           what);
+    if (result == ADMIN_LAST_OWNER)
+        return admin_fail(job, EXIT_BAD_DATA,
+                          "%s is the last owner; make another one first: logferry-server user set "
+                          "NAME --role owner, or team member TEAM NAME owner",
+                          what);
+    if (result == ADMIN_ENDED)
+        return admin_fail(
+            job, EXIT_BAD_DATA,
+            "%s is revoked or expired; first: logferry-server client reactivate NAME, "
+            "or client update NAME --expires T",
+            what);
     if (result == ADMIN_NONE)
         return admin_fail(job, EXIT_BAD_DATA, "%s is not there; nothing was changed", what);
     return admin_fail(job, EXIT_CANNOT_WRITE,

@@ -20,7 +20,9 @@ static void put_next(struct admin_job *job, const char *what)
 /* The first person: of the server, and of the first team. */
 static enum admin_result add_owner(struct admin_job *job, struct str name, int64_t team)
 {
-    struct new_user user = {.name = name, .instance_role = INSTANCE_OWNER};
+    struct new_user user = {.name = name,
+                            .password_hash = args_value(&job->args, "--password-hash"),
+                            .instance_role = INSTANCE_OWNER};
     struct member member = {.team = team, .role = TEAM_OWNER};
     enum admin_result result = session_add_user(job->session, &user, &member.user);
     return result == ADMIN_OK ? session_set_member(job->session, &member) : result;
@@ -34,7 +36,7 @@ int admin_init(struct admin_job *job)
     int64_t id = 0;
     if (!r || job->args.n_words > 0)
         return admin_fail(job, r ? EXIT_USAGE : EXIT_CANNOT_WRITE,
-                          "init takes --team and --owner only");
+                          "init takes --team, --owner and --password-file only");
     if (rights_teams(r, &teams) > 0) {
         buf_printf(job->out, "the store is there already, with the team %s; nothing was changed\n",
                    teams[0].name.p);
@@ -52,6 +54,10 @@ int admin_init(struct admin_job *job)
     put_next(job, "site add example.com");
     put_next(job, "client create --name web-1 --grant example.com=ingest");
     put_next(job, "serve");
+    if (!str_is_set(args_value(&job->args, "--password-hash"))) {
+        buf_printf(job->out, "So that %.*s can log in:\n", STR_ARGS(owner));
+        put_next(job, "user password OWNER <FILE");
+    }
     return 0;
 }
 

@@ -170,6 +170,7 @@ struct api_judge api_judge_of(const struct api *a, const struct api_caller *call
                               .client = caller->client,
                               .exclude = a->config.exclude,
                               .lists = lists_retain(a->lists),
+                              .strict = a->config.hitkeep_strict,
                               .now_ms = api_now_ms()};
 }
 

@@ -41,7 +41,7 @@ struct api_config {
     struct limiter_rate api_rate;    /* ai-fetch, reads, and bad tokens at the batch endpoint */
     uint32_t records_per_minute;     /* of each token, in batches; 0: no limit */
     const char *store_dir; /* lent: verify reads the store there, on a connection of its own */
-    bool hitkeep_strict;   /* count as HitKeep does, where it is not what one would think */
+    bool hitkeep_strict;   /* answer and count as HitKeep, where it is not what one would think */
     bool limit_local;      /* loopback and unix sockets are limited too: for tests */
     struct {
         struct str public_url; /* where people's browsers find this server; lent; STR_NONE */

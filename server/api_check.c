@@ -38,7 +38,7 @@ const struct api_refusal *site_refusal(const struct api_judge *j, struct str nam
 {
     const struct site *found = rights_site_by_host(j->rights, name);
     if (!found)
-        return &no_site;
+        return j->strict ? &no_site : &no_access;
     if (!role_allows(rights_role(j->rights, j->client, found), PERM_SITE_MANAGE_DATA))
         return &no_access;
     *site = found;

@@ -19,6 +19,7 @@ struct api_judge {
     const struct client *client;
     const struct exclusions *exclude; /* the configuration's; the store's are in `rights` */
     const struct lists *lists;
+    bool strict; /* a host that no site has is told from one that is not the caller's */
     int64_t now_ms;
 };
 
@@ -50,7 +51,8 @@ bool subject_is_excluded(const struct api_judge *j, const struct filter_subject 
 /* Older than its site keeps records: it would go with the next housekeeping. */
 bool time_is_over(const struct api_judge *j, const struct site *site, int64_t time_ms);
 
-/* A site by name for writing: its domain or an alias. 404 unknown, 403 without site.manage_data. */
+/* A site by name for writing, by rule B: its domain or an alias. 403 without site.manage_data, and
+ * for an unknown one; that is 404 when `strict`. */
 const struct api_refusal *site_refusal(const struct api_judge *j, struct str name,
                                        const struct site **site);
 

@@ -21,7 +21,7 @@ struct http_exchange {
     struct http_conn *conn;  /* NULL when the connection has gone */
     struct http_head head;
     struct buf body;
-    int64_t began_us;  /* monotonic: at the end of the head */
+    int64_t began_us;           /* monotonic: at the end of the head */
     void (*on_room)(void *arg); /* http_stream.c: the app waits; NULL: it does not */
     void *room_arg;
     bool chunked;      /* the answer in pieces is */

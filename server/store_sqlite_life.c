@@ -2,7 +2,9 @@
  * store_sqlite_life.c - deleting records: a step at a time, by lanes, so that the writer is never
  * away for long. Columns go with their rows (a trigger of the schema).
  */
-#include "server/store_sqlite_impl.h"
+#include "server/store_sqlite_session.h"
+
+#include <stdio.h>
 
 #include "server/store_life.h"
 
@@ -86,9 +88,13 @@ int64_t lane_cut_rows(struct engine *e, const struct lane_cut *cut)
 
 enum admin_result session_set_retention(struct store_session *session, int64_t site, unsigned days)
 {
-    return session_changed(
+    char detail[32];
+    enum admin_result result = session_changed(
         session, sql_run_text(session->engine, "UPDATE sites SET retention_days = ?2 WHERE id = ?1",
                               "ii", site, (int64_t)days));
+    snprintf(detail, sizeof(detail), "%u days", days);
+    return session_noted(session, result, "site.retention_set", AUDIT_SITE, site,
+                         days ? str_of(detail) : STR("for ever"));
 }
 
 /* ---- purge --------------------------------------------------------------------------------------

@@ -106,6 +106,17 @@ enum admin_result session_disable_user(struct store_session *session, int64_t us
                          user, STR_NONE);
 }
 
+/* The same for all teams at once. */
+static enum admin_result others_own_teams(struct store_session *session, int64_t user)
+{
+    int alone = holds(session->engine,
+                      "SELECT 1 FROM members m WHERE user = ?1 AND role = 'owner' AND NOT EXISTS"
+                      " (SELECT 1 FROM members o WHERE o.team = m.team AND o.user <> ?1"
+                      " AND o.role = 'owner')",
+                      user, 0);
+    return alone < 0 ? ADMIN_FAILED : alone ? ADMIN_LAST_OWNER : ADMIN_OK;
+}
+
 enum admin_result session_remove_user(struct store_session *session, int64_t user)
 {
     static const char *const texts[] = {
@@ -117,6 +128,8 @@ enum admin_result session_remove_user(struct store_session *session, int64_t use
     };
     struct engine *e = session->engine;
     enum admin_result result = others_own_server(session, user);
+    if (result == ADMIN_OK)
+        result = others_own_teams(session, user);
     result = session_noted(session, result, "user.deleted", AUDIT_USER, user, STR_NONE);
     if (result != ADMIN_OK)
         return result;

@@ -92,7 +92,7 @@ home_of() { # header of a library: the files that may know it
     crypt.h) echo 'server/password.c' ;;
     curl/*) echo 'agent/http_client.c' ;;
     ev.h) echo 'agent/* server/*' ;;
-    openssl/*) echo 'server/token.c server/password.c server/admin_client.c server/store_sqlite*' ;;
+    openssl/*) echo 'server/token.c server/password.c server/admin_client.c server/admin_client_life.c server/admin_password.c server/store_sqlite*' ;;
     maxminddb.h) echo 'server/geo.c' ;;
     pcre2.h) echo 'parsers/regex.c' ;;
     sqlite3.h) echo 'server/store_sqlite*' ;;

@@ -112,8 +112,8 @@ def test_rights_record_by_record(world):
     batch = Batch().fetch(1).fetch(2, host=OTHER).view(3, host="nowhere.example").view(4)
     told = accepted(server, batch, 2, 0, 2)
     reasons = [(r["line"], r["status"], r["error"]) for r in told["rejected"]]
-    check([r[1] for r in reasons] == [403, 404], f"rejected: {reasons}")
-    check([r[2].strip() for r in reasons] == ["Access denied", "Site not found"], f"rejected: {reasons}")
+    check([r[1] for r in reasons] == [403, 403], f"rejected: {reasons}")
+    check([r[2].strip() for r in reasons] == ["Access denied", "Access denied"], f"rejected: {reasons}")
     check(reasons[1][0] - reasons[0][0] == 1, f"lines of the rejected: {reasons}")
     # What was refused covers nothing: with the grant, sending all of it again adds just that one.
     server.cli("client", "grant", "t", f"{OTHER}=ingest")

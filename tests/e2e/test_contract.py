@@ -18,7 +18,7 @@ TEXT = "text/plain; charset=utf-8"
 class Desk:
     """A server with one site to write, one to look at, and one without a grant."""
 
-    def __init__(self, world, config=""):
+    def __init__(self, world, config="hitkeep_compat: strict\n"):
         path = world.write("server.yaml", config) if config else None
         self.server = world.server(sites=(SITE, VIEWED, FOREIGN), config=path,
                                    grants=[f"{SITE}=ingest", f"{VIEWED}=viewer"])

@@ -238,6 +238,7 @@ static inline int bench_setup(void **state)
     b->catalogue = catalogue_new(true);
     assert_non_null(b->catalogue);
     api_config_default(&b->config);
+    b->config.hitkeep_strict = true;
     ev_check_init(&b->turn, on_turn);
     b->turn.data = &b->store;
     ev_check_start(b->loop, &b->turn);

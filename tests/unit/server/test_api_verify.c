@@ -128,7 +128,7 @@ static void each_record_by_itself(void **state)
          HEADER("5") PAGE("1", "00000001") PAGE_AT("example.com", "/healthz", "2", "00000001") PAGE(
              "3", "00000001") PAGE_AT("nowhere.net", "/", "4", "00000001") PAGE("5", "00000001"),
          ANSWER("\"present\":0,\"missing\":3,\"excluded\":1,\"missing_lines\":[[2,2],[4,4],[6,6]],"
-                "\"rejected\":[{\"line\":5,\"status\":404,\"error\":\"Site not found\"}]")},
+                "\"rejected\":[{\"line\":5,\"status\":403,\"error\":\"Access denied\"}]")},
         {"nothing but a header", HEADER("0"),
          ANSWER("\"present\":0,\"missing\":0,\"excluded\":0,\"missing_lines\":[],\"rejected\":[]")},
         {"no streams",
@@ -177,7 +177,7 @@ static void rights_are_those_of_a_batch(void **state)
          STR(HEADER("1") PAGE_AT("example.org", "/", "0", "00000001")),
          "\"rejected\":[{\"line\":2,\"status\":403,\"error\":\"Access denied\"}]");
     want(b, "an unknown site", TOKEN, STR(HEADER("1") PAGE_AT("nowhere.net", "/", "0", "00000001")),
-         "\"rejected\":[{\"line\":2,\"status\":404,\"error\":\"Site not found\"}]");
+         "\"rejected\":[{\"line\":2,\"status\":403,\"error\":\"Access denied\"}]");
     want(b, "a bad token", "Authorization: Bearer x\r\n", body, "HTTP/1.1 401 Unauthorized\r\n");
     want(b, "no token", "", body, "HTTP/1.1 401 Unauthorized\r\n");
 }

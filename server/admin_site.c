@@ -197,6 +197,20 @@ static void put_site_json(struct buf *out, const struct rights *r, const struct 
     buf_lit(out, "\"}");
 }
 
+static void put_site_line(struct buf *out, const struct site *site)
+{
+    buf_printf(out, "%-32s %s", site->domain.p, site->uuid_text);
+    for (size_t k = 0; k < site->n_aliases; k++)
+        buf_printf(out, " %s", site->aliases[k].p);
+    if (site->retention_days)
+        buf_printf(out, " (%u days)", site->retention_days);
+    else
+        buf_lit(out, " (for ever)");
+    if (!str_eq(site->time_zone, STR("UTC")))
+        buf_printf(out, " (%s)", site->time_zone.p);
+    buf_putc(out, '\n');
+}
+
 int admin_site_list(struct admin_job *job)
 {
     const struct rights *r = session_rights(job->session);
@@ -213,16 +227,7 @@ int admin_site_list(struct admin_job *job)
             put_site_json(job->out, r, &sites[i]);
             continue;
         }
-        buf_printf(job->out, "%-32s %s", sites[i].domain.p, sites[i].uuid_text);
-        for (size_t k = 0; k < sites[i].n_aliases; k++)
-            buf_printf(job->out, " %s", sites[i].aliases[k].p);
-        if (sites[i].retention_days)
-            buf_printf(job->out, " (%u days)", sites[i].retention_days);
-        else
-            buf_lit(job->out, " (for ever)");
-        if (!str_eq(sites[i].time_zone, STR("UTC")))
-            buf_printf(job->out, " (%s)", sites[i].time_zone.p);
-        buf_putc(job->out, '\n');
+        put_site_line(job->out, &sites[i]);
     }
     if (json)
         buf_lit(job->out, "]\n");

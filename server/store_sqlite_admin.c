@@ -324,9 +324,10 @@ enum admin_result session_add_site(struct store_session *session, const struct n
 enum admin_result session_set_time_zone(struct store_session *session, int64_t site,
                                         struct str name)
 {
-    return session_changed(session, sql_run_text(session->engine,
-                                                 "UPDATE sites SET time_zone = ?2 WHERE id = ?1",
-                                                 "is", site, name));
+    enum admin_result result = session_changed(
+        session, sql_run_text(session->engine, "UPDATE sites SET time_zone = ?2 WHERE id = ?1",
+                              "is", site, name));
+    return session_noted(session, result, "site.time_zone_set", AUDIT_SITE, site, name);
 }
 
 enum admin_result session_remove_site(struct store_session *session, int64_t site)

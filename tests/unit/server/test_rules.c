@@ -138,106 +138,107 @@ static void test_people_may(void **state)
 }
 
 /* The contract's two rules side by side: A for site.view and site.manage_data, and B. */
+static const struct {
+    const char *name;
+    struct world w;
+    enum access view, manage;
+    enum role stored; /* what rule B goes by */
+} rule_cases[] = {
+    {"team, ingest", {.granted = ROLE_INGEST}, ACCESS_TOO_SMALL, ACCESS_OK, ROLE_INGEST},
+    {"team, viewer", {.granted = ROLE_VIEWER}, ACCESS_OK, ACCESS_TOO_SMALL, ROLE_VIEWER},
+    {"team, none", {.granted = ROLE_NONE}, ACCESS_DENIED, ACCESS_DENIED, ROLE_NONE},
+    {"team, not its site",
+     {.granted = ROLE_OWNER, .foreign_site = true},
+     ACCESS_DENIED,
+     ACCESS_DENIED,
+     ROLE_NONE},
+    {"team, instance roles are a person's",
+     {.granted = ROLE_VIEWER, .client_instance = INSTANCE_OWNER, .instance = INSTANCE_OWNER},
+     ACCESS_OK,
+     ACCESS_TOO_SMALL,
+     ROLE_VIEWER},
+    {"personal, as granted",
+     {.personal = true, .in_team = TEAM_OWNER, .granted = ROLE_ADMIN},
+     ACCESS_OK,
+     ACCESS_OK,
+     ROLE_ADMIN},
+    {"personal, its owner was made viewer: A narrows, B does not",
+     {.personal = true, .in_team = TEAM_MEMBER, .on_site = ROLE_VIEWER, .granted = ROLE_ADMIN},
+     ACCESS_OK,
+     ACCESS_TOO_SMALL,
+     ROLE_ADMIN},
+    {"personal, ingest of a viewer: nothing is left",
+     {.personal = true, .in_team = TEAM_MEMBER, .on_site = ROLE_VIEWER, .granted = ROLE_INGEST},
+     ACCESS_TOO_SMALL,
+     ACCESS_TOO_SMALL,
+     ROLE_INGEST},
+    {"personal, its owner has no access any more",
+     {.personal = true, .in_team = TEAM_MEMBER, .granted = ROLE_ADMIN},
+     ACCESS_DENIED,
+     ACCESS_DENIED,
+     ROLE_ADMIN},
+    {"personal, without access an instance role does not help",
+     {.personal = true,
+      .granted = ROLE_ADMIN,
+      .instance = INSTANCE_OWNER,
+      .client_instance = INSTANCE_OWNER},
+     ACCESS_DENIED,
+     ACCESS_DENIED,
+     ROLE_ADMIN},
+    {"personal, instance owner with a viewer's grant: A falls through, B does not",
+     {.personal = true,
+      .in_team = TEAM_OWNER,
+      .granted = ROLE_VIEWER,
+      .instance = INSTANCE_OWNER,
+      .client_instance = INSTANCE_OWNER},
+     ACCESS_OK,
+     ACCESS_OK,
+     ROLE_VIEWER},
+    {"personal, the client's instance role goes as far as its owner's",
+     {.personal = true,
+      .in_team = TEAM_OWNER,
+      .granted = ROLE_VIEWER,
+      .instance = INSTANCE_USER,
+      .client_instance = INSTANCE_OWNER},
+     ACCESS_OK,
+     ACCESS_TOO_SMALL,
+     ROLE_VIEWER},
+    {"personal, and the other way round",
+     {.personal = true,
+      .in_team = TEAM_OWNER,
+      .granted = ROLE_INGEST,
+      .instance = INSTANCE_OWNER,
+      .client_instance = INSTANCE_ADMIN},
+     ACCESS_OK,
+     ACCESS_OK,
+     ROLE_INGEST},
+    {"personal, instance role without a grant",
+     {.personal = true,
+      .in_team = TEAM_OWNER,
+      .instance = INSTANCE_OWNER,
+      .client_instance = INSTANCE_OWNER},
+     ACCESS_DENIED,
+     ACCESS_DENIED,
+     ROLE_NONE},
+    {"personal, the site's team is archived",
+     {.personal = true, .archived = true, .in_team = TEAM_OWNER, .granted = ROLE_OWNER},
+     ACCESS_DENIED,
+     ACCESS_DENIED,
+     ROLE_NONE},
+};
+
 static void test_rules_a_and_b(void **state)
 {
-    static const struct {
-        const char *name;
-        struct world w;
-        enum access view, manage;
-        enum role stored; /* what rule B goes by */
-    } cases[] = {
-        {"team, ingest", {.granted = ROLE_INGEST}, ACCESS_TOO_SMALL, ACCESS_OK, ROLE_INGEST},
-        {"team, viewer", {.granted = ROLE_VIEWER}, ACCESS_OK, ACCESS_TOO_SMALL, ROLE_VIEWER},
-        {"team, none", {.granted = ROLE_NONE}, ACCESS_DENIED, ACCESS_DENIED, ROLE_NONE},
-        {"team, not its site",
-         {.granted = ROLE_OWNER, .foreign_site = true},
-         ACCESS_DENIED,
-         ACCESS_DENIED,
-         ROLE_NONE},
-        {"team, instance roles are a person's",
-         {.granted = ROLE_VIEWER, .client_instance = INSTANCE_OWNER, .instance = INSTANCE_OWNER},
-         ACCESS_OK,
-         ACCESS_TOO_SMALL,
-         ROLE_VIEWER},
-        {"personal, as granted",
-         {.personal = true, .in_team = TEAM_OWNER, .granted = ROLE_ADMIN},
-         ACCESS_OK,
-         ACCESS_OK,
-         ROLE_ADMIN},
-        {"personal, its owner was made viewer: A narrows, B does not",
-         {.personal = true, .in_team = TEAM_MEMBER, .on_site = ROLE_VIEWER, .granted = ROLE_ADMIN},
-         ACCESS_OK,
-         ACCESS_TOO_SMALL,
-         ROLE_ADMIN},
-        {"personal, ingest of a viewer: nothing is left",
-         {.personal = true, .in_team = TEAM_MEMBER, .on_site = ROLE_VIEWER, .granted = ROLE_INGEST},
-         ACCESS_TOO_SMALL,
-         ACCESS_TOO_SMALL,
-         ROLE_INGEST},
-        {"personal, its owner has no access any more",
-         {.personal = true, .in_team = TEAM_MEMBER, .granted = ROLE_ADMIN},
-         ACCESS_DENIED,
-         ACCESS_DENIED,
-         ROLE_ADMIN},
-        {"personal, without access an instance role does not help",
-         {.personal = true,
-          .granted = ROLE_ADMIN,
-          .instance = INSTANCE_OWNER,
-          .client_instance = INSTANCE_OWNER},
-         ACCESS_DENIED,
-         ACCESS_DENIED,
-         ROLE_ADMIN},
-        {"personal, instance owner with a viewer's grant: A falls through, B does not",
-         {.personal = true,
-          .in_team = TEAM_OWNER,
-          .granted = ROLE_VIEWER,
-          .instance = INSTANCE_OWNER,
-          .client_instance = INSTANCE_OWNER},
-         ACCESS_OK,
-         ACCESS_OK,
-         ROLE_VIEWER},
-        {"personal, the client's instance role goes as far as its owner's",
-         {.personal = true,
-          .in_team = TEAM_OWNER,
-          .granted = ROLE_VIEWER,
-          .instance = INSTANCE_USER,
-          .client_instance = INSTANCE_OWNER},
-         ACCESS_OK,
-         ACCESS_TOO_SMALL,
-         ROLE_VIEWER},
-        {"personal, and the other way round",
-         {.personal = true,
-          .in_team = TEAM_OWNER,
-          .granted = ROLE_INGEST,
-          .instance = INSTANCE_OWNER,
-          .client_instance = INSTANCE_ADMIN},
-         ACCESS_OK,
-         ACCESS_OK,
-         ROLE_INGEST},
-        {"personal, instance role without a grant",
-         {.personal = true,
-          .in_team = TEAM_OWNER,
-          .instance = INSTANCE_OWNER,
-          .client_instance = INSTANCE_OWNER},
-         ACCESS_DENIED,
-         ACCESS_DENIED,
-         ROLE_NONE},
-        {"personal, the site's team is archived",
-         {.personal = true, .archived = true, .in_team = TEAM_OWNER, .granted = ROLE_OWNER},
-         ACCESS_DENIED,
-         ACCESS_DENIED,
-         ROLE_NONE},
-    };
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct rights *r = build(&cases[i].w);
+    for (size_t i = 0; i < COUNT_OF(rule_cases); i++) {
+        struct rights *r = build(&rule_cases[i].w);
         const struct client *c = rights_client_by_id(r, 1);
         const struct site *s = rights_site_by_id(r, 1);
-        if (rights_may(r, c, s, PERM_SITE_VIEW) != cases[i].view ||
-            rights_may(r, c, s, PERM_SITE_MANAGE_DATA) != cases[i].manage)
-            fail_msg("%s: A", cases[i].name);
-        if (rights_role(r, c, s) != cases[i].stored)
-            fail_msg("%s: B", cases[i].name);
+        if (rights_may(r, c, s, PERM_SITE_VIEW) != rule_cases[i].view ||
+            rights_may(r, c, s, PERM_SITE_MANAGE_DATA) != rule_cases[i].manage)
+            fail_msg("%s: A", rule_cases[i].name);
+        if (rights_role(r, c, s) != rule_cases[i].stored)
+            fail_msg("%s: B", rule_cases[i].name);
         assert_int_equal(rights_may(r, c, NULL, PERM_SITE_VIEW), ACCESS_DENIED);
         rights_release(r);
     }

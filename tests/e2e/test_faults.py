@@ -160,8 +160,8 @@ def test_spool_file_that_cannot_be_read_now(world):
             wait_for(lambda b=before: set(agent.state_files("spool")) - b, 20, "a spooled batch")
         agent.stop()
         sink.mood = None
-        # The start reads both positions, the sites and each file; what comes then is to be sent.
-        nth = 3 + len(agent.state_files("spool")) + 1
+        # The start reads both positions, the sites, the protocol and each file; what comes then is to be sent.
+        nth = 4 + len(agent.state_files("spool")) + 1
         agent.start(f"fail:sys.read:{nth}+{WINDOW_MS}:{errno}")
         agent.proc.wait_event("disk_unwell")
         wait_sunk(sink, log.written)

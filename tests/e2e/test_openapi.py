@@ -530,7 +530,7 @@ def ask_server(e, desk):
 
 
 def examine(world, proxied):
-    desk = Desk(world, "initial_user: true\n")
+    desk = Desk(world, "initial_user: true\nhitkeep_compat: strict\n")
     e = Examiner(desk.server, Prism(world, desk.server) if proxied else None)
     for part in (ask_ingest, ask_batches, ask_reports, ask_exclusions, ask_people, ask_server):
         part(e, desk)

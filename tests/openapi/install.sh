@@ -35,7 +35,7 @@ command -v node >/dev/null || broken "there is no node: sh tests/deps.sh test"
 
 curl -sSf --connect-timeout 10 --max-time 120 -o "$dir/npm.tgz" \
     "${registry%/}/npm/-/npm-$npm_version.tgz" 2>"$dir/log" ||
-    unreachable "$registry cannot be reached: $(tail -n 1 "$dir/log")"
+    unreachable "$registry cannot be reached: $(head -n 1 "$dir/log")"
 [ "$(openssl dgst -sha512 -binary "$dir/npm.tgz" | base64 -w0)" = "$npm_sha512" ] ||
     broken "$registry gives another npm $npm_version than the one whose checksum is in $0"
 tar -xzf "$dir/npm.tgz" -C "$dir/npm" --strip-components=1 || broken "npm's archive cannot be read"

@@ -126,6 +126,15 @@ bool api_admit_unlimited(struct api *a, struct limiter *l, struct http_request *
     return false;
 }
 
+void api_answer_json(struct http_request *req, int status, struct buf *json)
+{
+    buf_putc(json, '\n');
+    if (json->failed)
+        http_error(req, 500, "Internal server error");
+    else
+        http_respond(req, status, "application/json", NULL, buf_str(json));
+}
+
 bool api_path_uuid(struct str segment, unsigned char uuid[16])
 {
     char text[64];

@@ -107,9 +107,7 @@ bool change_done(struct change *c, enum admin_result result, const char *none, c
     case ADMIN_ENDED:
         change_refuse(c, 409, "API client is revoked or expired");
         break;
-    case ADMIN_FULL:
-        change_refuse(c, 409, "There are too many already");
-        break;
+    case ADMIN_FULL: /* of exclusions alone, which are api_exclusions.c's */
     case ADMIN_FAILED:
         change_refuse(c, 500, "Internal server error");
         break;
@@ -163,11 +161,9 @@ void change_start(struct api *a, struct http_request *req, void (*run)(struct ch
     }
     buf_init(&c->scratch, 5 * API_MANAGE_BODY_MAX);
     buf_init(&c->text, 4u << 20);
-    c->api = a;
     c->req = c->answered = req;
     c->held = person.rights;
     c->user_id = person.user->id;
-    c->now_ms = api_now_ms();
     c->run = run;
     c->job = (struct store_job){.kind = STORE_CALL,
                                 .bytes = sizeof(*c) + req->body.n,

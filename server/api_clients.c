@@ -162,12 +162,9 @@ static void list(struct api *a, struct http_request *req, bool of_team)
             buf_putc(&out, ',');
         put_client(&out, person.rights, &clients[i]);
     }
-    buf_lit(&out, "]\n");
+    buf_lit(&out, "]");
     rights_release(person.rights);
-    if (out.failed)
-        http_error(req, 500, "Internal server error");
-    else
-        http_respond(req, 200, "application/json", NULL, buf_str(&out));
+    api_answer_json(req, 200, &out);
     buf_release(&out);
 }
 

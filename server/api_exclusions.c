@@ -45,15 +45,6 @@ static void put_one(struct buf *out, const struct exclusion *e)
     buf_lit(out, "\"}");
 }
 
-static void answer(struct http_request *req, int status, struct buf *json)
-{
-    buf_putc(json, '\n');
-    if (json->failed)
-        http_error(req, 500, "Internal server error");
-    else
-        http_respond(req, status, "application/json", NULL, buf_str(json));
-}
-
 static void put_list(struct buf *out, const struct rights *r, const struct site *site)
 {
     const struct exclusion *list;
@@ -80,7 +71,7 @@ void api_exclusions_list(void *ctx, struct http_request *req)
     if (site) {
         buf_init(&out, LIST_MAX);
         put_list(&out, caller.rights, site);
-        answer(req, 200, &out);
+        api_answer_json(req, 200, &out);
         buf_release(&out);
     }
     rights_release(caller.rights);
@@ -89,7 +80,7 @@ void api_exclusions_list(void *ctx, struct http_request *req)
 /* ---- changes ----------------------------------------------------------------------------------
  */
 
-struct change {
+struct exclusion_change {
     struct store_job job;
     struct http_request *req;
     struct exclusion e; /* to add; or, by its id, to remove */
@@ -98,7 +89,7 @@ struct change {
     struct buf value;
 };
 
-static void change_free(struct change *c)
+static void change_free(struct exclusion_change *c)
 {
     buf_release(&c->value);
     free(c);
@@ -106,13 +97,13 @@ static void change_free(struct change *c)
 
 static int run_change(struct store_session *session, void *arg)
 {
-    struct change *c = arg;
+    struct exclusion_change *c = arg;
     c->result = c->remove ? session_remove_exclusion(session, c->e.id)
                           : session_add_exclusion(session, &c->e);
     return c->result == ADMIN_OK ? 0 : -1;
 }
 
-static void answer_change(struct change *c)
+static void answer_change(struct exclusion_change *c)
 {
     struct buf out;
     switch (c->result) {
@@ -138,30 +129,30 @@ static void answer_change(struct change *c)
     }
     buf_init(&out, LIST_MAX);
     put_one(&out, &c->e);
-    answer(c->req, 201, &out);
+    api_answer_json(c->req, 201, &out);
     buf_release(&out);
 }
 
 static void on_changed(struct store_job *job)
 {
-    struct change *c = job->owner;
+    struct exclusion_change *c = job->owner;
     answer_change(c);
     change_free(c);
 }
 
-static struct change *change_new(struct http_request *req, bool remove)
+static struct exclusion_change *change_new(struct http_request *req, bool remove)
 {
-    struct change *c = calloc(1, sizeof(*c));
+    struct exclusion_change *c = calloc(1, sizeof(*c));
     if (!c) {
         http_error(req, 500, "Internal server error");
         return NULL;
     }
-    *c = (struct change){.req = req, .remove = remove, .result = ADMIN_FAILED};
+    *c = (struct exclusion_change){.req = req, .remove = remove, .result = ADMIN_FAILED};
     buf_init(&c->value, EXCLUSION_VALUE_MAX);
     return c;
 }
 
-static void submit(struct api *a, struct change *c)
+static void submit(struct api *a, struct exclusion_change *c)
 {
     c->job = (struct store_job){.kind = STORE_CALL,
                                 .bytes = sizeof(*c) + c->value.cap,
@@ -180,7 +171,7 @@ struct exclusion_body {
 };
 
 /* NULL: taken; else what is wrong. */
-static const char *read_body(struct change *c, struct buf *scratch, const char **expected)
+static const char *read_body(struct exclusion_change *c, struct buf *scratch, const char **expected)
 {
     static const struct api_field fields[] = {
         {STR_INIT("kind"), API_TEXT, offsetof(struct exclusion_body, kind)},
@@ -199,7 +190,7 @@ static const char *read_body(struct change *c, struct buf *scratch, const char *
     return NULL;
 }
 
-static void add(struct api *a, struct change *c)
+static void add(struct api *a, struct exclusion_change *c)
 {
     struct buf scratch;
     const char *expected;
@@ -226,7 +217,7 @@ void api_exclusions_add(void *ctx, struct http_request *req)
     if (!api_admit(a, a->general, req, &caller))
         return;
     const struct site *site = find_site(&caller, req);
-    struct change *c = site ? change_new(req, false) : NULL;
+    struct exclusion_change *c = site ? change_new(req, false) : NULL;
     if (c) {
         c->e.site = site->id;
         add(a, c);
@@ -244,7 +235,7 @@ void api_exclusions_remove(void *ctx, struct http_request *req)
     const struct exclusion *e =
         site ? exclusion_by_uuid(rights_exclusions(caller.rights), req->params[1]) : NULL;
     if (e && e->site == site->id) {
-        struct change *c = change_new(req, true);
+        struct exclusion_change *c = change_new(req, true);
         if (c) {
             c->e.id = e->id;
             submit(a, c);

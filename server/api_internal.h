@@ -71,6 +71,8 @@ const struct site *api_site_with(const struct api_caller *caller, struct http_re
 /* The UUID of a path's segment; percent-escapes count, as in Go's mux. */
 bool api_path_uuid(struct str segment, unsigned char uuid[16]);
 
+/* Ends the line of JSON in `json` and answers with it; 500 when it did not fit. */
+void api_answer_json(struct http_request *req, int status, struct buf *json);
 /* A site as JSON; role: of whoever asks. */
 void api_put_site(struct buf *out, const struct rights *rights, const struct site *site,
                   enum role role);

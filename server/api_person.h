@@ -41,15 +41,12 @@ struct change {
     const struct rights *rights;    /* as of now; change_rights renews it */
     const struct user *user;        /* who asks; NULL: nobody has to be logged in for this */
     const struct http_request *req; /* its params and body, to be read only */
-    int64_t now_ms;
-    struct buf scratch; /* for api_json_read_strict */
-    void *more;         /* the caller's */
+    struct buf scratch;             /* for api_json_read_strict */
     /* Found: */
     int status;          /* under 400 it is committed; 0 counts as 500 */
     const char *message; /* of an error; static, or in `text` */
     struct buf text;     /* the answer's JSON, or an error's text */
     /* The gate's: */
-    struct api *api;
     struct http_request *answered;
     struct rights *held;
     int64_t user_id;

@@ -45,12 +45,9 @@ void api_sites(void *ctx, struct http_request *req)
             buf_putc(&out, ',');
         api_put_site(&out, caller.rights, &sites[i], role);
     }
-    buf_lit(&out, "]\n");
+    buf_lit(&out, "]");
     rights_release(caller.rights);
-    if (out.failed)
-        http_error(req, 500, "Internal server error");
-    else
-        http_respond(req, 200, JSON_TYPE, NULL, buf_str(&out));
+    api_answer_json(req, 200, &out);
     buf_release(&out);
 }
 

@@ -89,9 +89,9 @@ void api_team_list(void *ctx, struct http_request *req)
         put_team(&out, &teams[i], role);
         comma = ",";
     }
-    buf_lit(&out, "]\n");
+    buf_lit(&out, "]");
     rights_release(person.rights);
-    http_respond(req, out.failed ? 500 : 200, "application/json", NULL, buf_str(&out));
+    api_answer_json(req, 200, &out);
     buf_release(&out);
 }
 

@@ -109,12 +109,9 @@ void api_user(void *ctx, struct http_request *req)
     out.n -= out.n > 0; /* the brace: teams follow */
     buf_lit(&out, ",\"teams\":[");
     put_teams(&out, &person);
-    buf_lit(&out, "]}\n");
+    buf_lit(&out, "]}");
     rights_release(person.rights);
-    if (out.failed)
-        http_error(req, 500, "Internal server error");
-    else
-        http_respond(req, 200, "application/json", NULL, buf_str(&out));
+    api_answer_json(req, 200, &out);
     buf_release(&out);
 }
 

@@ -44,8 +44,8 @@ enum admin_result session_add_user(struct store_session *session, const struct n
     enum admin_result result = session_added(
         session,
         sql_run_text(e,
-                     "INSERT INTO users(uuid, name, email, password, password_at, instance_role,"
-                     " created) VALUES(?1, ?2, lower(?3), ?4, ?6, ?5, ?6)",
+                     "INSERT INTO users(uuid, name, email, password, instance_role,"
+                     " created) VALUES(?1, ?2, lower(?3), ?4, ?5, ?6)",
                      "bssssi", bytes, 16, user->name, user->email, user->password_hash,
                      str_of(instance_role_name(user->instance_role)), e->now_ms),
         id);
@@ -56,13 +56,12 @@ enum admin_result session_add_user(struct store_session *session, const struct n
 enum admin_result session_set_password(struct store_session *session, int64_t user,
                                        struct str password_hash)
 {
-    struct engine *e = session->engine;
     enum admin_result result =
-        session_changed(session, sql_run_text(e,
-                                              "UPDATE users SET password = ?2, password_at = ?3,"
+        session_changed(session, sql_run_text(session->engine,
+                                              "UPDATE users SET password = ?2,"
                                               " login_epoch = login_epoch + 1"
                                               " WHERE id = ?1 AND removed IS NULL",
-                                              "isi", user, password_hash, e->now_ms));
+                                              "is", user, password_hash));
     return session_noted(session, result, "user.password_set", AUDIT_USER, user, STR_NONE);
 }
 

@@ -110,7 +110,6 @@ static const char step_people[] =
     "ALTER TABLE teams ADD COLUMN archived INTEGER;"
     "ALTER TABLE users ADD COLUMN email TEXT;"
     "ALTER TABLE users ADD COLUMN password TEXT;"
-    "ALTER TABLE users ADD COLUMN password_at INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE users ADD COLUMN instance_role TEXT NOT NULL DEFAULT 'user';"
     "ALTER TABLE users ADD COLUMN disabled INTEGER;"
     "ALTER TABLE users ADD COLUMN removed INTEGER;"

@@ -241,13 +241,12 @@ static void put_keys(struct buf *out, struct str argument)
 {
     struct json_reader r;
     struct buf scratch;
-    enum json_event e;
 
     buf_init(&scratch, argument.n + 1);
     json_reader_init(&r, argument, &scratch);
     json_next(&r);
     buf_putc(out, '{');
-    for (bool first = true; (e = json_next(&r)) == JSON_KEY; first = false) {
+    for (bool first = true; json_next(&r) == JSON_KEY; first = false) {
         buf_printf(out, "%s%.*s: ", first ? "" : ", ", STR_ARGS(r.text));
         json_next(&r);
         if (is_plain(r.text))

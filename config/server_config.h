@@ -52,8 +52,8 @@ struct server_config {
     size_t n_proxies;
     struct listen_address metrics; /* neither address nor socket: not served */
     enum access_log access_log;
-    bool hitkeep_strict;        /* hitkeep_compat: strict */
-    struct str public_url;      /* where people's browsers find it; STR_NONE: not told */
+    bool hitkeep_strict;   /* hitkeep_compat: strict */
+    struct str public_url; /* where people's browsers find it; STR_NONE: not told */
     bool initial_user; /* whoever comes first, while nobody can log in, is its owner; default no */
     struct config_arena *arena; /* owner of all text */
 };

@@ -1,6 +1,6 @@
 /*
- * agents_data.h - the text of parsers/agents/agents.tsv, bots.tsv and ranges.txt, linked in by agents_data.S.
- * Not NUL-terminated. Only catalogue.c and ranges.c read them.
+ * agents_data.h - the text of parsers/agents/agents.tsv, bots.tsv and ranges.txt, linked in by
+ * agents_data.S. Not NUL-terminated. Only catalogue.c and ranges.c read them.
  */
 #ifndef LOGFERRY_PARSERS_AGENTS_DATA_H
 #define LOGFERRY_PARSERS_AGENTS_DATA_H

@@ -131,6 +131,17 @@ static int json_fail(struct reading *r, const struct json_reader *j, const char 
     return fail(r, j->error != NULL ? j->error : what, STR(""));
 }
 
+static int add_prefix(struct reading *r, const struct json_reader *j)
+{
+    if (cidr_parse(j->text, &(struct cidr){0}) && add(r, j->text) == 0)
+        return 0;
+    if (r->why->n == 0) {
+        count_line(r, j);
+        fail(r, "not an address or a prefix", j->text);
+    }
+    return -1;
+}
+
 /* One element of "prefixes": an object with ipv4Prefix or ipv6Prefix. */
 static int read_prefix(struct reading *r, struct json_reader *j)
 {
@@ -146,13 +157,8 @@ static int read_prefix(struct reading *r, struct json_reader *j)
         }
         if (e != JSON_STRING)
             return json_fail(r, j, "a prefix is no text");
-        if (cidr_parse(j->text, &(struct cidr){0}) ? add(r, j->text) != 0 : true) {
-            if (r->why->n == 0) {
-                count_line(r, j);
-                fail(r, "not an address or a prefix", j->text);
-            }
+        if (add_prefix(r, j) != 0)
             return -1;
-        }
     }
     return e == JSON_OBJECT_END ? 0 : json_fail(r, j, "a prefix is no object");
 }

@@ -265,39 +265,50 @@ static void wait_for_work(struct store *s)
     s->stats.idle = false;
 }
 
+/* Called with the mutex held, which it gives up meanwhile. */
+static void do_idle_work(struct store *s)
+{
+    wait_for_work(s);
+    bool idle = !s->queue.first && !s->closing;
+    pthread_mutex_unlock(&s->mutex);
+    probe(s);
+    housekeep(s);
+    if (idle) {
+        pack(s);
+        write_uses(s, USE_LAG_MS);
+    }
+    pthread_mutex_lock(&s->mutex);
+}
+
+/* The same of one group of jobs. */
+static void do_jobs(struct store *s)
+{
+    struct job_list group;
+    bool called = false;
+    take_group(s, &group);
+    pthread_mutex_unlock(&s->mutex);
+    enum engine_status status = run_group(s, &group, &called);
+    if (called && status == ENGINE_OK)
+        swap_rights(s);
+    fault_point("store.before_answer");
+    give_results(s, &group, status);
+    engine_settle(s->engine);
+    housekeep(s);
+    if (clock_ms(CLOCK_MONOTONIC) > s->pack_at_ms + PACK_BUSY_MS)
+        pack(s);
+    pthread_mutex_lock(&s->mutex);
+}
+
 static void *writer_main(void *arg)
 {
     struct store *s = arg;
     pthread_mutex_lock(&s->mutex);
     while (s->queue.first || !s->closing) {
         s->stats.progress++;
-        if (!s->queue.first) {
-            wait_for_work(s);
-            bool idle = !s->queue.first && !s->closing;
-            pthread_mutex_unlock(&s->mutex);
-            probe(s);
-            housekeep(s);
-            if (idle) {
-                pack(s);
-                write_uses(s, USE_LAG_MS);
-            }
-            pthread_mutex_lock(&s->mutex);
-            continue;
-        }
-        struct job_list group;
-        bool called = false;
-        take_group(s, &group);
-        pthread_mutex_unlock(&s->mutex);
-        enum engine_status status = run_group(s, &group, &called);
-        if (called && status == ENGINE_OK)
-            swap_rights(s);
-        fault_point("store.before_answer");
-        give_results(s, &group, status);
-        engine_settle(s->engine);
-        housekeep(s);
-        if (clock_ms(CLOCK_MONOTONIC) > s->pack_at_ms + PACK_BUSY_MS)
-            pack(s);
-        pthread_mutex_lock(&s->mutex);
+        if (s->queue.first)
+            do_jobs(s);
+        else
+            do_idle_work(s);
     }
     pthread_mutex_unlock(&s->mutex);
     s->uses_at_ms = 0;

@@ -52,6 +52,8 @@ static void check_plain(int fd, struct str content, size_t at)
     check_seam(l, content);
     while ((nl = str_chr(content, '\n', at)) >= 0) {
         struct str text = str_slice(content, at, (size_t)nl);
+        if (at == 0 && str_starts(text, STR("\xef\xbb\xbf")))
+            text = str_slice(text, 3, text.n);
         while (text.n && text.p[0] == '\0') /* a hole before it is no part of it */
             text = str_slice(text, 1, text.n);
         enum lines_result r = lines_next(l, &line);

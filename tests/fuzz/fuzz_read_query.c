@@ -19,8 +19,8 @@ static void check(const struct read_query *q, const char *wrong)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const char *(*const readers[])(struct read_query *, struct str, int64_t) = {
-        read_query_fetches, read_query_stats, read_query_hits};
+    typedef const char *reader(struct read_query *, struct str, int64_t);
+    static reader *const readers[] = {read_query_fetches, read_query_stats, read_query_hits};
     struct str query = {(const char *)data, size};
     for (size_t i = 0; i < COUNT_OF(readers); i++) {
         struct read_query q;

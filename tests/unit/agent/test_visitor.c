@@ -32,7 +32,7 @@ static void test_sessions(void **state)
         {{.time_ms = 1, .client_ip = {"unix:", 5}, .user_agent = {"U", 1}}, "a.example", false},
         {{.time_ms = 1, .user_agent = {"U", 1}}, "a.example", false},
     };
-    char first[VISITOR_SESSION_TEXT], text[VISITOR_SESSION_TEXT];
+    char first[VISITOR_SESSION_TEXT] = "", text[VISITOR_SESSION_TEXT] = "";
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct str s = visitor_session(&cases[i].hit, str_of(cases[i].site), i ? text : first);

@@ -167,90 +167,86 @@ static void keys_of_ones_own(void **state)
 
 /* What decides besides: which part a 206 sent, an attachment, a prefetch, and for whom a proxy
  * asked. */
+#define ASKED "\"status\":206,\"uri\":\"/a\",\"ts\":1793664624"
+static const struct {
+    const char *spec, *line;
+    struct str range, disposition, purpose, forwarded;
+} header_cases[] = {
+    {"nginx_json",
+     "{" ASKED ",\"sent_http_content_range\":\"bytes 0-9/99\",\"http_range\":\"bytes=0-\","
+     "\"sent_http_content_disposition\":\"attachment\",\"http_sec_purpose\":\"prefetch\","
+     "\"http_forwarded\":\"for=192.0.2.1\"}",
+     STR_INIT("bytes 0-9/99"), STR_INIT("attachment"), STR_INIT("prefetch"),
+     STR_INIT("for=192.0.2.1")},
+    {"nginx_json",
+     "{" ASKED ",\"sent_http_content_range\":\"\",\"http_range\":\"bytes=5-\"}",
+     STR_INIT("bytes=5-"),
+     {NULL, 0},
+     {NULL, 0},
+     {NULL, 0}},
+    {"caddy_json",
+     "{\"ts\":1793664624.5,\"request\":{\"uri\":\"/a\",\"headers\":{\"Range\":[\"bytes=5-\"],"
+     "\"Forwarded\":[\"for=192.0.2.1\"],\"Sec-Purpose\":[\"prefetch\"]}},\"status\":206,"
+     "\"resp_headers\":{\"Content-Range\":[\"bytes 5-9/99\"],"
+     "\"Content-Disposition\":[\"attachment\"]}}",
+     STR_INIT("bytes 5-9/99"), STR_INIT("attachment"), STR_INIT("prefetch"),
+     STR_INIT("for=192.0.2.1")},
+    {"traefik_json",
+     "{\"StartUTC\":\"2026-11-03T00:10:24.25Z\",\"RequestPath\":\"/"
+     "a\",\"DownstreamStatus\":206,"
+     "\"request_Range\":\"bytes=5-\",\"downstream_Content-Disposition\":\"attachment\","
+     "\"request_Sec-Purpose\":\"prefetch\",\"request_Forwarded\":\"for=192.0.2.1\"}",
+     STR_INIT("bytes=5-"), STR_INIT("attachment"), STR_INIT("prefetch"), STR_INIT("for=192.0.2.1")},
+    {"cloudfront_json",
+     "{\"date\":\"2026-11-03\",\"time\":\"00:10:24\",\"cs-uri-stem\":\"/a\",\"sc-status\":"
+     "\"206\",\"sc-range-start\":\"5\"}",
+     STR_INIT("5"),
+     {NULL, 0},
+     {NULL, 0},
+     {NULL, 0}},
+    {"cloudflare_json",
+     "{\"EdgeStartTimestamp\":1793664624250000000,\"ClientRequestURI\":\"/a\","
+     "\"EdgeResponseStatus\":206,\"RequestHeaders\":{\"range\":\"bytes=5-\",\"sec-purpose\":"
+     "\"prefetch\",\"forwarded\":\"for=192.0.2.1\"},"
+     "\"ResponseHeaders\":{\"content-disposition\":\"attachment\"}}",
+     STR_INIT("bytes=5-"), STR_INIT("attachment"), STR_INIT("prefetch"), STR_INIT("for=192.0.2.1")},
+    {"akamai_json",
+     "{\"reqTimeSec\":\"1793664624.250\",\"reqPath\":\"a\",\"statusCode\":\"206\","
+     "\"range\":\"5-9\"}",
+     STR_INIT("5-9"),
+     {NULL, 0},
+     {NULL, 0},
+     {NULL, 0}},
+    {"fastly_json",
+     "{\"timestamp\":\"2026-11-03T00:10:24+0000\",\"url\":\"/a\",\"response_status\":206,"
+     "\"request_range\":\"bytes=5-\",\"response_content_disposition\":\"attachment\","
+     "\"request_sec_purpose\":\"prefetch\",\"request_forwarded\":\"for=192.0.2.1\"}",
+     STR_INIT("bytes=5-"), STR_INIT("attachment"), STR_INIT("prefetch"), STR_INIT("for=192.0.2.1")},
+    {"envoy_json",
+     "{\"start_time\":\"2026-11-03T00:10:24.250Z\",\"path\":\"/a\",\"response_code\":206,"
+     "\"range\":\"bytes=5-\",\"content_disposition\":\"attachment\",\"sec_purpose\":"
+     "\"prefetch\",\"forwarded\":\"for=192.0.2.1\"}",
+     STR_INIT("bytes=5-"), STR_INIT("attachment"), STR_INIT("prefetch"), STR_INIT("for=192.0.2.1")},
+    {"json:{\"time\":\"ts\",\"target\":\"uri\",\"status\":\"status\",\"range\":\"h.r\","
+     "\"disposition\":\"h.d\",\"purpose\":\"h.p\",\"forwarded\":\"h.f\"}",
+     "{" ASKED ",\"h\":{\"r\":\"bytes=5-\",\"d\":\"attachment\",\"p\":\"prefetch\","
+     "\"f\":\"for=192.0.2.1\"}}",
+     STR_INIT("bytes=5-"), STR_INIT("attachment"), STR_INIT("prefetch"), STR_INIT("for=192.0.2.1")},
+};
+
 static void headers_that_decide(void **state)
 {
-#define ASKED "\"status\":206,\"uri\":\"/a\",\"ts\":1793664624"
-    static const struct {
-        const char *spec, *line;
-        struct str range, disposition, purpose, forwarded;
-    } cases[] = {
-        {"nginx_json",
-         "{" ASKED ",\"sent_http_content_range\":\"bytes 0-9/99\",\"http_range\":\"bytes=0-\","
-         "\"sent_http_content_disposition\":\"attachment\",\"http_sec_purpose\":\"prefetch\","
-         "\"http_forwarded\":\"for=192.0.2.1\"}",
-         STR_INIT("bytes 0-9/99"), STR_INIT("attachment"), STR_INIT("prefetch"),
-         STR_INIT("for=192.0.2.1")},
-        {"nginx_json",
-         "{" ASKED ",\"sent_http_content_range\":\"\",\"http_range\":\"bytes=5-\"}",
-         STR_INIT("bytes=5-"),
-         {NULL, 0},
-         {NULL, 0},
-         {NULL, 0}},
-        {"caddy_json",
-         "{\"ts\":1793664624.5,\"request\":{\"uri\":\"/a\",\"headers\":{\"Range\":[\"bytes=5-\"],"
-         "\"Forwarded\":[\"for=192.0.2.1\"],\"Sec-Purpose\":[\"prefetch\"]}},\"status\":206,"
-         "\"resp_headers\":{\"Content-Range\":[\"bytes 5-9/99\"],"
-         "\"Content-Disposition\":[\"attachment\"]}}",
-         STR_INIT("bytes 5-9/99"), STR_INIT("attachment"), STR_INIT("prefetch"),
-         STR_INIT("for=192.0.2.1")},
-        {"traefik_json",
-         "{\"StartUTC\":\"2026-11-03T00:10:24.25Z\",\"RequestPath\":\"/"
-         "a\",\"DownstreamStatus\":206,"
-         "\"request_Range\":\"bytes=5-\",\"downstream_Content-Disposition\":\"attachment\","
-         "\"request_Sec-Purpose\":\"prefetch\",\"request_Forwarded\":\"for=192.0.2.1\"}",
-         STR_INIT("bytes=5-"), STR_INIT("attachment"), STR_INIT("prefetch"),
-         STR_INIT("for=192.0.2.1")},
-        {"cloudfront_json",
-         "{\"date\":\"2026-11-03\",\"time\":\"00:10:24\",\"cs-uri-stem\":\"/a\",\"sc-status\":"
-         "\"206\",\"sc-range-start\":\"5\"}",
-         STR_INIT("5"),
-         {NULL, 0},
-         {NULL, 0},
-         {NULL, 0}},
-        {"cloudflare_json",
-         "{\"EdgeStartTimestamp\":1793664624250000000,\"ClientRequestURI\":\"/a\","
-         "\"EdgeResponseStatus\":206,\"RequestHeaders\":{\"range\":\"bytes=5-\",\"sec-purpose\":"
-         "\"prefetch\",\"forwarded\":\"for=192.0.2.1\"},"
-         "\"ResponseHeaders\":{\"content-disposition\":\"attachment\"}}",
-         STR_INIT("bytes=5-"), STR_INIT("attachment"), STR_INIT("prefetch"),
-         STR_INIT("for=192.0.2.1")},
-        {"akamai_json",
-         "{\"reqTimeSec\":\"1793664624.250\",\"reqPath\":\"a\",\"statusCode\":\"206\","
-         "\"range\":\"5-9\"}",
-         STR_INIT("5-9"),
-         {NULL, 0},
-         {NULL, 0},
-         {NULL, 0}},
-        {"fastly_json",
-         "{\"timestamp\":\"2026-11-03T00:10:24+0000\",\"url\":\"/a\",\"response_status\":206,"
-         "\"request_range\":\"bytes=5-\",\"response_content_disposition\":\"attachment\","
-         "\"request_sec_purpose\":\"prefetch\",\"request_forwarded\":\"for=192.0.2.1\"}",
-         STR_INIT("bytes=5-"), STR_INIT("attachment"), STR_INIT("prefetch"),
-         STR_INIT("for=192.0.2.1")},
-        {"envoy_json",
-         "{\"start_time\":\"2026-11-03T00:10:24.250Z\",\"path\":\"/a\",\"response_code\":206,"
-         "\"range\":\"bytes=5-\",\"content_disposition\":\"attachment\",\"sec_purpose\":"
-         "\"prefetch\",\"forwarded\":\"for=192.0.2.1\"}",
-         STR_INIT("bytes=5-"), STR_INIT("attachment"), STR_INIT("prefetch"),
-         STR_INIT("for=192.0.2.1")},
-        {"json:{\"time\":\"ts\",\"target\":\"uri\",\"status\":\"status\",\"range\":\"h.r\","
-         "\"disposition\":\"h.d\",\"purpose\":\"h.p\",\"forwarded\":\"h.f\"}",
-         "{" ASKED ",\"h\":{\"r\":\"bytes=5-\",\"d\":\"attachment\",\"p\":\"prefetch\","
-         "\"f\":\"for=192.0.2.1\"}}",
-         STR_INIT("bytes=5-"), STR_INIT("attachment"), STR_INIT("prefetch"),
-         STR_INIT("for=192.0.2.1")},
-    };
     struct fixture x;
     (void)state;
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        fixture_open(&x, str_of(cases[i].spec), NULL);
-        if (parse(&x, cases[i].line) != PARSE_OK)
-            fail_msg("%s: %s", cases[i].spec, x.parser->error);
-        assert_text(x.hit.range, cases[i].range.p);
-        assert_text(x.hit.disposition, cases[i].disposition.p);
-        assert_text(x.hit.purpose, cases[i].purpose.p);
-        assert_text(x.hit.forwarded, cases[i].forwarded.p);
+    for (size_t i = 0; i < COUNT_OF(header_cases); i++) {
+        fixture_open(&x, str_of(header_cases[i].spec), NULL);
+        if (parse(&x, header_cases[i].line) != PARSE_OK)
+            fail_msg("%s: %s", header_cases[i].spec, x.parser->error);
+        assert_text(x.hit.range, header_cases[i].range.p);
+        assert_text(x.hit.disposition, header_cases[i].disposition.p);
+        assert_text(x.hit.purpose, header_cases[i].purpose.p);
+        assert_text(x.hit.forwarded, header_cases[i].forwarded.p);
         fixture_close(&x);
     }
 #undef ASKED

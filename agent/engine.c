@@ -1,5 +1,6 @@
 /* engine.c - the engine's life, and its positions; see engine.h. */
 #include "agent/engine_impl.h"
+#include "agent/timers.h"
 #include "config/exit_codes.h"
 #include "parsers/base/fault.h"
 
@@ -51,10 +52,7 @@ void engine_start_timer(struct engine *e, ev_timer *t, double after)
 
 static void plan_save(struct engine *e, double after)
 {
-    if (ev_is_active(&e->save_timer) && ev_timer_remaining(e->o.loop, &e->save_timer) <= after)
-        return;
-    ev_timer_stop(e->o.loop, &e->save_timer);
-    engine_start_timer(e, &e->save_timer, after > 0 ? after : 0);
+    timer_pull(e->o.loop, &e->save_timer, after);
 }
 
 /* What became safe is saved a second after the last such save, and at once when there was none in

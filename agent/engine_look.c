@@ -1,5 +1,6 @@
 /* engine_look.c - looking for files: every source, one task each; see engine.h. */
 #include "agent/engine_impl.h"
+#include "agent/timers.h"
 #include "parsers/base/fault.h"
 
 #include <malloc.h>
@@ -12,17 +13,14 @@ void engine_plan_look(struct engine *e, double after)
 {
     if (e->stopping || !e->o.follow)
         return;
-    if (ev_is_active(&e->look_timer) && ev_timer_remaining(e->o.loop, &e->look_timer) <= after)
-        return;
-    ev_timer_stop(e->o.loop, &e->look_timer);
-    ev_timer_set(&e->look_timer, after, 0.0);
-    ev_timer_start(e->o.loop, &e->look_timer);
+    timer_pull(e->o.loop, &e->look_timer, after);
 }
 
 void engine_look_soon(struct engine *e)
 {
     double after = e->look_cost_s * LOOK_SHARE;
     engine_plan_look(e, after > LOOK_DELAY_S ? after : LOOK_DELAY_S);
+    fault_point("look.planned");
 }
 
 double engine_look_every(const struct engine *e)
@@ -48,6 +46,7 @@ static void run_look(struct task *task, unsigned worker)
     l->rc = discover_source(c, &l->known, &l->found);
     if (!l->rc)
         l->rc = discover_directories(c, &l->directories, &l->n_directories);
+    fault_point("look.listed");
     l->cost_s = engine_cpu_s() - before;
 }
 

@@ -22,13 +22,14 @@
 #define COUNT_MAX 256
 #define NAME_MAX_BYTES 48
 
-enum kind { KIND_CRASH = 1, KIND_FAIL = 2, KIND_SKIP = 4, KIND_TEAR = 8 };
+enum kind { KIND_CRASH = 1, KIND_FAIL = 2, KIND_SKIP = 4, KIND_TEAR = 8, KIND_SLEEP = 16 };
 
 struct fault {
     struct str name; /* in the environment, which outlives every thread */
     enum kind kind;
     uint64_t first, last; /* passes, from 1 */
     int64_t for_ms;       /* 0: by passes; else from `first` on for so long */
+    uint64_t sleep_ms;
     struct fault_tear tear;
     int error;
     _Atomic uint64_t passes;
@@ -133,10 +134,14 @@ static bool parse_fault(struct str spec, struct fault *f)
         f->kind = KIND_TEAR;
         return parse_tear(spec, f);
     }
+    struct str range = cut(&spec, ':');
+    if (str_eq(kind, STR("sleep"))) {
+        f->kind = KIND_SLEEP;
+        return parse_range(range, f) && str_to_u64(spec, 60000, &f->sleep_ms);
+    }
     f->kind = str_eq(kind, STR("skip")) ? KIND_SKIP : KIND_FAIL;
     if (f->kind == KIND_SKIP)
-        return parse_range(spec, f);
-    struct str range = cut(&spec, ':');
+        return parse_range(range, f) && spec.n == 0;
     return str_eq(kind, STR("fail")) && parse_range(range, f) && parse_errno(spec, &f->error);
 }
 
@@ -236,6 +241,9 @@ void fault_point(const char *name)
     count_pass(name);
     if (n_faults && pass(name, KIND_CRASH))
         fault_crash();
+    struct fault *slow = n_faults ? pass(name, KIND_SLEEP) : NULL;
+    if (slow)
+        usleep((useconds_t)slow->sleep_ms * 1000);
 }
 
 bool fault_fails(const char *name)

@@ -6,10 +6,11 @@
  *     fail:NAME:N-M:ERRNO       passes N to M fail
  *     fail:NAME:N+MS:ERRNO      every pass fails from the N-th on, for MS milliseconds
  *     skip:NAME:N-M             the call is not made and says that it was (a disk that lies)
+ *     sleep:NAME:N-M:MS         passes N to M of a point take so many milliseconds longer
  *     tear:NAME:N:K:END         the N-th write stores its first K bytes only; then END is "crash",
  *                               "short" (it says how many), or an ERRNO
  *   ERRNO is ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, ENOMEM or a number. NAME is one of
- *   - a point of docs/architecture.md: crash at all of them, fail where it says so;
+ *   - a point of docs/architecture.md: crash and sleep at all of them, fail where it says so;
  *   - a call of sys.h, before it is made: sys.open, sys.read, sys.write (pwrite as well),
  * sys.fsync, sys.fsync_dir, sys.ftruncate, sys.rename, sys.unlink, sys.mkdir; all kinds, tear for
  *     sys.write; with ".done" behind it the moment after: crash only;

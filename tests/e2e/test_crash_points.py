@@ -25,7 +25,8 @@ POSITIONS = tuple("positions." + w for w in WRITES)
 AGENT = {
     "tail": (POSITIONS + ("uplink.before_send", "uplink.after_answer", "uplink.before_safe",
                           "engine.before_save"),
-             ("files.looked", "state.before_lock", "state.after_lock") + tuple("sites." + w for w in WRITES)),
+             ("look.listed", "look.planned", "files.looked", "state.before_lock", "state.after_lock")
+             + tuple("sites." + w for w in WRITES)),
     "fill": (tuple("spool." + w for w in WRITES) + ("spill.before_safe",), ()),
     "drain": (("spool.before_unlink", "spool.after_unlink", "spool.after_unlink_sync", "uplink.covered",
                "uplink.spooled_done", "fetch.after_read", "shelves.after_load"), ()),

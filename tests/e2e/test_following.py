@@ -5,9 +5,10 @@ import os
 import socket
 import subprocess
 import time
+from collections import Counter
 
 import lines
-from harness import wait_stored, wait_sunk
+from harness import expected, wait_stored, wait_sunk
 from proc import Proc, check, wait_for
 
 
@@ -66,6 +67,50 @@ def test_names_by_variables_in_directories_to_come(world):
     check(hosts == [("one.example", 20), ("two.example", 20)], f"{hosts}")
     proc.stop(10, None)
     agent.stop()
+
+
+STEPS = (
+    # A look has listed the names, and the directory is not watched yet.
+    ("listed", "sleep:look.listed:1-1:800"),
+    # It is watched, and the next look is planned.
+    ("watched", "sleep:look.planned:1-1:800"),
+    # A second look has listed the names.
+    ("again", "sleep:look.listed:2-2:800"),
+    # The same, and whoever plans a third one sleeps until that and the second one's answer are due: in one
+    # turn of the loop, in which the answer comes first.
+    ("both", "sleep:look.listed:2-2:800,sleep:look.planned:2-2:1500"),
+)
+
+
+def make_log(home, text, way):
+    """Moved there by its name, or made empty and then written to, half a line first."""
+    os.makedirs(home, exist_ok=True)
+    target = os.path.join(home, "access.log")
+    with open(target + "~" if way == "moved" else target, "w", encoding="utf-8") as f:
+        for part in (text[:70], text[70:]):
+            f.write(part)
+            f.flush()
+            time.sleep(0 if way == "moved" else 0.02)
+    if way == "moved":
+        os.rename(target + "~", target)
+
+
+def test_file_made_at_each_step_of_a_look(world):
+    """Whenever it comes, and its directory with it, a file is noticed at once: no poll has to find it."""
+    sink = world.sink()
+    log = lines.Log(world.path("unused"))
+    agents = []
+    for step, fault in STEPS:
+        for way in ("moved", "late"):
+            home = world.path(step, way)
+            os.makedirs(os.path.dirname(home) if way == "late" else home, exist_ok=True)
+            agents.append(world.agent(sink, f"{step}-{way}", files=os.path.join(home, "access.log")))
+            agents[-1].start(fault)
+            time.sleep(0.15)
+            make_log(home, log.text(20), way)
+    wait_for(lambda: Counter(sink.numbers()) == expected(log.written), 10, "the lines, well before a poll")
+    for agent in agents:
+        agent.stop()
 
 
 def rotatelogs(world, *arguments):

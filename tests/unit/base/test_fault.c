@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "parsers/base/fault.h"
@@ -79,6 +80,20 @@ static int passes_over_time(void)
     return bits;
 }
 
+/* A bit for each of three passes that takes 40 ms or more. */
+static int slow_passes(void)
+{
+    int bits = 0;
+    for (int i = 0; i < 3; i++) {
+        struct timespec a, b;
+        clock_gettime(CLOCK_MONOTONIC, &a);
+        fault_point("slow");
+        clock_gettime(CLOCK_MONOTONIC, &b);
+        bits |= (b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 >= 40 ? 1 << i : 0;
+    }
+    return bits;
+}
+
 /* A bit for each kind of allocation that fails. What could not grow is what it was. */
 static int allocations(void)
 {
@@ -121,6 +136,7 @@ static void test_faults(void **state)
         {"fail:write:3+60000:ENOSPC", failing_passes, 4 + 8 + 16 + 32 + 64},
         {"fail:write:8+1:ENOSPC", failing_passes, 0},
         {"fail:slow:2+40:EIO", passes_over_time, 2 + 4},
+        {"sleep:slow:2-3:60", slow_passes, 2 + 4},
         {"skip:x:1-1,tear:x:1:0:EIO", errno_of_first, 0}, /* only calls of sys.h know these */
         {"fail:malloc:3-5:ENOMEM", allocations, 4 + 8 + 16},
         {"fail:malloc:1-9:ENOMEM", allocations, 1 + 2 + 4 + 8 + 16},
@@ -144,6 +160,9 @@ static void test_faults(void **state)
         "skip:x:1",
         "skip:x:2-1",
         "skip:x:1-2:EIO",
+        "sleep:x:1-1",
+        "sleep:x:1:5",
+        "sleep:x:1-1:soon",
         "tear:x:1:5",
         "tear:x:1:EIO",
         "tear:x:0:5:EIO",

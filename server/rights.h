@@ -152,11 +152,23 @@ enum access { ACCESS_OK, ACCESS_DENIED, ACCESS_TOO_SMALL };
  */
 enum role rights_role(const struct rights *r, const struct client *client, const struct site *site);
 
+/* What of that grant is left when a personal client's counts as far as its owner's own role on the
+ * site goes: the lesser of the two. ROLE_NONE: nothing. */
+enum role rights_role_now(const struct rights *r, const struct client *client,
+                          const struct site *site);
+
 /* Rule A, for routes with a site in them. A grant is needed; a personal client's counts as far as
  * its owner's own role on the site goes, and none at all when he has none; then the instance role,
  * of the client as far as the owner's goes. `site` NULL (no such site): ACCESS_DENIED. */
 enum access rights_may(const struct rights *r, const struct client *client, const struct site *site,
                        enum permission permission);
+
+/* HitKeep's third form, for exclusions: rule A without the instance role. */
+enum access rights_may_by_grant(const struct rights *r, const struct client *client,
+                                const struct site *site, enum permission permission);
+/* The instance role alone, of the client as far as the owner's goes. A team's client has none. */
+bool rights_may_on_server(const struct rights *r, const struct client *client,
+                          enum permission permission);
 
 /* TEAM_NONE: no member, or the team is archived. */
 enum team_role rights_team_role(const struct rights *r, int64_t team, const struct user *user);

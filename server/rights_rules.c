@@ -65,21 +65,50 @@ enum role rights_role(const struct rights *r, const struct client *client, const
     return g ? g->role : ROLE_NONE;
 }
 
+/* What there is to be had for a client: all, for a team's; for a person's, what he himself has. */
+static enum role ceiling(const struct rights *r, const struct client *client,
+                         const struct site *site)
+{
+    const struct user *owner = rights_user_by_id(r, client->user);
+    if (client->team)
+        return ROLE_OWNER;
+    return owner ? rights_user_role(r, owner, site) : ROLE_NONE;
+}
+
+enum role rights_role_now(const struct rights *r, const struct client *client,
+                          const struct site *site)
+{
+    enum role granted = rights_role(r, client, site), most = ceiling(r, client, site);
+    permission_set left = role_permissions(granted) & role_permissions(most);
+    if (left == role_permissions(granted))
+        return granted;
+    return left == role_permissions(most) ? most : ROLE_NONE;
+}
+
+enum access rights_may_by_grant(const struct rights *r, const struct client *client,
+                                const struct site *site, enum permission permission)
+{
+    enum role granted = site ? rights_role(r, client, site) : ROLE_NONE;
+    enum role most = site ? ceiling(r, client, site) : ROLE_NONE;
+    if (granted == ROLE_NONE || most == ROLE_NONE)
+        return ACCESS_DENIED;
+    return role_allows(granted, permission) && role_allows(most, permission) ? ACCESS_OK
+                                                                             : ACCESS_TOO_SMALL;
+}
+
+bool rights_may_on_server(const struct rights *r, const struct client *client,
+                          enum permission permission)
+{
+    const struct user *owner = rights_user_by_id(r, client->user);
+    return owner && permits(instance_permissions(client->instance_role) &
+                                instance_permissions(owner->instance_role),
+                            permission);
+}
+
 enum access rights_may(const struct rights *r, const struct client *client, const struct site *site,
                        enum permission permission)
 {
-    enum role granted = site ? rights_role(r, client, site) : ROLE_NONE;
-    permission_set set = role_permissions(granted);
-    if (granted == ROLE_NONE)
-        return ACCESS_DENIED;
-    if (client->user) {
-        const struct user *owner = rights_user_by_id(r, client->user);
-        enum role own = owner ? rights_user_role(r, owner, site) : ROLE_NONE;
-        if (own == ROLE_NONE)
-            return ACCESS_DENIED;
-        set &= role_permissions(own);
-        set |= instance_permissions(client->instance_role) &
-               instance_permissions(owner->instance_role);
-    }
-    return permits(set, permission) ? ACCESS_OK : ACCESS_TOO_SMALL;
+    enum access access = rights_may_by_grant(r, client, site, permission);
+    bool makes_up = access == ACCESS_TOO_SMALL && rights_may_on_server(r, client, permission);
+    return makes_up ? ACCESS_OK : access;
 }

@@ -244,6 +244,93 @@ static void test_rules_a_and_b(void **state)
     }
 }
 
+/* What is left of a personal client's grant, and the third form, which no instance role helps. */
+static const struct {
+    const char *name;
+    struct world w;
+    enum role now;
+    enum access exclude; /* needs a role of admin */
+    bool on_server;
+} left_cases[] = {
+    {"team",
+     {.granted = ROLE_ADMIN, .client_instance = INSTANCE_OWNER, .in_team = TEAM_MEMBER},
+     ROLE_ADMIN,
+     ACCESS_OK,
+     false},
+    {"team, not its site",
+     {.granted = ROLE_ADMIN, .foreign_site = true},
+     ROLE_NONE,
+     ACCESS_DENIED,
+     false},
+    {"as granted",
+     {.personal = true, .in_team = TEAM_OWNER, .granted = ROLE_ADMIN},
+     ROLE_ADMIN,
+     ACCESS_OK,
+     false},
+    {"its owner is viewer now",
+     {.personal = true, .in_team = TEAM_MEMBER, .on_site = ROLE_VIEWER, .granted = ROLE_ADMIN},
+     ROLE_VIEWER,
+     ACCESS_TOO_SMALL,
+     false},
+    {"an instance role does not make up for it",
+     {.personal = true,
+      .in_team = TEAM_MEMBER,
+      .on_site = ROLE_VIEWER,
+      .granted = ROLE_ADMIN,
+      .instance = INSTANCE_OWNER,
+      .client_instance = INSTANCE_OWNER},
+     ROLE_VIEWER,
+     ACCESS_TOO_SMALL,
+     true},
+    {"nor for a small grant",
+     {.personal = true,
+      .in_team = TEAM_OWNER,
+      .granted = ROLE_INGEST,
+      .instance = INSTANCE_OWNER,
+      .client_instance = INSTANCE_ADMIN},
+     ROLE_INGEST,
+     ACCESS_TOO_SMALL,
+     true},
+    {"ingest of a viewer",
+     {.personal = true, .in_team = TEAM_MEMBER, .on_site = ROLE_VIEWER, .granted = ROLE_INGEST},
+     ROLE_NONE,
+     ACCESS_TOO_SMALL,
+     false},
+    {"without access any more",
+     {.personal = true, .in_team = TEAM_MEMBER, .granted = ROLE_ADMIN},
+     ROLE_NONE,
+     ACCESS_DENIED,
+     false},
+    {"nothing granted", {.personal = true, .in_team = TEAM_OWNER}, ROLE_NONE, ACCESS_DENIED, false},
+    {"the client's instance role alone",
+     {.personal = true, .client_instance = INSTANCE_OWNER},
+     ROLE_NONE,
+     ACCESS_DENIED,
+     false},
+    {"the owner's alone",
+     {.personal = true, .instance = INSTANCE_OWNER},
+     ROLE_NONE,
+     ACCESS_DENIED,
+     false},
+};
+
+static void test_what_is_left(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(left_cases); i++) {
+        struct rights *r = build(&left_cases[i].w);
+        const struct client *c = rights_client_by_id(r, 1);
+        const struct site *s = rights_site_by_id(r, 1);
+        if (rights_role_now(r, c, s) != left_cases[i].now ||
+            rights_may_by_grant(r, c, s, PERM_SITE_MANAGE_TEAM) != left_cases[i].exclude ||
+            rights_may_on_server(r, c, PERM_INSTANCE_MANAGE_SITE_EXCLUSIONS) !=
+                left_cases[i].on_server)
+            fail_msg("%s", left_cases[i].name);
+        assert_int_equal(rights_may_by_grant(r, c, NULL, PERM_SITE_VIEW), ACCESS_DENIED);
+        rights_release(r);
+    }
+}
+
 static void test_owners_who_are_shut_out(void **state)
 {
     static const struct {
@@ -341,10 +428,15 @@ static void test_uses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_people_on_sites), cmocka_unit_test(test_people_may),
-        cmocka_unit_test(test_rules_a_and_b),   cmocka_unit_test(test_owners_who_are_shut_out),
-        cmocka_unit_test(test_names),           cmocka_unit_test(test_instance_permissions),
-        cmocka_unit_test(test_logins),          cmocka_unit_test(test_uses),
+        cmocka_unit_test(test_people_on_sites),
+        cmocka_unit_test(test_people_may),
+        cmocka_unit_test(test_what_is_left),
+        cmocka_unit_test(test_rules_a_and_b),
+        cmocka_unit_test(test_owners_who_are_shut_out),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_instance_permissions),
+        cmocka_unit_test(test_logins),
+        cmocka_unit_test(test_uses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

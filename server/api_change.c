@@ -115,19 +115,30 @@ bool change_done(struct change *c, enum admin_result result, const char *none, c
     return false;
 }
 
+/* As things are by now. False: neither person nor token is good any more. */
+static bool find_asker(struct change *c)
+{
+    if (c->user_id == 0) {
+        c->client = auth_client(c->rights, c->req, api_now_ms());
+        if (c->client)
+            session_act_for_client(c->session, c->client->id);
+        return c->client != NULL;
+    }
+    c->user = rights_user_by_id(c->rights, c->user_id);
+    session_act_for(c->session, c->user_id);
+    return c->user && !c->user->disabled_ms;
+}
+
 static int on_writer(struct store_session *session, void *arg)
 {
     struct change *c = arg;
     c->session = session;
     if (!change_rights(c))
         return -1;
-    c->user = rights_user_by_id(c->rights, c->user_id);
-    if (!c->user || c->user->disabled_ms) {
+    if (find_asker(c))
+        c->run(c);
+    else
         change_refuse(c, 401, "Unauthorized");
-        return -1;
-    }
-    session_act_for(session, c->user_id);
-    c->run(c);
     if (c->text.failed || c->status == 0)
         change_refuse(c, 500, "Internal server error");
     return c->status < 400 ? 0 : -1;
@@ -148,22 +159,21 @@ static void on_done(struct store_job *job)
     change_free(c);
 }
 
-void change_start(struct api *a, struct http_request *req, void (*run)(struct change *c))
+/* `user` 0: the token of the request decides. Takes the reference of `held`. */
+static void submit(struct api *a, struct http_request *req, int64_t user, const struct rights *held,
+                   void (*run)(struct change *c))
 {
-    struct api_person person;
-    if (!api_admit_person(a, req, &person))
-        return;
     struct change *c = calloc(1, sizeof(*c));
     if (!c) {
-        rights_release(person.rights);
+        rights_release(held);
         http_error(req, 500, "Internal server error");
         return;
     }
     buf_init(&c->scratch, 5 * API_MANAGE_BODY_MAX);
     buf_init(&c->text, 4u << 20);
     c->req = c->answered = req;
-    c->held = person.rights;
-    c->user_id = person.user->id;
+    c->held = held;
+    c->user_id = user;
     c->run = run;
     c->job = (struct store_job){.kind = STORE_CALL,
                                 .bytes = sizeof(*c) + req->body.n,
@@ -175,6 +185,20 @@ void change_start(struct api *a, struct http_request *req, void (*run)(struct ch
         return;
     http_error_with(req, 503, "Service Unavailable", "Retry-After: 2\r\n");
     change_free(c);
+}
+
+void change_start(struct api *a, struct http_request *req, void (*run)(struct change *c))
+{
+    struct api_person person;
+    if (api_admit_person(a, req, &person))
+        submit(a, req, person.user->id, person.rights, run);
+}
+
+void change_start_any(struct api *a, struct http_request *req, void (*run)(struct change *c))
+{
+    struct api_caller caller;
+    if (api_admit(a, a->general, req, &caller))
+        submit(a, req, caller.user ? caller.user->id : 0, caller.rights, run);
 }
 
 /* ---- shapes ------------------------------------------------------------------------------- */

@@ -33,7 +33,7 @@ void verifier_free(struct verifier *v);                                     /* a
 /* Who asks: a token's client, or a person who has logged in; the other is NULL. `rights` is
  * retained: release it when done. */
 struct api_caller {
-    struct rights *rights;
+    const struct rights *rights;
     const struct client *client;
     const struct user *user;
 };
@@ -95,9 +95,12 @@ void api_stats(void *ctx, struct http_request *req);
 void api_hits(void *ctx, struct http_request *req);
 void api_hits_export(void *ctx, struct http_request *req);
 void api_ai_agents(void *ctx, struct http_request *req);
-void api_exclusions_list(void *ctx, struct http_request *req);
+void api_exclusions_list(void *ctx, struct http_request *req); /* api_exclusions.c: a site's */
 void api_exclusions_add(void *ctx, struct http_request *req);
 void api_exclusions_remove(void *ctx, struct http_request *req);
+void api_server_exclusions_list(void *ctx, struct http_request *req);
+void api_server_exclusions_add(void *ctx, struct http_request *req);
+void api_server_exclusions_remove(void *ctx, struct http_request *req);
 void api_capabilities(void *ctx, struct http_request *req);
 void api_login(void *ctx, struct http_request *req); /* api_login.c */
 void api_initial_user(void *ctx, struct http_request *req);

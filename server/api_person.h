@@ -1,6 +1,6 @@
 /*
  * api_person.h - requests of people: who is logged in, and changes made by them. Shared by
- * api_login.c, api_user.c, api_clients.c, api_teams.c and api_people.c.
+ * api_login.c, api_user.c, api_clients.c, api_teams.c, api_people.c and api_exclusions.c.
  *
  * A change is made on the store's writer, in one transaction with its checks: what it was allowed
  * by cannot change meanwhile. The loop only asks who it is, and answers afterwards.
@@ -39,7 +39,8 @@ struct change {
     /* While `run` works: */
     struct store_session *session;
     const struct rights *rights;    /* as of now; change_rights renews it */
-    const struct user *user;        /* who asks; NULL: nobody has to be logged in for this */
+    const struct user *user;        /* who asks; NULL: a token does, `client`'s */
+    const struct client *client;    /* NULL: a person does */
     const struct http_request *req; /* its params and body, to be read only */
     struct buf scratch;             /* for api_json_read_strict */
     /* Found: */
@@ -48,8 +49,8 @@ struct change {
     struct buf text;     /* the answer's JSON, or an error's text */
     /* The gate's: */
     struct http_request *answered;
-    struct rights *held;
-    int64_t user_id;
+    const struct rights *held;
+    int64_t user_id; /* 0: a token asks */
     void (*run)(struct change *c);
     struct store_job job;
 };
@@ -57,6 +58,8 @@ struct change {
 /* Admits the person and hands the request to the writer, which calls `run`; then it is answered
  * with what `run` has found. */
 void change_start(struct api *a, struct http_request *req, void (*run)(struct change *c));
+/* The same for routes of people and tokens. */
+void change_start_any(struct api *a, struct http_request *req, void (*run)(struct change *c));
 /* Ends `run`: the answer is an error, and nothing is changed. */
 void change_refuse(struct change *c, int status, const char *message);
 /* Rights as they are after what this change has done. NULL: refused with 500. */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "parsers/privacy.h"
 #include "server/rights.h"
 
 struct exclusions {
@@ -75,6 +76,32 @@ bool exclusion_clean(enum exclusion_kind kind, struct str value, struct buf *out
         buf_putc(out, small ? (char)(value.p[i] - 32) : value.p[i]);
     }
     return true;
+}
+
+/* "ip 198.51.100.0/24"; "ip in 198.51.100.0/24" for what is less than that. */
+static void put_network(struct buf *out, struct str value)
+{
+    static const struct privacy cut = {.address = PRIVACY_ADDRESS_TRUNCATED};
+    char text[PRIVACY_ADDRESS_TEXT];
+    struct cidr c;
+    ptrdiff_t slash = str_chr(value, '/', 0);
+    struct str address = slash < 0 ? value : str_slice(value, 0, (size_t)slash);
+    struct str network = privacy_visitor_ip(&cut, address, text);
+    if (!str_is_set(network) || !cidr_parse(value, &c))
+        return;
+    bool v4 = str_chr(network, ':', 0) < 0;
+    unsigned most = v4 ? 24 : 48, bits = !v4 ? c.bits : c.bits > 96 ? c.bits - 96 : 0;
+    buf_printf(out, "%s%.*s/%u", bits > most ? "in " : "", STR_ARGS(network),
+               bits > most ? most : bits);
+}
+
+void exclusion_describe(const struct exclusion *e, struct buf *out)
+{
+    buf_printf(out, "%s %s ", e->uuid_text, exclusion_kind_name(e->kind));
+    if (e->kind == EXCLUSION_IP)
+        put_network(out, e->value);
+    else
+        buf_put_str(out, e->value);
 }
 
 /* ---- the list ---------------------------------------------------------------------------------

@@ -47,6 +47,10 @@ bool exclusion_kind_parse(struct str name, enum exclusion_kind *out);
  * bits as given, a country in upper case. False: *why says what was expected. */
 bool exclusion_clean(enum exclusion_kind kind, struct str value, struct buf *out, const char **why);
 
+/* For the audit log: its id, kind and value. Of an address the network alone, cut as visitors'
+ * addresses are (privacy_visitor_ip): the log outlives the exclusion. */
+void exclusion_describe(const struct exclusion *e, struct buf *out);
+
 struct exclusions;
 
 struct exclusions *exclusions_new(void);    /* NULL when out of memory */

@@ -29,6 +29,7 @@ const struct rights *session_rights(struct store_session *session);
 /* Whom the audit log names for what follows: a user, or 0, as every session begins, the command
  * line. */
 void session_act_for(struct store_session *session, int64_t user);
+void session_act_for_client(struct store_session *session, int64_t client);
 
 /* ---- teams and sites ---------------------------------------------------------------------- */
 
@@ -132,14 +133,15 @@ enum admin_result session_drop_login(struct store_session *session,
 
 #define AUDIT_KEEP_DAYS 400
 
-enum audit_subject { AUDIT_TEAM, AUDIT_USER, AUDIT_SITE, AUDIT_CLIENT };
-/* For what is no change of the above, such as somebody logging in: `id` is the subject's. */
+enum audit_subject { AUDIT_TEAM, AUDIT_USER, AUDIT_SITE, AUDIT_CLIENT, AUDIT_INSTANCE };
+/* For what is no change of the above, such as somebody logging in: `id` is the subject's; of the
+ * instance, 0. */
 enum admin_result session_audit(struct store_session *session, const char *action,
                                 enum audit_subject subject, int64_t id, struct str detail);
 
 struct audit_entry {
     int64_t id, at_ms;
-    struct str actor;   /* a person's name then; STR_NONE: the command line */
+    struct str actor;   /* a person's name then, or "client NAME"; STR_NONE: the command line */
     struct str action;  /* "api_client.created", … (docs/operations.md) */
     struct str subject; /* its name then */
     char subject_id[37];

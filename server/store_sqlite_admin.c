@@ -215,6 +215,13 @@ const struct rights *session_rights(struct store_session *session)
 void session_act_for(struct store_session *session, int64_t user)
 {
     session->actor = user;
+    session->acting_client = 0;
+}
+
+void session_act_for_client(struct store_session *session, int64_t client)
+{
+    session->actor = 0;
+    session->acting_client = client;
 }
 
 /* ---- changing ----------------------------------------------------------------------------- */

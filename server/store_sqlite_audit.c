@@ -8,7 +8,8 @@
 
 #define ENTRY                                                                                      \
     "INSERT INTO audit(at, user, actor, action, subject, uuid, team, detail)"                      \
-    " SELECT ?1, nullif(?2, 0), (SELECT name FROM users WHERE id = ?2), ?3, "
+    " SELECT ?1, nullif(?2, 0), coalesce((SELECT name FROM users WHERE id = ?2),"                  \
+    " (SELECT 'client ' || name FROM clients WHERE id = ?6)), ?3, "
 
 /* By enum audit_subject. A client's detail is what it was granted, unless there is another. */
 static const char *const entry_texts[] = {
@@ -18,14 +19,15 @@ static const char *const entry_texts[] = {
     ENTRY "name, uuid, team, coalesce(?5, (SELECT group_concat(s.domain || '=' || g.role, ' ')"
           " FROM grants g JOIN sites s ON s.id = g.site WHERE g.client = c.id), '')"
           " FROM clients c WHERE id = ?4",
+    ENTRY "'instance', NULL, NULL, coalesce(?5, '')",
 };
 
 enum admin_result session_audit(struct store_session *session, const char *action,
                                 enum audit_subject subject, int64_t id, struct str detail)
 {
     struct engine *e = session->engine;
-    if (sql_run_text(e, entry_texts[subject], "iisis", e->now_ms, session->actor, str_of(action),
-                     id, detail))
+    if (sql_run_text(e, entry_texts[subject], "iisisi", e->now_ms, session->actor, str_of(action),
+                     id, detail, session->acting_client))
         return ADMIN_FAILED;
     return sqlite3_changes(e->db) > 0 ? ADMIN_OK : ADMIN_NONE;
 }

@@ -1,9 +1,7 @@
 /* store_sqlite_exclusions.c - what is accepted and not stored: reading the list, and changing it.
  */
-#include "server/store_sqlite_impl.h"
+#include "server/store_sqlite_session.h"
 
-#include "server/exclusions.h"
-#include "server/store_admin.h"
 #include "server/uuid.h"
 
 static int read_one(sqlite3_stmt *row, struct exclusions *x)
@@ -56,32 +54,58 @@ static int64_t count_scope(struct engine *e, const struct exclusion *x)
     return n;
 }
 
+static enum admin_result audit_exclusion(struct store_session *session, const char *action,
+                                         const struct exclusion *x)
+{
+    struct buf text;
+    buf_init(&text, EXCLUSION_VALUE_MAX + 100);
+    exclusion_describe(x, &text);
+    enum audit_subject subject = x->site ? AUDIT_SITE : x->team ? AUDIT_TEAM : AUDIT_INSTANCE;
+    enum admin_result result =
+        text.failed
+            ? ADMIN_FAILED
+            : session_audit(session, action, subject, x->site ? x->site : x->team, buf_str(&text));
+    buf_release(&text);
+    return result;
+}
+
 enum admin_result session_add_exclusion(struct store_session *session, struct exclusion *x)
 {
     struct engine *e = session->engine;
     unsigned char uuid[16];
     const void *bytes = uuid;
-    int64_t n = count_scope(e, x);
+    int64_t n = count_scope(e, x), id = 0;
     if (n < 0 || uuid_generate(uuid))
         return ADMIN_FAILED;
     if (n >= EXCLUSIONS_PER_SCOPE)
         return ADMIN_FULL;
-    enum admin_result result = session_changed(
-        session, sql_run_text(e,
-                              "INSERT INTO exclusions(uuid, team, site, kind, value, created)"
-                              " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-                              "biissi", bytes, 16, x->team, x->site,
-                              str_of(exclusion_kind_name(x->kind)), x->value, e->now_ms));
-    if (result == ADMIN_OK) {
-        x->id = sqlite3_last_insert_rowid(e->db);
-        x->created_ms = e->now_ms;
-        uuid_format(uuid, x->uuid_text);
-    }
-    return result;
+    enum admin_result result =
+        session_added(session,
+                      sql_run_text(e,
+                                   "INSERT INTO exclusions(uuid, team, site, kind, value, created)"
+                                   " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+                                   "biissi", bytes, 16, x->team, x->site,
+                                   str_of(exclusion_kind_name(x->kind)), x->value, e->now_ms),
+                      &id);
+    if (result != ADMIN_OK)
+        return result;
+    x->id = id;
+    x->created_ms = e->now_ms;
+    uuid_format(uuid, x->uuid_text);
+    return audit_exclusion(session, "exclusion.created", x);
 }
 
 enum admin_result session_remove_exclusion(struct store_session *session, int64_t id)
 {
+    const struct rights *rights = session_rights(session);
+    const struct exclusion *list;
+    size_t n = rights ? exclusions_list(rights_exclusions(rights), &list) : 0;
+    enum admin_result result = rights ? ADMIN_NONE : ADMIN_FAILED;
+    for (size_t i = 0; i < n; i++)
+        if (list[i].id == id)
+            result = audit_exclusion(session, "exclusion.deleted", &list[i]);
+    if (result != ADMIN_OK)
+        return result;
     return session_changed(
         session, sql_run_text(session->engine, "DELETE FROM exclusions WHERE id = ?1", "i", id));
 }

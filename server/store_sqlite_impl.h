@@ -152,7 +152,8 @@ struct engine {
 struct store_session {
     struct engine *engine;
     struct rights *rights; /* as read in this session, or NULL */
-    int64_t actor;         /* a user; 0: the command line */
+    int64_t actor;         /* a user; 0: a client, or the command line */
+    int64_t acting_client; /* 0: a user, or the command line */
 };
 
 /* store_sqlite_admin.c: what a statement came to. The rights that were read are out of date in any

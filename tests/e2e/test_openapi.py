@@ -74,8 +74,9 @@ NO_401 = {"POST /api/login"}
 def messages_of(document):
     for where, part in every(document.root):
         if where.endswith("/content/text~1plain/schema") or where.endswith("/text/plain/schema"):
-            for text in part.get("enum", []):
-                yield where, text
+            for way in (part, *part.get("anyOf", [])):
+                for text in way.get("enum", []):
+                    yield where, text
 
 
 def test_messages(world):
@@ -349,6 +350,9 @@ def ask_exclusions(e, desk):
         e.ask(method, "/api/sites/x/exclusions" + tail, 400, body, token)
     e.ask("DELETE", f"{site}/{one['id']}", 204, token=token, twice=False)
     e.ask("DELETE", f"{site}/{one['id']}", 404, token=token)
+    for method, tail, body in (("GET", "", None), ("POST", "", new), ("DELETE", "/" + one["id"], None)):
+        e.ask(method, "/api/admin/exclusions" + tail, 401, body, good=False)
+        e.ask(method, "/api/admin/exclusions" + tail, 403, body, token)
 
 
 def ask_people(e, desk):
@@ -483,6 +487,18 @@ def ask_own_sites(own, other, desk, team):
     own.change("DELETE", f"/api/sites/{site}", 204)
 
 
+def ask_server_exclusions(own, other):
+    top, new = "/api/admin/exclusions", {"kind": "path", "value": "/nowhere"}
+    one = f"{top}/{own.change('POST', top, 201, new)['id']}"
+    own.ask("GET", top, 200)
+    own.ask("POST", top, 409, new)
+    own.ask("POST", top, 400, {"kind": "ip", "value": "x"})
+    own.change("DELETE", one, 204)
+    own.ask("DELETE", one, 404)
+    for method, path, body in (("GET", top, None), ("POST", top, new), ("DELETE", one, None)):
+        other.ask(method, path, 403, body)
+
+
 def ask_users(own, other, bob):
     top = "/api/admin/users"
     ann = own.ask("GET", "/api/user", 200)["id"]
@@ -498,6 +514,7 @@ def ask_users(own, other, bob):
         other.ask(method, f"{top}/{ann}{path}", 403, body)
         if not path:
             own.ask(method, f"{top}/{ann}", 409, body and {"disabled": True})
+    ask_server_exclusions(own, other)
     for path in (top, "/api/admin/audit"):
         other.ask("GET", path, 403)
     other.ask("POST", top, 403, {"email": "eve@example.com"})

@@ -240,6 +240,22 @@ def test_teams(world):
     ann.want(200, "GET", f"/api/sites/{site['id']}/stats")
     ann.want(404, "POST", f"/api/sites/{site['id']}/exclusions", {"kind": "path", "value": "/x"}, "Not found",
              Origin="https://evil.example")
+    # Exclusions leave an entry each, with no more of an address than its network.
+    mine = ann.want(201, "POST", f"/api/sites/{site['id']}/exclusions", {"kind": "ip", "value": "203.0.113.77"})
+    whole = ann.want(201, "POST", "/api/admin/exclusions", {"kind": "path", "value": "/everywhere"})
+    check(ann.want(200, "GET", "/api/admin/exclusions") == [whole], "the server's exclusions")
+    ann.want(404, "DELETE", f"/api/sites/{site['id']}/exclusions/{whole['id']}", text="Exclusion not found")
+    ann.want(404, "DELETE", f"/api/admin/exclusions/{mine['id']}", text="Exclusion not found")
+    ann.want(204, "DELETE", f"/api/admin/exclusions/{whole['id']}")
+    server.cli("exclude", "remove", mine["id"])
+    bob.want(403, "GET", "/api/admin/exclusions", text="Forbidden")
+    told = [e for e in ann.want(200, "GET", "/api/admin/audit?limit=1000") if e["action"].startswith("exclusion.")]
+    expected = [("owner", "created", site["domain"], mine["id"], "ip in 203.0.113.0/24"),
+                ("owner", "created", "instance", whole["id"], "path /everywhere"),
+                ("owner", "deleted", "instance", whole["id"], "path /everywhere"),
+                ("", "deleted", site["domain"], mine["id"], "ip in 203.0.113.0/24")]
+    check([(e["actor"] or "", e["action"].split(".")[1], e["subject"], *e["detail"].split(" ", 1)) for e in told] ==
+          expected, f"{told}")
     bob.want(403, "GET", f"/api/sites/{site['id']}/stats", text="Access denied")
     ann.want(409, "POST", f"/api/sites/{site['id']}/aliases", {"host": SITE}, "Host belongs to a site already")
     bob.want(403, "DELETE", f"/api/sites/{site['id']}", text="Access denied")

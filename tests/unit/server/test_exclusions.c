@@ -123,12 +123,43 @@ static void growing(void **state)
     exclusions_free(x);
 }
 
+/* For the audit log: no address of one machine, however it was written. */
+static void descriptions(void **state)
+{
+    static const struct {
+        enum exclusion_kind kind;
+        const char *value, *text;
+    } cases[] = {
+        {EXCLUSION_COUNTRY, "DE", "u country DE"},
+        {EXCLUSION_PATH, "/a b", "u path /a b"},
+        {EXCLUSION_USER_AGENT, "our-bot", "u user_agent our-bot"},
+        {EXCLUSION_IP, "198.51.100.7", "u ip in 198.51.100.0/24"},
+        {EXCLUSION_IP, "198.51.100.7/25", "u ip in 198.51.100.0/24"},
+        {EXCLUSION_IP, "198.51.100.7/24", "u ip 198.51.100.0/24"},
+        {EXCLUSION_IP, "198.51.100.7/16", "u ip 198.51.100.0/16"},
+        {EXCLUSION_IP, "2001:db8:1:2::7", "u ip in 2001:db8:1::/48"},
+        {EXCLUSION_IP, "2001:db8:1:2::/32", "u ip 2001:db8:1::/32"},
+        {EXCLUSION_IP, "::ffff:198.51.100.7", "u ip in 198.51.100.0/24"},
+    };
+    struct buf out;
+    buf_init(&out, EXCLUSION_VALUE_MAX + 100);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct exclusion e = {
+            .uuid_text = "u", .kind = cases[i].kind, .value = str_of(cases[i].value)};
+        buf_reset(&out);
+        exclusion_describe(&e, &out);
+        assert_string_equal(buf_cstr(&out), cases[i].text);
+    }
+    buf_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values),
         cmocka_unit_test(scopes_and_kinds),
         cmocka_unit_test(growing),
+        cmocka_unit_test(descriptions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

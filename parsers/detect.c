@@ -7,6 +7,7 @@
 #include "parsers/detect.h"
 
 #include "parsers/detect_behind.h"
+#include "parsers/detect_layouts.h"
 #include "parsers/format.h"
 
 #include <stdio.h>
@@ -35,7 +36,9 @@ struct trial {
     uint64_t reached; /* columns, of the lines of the first try: how near it came */
     size_t bad_line, bad_column;
     char error[DETECT_ERROR_BYTES]; /* copied: it may be the format's */
-    unsigned odd; /* lines with a port behind the address, or blanks in the user: columns are off */
+    unsigned hosts;                 /* lines that give one */
+    unsigned odd; /* lines with a port behind the address, a host but no address, a comma in one
+                     of them, or blanks in the user: columns are off */
     int affinity;
 };
 
@@ -46,14 +49,23 @@ static bool is_odd(const struct hit *h)
 {
     bool port = str_chr(h->client_ip, '.', 0) >= 0 && str_rchr(h->client_ip, ':') >= 0 &&
                 !str_starts(h->client_ip, STR("::ffff:"));
+    bool nobody = str_is_set(h->host) && !str_is_set(h->client_ip);
+    bool listed = str_chr(h->client_ip, ',', 0) >= 0 || str_chr(h->host, ',', 0) >= 0;
 
-    return port || str_chr(h->remote_user, ' ', 0) >= 0;
+    return port || nobody || listed || str_chr(h->remote_user, ' ', 0) >= 0;
 }
 
-/* Its columns are not where it takes them to be. */
+/* One of detect_layouts.h, not a row. */
+static bool is_layout(const struct trial *t)
+{
+    return strchr(t->spec, ':') != NULL;
+}
+
+/* Its columns are not where it takes them to be: also of a layout whose host is mostly a "-". */
 static bool is_off(const struct trial *t)
 {
-    return t->odd * 2 > t->matched;
+    return t->odd * 2 > t->matched ||
+           (is_layout(t) && (t->fields & HIT_BIT(HOST)) && t->hosts * 2 <= t->matched);
 }
 
 static void count_hit(struct trial *t, const struct hit *h)
@@ -63,6 +75,7 @@ static void count_hit(struct trial *t, const struct hit *h)
     t->matched++;
     t->fields |= mask;
     t->n_fields += (unsigned)__builtin_popcount(mask);
+    t->hosts += str_is_set(h->host);
     t->odd += is_odd(h);
     t->no_bytes += h->bytes == HIT_NO_NUMBER;
     t->zero_bytes += h->bytes == 0;
@@ -194,7 +207,7 @@ static void set_affinity(struct trial *t, const struct evidence *e, struct str p
     else if (holds(name, "varnish")) /* its request lines hold whole URLs */
         t->affinity = t->absolute * 2 > t->matched ? 2 : -2;
     if (is_off(t))
-        t->affinity -= 4;
+        t->affinity -= is_layout(t) ? 5 : 4;
 }
 
 /* ---- the best ---------------------------------------------------------------------------------
@@ -252,18 +265,29 @@ static void report(const struct trial *best, const struct trial *second, struct 
     out->second_matched = second->matched;
 }
 
+/* The rows of the table, then what has no row. */
+static const char *candidate(size_t i)
+{
+    const char *about, *name = format_list(i, &about);
+    size_t rows = 0;
+
+    while (!name && format_list(rows, &about))
+        rows++;
+    return name ? name : detect_layout(i - rows);
+}
+
 /* Every format behind the prefixes that were taken off so far. */
 static bool try_all(const struct head *head, struct str path, struct trial *best,
                     struct trial *second)
 {
     struct evidence evidence = {0, 0};
     char spec[DETECT_SPEC_BYTES];
-    const char *name, *about;
+    const char *name;
     struct trial t;
     bool any = best->spec[0] != '\0';
 
     weigh_lines(head->behind->lines, head->behind->n, &evidence);
-    for (size_t i = 0; (name = format_list(i, &about)); i++) {
+    for (size_t i = 0; (name = candidate(i)); i++) {
         snprintf(spec, sizeof(spec), "%s%s", head->behind->spec, name);
         if (!try_format(spec, head, &t))
             continue;

@@ -96,6 +96,14 @@ static const struct format_row rows[] = {
     ROW("bunny", "bunny.net's logs with bars", NULL, TEMPLATE_BUNNY,
         "HIT|200|1793664624421|6329|412|203.0.113.20|https://www.example.com/|"
         "https://www.example.com/docs/?v=2|DE|" AGENT "|322b688bd63fb63f2babe9de30a5d262|DE"),
+    ROW("s3_access", "Amazon S3's server access logs; the host is the bucket's name", NULL,
+        TEMPLATE_S3,
+        "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be www.example.com "
+        "[03/Nov/2026:00:10:24 +0000] 203.0.113.20 - 3E57427F33A59F07 WEBSITE.GET.OBJECT "
+        "docs/index.html \"GET /docs/?v=2 HTTP/1.1\" 200 - 6329 6329 11 10 "
+        "\"https://www.example.com/\" \"" AGENT
+        "\" - s9lzHYrFp76ZVxRcpX9+5cjAnEH2ROuNkd2BHfIa6UkFVdtjf5mKR3/eTPFvsiP/XV/VLi31234= - - - "
+        "www.example.com - -"),
     {"cloudfront", "CloudFront standard logs with tabs, by their #Fields line", NULL,
      &format_w3c_family, W3C_CLOUDFRONT, CLOUDFRONT},
     {"cloudfront_realtime", "CloudFront real-time logs with all their fields", NULL,
@@ -405,13 +413,25 @@ static bool strip_prefixes(struct parser *p, struct str *line, size_t *at, bool 
     return true;
 }
 
+static bool is_blank(struct str line)
+{
+    size_t i = 0;
+
+    while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'))
+        i++;
+    return i == line.n;
+}
+
 static enum parse_result parse(struct parser *p, struct str line, struct hit *hit)
 {
     struct hit found = hit_nothing();
     enum parse_result result;
 
-    if (line.n == 0)
+    if (is_blank(line)) {
+        if (p->format->row->family->directives)
+            return PARSE_DIRECTIVE;
         return parser_fail(p, "the line is empty", 0);
+    }
     result = p->format->row->family->line(p, line, &found);
     if (result != PARSE_OK)
         return result;

@@ -83,6 +83,7 @@ enum template_variant {
     TEMPLATE_ELB,
     TEMPLATE_ENVOY,
     TEMPLATE_BUNNY,
+    TEMPLATE_S3,
 };
 extern const struct format_family format_template_family;
 

@@ -90,6 +90,11 @@ static const struct template_row templates[] = {
                         "<cache>|<status>|<time_ms>|<bytes>|<->|<client>|<referrer>|<target>|<->|"
                         "<user_agent>|<request_id>|<->",
                         "more columns than bunny.net writes", .whole_urls = true},
+    [TEMPLATE_S3] = {template_columns,
+                     "<!quotes><-> <host> [<time_clf>] <client> <-> <request_id> <-> <-> "
+                     "\"<request>\" <status> <-> <bytes> <-> <duration_ms> <-> \"<referrer>\" "
+                     "\"<user_agent>\"<? ><rest><.>",
+                     "more columns than S3 writes"},
 };
 
 struct template_format {

@@ -11,79 +11,13 @@
  */
 #include "parsers/fields.h"
 #include "parsers/format_impl.h"
+#include "parsers/w3c_columns.h"
 
 #include "parsers/base/json.h"
 #include "parsers/base/time.h"
+#include "parsers/base/zone.h"
 
 #include <stdlib.h>
-
-#include <endian.h>
-
-#define COLUMNS_MAX 64 /* columns behind these are not looked at; there are 41 names (2026) */
-
-enum w3c_column {
-    COLUMN_OTHER,
-    COLUMN_DATE,
-    COLUMN_TIME,
-    COLUMN_TIMESTAMP, /* standard logging v2 */
-    COLUMN_METHOD,
-    COLUMN_STEM,
-    COLUMN_STATUS,
-    COLUMN_QUERY,
-    COLUMN_CLIENT,
-    COLUMN_HOST,         /* the viewer's Host header */
-    COLUMN_DISTRIBUTION, /* dxxxx.cloudfront.net, whatever the viewer asked for */
-    COLUMN_REFERRER,
-    COLUMN_USER_AGENT,
-    COLUMN_BYTES,
-    COLUMN_RESULT,
-    COLUMN_REQUEST_ID,
-    COLUMN_PROTOCOL,
-    COLUMN_TIME_TAKEN,
-    COLUMN_FORWARDED_FOR,
-    COLUMN_VERSION,
-    COLUMN_CONTENT_TYPE,
-    COLUMN_VIEWER_HOST, /* real-time logs and IIS: the Host header; x-host-header is not */
-    COLUMN_STAMP,       /* since 1970, with a fraction */
-    COLUMN_USER,
-    COLUMN_PORT, /* of the server */
-    COLUMN_RANGE_START,
-    COLUMNS,
-};
-
-static const struct {
-    struct str text;
-    enum w3c_column column;
-} names[] = {
-    {STR_INIT("date"), COLUMN_DATE},
-    {STR_INIT("time"), COLUMN_TIME},
-    {STR_INIT("timestamp(ms)"), COLUMN_TIMESTAMP},
-    {STR_INIT("cs-method"), COLUMN_METHOD},
-    {STR_INIT("cs-uri-stem"), COLUMN_STEM},
-    {STR_INIT("sc-status"), COLUMN_STATUS},
-    {STR_INIT("cs-uri-query"), COLUMN_QUERY},
-    {STR_INIT("c-ip"), COLUMN_CLIENT},
-    {STR_INIT("x-host-header"), COLUMN_HOST},
-    {STR_INIT("cs(Host)"), COLUMN_DISTRIBUTION},
-    {STR_INIT("cs(Referer)"), COLUMN_REFERRER},
-    {STR_INIT("cs(User-Agent)"), COLUMN_USER_AGENT},
-    {STR_INIT("sc-bytes"), COLUMN_BYTES},
-    {STR_INIT("x-edge-result-type"), COLUMN_RESULT},
-    {STR_INIT("x-edge-request-id"), COLUMN_REQUEST_ID},
-    {STR_INIT("cs-protocol"), COLUMN_PROTOCOL},
-    {STR_INIT("time-taken"), COLUMN_TIME_TAKEN},
-    {STR_INIT("x-forwarded-for"), COLUMN_FORWARDED_FOR},
-    {STR_INIT("cs-protocol-version"), COLUMN_VERSION},
-    {STR_INIT("sc-content-type"), COLUMN_CONTENT_TYPE},
-    {STR_INIT("cs-host"), COLUMN_VIEWER_HOST},
-    {STR_INIT("timestamp"), COLUMN_STAMP},
-    {STR_INIT("cs-user-agent"), COLUMN_USER_AGENT},
-    {STR_INIT("cs-referer"), COLUMN_REFERRER},
-    {STR_INIT("cs-version"), COLUMN_VERSION},
-    {STR_INIT("cs-username"), COLUMN_USER},
-    {STR_INIT("s-port"), COLUMN_PORT},
-    {STR_INIT("sc-range-start"), COLUMN_RANGE_START},
-};
 
 /* The columns of a file without header, oldest first; at each of these counts a file may stop. */
 static const char all_columns[] =
@@ -113,59 +47,13 @@ struct w3c_format {
 
 struct w3c_parser {
     struct parser base;
-    unsigned char columns[COLUMNS_MAX]; /* enum w3c_column, by position */
-    size_t n;                           /* up to the last column that is of use */
-    bool named[COLUMNS];
+    struct w3c_columns columns;
     bool has_header;
-    char delimiter;
-    uint64_t delimiters; /* eight of it */
     /* Many rows in a row have one time: the last text and what it meant. */
     char time_text[18];
     int64_t time_ms;
     struct field_times stamps;
 };
-
-static enum w3c_column find_column(struct str name)
-{
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (str_eq_nocase(name, names[i].text))
-            return names[i].column;
-    }
-    return COLUMN_OTHER;
-}
-
-static bool parts_names(const struct w3c_parser *p, char c)
-{
-    return c == ' ' || c == '\t' || c == p->delimiter;
-}
-
-/* `list`: names with spaces, tabs or the delimiter between. The first of two equal names counts. */
-static void set_columns(struct w3c_parser *p, struct str list)
-{
-    size_t position = 0, at = 0;
-
-    memset(p->named, 0, sizeof(p->named));
-    p->n = 0;
-    while (at < list.n && position < COLUMNS_MAX) {
-        size_t from = at;
-        enum w3c_column c;
-
-        while (at < list.n && !parts_names(p, list.p[at]))
-            at++;
-        if (at == from) {
-            at++;
-            continue;
-        }
-        c = find_column(str_slice(list, from, at));
-        if (p->named[c])
-            c = COLUMN_OTHER;
-        p->columns[position++] = (unsigned char)c;
-        if (c != COLUMN_OTHER) {
-            p->named[c] = true;
-            p->n = position;
-        }
-    }
-}
 
 static void w3c_reset(struct parser *base)
 {
@@ -174,7 +62,7 @@ static void w3c_reset(struct parser *base)
     const struct w3c_format *f = (const struct w3c_format *)base->format;
 
     p->has_header = base->format->row->variant == W3C_OWN && str_is_set(f->columns);
-    set_columns(p, f->columns);
+    w3c_columns_set(&p->columns, f->columns);
 }
 
 static enum parse_result w3c_directive(struct w3c_parser *p, struct str line)
@@ -182,7 +70,7 @@ static enum parse_result w3c_directive(struct w3c_parser *p, struct str line)
     if (str_starts_nocase(line, STR("#Version:"))) {
         w3c_reset(&p->base); /* another file begins */
     } else if (str_starts_nocase(line, STR("#Fields:"))) {
-        set_columns(p, str_slice(line, 8, line.n));
+        w3c_columns_set(&p->columns, str_slice(line, 8, line.n));
         p->has_header = true;
     }
     return PARSE_DIRECTIVE;
@@ -202,82 +90,93 @@ static size_t count_columns(struct str line)
     return memchr(known_counts, (int)n, sizeof(known_counts)) ? n : 0;
 }
 
-/* The high bit of each byte of `word` that is in `wanted`, which holds one byte eight times. */
-static inline uint64_t find_in(uint64_t word, uint64_t wanted)
+/* The column that the time of a row is in; of date and time, the date. */
+static enum w3c_column time_column(const struct w3c_columns *c)
 {
-    const uint64_t low7 = UINT64_C(0x7f7f7f7f7f7f7f7f);
-
-    word ^= wanted;
-    return ~(((word & low7) + low7) | word | low7);
+    if (c->named[COLUMN_TIMESTAMP])
+        return COLUMN_TIMESTAMP;
+    if (c->named[COLUMN_STAMP])
+        return COLUMN_STAMP;
+    if (c->named[COLUMN_DATE] && c->named[COLUMN_TIME])
+        return COLUMN_DATE;
+    return c->named[COLUMN_LOCAL_DATE] && c->named[COLUMN_LOCAL_TIME] ? COLUMN_LOCAL_DATE
+                                                                      : COLUMN_OTHER;
 }
 
-/* Half of the work on a row is to find its delimiters, so this looks at eight bytes at a time. */
-static void split(const struct w3c_parser *p, struct str line, size_t n, struct str fields[COLUMNS])
+static struct str time_beside(enum w3c_column date, const struct str *field)
 {
-    size_t from = 0, column = 0;
+    return field[date == COLUMN_DATE ? COLUMN_TIME : COLUMN_LOCAL_TIME];
+}
 
-    memset(fields, 0, COLUMNS * sizeof(*fields));
-    for (size_t at = 0; at < line.n && column < n; at += 8) {
-        uint64_t word = 0, found;
-
-        if (line.n - at >= 8)
-            memcpy(&word, line.p + at, 8);
-        else
-            memcpy(&word, line.p + at, line.n - at);
-        for (found = find_in(le64toh(word), p->delimiters); found && column < n;
-             found &= found - 1) {
-            size_t tab = at + (size_t)__builtin_ctzll(found) / 8;
-
-            fields[p->columns[column++]] = str_slice(line, from, tab);
-            from = tab + 1;
-        }
-    }
-    if (column < n)
-        fields[p->columns[column]] = str_slice(line, from, line.n);
+static bool is_date(enum w3c_column c)
+{
+    return c == COLUMN_DATE || c == COLUMN_LOCAL_DATE;
 }
 
 /* Every hit needs these, whether or not the row is long enough. */
-static const char *missing_column(const struct w3c_parser *p, const struct str *field)
+static const char *missing_column(const struct w3c_columns *c, const struct str *field)
 {
-    enum w3c_column stamp = p->named[COLUMN_STAMP] ? COLUMN_STAMP : COLUMN_TIMESTAMP;
+    enum w3c_column when = time_column(c);
+    enum w3c_column what = c->named[COLUMN_STEM] ? COLUMN_STEM : COLUMN_URI;
 
-    if (!p->named[stamp] && !(p->named[COLUMN_DATE] && p->named[COLUMN_TIME]))
+    if (when == COLUMN_OTHER)
         return "the #Fields line names neither date and time nor timestamp(ms) nor timestamp";
-    if (!p->named[COLUMN_STEM])
+    if (!c->named[what])
         return "the #Fields line does not name cs-uri-stem";
-    if (p->named[stamp] ? !field[stamp].p : !field[COLUMN_DATE].p || !field[COLUMN_TIME].p)
+    if (!field[when].p || (is_date(when) && !time_beside(when, field).p))
         return "the row ends before its time";
-    if (!field[COLUMN_STEM].p)
+    if (!field[what].p)
         return "the row ends before cs-uri-stem";
-    if (p->named[COLUMN_METHOD] && !field[COLUMN_METHOD].p)
+    if (c->named[COLUMN_METHOD] && !field[COLUMN_METHOD].p)
         return "the row ends before cs-method";
-    if (p->named[COLUMN_STATUS] && !field[COLUMN_STATUS].p)
+    if (c->named[COLUMN_STATUS] && !field[COLUMN_STATUS].p)
         return "the row ends before sc-status";
     return NULL;
 }
 
-static bool w3c_time(struct w3c_parser *p, const struct str *field, int64_t *ms)
+/* The fraction that some write behind the seconds: ".363". */
+static bool take_fraction(struct str text, int64_t *ms)
 {
-    struct str date = field[COLUMN_DATE], time = field[COLUMN_TIME];
-    uint64_t stamp;
+    uint64_t value;
 
-    if (p->named[COLUMN_TIMESTAMP]) {
-        if (!str_to_u64(field[COLUMN_TIMESTAMP], (uint64_t)253402300799999, &stamp)) /* year 9999 */
-            return false;
-        *ms = (int64_t)stamp;
+    if (text.n == 0)
         return true;
-    }
-    if (p->named[COLUMN_STAMP])
-        return field_time(&p->stamps, field[COLUMN_STAMP], ms);
-    if (date.n != 10 || time.n != 8)
+    if (text.n != 4 || text.p[0] != '.' || !str_to_u64(str_slice(text, 1, 4), 999, &value))
+        return false;
+    *ms += (int64_t)value;
+    return true;
+}
+
+static bool date_and_time(struct w3c_parser *p, struct str date, struct str time, bool local,
+                          int64_t *ms)
+{
+    if (date.n != 10 || time.n < 8)
         return false;
     if (memcmp(time.p, p->time_text + 10, 8) != 0 || memcmp(date.p, p->time_text, 10) != 0) {
-        if (!time_parse_w3c(date, time, &p->time_ms))
+        if (!time_parse_w3c(date, str_slice(time, 0, 8), &p->time_ms))
             return false;
+        if (local)
+            p->time_ms = zone_to_utc_ms(p->base.format->zone, p->time_ms / 1000);
         memcpy(p->time_text, date.p, 10);
         memcpy(p->time_text + 10, time.p, 8);
     }
     *ms = p->time_ms;
+    return take_fraction(str_slice(time, 8, time.n), ms);
+}
+
+static bool w3c_time(struct w3c_parser *p, enum w3c_column when, const struct str *field,
+                     int64_t *ms)
+{
+    uint64_t stamp;
+
+    if (when == COLUMN_STAMP)
+        return field_time(&p->stamps, field[when], ms);
+    if (is_date(when))
+        return date_and_time(p, field[when], time_beside(when, field), when == COLUMN_LOCAL_DATE,
+                             ms);
+    if (!str_to_u64(field[when], (uint64_t)253402300799999, &stamp)) /* year 9999 */
+        return false;
+    *ms = (int64_t)stamp;
     return true;
 }
 
@@ -285,16 +184,14 @@ static bool w3c_time(struct w3c_parser *p, const struct str *field, int64_t *ms)
 static enum parse_result read_numbers(struct w3c_parser *p, struct str line,
                                       const struct str *field, struct hit *hit)
 {
-    enum w3c_column bad = COLUMN_OTHER;
+    enum w3c_column when = time_column(&p->columns), bad = COLUMN_OTHER;
     const char *why = "";
     bool iis = p->base.format->row->variant == W3C_IIS;
 
-    if (!w3c_time(p, field, &hit->time_ms)) {
-        bad = p->named[COLUMN_TIMESTAMP] ? COLUMN_TIMESTAMP
-              : p->named[COLUMN_STAMP]   ? COLUMN_STAMP
-                                         : COLUMN_DATE;
-        why = bad == COLUMN_DATE ? "date and time are not YYYY-MM-DD and HH:MM:SS, or do not exist"
-                                 : "this is no time since 1970";
+    if (!w3c_time(p, when, field, &hit->time_ms)) {
+        bad = when;
+        why = is_date(when) ? "date and time are not YYYY-MM-DD and HH:MM:SS, or do not exist"
+                            : "this is no time since 1970";
     } else if (!decode_status(field[COLUMN_STATUS], &hit->status)) {
         bad = COLUMN_STATUS;
         why = "sc-status is no status";
@@ -334,11 +231,36 @@ static void read_request(struct decode_scratch *s, const struct str *field, bool
 
 static struct str host_of(const struct w3c_parser *p, const struct str *field)
 {
-    bool host_column = p->has_header ? p->named[COLUMN_HOST] : str_is_set(field[COLUMN_HOST]);
+    bool host_column =
+        p->has_header ? p->columns.named[COLUMN_HOST] : str_is_set(field[COLUMN_HOST]);
 
-    if (p->named[COLUMN_VIEWER_HOST])
+    if (p->columns.named[COLUMN_VIEWER_HOST])
         return field[COLUMN_VIEWER_HOST];
     return field[host_column ? COLUMN_HOST : COLUMN_DISTRIBUTION];
+}
+
+/* cs-uri, whole or without its scheme: its path, while scheme and host go into the hit. */
+static struct str take_uri(struct decode_scratch *s, struct str uri, struct hit *hit)
+{
+    ptrdiff_t scheme = str_find(uri, STR("://"), 0);
+    ptrdiff_t slash = str_chr(uri, '/', scheme < 0 ? 0 : (size_t)scheme + 3);
+
+    if (slash > 0) {
+        size_t host = scheme < 0 ? 0 : (size_t)scheme + 3;
+
+        if (scheme > 0)
+            hit->scheme = decode_scheme(s, str_slice(uri, 0, (size_t)scheme));
+        if (!str_is_set(hit->host))
+            hit->host = decode_host(s, str_slice(uri, host, (size_t)slash));
+        uri = str_slice(uri, (size_t)slash, uri.n);
+    }
+    return uri;
+}
+
+/* A user agent with blanks in it was in quotes, and its '+' are its own. */
+static struct str iis_agent(struct decode_scratch *s, struct str text)
+{
+    return str_chr(text, ' ', 0) >= 0 ? text : decode_plus(s, text);
 }
 
 /* IIS: nothing is percent-encoded by it, blanks of user agents are '+', an IPv6 address may have
@@ -349,6 +271,8 @@ static void iis_texts(struct decode_scratch *s, const struct str *field, struct 
     const char *zone;
 
     hit->method = decode_missing(field[COLUMN_METHOD]);
+    if (!str_is_set(path))
+        path = take_uri(s, decode_missing(field[COLUMN_URI]), hit);
     if (path.n > 0 && path.p[0] == '/') {
         hit->path = path;
         hit->query = decode_missing(field[COLUMN_QUERY]);
@@ -364,20 +288,48 @@ static void iis_texts(struct decode_scratch *s, const struct str *field, struct 
         hit->client_ip.n = (size_t)(zone - hit->client_ip.p);
     hit->remote_user = decode_missing(field[COLUMN_USER]);
     hit->referrer = decode_missing(field[COLUMN_REFERRER]);
-    hit->user_agent = decode_missing(decode_plus(s, field[COLUMN_USER_AGENT]));
+    hit->user_agent = decode_missing(iis_agent(s, field[COLUMN_USER_AGENT]));
     hit->forwarded_for = decode_missing(decode_plus(s, field[COLUMN_FORWARDED_FOR]));
+}
+
+/* IIS writes no blanks into a column; its Advanced Logging module and what writes like it put such
+ * columns in quotes, which IIS itself does not know. */
+static bool split_iis(const struct w3c_columns *c, struct str line, struct str *field)
+{
+    size_t n = 1;
+
+    if (memchr(line.p, '"', line.n) && w3c_columns_split_quoted(c, line, field))
+        return true;
+    while (line.n > 0 && line.p[line.n - 1] == ' ')
+        line.n--;
+    for (size_t i = 0; i < line.n; i++)
+        n += line.p[i] == ' ';
+    if (n > c->total && c->total < W3C_COLUMNS_MAX)
+        return false;
+    w3c_columns_split(c, line, c->n, field);
+    return true;
+}
+
+/* Where a row ends too early: at its beginning, when it is no row of columns at all. */
+static size_t end_of(const struct w3c_parser *p, struct str line)
+{
+    return memchr(line.p, p->columns.delimiter, line.n) ? line.n : 0;
 }
 
 static enum parse_result w3c_row(struct w3c_parser *p, struct str line, size_t n, struct hit *hit)
 {
     struct decode_scratch *s = &p->base.scratch;
-    struct str field[COLUMNS];
+    struct str field[W3C_COLUMNS];
     const char *missing;
 
-    split(p, line, n, field);
-    missing = missing_column(p, field);
+    if (p->base.format->row->variant != W3C_IIS)
+        w3c_columns_split(&p->columns, line, n, field);
+    else if (!split_iis(&p->columns, line, field))
+        return parser_fail(&p->base, "the row has more columns than the #Fields line names",
+                           line.n);
+    missing = missing_column(&p->columns, field);
     if (missing)
-        return parser_fail(&p->base, missing, line.n);
+        return parser_fail(&p->base, missing, end_of(p, line));
     if (read_numbers(p, line, field, hit) != PARSE_OK)
         return PARSE_BAD;
     hit->host = decode_host(s, host_of(p, field));
@@ -388,7 +340,7 @@ static enum parse_result w3c_row(struct w3c_parser *p, struct str line, size_t n
         iis_texts(s, field, hit);
         return PARSE_OK;
     }
-    read_request(s, field, p->named[COLUMN_VIEWER_HOST], hit);
+    read_request(s, field, p->columns.named[COLUMN_VIEWER_HOST], hit);
     hit->cdn_result = decode_missing(field[COLUMN_RESULT]);
     hit->referrer = decode_missing(decode_percent(s, field[COLUMN_REFERRER]));
     hit->user_agent = decode_missing(decode_percent_user_agent(s, field[COLUMN_USER_AGENT]));
@@ -401,7 +353,7 @@ static enum parse_result w3c_row(struct w3c_parser *p, struct str line, size_t n
 static enum parse_result w3c_line(struct parser *base, struct str line, struct hit *hit)
 {
     struct w3c_parser *p = (struct w3c_parser *)base;
-    size_t n = p->n;
+    size_t n = p->columns.n;
 
     if (line.p[0] == '#')
         return w3c_directive(p, line);
@@ -415,7 +367,7 @@ static enum parse_result w3c_line(struct parser *base, struct str line, struct h
                 base,
                 "no #Fields line came before, and CloudFront never wrote this number "
                 "of columns",
-                line.n);
+                end_of(p, line));
         n = count < n ? count : n;
     }
     return w3c_row(p, line, n, hit);
@@ -485,13 +437,14 @@ static bool own_columns(struct w3c_format *f, struct json_reader *r, struct buf 
 /* The columns of the configuration must make a hit. */
 static int check_columns(const struct w3c_format *f, struct buf *why)
 {
-    struct w3c_parser p = {.base.format = &f->base, .delimiter = ' '};
+    struct w3c_columns c;
 
     if (!str_is_set(f->columns))
         return 0;
-    set_columns(&p, f->columns);
-    if (p.named[COLUMN_STEM] && (p.named[COLUMN_TIMESTAMP] || p.named[COLUMN_STAMP] ||
-                                 (p.named[COLUMN_DATE] && p.named[COLUMN_TIME])))
+    w3c_columns_init(&c, ' ');
+    w3c_columns_set(&c, f->columns);
+    if (c.named[COLUMN_STEM] && (c.named[COLUMN_TIMESTAMP] || c.named[COLUMN_STAMP] ||
+                                 (c.named[COLUMN_DATE] && c.named[COLUMN_TIME])))
         return 0;
     buf_lit(why, "fields must name cs-uri-stem, and date and time, timestamp(ms) or timestamp");
     return -1;
@@ -529,9 +482,9 @@ static int w3c_format_init(struct format *base, struct str argument, struct buf 
     return good ? check_columns(f, why) : -1;
 }
 
-static unsigned columns_give(const struct w3c_parser *p, bool iis)
+static unsigned columns_give(const struct w3c_columns *c, bool iis)
 {
-    static const unsigned gives[COLUMNS] = {
+    static const unsigned gives[W3C_COLUMNS] = {
         [COLUMN_METHOD] = HIT_BIT(METHOD),
         [COLUMN_STEM] = HIT_BIT(PATH),
         [COLUMN_STATUS] = HIT_BIT(STATUS),
@@ -553,14 +506,15 @@ static unsigned columns_give(const struct w3c_parser *p, bool iis)
         [COLUMN_USER] = HIT_BIT(REMOTE_USER),
         [COLUMN_PORT] = HIT_BIT(SCHEME),
         [COLUMN_RANGE_START] = HIT_BIT(RANGE),
+        [COLUMN_URI] = HIT_BIT(PATH) | HIT_BIT(HOST),
     };
     /* What the one kind has columns for, and the other has not. */
     const unsigned not_iis =
         HIT_BIT(CDN_RESULT) | HIT_BIT(CONTENT_TYPE) | HIT_BIT(RANGE) | HIT_BIT(REQUEST_ID);
     unsigned fields = 0;
 
-    for (size_t i = 0; i < COLUMNS; i++)
-        if (p->named[i])
+    for (size_t i = 0; i < W3C_COLUMNS; i++)
+        if (c->named[i])
             fields |= gives[i];
     return fields & ~(iis ? not_iis : HIT_BIT(REMOTE_USER));
 }
@@ -568,17 +522,18 @@ static unsigned columns_give(const struct w3c_parser *p, bool iis)
 static void w3c_fields(const struct format *base, struct format_fields *fields)
 {
     const struct w3c_format *f = (const struct w3c_format *)base;
-    struct w3c_parser p = {.base.format = base, .delimiter = ' '};
     bool iis = base->row->variant == W3C_IIS;
+    struct w3c_columns c;
 
+    w3c_columns_init(&c, ' ');
     if (base->row->variant != W3C_OWN && !iis) {
-        set_columns(&p, f->columns);
-        fields->always |= columns_give(&p, false);
+        w3c_columns_set(&c, f->columns);
+        fields->always |= columns_give(&c, false);
         return;
     }
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        p.named[names[i].column] = true;
-    fields->maybe |= columns_give(&p, iis);
+    for (size_t i = 0; i < W3C_COLUMNS; i++)
+        c.named[i] = true;
+    fields->maybe |= columns_give(&c, iis);
 }
 
 static void w3c_format_release(struct format *base)
@@ -590,8 +545,7 @@ static int w3c_parser_init(struct parser *base)
 {
     struct w3c_parser *p = (struct w3c_parser *)base;
 
-    p->delimiter = ((const struct w3c_format *)base->format)->delimiter;
-    p->delimiters = (unsigned char)p->delimiter * UINT64_C(0x0101010101010101);
+    w3c_columns_init(&p->columns, ((const struct w3c_format *)base->format)->delimiter);
     w3c_reset(base);
     return 0;
 }

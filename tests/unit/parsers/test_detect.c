@@ -64,6 +64,25 @@ static void test_programs(void **state)
         {"the file's name", "/var/log/apache2/access.log",
          FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"", "apache_combined"},
         {"nothing", NULL, FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"", "nginx_combined"},
+        {"the server's name before it", NULL,
+         "a.example " FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"",
+         "apache:%v %h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""},
+        {"the server's name before common", NULL, "a.example " FRONT "\"GET / HTTP/1.1\" 200 5",
+         "apache:%v %h %l %u %t \"%r\" %>s %b"},
+        {"a name before some", NULL,
+         FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"\n" FRONT
+               "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"\na.example " FRONT
+               "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"",
+         "apache_combined"},
+        {"a user of two words", NULL,
+         "203.0.113.20 - a b [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" 200 - \"-\" \"a\"",
+         "apache_combined"},
+        {"the name where the log name is", NULL,
+         "203.0.113.20 a.example - [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" 200 - \"-\" "
+         "\"a\"",
+         "apache:%h %v %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""},
+        {"lists of addresses", NULL,
+         "10.0.0.2, 10.0.0.1, " FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"", "apache_combined"},
         {"one column more", NULL, FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\" \"-\"", "nginx_main"},
     };
 

@@ -2,6 +2,8 @@
  * logs: test_format_cloudfront.c. */
 #include "tests/unit/parsers/format_fixture.h"
 
+#include "parsers/base/zone.h"
+
 /* No change to them does harm. */
 static void examples(void **state)
 {
@@ -61,6 +63,58 @@ static void iis_columns_change_inside_a_file(void **state)
     fixture_close(&x);
 }
 
+/* What IIS's Advanced Logging module writes, and others that put columns in quotes. */
+static void columns_in_quotes(void **state)
+{
+    static const struct zone berlin = {.first = 3600};
+    struct fixture x;
+    size_t column;
+    (void)state;
+
+    fixture_open(&x, STR("iis"), &berlin);
+    assert_int_equal(fixture_parse(&x, STR("")), PARSE_DIRECTIVE);
+    assert_int_equal(fixture_parse(&x, STR("  \t ")), PARSE_DIRECTIVE);
+    assert_int_equal(
+        fixture_parse(&x, STR("#Fields:  date-local time-local   cs-method cs-uri-stem c-ip "
+                              "cs(User-Agent) cs(Host) sc-status TimeTakenMS")),
+        PARSE_DIRECTIVE);
+    assert_int_equal(fixture_parse(&x, STR("2026-11-03 01:10:24.250 GET /a - "
+                                           "\"A B (x + y)\" \"a.example\" 200 9")),
+                     PARSE_OK);
+    assert_true(x.hit.time_ms == 1793664624250);
+    assert_text(x.hit.user_agent, "A B (x + y)");
+    assert_text(x.hit.host, "a.example");
+    assert_int_equal(x.hit.status, 200);
+    assert_int_equal(x.hit.duration_ms, 9);
+    /* Of IIS itself: a quote is a byte of the user agent like any other. */
+    assert_int_equal(fixture_parse(&x, STR("2026-11-03 01:10:24 GET /a - \"A+B a.example 404 9")),
+                     PARSE_OK);
+    assert_text(x.hit.user_agent, "\"A B");
+    assert_int_equal(x.hit.status, 404);
+    assert_int_equal(fixture_parse(&x, STR("2026-11-03 01:10:24 GET /a - A B a.example 404 9")),
+                     PARSE_BAD);
+    assert_non_null(strstr(parser_error(x.parser, &column), "more columns"));
+    assert_int_equal(fixture_parse(&x, STR("2026-11-03 01:10:24.25 GET /a - A a.example 404 9")),
+                     PARSE_BAD);
+    assert_int_equal(
+        fixture_parse(&x, STR("#Fields: date time cs-uri cs-uri-query s-port cs(Referrer)")),
+        PARSE_DIRECTIVE);
+    assert_int_equal(fixture_parse(&x, STR("\"2026-11-03\" \"00:10:24\" \"a.example/b/c\" "
+                                           "\"d=1\" \"80\" \"https://b.example/ x\"")),
+                     PARSE_OK);
+    assert_text(x.hit.host, "a.example");
+    assert_text(x.hit.path, "/b/c");
+    assert_text(x.hit.query, "d=1");
+    assert_text(x.hit.scheme, "http");
+    assert_text(x.hit.referrer, "https://b.example/ x");
+    assert_int_equal(
+        fixture_parse(&x, STR("2026-11-03 00:10:24 https://C.example:8443/d - 8443 -")), PARSE_OK);
+    assert_text(x.hit.host, "c.example");
+    assert_text(x.hit.scheme, "https");
+    assert_text(x.hit.path, "/d");
+    fixture_close(&x);
+}
+
 static void columns_of_ones_own(void **state)
 {
     static const char *const bad[] = {
@@ -111,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(examples),
         cmocka_unit_test(iis_columns_change_inside_a_file),
+        cmocka_unit_test(columns_in_quotes),
         cmocka_unit_test(columns_of_ones_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,34 @@
+/* detect_layouts.c - see detect_layouts.h. */
+#include "parsers/detect_layouts.h"
+
+#include "parsers/base/bytes.h"
+
+#define COMMON "%u %t \"%r\" %>s %b"
+#define AGENT " \"%{Referer}i\" \"%{User-Agent}i\""
+#define NGINX                                                                                      \
+    "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "             \
+    "\"$http_referer\" \"$http_user_agent\""
+
+static const char *const layouts[] = {
+    /* the server's name before it, without the port of vhost_combined */
+    "apache:%v %h %l " COMMON AGENT,
+    "apache:%v %h %l " COMMON,
+    "nginx:$host " NGINX " \"$http_x_forwarded_for\"",
+    /* the server's name in the place of the log name: OVH */
+    "apache:%h %v " COMMON AGENT,
+    /* how long it took, behind combined: Icecast writes whole seconds */
+    "apache:%h %l " COMMON AGENT " %T",
+    "nginx:" NGINX " $request_time",
+    "nginx:" NGINX " \"$http_x_forwarded_for\" $request_time",
+    /* Gandi */
+    "apache:%v %h %l %u %t (%T s) \"%r\" %>s %b" AGENT,
+    /* Kubernetes' ingress-nginx, its log-format-upstream */
+    "nginx:" NGINX " $request_length $request_time [$proxy_upstream_name] "
+    "[$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length "
+    "$upstream_response_time $upstream_status $req_id",
+};
+
+const char *detect_layout(size_t i)
+{
+    return i < COUNT_OF(layouts) ? layouts[i] : NULL;
+}

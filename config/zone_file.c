@@ -109,23 +109,30 @@ static bool take_date(struct str *s, struct rule_date *d)
     return !take(s, '/') || take_time(s, &d->time);
 }
 
+/* Seconds west, as a rule writes them. */
+static bool take_offset(struct str *s, int32_t *east)
+{
+    int32_t west;
+
+    if (!take_time(s, &west) || west <= -OFFSET_MAX || west >= OFFSET_MAX)
+        return false;
+    *east = -west;
+    return true;
+}
+
 static bool parse_rule(struct str s, struct rule *r)
 {
     *r = (struct rule){0};
-    if (!take_name(&s) || !take_time(&s, &r->standard))
+    if (!take_name(&s) || !take_offset(&s, &r->standard))
         return false;
-    r->standard = -r->standard;
     if (s.n == 0)
         return true;
     r->has_summer = true;
     r->summer = r->standard + 3600;
     if (!take_name(&s))
         return false;
-    if (s.n > 0 && s.p[0] != ',') {
-        if (!take_time(&s, &r->summer))
-            return false;
-        r->summer = -r->summer;
-    }
+    if (s.n > 0 && s.p[0] != ',' && !take_offset(&s, &r->summer))
+        return false;
     return take_date(&s, &r->begin) && take_date(&s, &r->end) && s.n == 0;
 }
 

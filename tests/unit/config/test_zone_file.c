@@ -136,12 +136,32 @@ static void damaged_files(void **state)
     assert_null(zone_parse(STR("TZif")));
 }
 
+/* A clock's offset is less than 26 hours, also in the rule for later years. */
+static void rules_out_of_range(void **state)
+{
+    static const char *const rules[] = {"\nCET-90CEST,M3.5.0,M10.5.0/3\n",
+                                        "\nCET-1CEST90,M3.5.0,M10.5.0/3\n", "\nCET26\n"};
+    static const char good[] = "\nCET-1CEST,M3.5.0,M10.5.0/3\n";
+    char text[8192];
+    size_t n = read_berlin(text, sizeof(text) - 64), front = n - strlen(good);
+    (void)state;
+
+    assert_memory_equal(text + front, good, strlen(good));
+    for (size_t i = 0; i < COUNT_OF(rules); i++) {
+        memcpy(text + front, rules[i], strlen(rules[i]));
+        struct zone *z = zone_parse((struct str){text, front + strlen(rules[i])});
+        if (z)
+            fail_msg("%s is taken", rules[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clocks),
         cmocka_unit_test(names_that_are_none),
         cmocka_unit_test(damaged_files),
+        cmocka_unit_test(rules_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

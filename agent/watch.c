@@ -17,8 +17,10 @@
     (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_MOVE_SELF |              \
      IN_DELETE_SELF)
 
+/* The kernel knows a directory once, whatever it is called. */
 struct directory {
     LIST_ENTRY(directory) link;
+    struct directory *other; /* the same under its next name */
     int wd;
     char path[];
 };
@@ -35,20 +37,36 @@ static void forget(struct watch *w, struct directory *d)
 {
     file_map_remove(&w->by_wd, (uint64_t)d->wd, 0);
     LIST_REMOVE(d, link);
-    free(d);
+    while (d) {
+        struct directory *other = d->other;
+        free(d);
+        d = other;
+    }
 }
 
 /* The directory itself went elsewhere, with its watch. */
 static void moved_away(struct watch *w, struct directory *d)
 {
-    w->events.on_names(w->events.context, d->path, true);
+    for (const struct directory *n = d; n; n = n->other)
+        w->events.on_names(w->events.context, n->path, true);
     inotify_rm_watch(w->io.fd, d->wd);
     forget(w, d);
 }
 
-static void deliver(struct watch *w, const struct inotify_event *e)
+static void tell(struct watch *w, const char *directory, const struct inotify_event *e)
 {
     char path[PATH_MAX];
+    int n = e->len ? snprintf(path, sizeof(path), "%s/%s", directory, e->name) : -1;
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return;
+    if (e->mask & IN_MODIFY)
+        w->events.on_written(w->events.context, path);
+    if (e->mask & NAME_EVENTS)
+        w->events.on_names(w->events.context, path, e->mask & IN_ISDIR);
+}
+
+static void deliver(struct watch *w, const struct inotify_event *e)
+{
     if (e->mask & IN_Q_OVERFLOW) {
         w->events.on_overflow(w->events.context);
         return;
@@ -64,13 +82,8 @@ static void deliver(struct watch *w, const struct inotify_event *e)
         moved_away(w, d);
         return;
     }
-    int n = e->len ? snprintf(path, sizeof(path), "%s/%s", d->path, e->name) : -1;
-    if (n < 0 || (size_t)n >= sizeof(path))
-        return;
-    if (e->mask & IN_MODIFY)
-        w->events.on_written(w->events.context, path);
-    if (e->mask & NAME_EVENTS)
-        w->events.on_names(w->events.context, path, e->mask & IN_ISDIR);
+    for (; d; d = d->other)
+        tell(w, d->path, e);
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
@@ -115,24 +128,40 @@ void watch_free(struct watch *w)
     free(w);
 }
 
+static struct directory *new_directory(int wd, const char *path)
+{
+    size_t n = strlen(path) + 1;
+    struct directory *d = malloc(sizeof(*d) + n);
+    if (!d)
+        return NULL;
+    *d = (struct directory){.wd = wd};
+    memcpy(d->path, path, n);
+    return d;
+}
+
 int watch_directory(struct watch *w, const char *directory, bool files)
 {
     uint32_t mask = NAME_EVENTS | IN_ONLYDIR | IN_MASK_ADD | (files ? IN_MODIFY : 0);
-    size_t n = strlen(directory) + 1;
     int wd = inotify_add_watch(w->io.fd, directory, mask);
     if (wd < 0)
         return -1;
-    if (file_map_find(&w->by_wd, (uint64_t)wd, 0))
-        return 0;
-    struct directory *d = malloc(sizeof(*d) + n);
+    struct directory *known = file_map_find(&w->by_wd, (uint64_t)wd, 0);
+    for (const struct directory *n = known; n; n = n->other)
+        if (strcmp(n->path, directory) == 0)
+            return 0;
+    struct directory *d = new_directory(wd, directory);
+    if (d && known) {
+        d->other = known->other;
+        known->other = d;
+        return 1;
+    }
     if (!d || file_map_put(&w->by_wd, (uint64_t)wd, 0, d)) {
         free(d);
-        inotify_rm_watch(w->io.fd, wd);
+        if (!known)
+            inotify_rm_watch(w->io.fd, wd);
         errno = ENOMEM;
         return -1;
     }
-    d->wd = wd;
-    memcpy(d->path, directory, n);
     LIST_INSERT_HEAD(&w->all, d, link);
     return 1;
 }

@@ -22,8 +22,9 @@ struct watch_events {
 /* NULL: no inotify here (errno); the caller polls. */
 struct watch *watch_new(struct ev_loop *loop, const struct watch_events *events);
 void watch_free(struct watch *w); /* accepts NULL */
-/* Watches a directory; `files`: for bytes written too, else for names only. 1: from now on; 0: it
- * was watched already; -1: errno (ENOSPC: fs.inotify.max_user_watches is reached). */
+/* Watches a directory; `files`: for bytes written too, else for names only. One that is watched by
+ * several names is told of by each of them. 1: from now on; 0: it was watched already; -1: errno
+ * (ENOSPC: fs.inotify.max_user_watches is reached). */
 int watch_directory(struct watch *w, const char *directory, bool files);
 
 #endif

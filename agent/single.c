@@ -21,24 +21,20 @@ void single_batch_release(struct single_batch *b)
 /* ---- hosts ------------------------------------------------------------------------------------
  */
 
-static struct str without_port(struct str host)
-{
-    if (host.n && host.p[0] == '[') {
-        ptrdiff_t end = str_chr(host, ']', 0);
-        return end < 0 ? host : str_slice(host, 0, (size_t)end + 1);
-    }
-    ptrdiff_t colon = str_chr(host, ':', 0);
-    return colon < 0 ? host : str_slice(host, 0, (size_t)colon);
-}
-
-static struct str host_of_url(struct str url)
+/* With its port. */
+static struct str authority_of(struct str url)
 {
     ptrdiff_t scheme = str_find(url, STR("://"), 0);
     if (scheme < 0)
         return STR("");
     struct str rest = str_slice(url, (size_t)scheme + 3, url.n);
-    struct str host = str_slice(rest, 0, str_until(rest, '/', '?'));
-    return without_port(host);
+    return str_slice(rest, 0, str_until(rest, '/', '?'));
+}
+
+/* As HitKeep names sites. */
+static struct str without_www(struct str host)
+{
+    return str_starts(host, STR("www.")) ? str_slice(host, 4, host.n) : host;
 }
 
 /* By which the server finds the site. */
@@ -47,8 +43,8 @@ static struct str site_of(const struct record *r)
     if (str_is_set(r->site))
         return r->site;
     if (r->kind == RECORD_PAGEVIEW)
-        return host_of_url(r->url);
-    return str_is_set(r->hostname) ? without_port(r->hostname) : STR("");
+        return host_without_port(authority_of(r->url));
+    return str_is_set(r->hostname) ? host_without_port(r->hostname) : STR("");
 }
 
 /* ---- a batch ----------------------------------------------------------------------------------
@@ -144,6 +140,44 @@ static void put_number(struct buf *out, struct str key, int64_t value)
     buf_put_i64(out, value);
 }
 
+/* HitKeep goes by the URL's host alone and knows no aliases: a host that the configuration counts
+ * to a site of another name takes that name. */
+static void put_url(struct buf *out, const struct record *r)
+{
+    struct str authority = authority_of(r->url);
+    struct buf url;
+    if (!str_is_set(r->site) ||
+        str_eq(without_www(r->site), without_www(host_without_port(authority)))) {
+        put_text(out, STR("url"), r->url);
+        return;
+    }
+    size_t from = (size_t)(authority.p - r->url.p);
+    buf_init(&url, SINGLE_BODY_MAX);
+    buf_put_str(&url, str_slice(r->url, 0, from));
+    buf_put_str(&url, r->site);
+    buf_put_str(&url, str_slice(r->url, from + authority.n, r->url.n));
+    put_text(out, STR("url"), buf_str(&url));
+    out->failed = out->failed || url.failed;
+    buf_release(&url);
+}
+
+/* HitKeep would take "//a/b" for the path /b of the host a; behind a host it is what it is. */
+static void put_path(struct buf *out, const struct record *r, struct str host)
+{
+    struct buf url;
+    if (!str_starts(r->path, STR("//"))) {
+        put_text(out, STR("path"), r->path);
+        return;
+    }
+    buf_init(&url, SINGLE_BODY_MAX);
+    buf_lit(&url, "https://");
+    buf_put_str(&url, host);
+    buf_put_str(&url, r->path);
+    put_text(out, STR("path"), buf_str(&url));
+    out->failed = out->failed || url.failed;
+    buf_release(&url);
+}
+
 static struct str agent_of(const struct single_batch *b, const struct record *r)
 {
     struct str agent = r->user_agent < 0                       ? r->user_agent_text
@@ -186,9 +220,8 @@ static enum single_fit render_pageview(const struct single_batch *b, const struc
         return refuse(out, SINGLE_BROKEN, "visitor_ip must be a valid IP address");
     if (!v.user_agent.n)
         return refuse(out, SINGLE_BROKEN, "user_agent is required");
-    if (str_starts(v.site, STR("www.")))
-        v.site = str_slice(v.site, 4, v.site.n);
-    put_text(&out->body, STR("url"), r->url);
+    v.site = without_www(v.site);
+    put_url(&out->body, r);
     buf_lit(&out->body, ",\"timestamp\":\"");
     time_put_rfc3339(&out->body, r->time_ms);
     buf_putc(&out->body, '"');
@@ -212,9 +245,9 @@ static enum single_fit render_fetch(const struct single_batch *b, const struct r
         return refuse(out, SINGLE_NO_SITE, "the token's list of sites does not have this one");
     if (!str_is_set(r->path) || !r->path.n)
         return refuse(out, SINGLE_BROKEN, "path is required");
-    put_text(&out->body, STR("path"), r->path);
-    if (str_is_set(r->hostname))
-        put_text(&out->body, STR("hostname"), without_port(r->hostname));
+    struct str hostname = str_is_set(r->hostname) ? host_without_port(r->hostname) : STR_NONE;
+    put_path(&out->body, r, str_is_set(hostname) ? hostname : host);
+    put_text(&out->body, STR("hostname"), hostname);
     put_number(&out->body, STR("status_code"), r->status_code);
     put_text(&out->body, STR("content_type"), r->content_type);
     if (r->response_ms > 0)

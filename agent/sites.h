@@ -34,6 +34,8 @@ size_t sites_count(const struct sites *s);
 /* NULL when unknown. A host that is not known as it stands is looked up without one leading "www.".
  */
 const struct site_route *sites_find(const struct sites *s, struct str host);
+/* "example.com" of "example.com:8080", "[::1]" of "[::1]:80". */
+struct str host_without_port(struct str host);
 /* Adds the domains and aliases of an answer of GET /api/sites whose role may write (no role told:
  * it may). Returns how many sites were writable, or -1 with a static sentence in *why. */
 int sites_add_answer(struct sites *s, struct str json, unsigned to, const char **why);

@@ -91,7 +91,11 @@ bool page_is_dropped(const struct api_judge *j, const struct page_check *p)
 
 const struct api_refusal *fetch_refusal(const struct api_judge *j, struct fetch_check *f)
 {
-    api_fetch_target(f->path, f->hostname, f->scratch, &f->clean_path, &f->clean_host);
+    bool plain = f->path_is_plain && str_starts(f->path, STR("//"));
+    api_fetch_target(plain ? STR("/") : f->path, f->hostname, f->scratch, &f->clean_path,
+                     &f->clean_host);
+    if (plain)
+        f->clean_path = f->path;
     struct filter_subject s = {.user_agent = f->user_agent, .path = f->clean_path, .site = f->site};
     f->dropped = subject_is_excluded(j, &s) || time_is_over(j, f->site, f->time_ms);
     if (f->dropped)

@@ -61,6 +61,7 @@ struct fetch_check {
     const struct site *site;
     int64_t time_ms;
     struct str path, hostname;
+    bool path_is_plain;    /* "//a/b" is that path, not /b of the host a */
     struct str user_agent; /* trimmed */
     bool user_agent_is_ai; /* by the catalogue */
     int64_t status_code;

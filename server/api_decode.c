@@ -288,6 +288,7 @@ static enum fate judge_fetch(struct batch_task *t, struct walk *w, struct store_
         .site = site,
         .time_ms = r->time_ms,
         .path = r->path,
+        .path_is_plain = true,
         .hostname = r->hostname,
         .user_agent = user_agent,
         .user_agent_is_ai = is_ai(t, r, user_agent),

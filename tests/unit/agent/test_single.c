@@ -158,6 +158,44 @@ static void test_unfit(void **state)
     }
 }
 
+/* What HitKeep would read otherwise than it is meant. */
+static void test_spelling(void **state)
+{
+    static const struct {
+        const char *name, *fields, *want; /* what the body begins with */
+        bool fetch;
+    } table[] = {
+        {"a path", "\"hostname\":\"example.com\",\"path\":\"/a//b?u=//c\"",
+         "{\"path\":\"/a//b?u=//c\",\"hostname\":\"example.com\",", true},
+        {"two slashes are no host", "\"hostname\":\"www.example.com:8443\",\"path\":\"//a/b?c=d\"",
+         "{\"path\":\"https://www.example.com//a/b?c=d\",\"hostname\":\"www.example.com\",", true},
+        {"nor are three", "\"site\":\"example.com\",\"path\":\"///a\"",
+         "{\"path\":\"https://example.com///a\",\"status_code\"", true},
+        {"a URL", "\"url\":\"https://www.example.com:8443//a?b\"",
+         "{\"url\":\"https://www.example.com:8443//a?b\",", false},
+        {"of the site named", "\"site\":\"example.com\",\"url\":\"https://www.example.com:8443/a\"",
+         "{\"url\":\"https://www.example.com:8443/a\",", false},
+        {"of another host of that site",
+         "\"site\":\"example.com\",\"url\":\"http://example.de:81/a?b=/c\"",
+         "{\"url\":\"http://example.com/a?b=/c\",", false},
+        {"without a path", "\"site\":\"example.com\",\"url\":\"http://example.de?b\"",
+         "{\"url\":\"http://example.com?b\",", false},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct rig r;
+        char text[2048];
+        snprintf(text, sizeof(text), HEAD("0") "{\"k\":\"%s\"," AT("1") ",%s%s}\n",
+                 table[i].fetch ? "ai_fetch" : "pageview", table[i].fields,
+                 table[i].fetch ? ",\"status_code\":200,\"user_agent\":1"
+                                : ",\"visitor_ip\":\"::1\",\"user_agent\":0");
+        open_batch(&r, text);
+        assert_int_equal(render(&r, 0), SINGLE_FITS);
+        if (!str_starts(buf_str(&r.out.body), str_of(table[i].want)))
+            fail_msg("%s: %s", table[i].name, buf_cstr(&r.out.body));
+        close_batch(&r);
+    }
+}
+
 /* 64 KiB is the server's cap. */
 static void test_too_large(void **state)
 {
@@ -201,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_unfit),
+        cmocka_unit_test(test_spelling),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_sites_are_told_apart),
     };

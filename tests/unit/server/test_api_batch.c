@@ -103,6 +103,9 @@ static void batches_are_stored(void **state)
         {"named by alias",
          ONE("1") FETCH("0", PATH("/") STATUS("200") UA("1") ",\"site\":\"example.de\""), 200,
          "\"stored\":1", "ai_fetch site=1 stream=0 at=0 h=0c77e1b0 path=/ "},
+        {"two slashes are no host",
+         ONE("1") FETCH("0", HOST("example.com") PATH("//a/b?c") STATUS("200") UA("1")), 200,
+         "\"stored\":1", "host=example.com path=//a/b?c status"},
         {"escapes",
          ONE("1")
              FETCH("0", HOST("ex\\u0061mple.com") PATH("\\/\\u00e4\\nx") STATUS("200") UA("1")),

@@ -49,7 +49,7 @@ int batch_make_id(char id[BATCH_ID_BYTES])
 }
 
 /* Version 8: our own derivation. */
-static void derive_id(const char *parent, struct str salt, char id[BATCH_ID_BYTES])
+void batch_part_id(const char *parent, struct str salt, char id[BATCH_ID_BYTES])
 {
     struct buf b;
     buf_init(&b, BATCH_ID_BYTES + salt.n);
@@ -236,7 +236,7 @@ struct batch *batch_select(const struct batch *b, batch_select_fn select, void *
     *error = NULL;
     if (!s.n_records)
         goto out;
-    derive_id(b->id, salt, id);
+    batch_part_id(b->id, salt, id);
     s.header.batch = str_of(id);
     tidy_streams(&s.header, accounts);
     drop_agents(&s);

@@ -111,6 +111,8 @@ typedef bool (*batch_select_fn)(void *context, size_t line);
  */
 struct batch *batch_select(const struct batch *b, batch_select_fn select, void *context,
                            struct str salt, bool accounts, const char **error);
+/* That id. */
+void batch_part_id(const char *parent, struct str salt, char id[BATCH_ID_BYTES]);
 /* The same records under a new id, so that a server answers anew. Takes b over. NULL as above. */
 struct batch *batch_renew(struct batch *b, const char **error);
 /* The decoded body; the caller releases it. -1 with a static sentence. */

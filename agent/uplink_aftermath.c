@@ -19,7 +19,7 @@ struct aftermath {
     struct str reason;
     struct buf meta;
     uint64_t seq, dead_seq; /* the files' numbers, should they be written */
-    bool keep_dead;         /* there is room on the shelf */
+    bool dead_has_room;
     bool was_parked;
     /* results */
     int rc;
@@ -61,7 +61,7 @@ static bool select_half(void *context, size_t line)
 static void bury(struct aftermath *t, const struct batch *b)
 {
     struct buf meta;
-    if (!t->keep_dead || t->rc)
+    if (!t->dead_has_room || t->rc)
         return;
     buf_init(&meta, SPOOL_META_MAX);
     buf_put_str(&meta, buf_str(&t->meta));
@@ -95,11 +95,23 @@ static void name_site(struct aftermath *t, const struct batch *part)
     buf_release(&scratch);
 }
 
-static void run_rejected(struct aftermath *t)
+static void keep_dead(struct aftermath *t)
 {
     const struct batch *b = t->parcel->batch;
-    struct chosen parked = {&t->outcome, RECORD_PARK, 0}, dead = {&t->outcome, RECORD_DEAD, 0};
-    struct batch *part = batch_select(b, select_rejected, &parked, STR("parked"), false, &t->error);
+    struct chosen dead = {&t->outcome, RECORD_DEAD, 0};
+    struct batch *part = batch_select(b, select_rejected, &dead, STR("dead"), false, &t->error);
+    if (part) {
+        t->n_dead = part->n_records;
+        bury(t, part);
+    }
+    batch_free(part);
+}
+
+static void keep_parked(struct aftermath *t)
+{
+    const struct batch *b = t->parcel->batch;
+    struct chosen parked = {&t->outcome, RECORD_PARK, 0};
+    struct batch *part = batch_select(b, select_rejected, &parked, UPLINK_PARKED, false, &t->error);
     t->n_parked = part ? part->n_records : 0;
     if (part)
         name_site(t, part);
@@ -110,14 +122,14 @@ static void run_rejected(struct aftermath *t)
         fault_point("park.after_write");
     }
     batch_free(part);
-    if (t->error || t->rc)
-        return;
-    part = batch_select(b, select_rejected, &dead, STR("dead"), false, &t->error);
-    if (part) {
-        t->n_dead = part->n_records;
-        bury(t, part);
-    }
-    batch_free(part);
+}
+
+/* Parked last: a parked part tells a start after a crash that all of its batch was dealt with. */
+static void run_rejected(struct aftermath *t)
+{
+    keep_dead(t);
+    if (!t->error && !t->rc)
+        keep_parked(t);
 }
 
 static void run_split(struct aftermath *t)
@@ -201,7 +213,7 @@ static void tell_rejected(const struct aftermath *t, struct destination *d)
     if (t->n_dead && log_limit_pass(&d->dead_complaint, uplink_clock_ms(), 60000))
         log_event(LOG_WARN, "dead_letter", "destination=%s records=%u why=\"%.*s\" kept=%s",
                   d->config->name.p, t->n_dead, STR_ARGS(t->reason),
-                  t->keep_dead ? "dead/" : "no, limits.dead is reached");
+                  t->dead_has_room ? "dead/" : "no, limits.dead is reached");
 }
 
 static void account(struct aftermath *t, struct destination *d)
@@ -282,7 +294,7 @@ void uplink_aftermath(struct errand *e, enum aftermath_kind kind, struct batch_o
     t->outcome = *outcome;
     t->reason = reason ? str_of(reason) : str_of(t->outcome.first_error);
     t->was_parked = e->parcel->shelf == SHELF_PARKED;
-    t->keep_dead = u->shelf_bytes[SHELF_DEAD] < u->o.config->limits.dead_bytes;
+    t->dead_has_room = u->shelf_bytes[SHELF_DEAD] < u->o.config->limits.dead_bytes;
     t->seq = u->o.positions->spool_next++;
     t->dead_seq = u->o.positions->spool_next++;
     buf_init(&t->meta, SPOOL_META_MAX);

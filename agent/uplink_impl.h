@@ -16,6 +16,8 @@
 #define FETCH_AHEAD 4u          /* spool files of a queue that are read before it is their turn */
 #define MAX_GROUPS_IN_MEMORY 6u /* sealed and not yet safe */
 
+#define UPLINK_PARKED STR("parked") /* salt of the id of a batch's parked part */
+
 /* Of a parcel's records, those that a destination has dealt with one by one. */
 struct single_tally {
     uint32_t stored, refused, held;

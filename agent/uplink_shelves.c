@@ -1,4 +1,5 @@
 /* uplink_shelves.c - at start: what waits on disk, before the positions are used; see uplink.h. */
+#include "agent/file_map.h"
 #include "agent/state_dir.h"
 #include "agent/uplink_singles.h"
 #include "parsers/base/fault.h"
@@ -88,9 +89,80 @@ static void name_destinations(struct parcel *p, const struct spool_meta *m)
     }
 }
 
-static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_item *item,
+/* ---- batches whose parked part is there -------------------------------------------------------
+ *
+ * That part is the last thing that is written of a batch's rejected records. Where it is found
+ * beside the batch, the crash came before the positions told that the batch is done: sent again it
+ * would be parked again, and what is parked twice would be stored twice by a HitKeep.
+ */
+
+struct loading {
+    struct uplink *uplink;
+    struct file_map parked; /* parcels of the shelf by the hash of their batch's id */
+    struct loaded {
+        struct parcel *parcel;
+        struct hash128 part; /* of the id that its parked part would have */
+    } * v;
+    size_t n, cap;
+};
+
+static void halves_of(struct hash128 h, uint64_t key[2])
+{
+    memcpy(key, h.b, sizeof(h.b));
+}
+
+static int note_loaded(struct loading *l, struct parcel *p, const char *id)
+{
+    char part[BATCH_ID_BYTES];
+    uint64_t key[2];
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 64;
+        struct loaded *v = realloc(l->v, cap * sizeof(*v));
+        if (!v)
+            return -1;
+        l->v = v;
+        l->cap = cap;
+    }
+    batch_part_id(id, UPLINK_PARKED, part);
+    l->v[l->n++] = (struct loaded){p, hash_128(str_of(part))};
+    if (p->shelf != SHELF_PARKED)
+        return 0;
+    halves_of(hash_128(str_of(id)), key);
+    return file_map_put(&l->parked, key[0], key[1], p); /* of two the later one is what was left */
+}
+
+static void settle_loaded(struct parcel *p, unsigned bits)
+{
+    struct uplink *u = p->uplink;
+    for (size_t i = 0; i < u->n_destinations; i++) {
+        struct destination *d = &u->destinations[i];
+        if (!(bits & d->bit))
+            continue;
+        bool last = p->pending == d->bit;
+        destination_drop(d, p);
+        d->ledger.records -= p->n_records;
+        parcel_settle(p, d);
+        if (last)
+            return;
+    }
+}
+
+static void settle_parked(struct loading *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        struct parcel *p = l->v[i].parcel;
+        uint64_t key[2];
+        halves_of(l->v[i].part, key);
+        const struct parcel *part = file_map_find(&l->parked, key[0], key[1]);
+        if (part)
+            settle_loaded(p, p->pending & part->named);
+    }
+}
+
+static int add_parcel(struct loading *l, enum shelf shelf, const struct spool_item *item,
                       const struct spool_meta *m, const struct batch *b)
 {
+    struct uplink *u = l->uplink;
     uint32_t n_records = b->n_records;
     unsigned pending = wanted_by(u, m, shelf, item->seq);
     bool kept = wanted_by_unknown(u, m);
@@ -122,13 +194,15 @@ static int add_parcel(struct uplink *u, enum shelf shelf, const struct spool_ite
         if (shelf == SHELF_SPOOL && destination_enqueue(d, p, false))
             return -1;
     }
-    if (!pending)
-        parcel_finish(p);
+    if (pending)
+        return note_loaded(l, p, b->id);
+    parcel_finish(p);
     return 0;
 }
 
-static int load_item(struct uplink *u, enum shelf shelf, const struct spool_item *item)
+static int load_item(struct loading *l, enum shelf shelf, const struct spool_item *item)
 {
+    struct uplink *u = l->uplink;
     struct spool_meta meta;
     const char *error;
     u->shelf_bytes[shelf] += item->bytes;
@@ -157,36 +231,46 @@ static int load_item(struct uplink *u, enum shelf shelf, const struct spool_item
     if (shelf == SHELF_DEAD)
         add_dead(u, shelf, item, b);
     else if (!rc)
-        rc = add_parcel(u, shelf, item, &meta, b);
+        rc = add_parcel(l, shelf, item, &meta, b);
     batch_free(b);
     spool_meta_release(&meta);
     return rc;
 }
 
+static int load_shelf(struct loading *l, enum shelf shelf, struct buf *why)
+{
+    struct uplink *u = l->uplink;
+    struct spool_item *items;
+    size_t n;
+    int rc = 0;
+    u->shelf_fd[shelf] = state_dir_sub(u->o.state_fd, shelf_name(shelf));
+    spool_clean(u->shelf_fd[shelf]);
+    sent_clean(u->shelf_fd[shelf]);
+    if (u->shelf_fd[shelf] < 0 || spool_list(u->shelf_fd[shelf], &items, &n)) {
+        buf_printf(why, "%s/%s: %s; give the agent's user this directory", u->o.config->state_dir.p,
+                   shelf_name(shelf), strerror(errno));
+        return -1;
+    }
+    for (size_t i = 0; i < n && !rc; i++) {
+        rc = load_item(l, shelf, &items[i]);
+        fault_point("shelves.after_load");
+    }
+    free(items);
+    if (rc)
+        buf_printf(why, "out of memory while reading %s/%s", u->o.config->state_dir.p,
+                   shelf_name(shelf));
+    return rc;
+}
+
 int uplink_load_shelves(struct uplink *u, struct buf *why)
 {
-    for (int shelf = 0; shelf < SHELF_COUNT; shelf++) {
-        struct spool_item *items;
-        size_t n;
-        int rc = 0;
-        u->shelf_fd[shelf] = state_dir_sub(u->o.state_fd, shelf_name(shelf));
-        spool_clean(u->shelf_fd[shelf]);
-        sent_clean(u->shelf_fd[shelf]);
-        if (u->shelf_fd[shelf] < 0 || spool_list(u->shelf_fd[shelf], &items, &n)) {
-            buf_printf(why, "%s/%s: %s; give the agent's user this directory",
-                       u->o.config->state_dir.p, shelf_name(shelf), strerror(errno));
-            return -1;
-        }
-        for (size_t i = 0; i < n && !rc; i++) {
-            rc = load_item(u, shelf, &items[i]);
-            fault_point("shelves.after_load");
-        }
-        free(items);
-        if (rc) {
-            buf_printf(why, "out of memory while reading %s/%s", u->o.config->state_dir.p,
-                       shelf_name(shelf));
-            return -1;
-        }
-    }
-    return 0;
+    struct loading l = {.uplink = u};
+    int rc = 0;
+    for (int shelf = 0; shelf < SHELF_COUNT && !rc; shelf++)
+        rc = load_shelf(&l, shelf, why);
+    if (!rc)
+        settle_parked(&l);
+    file_map_release(&l.parked);
+    free(l.v);
+    return rc;
 }

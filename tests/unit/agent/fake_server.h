@@ -31,6 +31,8 @@ struct fake_reply {
     const char *headers, *body;
 };
 
+struct fake_connection;
+
 struct fake_server {
     struct ev_loop *loop;
     ev_io accept;
@@ -48,6 +50,10 @@ struct fake_server {
     struct fake_reply next[8];       /* for the next batches */
     size_t n_next;
     int always; /* a status for all batches; 0: none */
+    /* Requests that are no batch and no question for the sites; as fake_request. NULL: there are
+     * none. */
+    bool (*other)(struct fake_connection *c, struct str head, struct str body);
+    void *context; /* of `other` */
     /* what it saw */
     unsigned posts, gets, unauthorized, duplicates;
     struct fake_record {
@@ -254,6 +260,8 @@ static inline bool fake_request(struct fake_connection *c, struct str head, stru
     }
     if (post)
         return fake_batch(c, body, str_find(head, STR("Content-Encoding: zstd"), 0) >= 0);
+    if (s->other && !str_starts(head, STR("GET /api/sites ")))
+        return s->other(c, head, body);
     assert_true(str_starts(head, STR("GET /api/sites ")));
     s->gets++;
     fake_send(c, s->sites_status ? s->sites_status : 200, NULL, str_of(s->sites), strlen(s->sites));

@@ -21,7 +21,7 @@ struct rig {
     struct fake_server server[2];
     unsigned n_servers;
     bool spool, configured_sites;
-    const char *protocol; /* NULL: batch */
+    const char *protocol; /* NULL: batch; with more keys of the destination behind it */
     struct agent_config *config;
     struct pool *pool;
     struct positions positions;
@@ -136,9 +136,8 @@ static inline void begin_file(struct rig *r)
     assert_non_null(r->position);
 }
 
-static inline void rig_make(struct rig *r, unsigned n_servers, bool spool)
+static inline void rig_make_servers(struct rig *r, unsigned n_servers, bool spool)
 {
-    static const struct builder_labels labels = {.node = {"n", 1}, .all_destinations = MAIN};
     *r = (struct rig){.n_servers = n_servers, .spool = spool};
     scratch_make(&r->dir);
     r->loop = ev_loop_new(EVFLAG_AUTO);
@@ -146,6 +145,11 @@ static inline void rig_make(struct rig *r, unsigned n_servers, bool spool)
     ev_timer_start(r->loop, &r->tick);
     for (unsigned i = 0; i < n_servers; i++)
         fake_start(&r->server[i], r->loop);
+}
+
+static inline void rig_make_agent(struct rig *r)
+{
+    static const struct builder_labels labels = {.node = {"n", 1}, .all_destinations = MAIN};
     write_token(r, "token-one");
     load_config(r);
     r->pool = pool_new(r->loop, 2);
@@ -156,13 +160,21 @@ static inline void rig_make(struct rig *r, unsigned n_servers, bool spool)
     start_uplink(r);
 }
 
-/* records = acknowledged + dead + in memory + spooled + parked, at any moment. */
+static inline void rig_make(struct rig *r, unsigned n_servers, bool spool)
+{
+    rig_make_servers(r, n_servers, spool);
+    rig_make_agent(r);
+}
+
+/* records = acknowledged + dead + in memory + spooled + parked + expired + refused + held, at any
+ * moment. */
 static inline void check_books(struct rig *r)
 {
     for (size_t i = 0; i < uplink_destinations(r->uplink); i++) {
         struct uplink_ledger l;
         uplink_read_ledger(r->uplink, i, &l);
-        uint64_t sum = l.acknowledged + l.dead + l.in_memory + l.spooled + l.parked + l.expired;
+        uint64_t sum = l.acknowledged + l.dead + l.in_memory + l.spooled + l.parked + l.expired +
+                       l.refused + l.held;
         if (l.records != sum || (l.records != r->sent[i] && !r->taken_back))
             fail_msg("%s: %llu records = %llu acknowledged + %llu dead + %llu in memory + %llu "
                      "spooled + %llu parked; %llu were sent",

@@ -93,6 +93,13 @@ static const struct format_row rows[] = {
         "[2026-11-03T00:10:24.186Z] \"GET /docs/?v=2 HTTP/2\" 200 - 0 6329 12 11 \"203.0.113.20\" "
         "\"" AGENT
         "\" \"cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2\" \"www.example.com\" \"192.0.2.10:80\""),
+    ROW("istio", "Istio's default text format", NULL, TEMPLATE_ISTIO,
+        "[2026-11-03T00:10:24.186Z] \"GET /docs/?v=2 HTTP/2\" 200 - via_upstream - \"-\" 0 6329 12 "
+        "11 "
+        "\"203.0.113.20\" \"" AGENT
+        "\" \"cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2\" \"www.example.com\" \"192.0.2.10:8080\" "
+        "inbound|8080|| 127.0.0.6:47889 192.0.2.10:8080 203.0.113.20:44512 "
+        "outbound_.8080_._.web.default.svc.cluster.local default"),
     ROW("bunny", "bunny.net's logs with bars", NULL, TEMPLATE_BUNNY,
         "HIT|200|1793664624421|6329|412|203.0.113.20|https://www.example.com/|"
         "https://www.example.com/docs/?v=2|DE|" AGENT "|322b688bd63fb63f2babe9de30a5d262|DE"),

@@ -82,6 +82,7 @@ enum template_variant {
     TEMPLATE_ALB,
     TEMPLATE_ELB,
     TEMPLATE_ENVOY,
+    TEMPLATE_ISTIO,
     TEMPLATE_BUNNY,
     TEMPLATE_S3,
 };

@@ -67,8 +67,8 @@ static const struct template_row templates[] = {
     [TEMPLATE_TRAEFIK] =
         {template_columns,
          "<!traefik><client> - <user> [<time_clf>] \"<request_raw>\" <status> <bytes> "
-         "\"<referrer>\" \"<user_agent>\"<? ><-> \"<-\">\" \"<-\">\" "
-         "<duration_ms>ms<.>",
+         "<?\"><referrer>\" <.><?- ><.>"
+         "\"<user_agent>\"<? ><-> \"<-\">\" \"<-\">\" <duration_ms>ms<.>",
          "more columns than Traefik's common log format has"},
     [TEMPLATE_HAPROXY_HTTP] = {template_haproxy, "", "more columns than HAProxy writes"},
     [TEMPLATE_HAPROXY] = {template_haproxy, NULL, "more columns than HAProxy writes",
@@ -86,6 +86,11 @@ static const struct template_row templates[] = {
                         "\"<forwarded_for>\" \"<user_agent>\" \"<request_id>\" \"<host>\" "
                         "\"<-\">\"<? ><rest><.>",
                         "more columns than Envoy's default format has"},
+    [TEMPLATE_ISTIO] = {template_columns,
+                        "[<time_iso>] \"<request_raw>\" <status> <-> <-> <-> \"<-\">\" <-> <bytes> "
+                        "<duration_ms> <-> \"<forwarded_for>\" \"<user_agent>\" \"<request_id>\" "
+                        "\"<host>\" \"<-\">\" <-> <-> <-> <client_port><? ><rest><.>",
+                        "more columns than Istio's default format has"},
     [TEMPLATE_BUNNY] = {template_columns,
                         "<cache>|<status>|<time_ms>|<bytes>|<->|<client>|<referrer>|<target>|<->|"
                         "<user_agent>|<request_id>|<->",

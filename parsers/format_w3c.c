@@ -11,6 +11,7 @@
  */
 #include "parsers/fields.h"
 #include "parsers/format_impl.h"
+#include "parsers/verdict.h"
 #include "parsers/w3c_columns.h"
 
 #include "parsers/base/json.h"
@@ -292,19 +293,25 @@ static void iis_texts(struct decode_scratch *s, const struct str *field, struct 
     hit->forwarded_for = decode_missing(decode_plus(s, field[COLUMN_FORWARDED_FOR]));
 }
 
-/* IIS writes no blanks into a column; its Advanced Logging module and what writes like it put such
- * columns in quotes, which IIS itself does not know. */
-static bool split_iis(const struct w3c_columns *c, struct str line, struct str *field)
+/* Without those at the end. */
+static size_t count_blanks(struct str line)
 {
-    size_t n = 1;
+    size_t n = 0;
 
-    if (memchr(line.p, '"', line.n) && w3c_columns_split_quoted(c, line, field))
-        return true;
     while (line.n > 0 && line.p[line.n - 1] == ' ')
         line.n--;
     for (size_t i = 0; i < line.n; i++)
         n += line.p[i] == ' ';
-    if (n > c->total && c->total < W3C_COLUMNS_MAX)
+    return n;
+}
+
+/* IIS writes no blanks into a column; its Advanced Logging module and what writes like it put such
+ * columns in quotes, which IIS itself does not know. */
+static bool split_iis(const struct w3c_columns *c, struct str line, struct str *field)
+{
+    if (memchr(line.p, '"', line.n) && w3c_columns_split_quoted(c, line, field))
+        return true;
+    if (count_blanks(line) >= c->total && c->total < W3C_COLUMNS_MAX)
         return false;
     w3c_columns_split(c, line, c->n, field);
     return true;
@@ -350,6 +357,35 @@ static enum parse_result w3c_row(struct w3c_parser *p, struct str line, size_t n
     return PARSE_OK;
 }
 
+static const char no_header[] = "no #Fields line came before, which names the columns";
+
+static bool is_method(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < 'A' || s.p[i] > 'Z')
+            return false;
+    return s.n > 0;
+}
+
+static bool is_address(struct str s)
+{
+    unsigned char bytes[16];
+
+    return address_parse(s, bytes);
+}
+
+/* A row of a number of columns that IIS is known to write, while they hold what they should. */
+static enum parse_result iis_without_header(struct w3c_parser *p, struct str line, struct hit *hit)
+{
+    if (!w3c_columns_of_iis(&p->columns, count_blanks(line) + 1))
+        return parser_fail(&p->base, no_header, 0);
+    if (w3c_row(p, line, p->columns.n, hit) != PARSE_OK)
+        return PARSE_BAD;
+    if (is_method(hit->method) && hit->status >= 100 && is_address(hit->client_ip))
+        return PARSE_OK;
+    return parser_fail(&p->base, no_header, 0);
+}
+
 static enum parse_result w3c_line(struct parser *base, struct str line, struct hit *hit)
 {
     struct w3c_parser *p = (struct w3c_parser *)base;
@@ -358,8 +394,10 @@ static enum parse_result w3c_line(struct parser *base, struct str line, struct h
     if (line.p[0] == '#')
         return w3c_directive(p, line);
     if (!p->has_header && base->format->row->variant != W3C_REALTIME) {
+        if (base->format->row->variant == W3C_IIS)
+            return iis_without_header(p, line, hit);
         if (base->format->row->variant != W3C_CLOUDFRONT)
-            return parser_fail(base, "no #Fields line came before, which names the columns", 0);
+            return parser_fail(base, no_header, 0);
         size_t count = count_columns(line);
 
         if (count == 0)

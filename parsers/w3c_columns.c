@@ -46,6 +46,26 @@ static const struct {
     {STR_INIT("TimeTakenMS"), COLUMN_TIME_TAKEN},
 };
 
+/* What IIS writes by default (7 without, 8.5 and later with the referrer), and with all that can be
+ * ticked. Columns of one's own come behind: mostly X-Forwarded-For. */
+#define IIS_FRONT                                                                                  \
+    "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) "
+#define IIS_BACK "sc-status sc-substatus sc-win32-status time-taken "
+#define IIS_ALL                                                                                    \
+    "date time s-sitename s-computername s-ip cs-method cs-uri-stem cs-uri-query s-port "          \
+    "cs-username c-ip cs-version cs(User-Agent) cs(Cookie) cs(Referer) cs-host sc-status "         \
+    "sc-substatus sc-win32-status sc-bytes cs-bytes time-taken "
+static const struct {
+    size_t n;
+    const char *columns;
+} iis_columns[] = {
+    {14, IIS_FRONT IIS_BACK},
+    {15, IIS_FRONT "cs(Referer) " IIS_BACK},
+    {16, IIS_FRONT "cs(Referer) " IIS_BACK "x-forwarded-for"},
+    {22, IIS_ALL},
+    {23, IIS_ALL "x-forwarded-for"},
+};
+
 void w3c_columns_init(struct w3c_columns *c, char delimiter)
 {
     *c = (struct w3c_columns){.delimiter = delimiter};
@@ -90,6 +110,18 @@ void w3c_columns_set(struct w3c_columns *c, struct str list)
         if (at > from)
             add_column(c, str_slice(list, from, at));
     }
+}
+
+bool w3c_columns_of_iis(struct w3c_columns *c, size_t n)
+{
+    for (size_t i = 0; i < COUNT_OF(iis_columns); i++) {
+        if (iis_columns[i].n != n)
+            continue;
+        if (c->total != n)
+            w3c_columns_set(c, str_of(iis_columns[i].columns));
+        return true;
+    }
+    return false;
 }
 
 /* The high bit of each byte of `word` that is in `wanted`, which holds one byte eight times. */

@@ -56,6 +56,9 @@ void w3c_columns_init(struct w3c_columns *c, char delimiter);
 /* `list`: names with spaces, tabs or the delimiter between. The first of two equal names counts. */
 void w3c_columns_set(struct w3c_columns *c, struct str list);
 
+/* The columns of a row of `n` before any header, as IIS writes them. False: it never wrote `n`. */
+bool w3c_columns_of_iis(struct w3c_columns *c, size_t n);
+
 /* The first `n` columns of a row, by enum w3c_column; STR_NONE: the row has no such column. */
 void w3c_columns_split(const struct w3c_columns *c, struct str line, size_t n,
                        struct str fields[W3C_COLUMNS]);

@@ -115,6 +115,42 @@ static void columns_in_quotes(void **state)
     fixture_close(&x);
 }
 
+/* A file that was cut behind its header: IIS's defaults are known by their number of columns. */
+static void rows_without_header(void **state)
+{
+#define IIS_15                                                                                     \
+    "2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 - 203.0.113.20 A+B https://r.example/ 200 0 0 " \
+    "46"
+    static const char *const bad[] = {
+        "2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 - 203.0.113.20 A+B 200 0 0",
+        "2026-11-03 00:10:24 192.0.2.80 /a GET b=c 443 - 203.0.113.20 A+B - 200 0 0 46",
+        "2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 203.0.113.20 - A+B - 200 0 0 46",
+        "2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 - 203.0.113.20 A+B - 0 200 0 46",
+        "203.0.113.20 00:10:24 192.0.2.80 GET /a b=c 443 - 203.0.113.20 A+B - 200 0 0 46",
+    };
+    struct fixture x;
+    (void)state;
+
+    fixture_open(&x, STR("iis"), NULL);
+    assert_int_equal(fixture_parse(&x, STR(IIS_15)), PARSE_OK);
+    assert_text(x.hit.client_ip, "203.0.113.20");
+    assert_text(x.hit.referrer, "https://r.example/");
+    assert_int_equal(x.hit.status, 200);
+    assert_int_equal(fixture_parse(&x, STR("2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 - "
+                                           "203.0.113.20 A+B 404 0 0 46")),
+                     PARSE_OK);
+    assert_text(x.hit.referrer, NULL);
+    assert_int_equal(x.hit.status, 404);
+    assert_int_equal(fixture_parse(&x, STR(IIS_15 " 198.51.100.7")), PARSE_OK);
+    assert_text(x.hit.forwarded_for, "198.51.100.7");
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        if (fixture_parse(&x, str_of(bad[i])) != PARSE_BAD)
+            fail_msg("%s is taken", bad[i]);
+    assert_int_equal(fixture_parse(&x, STR("#Fields: date time cs-uri-stem")), PARSE_DIRECTIVE);
+    assert_int_equal(fixture_parse(&x, STR(IIS_15)), PARSE_BAD);
+    fixture_close(&x);
+}
+
 static void columns_of_ones_own(void **state)
 {
     static const char *const bad[] = {
@@ -166,6 +202,7 @@ int main(void)
         cmocka_unit_test(examples),
         cmocka_unit_test(iis_columns_change_inside_a_file),
         cmocka_unit_test(columns_in_quotes),
+        cmocka_unit_test(rows_without_header),
         cmocka_unit_test(columns_of_ones_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

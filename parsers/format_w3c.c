@@ -274,7 +274,7 @@ static void iis_texts(struct decode_scratch *s, const struct str *field, struct 
     hit->method = decode_missing(field[COLUMN_METHOD]);
     if (!str_is_set(path))
         path = take_uri(s, decode_missing(field[COLUMN_URI]), hit);
-    if (path.n > 0 && path.p[0] == '/') {
+    if (str_starts(path, STR("/"))) {
         hit->path = path;
         hit->query = decode_missing(field[COLUMN_QUERY]);
     } else if (str_is_set(path)) {

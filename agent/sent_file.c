@@ -3,6 +3,7 @@
 
 #include "agent/state_dir.h"
 #include "parsers/base/fault.h"
+#include "parsers/base/hash.h"
 #include "parsers/base/sys.h"
 
 #include <dirent.h>
@@ -12,7 +13,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define HEAD "logferry-sent 1 "
+#define HEAD "logferry-sent 2 "
+#define HEAD_1 "logferry-sent 1 "
+#define SUM_DIGITS 8
 
 static void put_name(char *name, size_t size, uint64_t seq, const char *destination)
 {
@@ -30,39 +33,79 @@ void sent_init(struct sent_file *f, int shelf_fd, uint64_t seq, const char *dest
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
-static bool read_entry(struct str line, struct sent_entry *e)
+/* Of what an entry says, in a file of this batch. */
+static uint32_t sum_of(const struct sent_file *f, const struct sent_entry *e)
+{
+    char text[32 + SENT_REASON_MAX];
+    int n = snprintf(text, sizeof(text), "%" PRIu32 " %u %.*s", e->line, e->status,
+                     STR_ARGS(e->reason));
+    return (uint32_t)hash_64((struct str){text, (size_t)n}, hash_64(str_of(f->id), 0));
+}
+
+static bool read_numbers(struct str *line, struct sent_entry *e)
 {
     uint64_t number, status;
-    if (!str_to_u64(str_cut(&line, ' '), UINT32_MAX, &number) ||
-        !str_to_u64(str_cut(&line, ' '), 999, &status))
+    if (!str_to_u64(str_cut(line, ' '), UINT32_MAX, &number) ||
+        !str_to_u64(str_cut(line, ' '), 999, &status))
         return false;
-    *e = (struct sent_entry){(uint32_t)number, (uint16_t)status, line};
+    *e = (struct sent_entry){(uint32_t)number, (uint16_t)status, STR("")};
     return true;
 }
 
-static bool is_of(const struct sent_file *f, struct str head)
+static bool read_entry(const struct sent_file *f, struct str line, bool summed,
+                       struct sent_entry *e)
 {
-    return str_starts(head, STR(HEAD)) &&
+    char sum[SUM_DIGITS + 1];
+    if (!read_numbers(&line, e))
+        return false;
+    if (!summed) {
+        e->reason = line;
+        return true;
+    }
+    struct str told = str_cut(&line, ' ');
+    if (line.n > SENT_REASON_MAX)
+        return false;
+    e->reason = line;
+    snprintf(sum, sizeof(sum), "%08" PRIx32, sum_of(f, e));
+    return str_eq(told, str_of(sum));
+}
+
+/* The file's first line: whether its entries have sums. False: it is none of this batch. */
+static bool read_head(const struct sent_file *f, struct str head, bool *summed)
+{
+    *summed = str_starts(head, STR(HEAD));
+    return (*summed || str_starts(head, STR(HEAD_1))) &&
            str_eq(str_slice(head, sizeof(HEAD) - 1, head.n), str_of(f->id));
+}
+
+static void read_text(struct sent_file *f, struct str text, void *context,
+                      void (*take)(void *context, const struct sent_entry *e))
+{
+    struct sent_entry entry;
+    bool summed;
+    ptrdiff_t end = str_chr(text, '\n', 0);
+    if (end < 0 || !read_head(f, str_slice(text, 0, (size_t)end), &summed))
+        return;
+    f->good = (uint64_t)end + 1;
+    while ((end = str_chr(text, '\n', (size_t)f->good)) >= 0) {
+        bool whole = read_entry(f, str_slice(text, (size_t)f->good, (size_t)end), summed, &entry);
+        if (!whole && !summed)
+            return;
+        if (whole)
+            take(context, &entry);
+        f->good = (uint64_t)end + 1;
+    }
 }
 
 int sent_read(struct sent_file *f, void *context,
               void (*take)(void *context, const struct sent_entry *e))
 {
     struct buf text;
-    struct sent_entry entry;
     buf_init(&text, SENT_MAX_BYTES);
     int rc = state_read_file(f->shelf_fd, f->name, &text);
-    struct str rest = buf_str(&text);
-    ptrdiff_t end = rc ? -1 : str_chr(rest, '\n', 0);
     f->good = 0;
-    if (end >= 0 && is_of(f, str_slice(rest, 0, (size_t)end)))
-        f->good = (uint64_t)end + 1;
-    while (f->good && (end = str_chr(rest, '\n', (size_t)f->good)) >= 0 &&
-           read_entry(str_slice(rest, (size_t)f->good, (size_t)end), &entry)) {
-        take(context, &entry);
-        f->good = (uint64_t)end + 1;
-    }
+    if (!rc)
+        read_text(f, buf_str(&text), context, take);
     buf_release(&text);
     return rc == ENOENT ? 0 : rc;
 }
@@ -78,15 +121,20 @@ bool sent_exists(int shelf_fd, uint64_t seq, const char *destination)
 /* ---- writing ----------------------------------------------------------------------------------
  */
 
-void sent_put(struct buf *text, const struct sent_entry *e)
+void sent_put(const struct sent_file *f, struct buf *text, const struct sent_entry *e)
 {
-    buf_printf(text, "%" PRIu32 " %u", e->line, e->status);
-    for (size_t i = 0; i < e->reason.n && i < SENT_REASON_MAX; i++) {
+    char reason[SENT_REASON_MAX];
+    struct sent_entry clean = *e;
+    size_t n = e->reason.n < sizeof(reason) ? e->reason.n : sizeof(reason);
+    for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)e->reason.p[i];
-        if (i == 0)
-            buf_putc(text, ' ');
-        buf_putc(text, c < ' ' || c == 0x7f ? '?' : (char)c);
+        reason[i] = c < ' ' || c == 0x7f ? '?' : (char)c;
     }
+    clean.reason = (struct str){reason, n};
+    buf_printf(text, "%" PRIu32 " %u %08" PRIx32, e->line, e->status, sum_of(f, &clean));
+    if (n)
+        buf_putc(text, ' ');
+    buf_put(text, reason, n);
     buf_putc(text, '\n');
 }
 

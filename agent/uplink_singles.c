@@ -102,7 +102,7 @@ static void settle_record(struct delivery *dl, struct single *s, unsigned status
     const struct sent_entry e = {(uint32_t)(s - dl->batch.v) + 2, (uint16_t)status,
                                  is_rejection(status) ? reason : STR("")};
     if (dl->durable)
-        sent_put(&dl->notes, &e);
+        sent_put(&dl->file, &dl->notes, &e);
 }
 
 static void tell_held(struct destination *d, int64_t age_ms)

@@ -25,6 +25,7 @@ import run  # noqa: E402 (after the path)
 # Files of tests/e2e with figures for E2E_FULL=1, and what those are.
 OTHERS = {"crash_points": "every crash point at its first, second and last pass: 0 lost, 0 twice",
           "power_loss": "10,000 disks that a power failure could leave: 0 lost, 0 twice",
+          "power_loss_hitkeep": "10,000 such disks: 0 lost, 4 twice at most for each crash",
           "faults": "every system call and allocation failed: 0 lost, 0 twice"}
 
 

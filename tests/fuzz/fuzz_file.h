@@ -18,8 +18,13 @@ static int fuzz_fd = -1;
 
 static inline void fuzz_remove_directory(void)
 {
-    static const char *const names[] = {"positions.a", "positions.b", "0000000000000000.batch",
-                                        "0000000000000001.batch"};
+    static const char *const names[] = {"positions.a",
+                                        "positions.b",
+                                        "0000000000000000.batch",
+                                        "0000000000000001.batch",
+                                        "0000000000000007.hk.sent",
+                                        "visitor.keys",
+                                        "protocol.hk"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unlinkat(fuzz_fd, names[i], 0);
     rmdir(fuzz_directory);

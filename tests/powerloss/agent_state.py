@@ -4,11 +4,26 @@ import ctypes
 import functools
 import json
 import subprocess
+import uuid
 import zlib
 
 XXH = ctypes.CDLL("libxxhash.so.0").XXH3_64bits_withSeed
 XXH.restype = ctypes.c_uint64
 XXH.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64)
+
+
+class Hash128(ctypes.Structure):
+    _fields_ = (("low", ctypes.c_uint64), ("high", ctypes.c_uint64))
+
+
+XXH128 = ctypes.CDLL("libxxhash.so.0").XXH3_128bits
+XXH128.restype = Hash128
+XXH128.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
+
+
+def hash128(content):
+    h = XXH128(content, len(content))
+    return h.high.to_bytes(8, "big") + h.low.to_bytes(8, "big")
 
 
 def intervals(text):
@@ -52,7 +67,7 @@ def newest(files):
 
 @functools.lru_cache(4096)  # most disks of a run hold the same files
 def batch(content):
-    """{"to", "spans": [(stream, from, to)], "records"} of a batch file, or None when it is not whole."""
+    """{"id", "to", "spans": [(stream, from, to)], "records"} of a batch file, or None when it is not whole."""
     head, _, rest = content.partition(b"\n")
     words = head.split()
     if len(words) != 5 or words[0] != b"logferry-batch" or int(words[1]) < 2:
@@ -74,8 +89,39 @@ def batch(content):
             found["spans"].append((fields[1], int(fields[4]), int(fields[5])))
     if encoding == "zstd":
         body = subprocess.run(["zstd", "-dcq"], input=body, capture_output=True, check=True).stdout
+    found["id"] = json.loads(body.splitlines()[0])["batch"]
     found["records"] = [json.loads(line) for line in body.splitlines()[1:]]
     return found
+
+
+def part_id(parent, salt):
+    """The id of that part of a batch."""
+    h = bytearray(hash128(parent.encode() + b"\0" + salt.encode()))
+    h[6] = h[6] & 0x0F | 0x80
+    h[8] = h[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(h)))
+
+
+def notes(content, batch_id):
+    """{line: status} of the notes of this batch (agent/sent_file.h)."""
+    first, *rest = bytes(content).split(b"\n")[:-1] or [b""]
+    found = {}
+    if first != b"logferry-sent 2 " + batch_id.encode():
+        return found
+    seed = XXH(batch_id.encode(), len(batch_id), 0)
+    for line in rest:
+        number, status, total, reason = (line.split(b" ", 3) + [b""] * 3)[:4]
+        said = number + b" " + status + b" " + reason
+        if total == b"%08x" % (XXH(said, len(said), seed) & 0xFFFFFFFF):
+            found.setdefault(int(number), int(status))
+    return found
+
+
+def visitor_keys(content):
+    """{day: key} of visitor.keys (agent/visitor_keys.h)."""
+    first, *rest = bytes(content).split(b"\n")
+    rows = [line.split() for line in rest] if first == b"logferry-visitor-keys 1" else []
+    return {int(row[0]): row[2] for row in rows if len(row) == 3 and row[0].isdigit()}
 
 
 def holds(ranges, value):

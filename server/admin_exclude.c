@@ -52,7 +52,10 @@ static int add_one(struct admin_job *job, const struct scope *scope, enum exclus
 {
     struct buf value;
     const char *why = "";
-    struct exclusion e = {.team = scope->team, .site = scope->site, .kind = kind};
+    struct exclusion e = {.team = scope->team,
+                          .site = scope->site,
+                          .kind = kind,
+                          .description = args_value(&job->args, "--description")};
     int code = 0;
     buf_init(&value, EXCLUSION_VALUE_MAX);
     if (!exclusion_clean(kind, str_of(text), &value, &why)) {
@@ -76,6 +79,9 @@ int admin_exclude_add(struct admin_job *job)
     if (job->args.n_words > 0)
         return admin_fail(job, EXIT_USAGE, "exclude add takes options only; found %s",
                           job->args.words[0]);
+    if (args_value(&job->args, "--description").n > EXCLUSION_DESCRIPTION_MAX)
+        return admin_fail(job, EXIT_USAGE, "--description has at most %d bytes",
+                          EXCLUSION_DESCRIPTION_MAX);
     int code = find_scope(job, &scope);
     for (size_t i = 0; i < job->args.n_options && !code; i++) {
         for (size_t k = 0; k < COUNT_OF(kinds) && !code; k++) {
@@ -117,6 +123,8 @@ static void put_json(struct buf *out, const struct rights *r, const struct exclu
     json_put_string(out, buf_str(&scope));
     buf_printf(out, ",\"kind\":\"%s\",\"value\":", exclusion_kind_name(e->kind));
     json_put_string(out, e->value);
+    buf_lit(out, ",\"description\":");
+    json_put_string(out, e->description);
     buf_lit(out, ",\"created_at\":\"");
     time_put_rfc3339(out, e->created_ms);
     buf_lit(out, "\"}");
@@ -127,7 +135,7 @@ static void put_line(struct buf *out, const struct rights *r, const struct exclu
 {
     buf_printf(out, "%s %-10s %s  (", e->uuid_text, exclusion_kind_name(e->kind), e->value.p);
     put_scope(out, r, e);
-    buf_lit(out, ")\n");
+    buf_printf(out, e->description.n > 0 ? ") %s\n" : ")\n", e->description.p);
 }
 
 /* Those of one site, or all. */

@@ -39,8 +39,8 @@ static const char *const audit_values[] = {"--since", "--team", NULL};
 static const char *const undo_flag[] = {"--undo", NULL};
 static const char *const yes_flag[] = {"--yes", NULL};
 
-static const char *const exclude_values[] = {"--site", "--team",       "--ip", "--country",
-                                             "--path", "--user-agent", NULL};
+static const char *const exclude_values[] = {"--site", "--team",       "--ip",          "--country",
+                                             "--path", "--user-agent", "--description", NULL};
 static const char *const exclude_flags[] = {"--instance", NULL};
 static const char *const site_value[] = {"--site", NULL};
 
@@ -58,7 +58,7 @@ static const struct command commands[] = {
      "site alias DOMAIN [--remove] HOST..."},
     {"exclude", "add", admin_exclude_add, exclude_values, exclude_flags,
      "exclude add --site S|--team T|--instance [--ip NETWORK] [--country CC] [--user-agent TEXT] "
-     "[--path /P]..."},
+     "[--path /P]... [--description D]"},
     {"exclude", "list", admin_exclude_list, site_value, json_flag,
      "exclude list [--site S] [--json]"},
     {"exclude", "remove", admin_exclude_remove, no_options, no_options, "exclude remove ID..."},

@@ -4,6 +4,8 @@
  */
 #include "parsers/base/time.h"
 #include "server/api_person.h"
+#include "server/url.h"
+#include "server/uuid.h"
 
 #define LIST_MAX (4u << 20)
 
@@ -55,11 +57,28 @@ static const struct api_refusal *refusal_of(const struct api_caller *caller, enu
     return NULL;
 }
 
-static void put_one(struct buf *out, const struct exclusion *e)
+/* HitKeep's words for the kinds, and the key that each has its value under. */
+static const struct {
+    struct str type, key;
+} words[EXCLUSION_KINDS] = {
+    [EXCLUSION_IP] = {STR_INIT("cidr"), STR_INIT("cidr")},
+    [EXCLUSION_COUNTRY] = {STR_INIT("country"), STR_INIT("country_code")},
+    [EXCLUSION_USER_AGENT] = {STR_INIT("user_agent"), STR_INIT("user_agent")},
+    [EXCLUSION_PATH] = {STR_INIT("path"), STR_INIT("path")},
+};
+
+static void put_one(struct buf *out, const struct rights *r, const struct exclusion *e)
 {
-    buf_printf(out, "{\"id\":\"%s\",\"kind\":\"%s\",\"value\":", e->uuid_text,
-               exclusion_kind_name(e->kind));
+    const struct site *site = e->site ? rights_site_by_id(r, e->site) : NULL;
+    buf_printf(out, "{\"id\":\"%s\"", e->uuid_text);
+    if (site)
+        buf_printf(out, ",\"site_id\":\"%s\"", site->uuid_text);
+    buf_printf(out, ",\"type\":\"%s\",\"%s\":", words[e->kind].type.p, words[e->kind].key.p);
     json_put_string(out, e->value);
+    if (e->description.n > 0) {
+        buf_lit(out, ",\"description\":");
+        json_put_string(out, e->description);
+    }
     buf_lit(out, ",\"created_at\":");
     api_put_time(out, e->created_ms);
     buf_putc(out, '}');
@@ -70,19 +89,37 @@ static bool is_of(const struct exclusion *e, int64_t site)
     return e->site == site && e->team == 0;
 }
 
-static void put_list(struct buf *out, const struct rights *r, int64_t site)
+/* `effective`: with the team's and the server's, which hold for the site, too. */
+static void put_list(struct buf *out, const struct rights *r, int64_t site, bool effective)
 {
     const struct exclusion *list;
+    const struct site *whose = effective && site ? rights_site_by_id(r, site) : NULL;
     const char *comma = "[";
     size_t n = exclusions_list(rights_exclusions(r), &list);
     for (size_t i = 0; i < n; i++) {
-        if (!is_of(&list[i], site))
+        if (whose ? !exclusion_in_scope(&list[i], whose) : !is_of(&list[i], site))
             continue;
         buf_put_str(out, str_of(comma));
-        put_one(out, &list[i]);
+        put_one(out, r, &list[i]);
         comma = ",";
     }
     buf_put_str(out, *comma == '[' ? STR("[]") : STR("]"));
+}
+
+/* The query's `effective`, case aside. False: it is neither. */
+static bool effective_of(struct str query, bool *out)
+{
+    static const struct str yes[] = {STR_INIT("1"), STR_INIT("t"), STR_INIT("true")};
+    static const struct str no[] = {STR_INIT("0"), STR_INIT("f"), STR_INIT("false")};
+    struct buf scratch;
+    struct str value = STR("");
+    buf_init(&scratch, query.n + 1);
+    if (query.n > 0 && query_value(query, STR("effective"), &scratch, &value))
+        value = str_trim(value);
+    *out = str_is_one_of(value, yes, COUNT_OF(yes));
+    bool good = *out || value.n == 0 || str_is_one_of(value, no, COUNT_OF(no));
+    buf_release(&scratch);
+    return good;
 }
 
 static void list(struct api *a, struct http_request *req, enum whose whose)
@@ -90,14 +127,17 @@ static void list(struct api *a, struct http_request *req, enum whose whose)
     struct api_caller caller;
     struct buf out;
     int64_t site;
+    bool effective;
     if (!api_admit(a, a->general, req, &caller))
         return;
     const struct api_refusal *refusal = refusal_of(&caller, whose, req, &site);
     if (refusal) {
         http_error(req, refusal->status, refusal->message);
+    } else if (!effective_of(req->query, &effective)) {
+        http_error(req, 400, "invalid effective value");
     } else {
         buf_init(&out, LIST_MAX);
-        put_list(&out, caller.rights, site);
+        put_list(&out, caller.rights, site, effective);
         api_answer_json(req, 200, &out);
         buf_release(&out);
     }
@@ -127,49 +167,86 @@ static bool find_scope(struct change *c, enum whose whose, int64_t *site)
     return refusal == NULL;
 }
 
-/* Its value is put into `value`. False: refused. */
-static bool read_body(struct change *c, struct exclusion *e, struct buf *value)
+struct exclusion_body {
+    struct str type, values[EXCLUSION_KINDS], description;
+};
+
+static struct str trimmed(struct str s)
 {
-    struct exclusion_body {
-        struct str kind, value;
-    } body = {STR_INIT(""), STR_INIT("")};
+    return s.n > 0 ? str_trim(s) : STR("");
+}
+
+/* An address alone is enough, as in the versions that knew no other kind. */
+static bool kind_of(const struct exclusion_body *body, enum exclusion_kind *kind)
+{
+    struct str type = trimmed(body->type);
+    if (type.n == 0 && trimmed(body->values[EXCLUSION_IP]).n > 0)
+        type = words[EXCLUSION_IP].type;
+    for (int i = 0; i < EXCLUSION_KINDS; i++) {
+        if (str_eq_nocase(type, words[i].type)) {
+            *kind = (enum exclusion_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Its value is put into `value`. NULL, or what is wrong. */
+static const char *read_body(struct change *c, struct exclusion *e, struct buf *value)
+{
+#define VALUE(kind) offsetof(struct exclusion_body, values[kind])
     static const struct api_field fields[] = {
-        {STR_INIT("kind"), API_TEXT, offsetof(struct exclusion_body, kind)},
-        {STR_INIT("value"), API_TEXT, offsetof(struct exclusion_body, value)},
+        {STR_INIT("type"), API_TEXT, offsetof(struct exclusion_body, type)},
+        {STR_INIT("cidr"), API_TEXT, VALUE(EXCLUSION_IP)},
+        {STR_INIT("country_code"), API_TEXT, VALUE(EXCLUSION_COUNTRY)},
+        {STR_INIT("user_agent"), API_TEXT, VALUE(EXCLUSION_USER_AGENT)},
+        {STR_INIT("path"), API_TEXT, VALUE(EXCLUSION_PATH)},
+        {STR_INIT("description"), API_TEXT, offsetof(struct exclusion_body, description)},
     };
+    static const char *const bad[EXCLUSION_KINDS] = {
+        [EXCLUSION_IP] = "Invalid IP or CIDR",
+        [EXCLUSION_COUNTRY] = "Invalid country code",
+        [EXCLUSION_USER_AGENT] = "User agent must not be empty",
+        [EXCLUSION_PATH] = "Path must not be empty",
+    };
+    struct exclusion_body body = {.type = STR_NONE};
     const char *expected;
     if (c->req->body_too_large ||
-        !api_json_read(c->req->body, fields, COUNT_OF(fields), &body, &c->scratch, NULL)) {
-        change_refuse(c, 400, "Bad request body");
-        return false;
-    }
-    if (!exclusion_kind_parse(body.kind, &e->kind)) {
-        change_refuse(c, 400, "kind must be one of ip, country, user_agent, path");
-        return false;
-    }
-    if (!exclusion_clean(e->kind, body.value, value, &expected)) {
-        buf_printf(&c->text, "value must be %s", expected);
-        change_refuse(c, 400, buf_cstr(&c->text));
-        return false;
+        !api_json_read(c->req->body, fields, COUNT_OF(fields), &body, &c->scratch, NULL))
+        return "Invalid request body";
+    e->description = trimmed(body.description);
+    if (e->description.n > EXCLUSION_DESCRIPTION_MAX)
+        return "Description must be 255 characters or fewer";
+    if (!kind_of(&body, &e->kind))
+        return "Invalid exclusion type";
+    struct str text = trimmed(body.values[e->kind]);
+    if (!exclusion_clean(e->kind, text, value, &expected)) {
+        if (text.n == 0 || e->kind == EXCLUSION_IP || e->kind == EXCLUSION_COUNTRY)
+            return bad[e->kind];
+        buf_printf(&c->text, "%.*s must be %s", STR_ARGS(words[e->kind].key), expected);
+        return buf_cstr(&c->text);
     }
     e->value = buf_str(value);
-    return true;
+    return NULL;
 }
 
 static void add(struct change *c, enum whose whose)
 {
     struct exclusion e = {0};
     struct buf value;
+    if (!find_scope(c, whose, &e.site))
+        return;
     buf_init(&value, EXCLUSION_VALUE_MAX);
-    if (find_scope(c, whose, &e.site) && read_body(c, &e, &value)) {
-        enum admin_result result = session_add_exclusion(c->session, &e);
-        if (result == ADMIN_FULL)
-            change_refuse(c, 409, "Too many exclusions");
-        else if (change_done(c, result, "", "Exclusion exists already")) {
-            put_one(&c->text, &e);
-            buf_putc(&c->text, '\n');
-            c->status = 201;
-        }
+    const char *wrong = read_body(c, &e, &value);
+    enum admin_result result = wrong ? ADMIN_FAILED : session_add_exclusion(c->session, &e);
+    if (wrong) {
+        change_refuse(c, 400, wrong);
+    } else if (result == ADMIN_FULL) {
+        change_refuse(c, 409, "Too many exclusions");
+    } else if (change_done(c, result, "", "Exclusion exists already") && change_rights(c)) {
+        put_one(&c->text, c->rights, &e);
+        buf_putc(&c->text, '\n');
+        c->status = 201;
     }
     buf_release(&value);
 }
@@ -196,14 +273,21 @@ void api_server_exclusions_add(void *ctx, struct http_request *req)
 
 static void drop(struct change *c, enum whose whose)
 {
+    struct str id = c->req->params[whose == OF_SITE ? 1 : 0];
+    unsigned char uuid[16];
+    char text[37];
     int64_t site;
     if (!find_scope(c, whose, &site))
         return;
-    const struct exclusion *e =
-        exclusion_by_uuid(rights_exclusions(c->rights), c->req->params[whose == OF_SITE ? 1 : 0]);
+    if (!api_path_uuid(id, uuid)) {
+        change_refuse(c, 400, "Invalid rule_id");
+        return;
+    }
+    uuid_format(uuid, text);
+    const struct exclusion *e = exclusion_by_uuid(rights_exclusions(c->rights), str_of(text));
     enum admin_result result =
         e && is_of(e, site) ? session_remove_exclusion(c->session, e->id) : ADMIN_NONE;
-    if (change_done(c, result, "Exclusion not found", ""))
+    if (change_done(c, result, "Not found", ""))
         c->status = 204;
 }
 

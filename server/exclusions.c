@@ -117,7 +117,7 @@ void exclusions_free(struct exclusions *x)
     if (!x)
         return;
     for (size_t i = 0; i < x->n; i++)
-        free((void *)x->list[i].value.p);
+        free((void *)x->list[i].value.p); /* with the description behind it */
     free(x->list);
     free(x->networks);
     free(x);
@@ -138,19 +138,27 @@ static int grow(struct exclusions *x)
     return 0;
 }
 
+/* NUL-terminated. */
+static struct str copy_text(char *to, struct str text)
+{
+    if (text.n > 0)
+        memcpy(to, text.p, text.n);
+    to[text.n] = '\0';
+    return (struct str){to, text.n};
+}
+
 int exclusions_add(struct exclusions *x, const struct exclusion *e)
 {
     if (fault_of(e->kind, e->value))
         return 0;
     if (x->n == x->cap && grow(x))
         return -1;
-    char *value = malloc(e->value.n + 1);
-    if (!value)
+    char *texts = malloc(e->value.n + e->description.n + 2);
+    if (!texts)
         return -1;
-    memcpy(value, e->value.p, e->value.n);
-    value[e->value.n] = 0;
     x->list[x->n] = *e;
-    x->list[x->n].value = (struct str){value, e->value.n};
+    x->list[x->n].value = copy_text(texts, e->value);
+    x->list[x->n].description = copy_text(texts + e->value.n + 1, e->description);
     if (e->kind == EXCLUSION_IP)
         cidr_parse(e->value, &x->networks[x->n]);
     x->n++;

@@ -31,13 +31,15 @@ enum exclusion_kind {
 /* So many of one scope: each costs every record of it a comparison. */
 #define EXCLUSIONS_PER_SCOPE 500
 #define EXCLUSION_VALUE_MAX 1000 /* bytes */
+#define EXCLUSION_DESCRIPTION_MAX 255
 
 struct exclusion {
     int64_t id;
     char uuid_text[37];
     int64_t team, site; /* one of them, or both 0: the whole instance */
     enum exclusion_kind kind;
-    struct str value; /* as exclusion_clean gives it */
+    struct str value;       /* as exclusion_clean gives it */
+    struct str description; /* somebody's note; "": none */
     int64_t created_ms;
 };
 

@@ -11,7 +11,8 @@ static int read_one(sqlite3_stmt *row, struct exclusions *x)
                           .team = sqlite3_column_int64(row, 2),
                           .site = sqlite3_column_int64(row, 3),
                           .value = column_str(row, 5),
-                          .created_ms = sqlite3_column_int64(row, 6)};
+                          .created_ms = sqlite3_column_int64(row, 6),
+                          .description = column_str(row, 7)};
     if (uuid.n != 16)
         return -1;
     uuid_format((const unsigned char *)uuid.p, e.uuid_text);
@@ -25,8 +26,8 @@ struct exclusions *exclusions_read(sqlite3 *db)
     sqlite3_stmt *row = NULL;
     int code = SQLITE_ERROR;
     if (x && sqlite3_prepare_v2(db,
-                                "SELECT id, uuid, team, site, kind, value, created FROM exclusions"
-                                " ORDER BY site, team, id",
+                                "SELECT id, uuid, team, site, kind, value, created, description"
+                                " FROM exclusions ORDER BY site, team, id",
                                 -1, &row, NULL) == SQLITE_OK) {
         while ((code = sqlite3_step(row)) == SQLITE_ROW && read_one(row, x) == 0) {
         }
@@ -79,14 +80,14 @@ enum admin_result session_add_exclusion(struct store_session *session, struct ex
         return ADMIN_FAILED;
     if (n >= EXCLUSIONS_PER_SCOPE)
         return ADMIN_FULL;
-    enum admin_result result =
-        session_added(session,
-                      sql_run_text(e,
-                                   "INSERT INTO exclusions(uuid, team, site, kind, value, created)"
-                                   " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-                                   "biissi", bytes, 16, x->team, x->site,
-                                   str_of(exclusion_kind_name(x->kind)), x->value, e->now_ms),
-                      &id);
+    enum admin_result result = session_added(
+        session,
+        sql_run_text(e,
+                     "INSERT INTO exclusions(uuid, team, site, kind, value, created,"
+                     " description) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                     "biissis", bytes, 16, x->team, x->site, str_of(exclusion_kind_name(x->kind)),
+                     x->value, e->now_ms, str_is_set(x->description) ? x->description : STR("")),
+        &id);
     if (result != ADMIN_OK)
         return result;
     x->id = id;

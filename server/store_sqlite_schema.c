@@ -151,8 +151,11 @@ static const char step_logins[] =
     "  created INTEGER NOT NULL, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX logins_user ON logins(user, created);";
 
-static const char *const steps[] = {step_1,      step_2,     step_reads, step_exclusions,
-                                    step_people, step_nodes, step_logins};
+static const char step_exclusion_notes[] =
+    "ALTER TABLE exclusions ADD COLUMN description TEXT NOT NULL DEFAULT '';";
+
+static const char *const steps[] = {step_1,      step_2,     step_reads,  step_exclusions,
+                                    step_people, step_nodes, step_logins, step_exclusion_notes};
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)

@@ -111,19 +111,30 @@ def test_over_http(world):
             problems.append(f"{method} {where} {body}: {got} {answer!r}, expected {status} {text!r}")
         return answer
 
-    new = '{"kind":"path","value":" /over-http "}'
+    new = '{"type":"path","path":" /over-http ","description":" of a test "}'
     f.expect(True, path="/over-http")
     one = json.loads(ask("POST", path, new, admin, 201))
     f.expect(False, path="/over-http/x")
     f.expect(True, path="/over-http", host=OTHER)
-    check((one["kind"], one["value"]) == ("path", "/over-http"), f"{one}")
+    check((one["type"], one["path"], one["description"], one["site_id"]) ==
+          ("path", "/over-http", "of a test", ids[SITE]), f"{one}")
     f.exclude("--instance", "--path", "/not-shown")
     check(json.loads(ask("GET", path, "", admin, 200)) == [one], "the list")
+    effective = json.loads(ask("GET", path + "?effective=true", "", admin, 200))
+    check([e["path"] for e in effective] == ["/not-shown", "/over-http"], f"what holds: {effective}")
+    ask("GET", path + "?effective=yes", "", admin, 400, "invalid effective value\n")
+    network = json.loads(ask("POST", path, '{"cidr":"192.0.2.0/28"}', admin, 201))
+    check((network["type"], network["cidr"], "description" in network) == ("cidr", "192.0.2.0/28", False), f"{network}")
+    ask("DELETE", f"{path}/{network['id'].upper()}", "", admin, 204, "")
     ask("POST", path, new, admin, 409, "Exclusion exists already\n")
-    for body, text in (("{", "Bad request body\n"), ('{"kind":7}', "Bad request body\n"),
-                       ("{}", "kind must be one of ip, country, user_agent, path\n"),
-                       ('{"kind":"ip","value":"x"}',
-                        "value must be an address or a network, like 198.51.100.0/24\n")):
+    for body, text in (("{", "Invalid request body\n"), ('{"type":7}', "Invalid request body\n"),
+                       ("{}", "Invalid exclusion type\n"), ('{"type":"cidr","cidr":"x"}', "Invalid IP or CIDR\n"),
+                       ('{"type":"country","country_code":"DEU"}', "Invalid country code\n"),
+                       ('{"type":"user_agent","path":"/x"}', "User agent must not be empty\n"),
+                       ('{"type":"path","path":" "}', "Path must not be empty\n"),
+                       ('{"type":"path","path":"x"}', "path must be a path that begins with /, like /healthz\n"),
+                       ('{"cidr":"192.0.2.1","description":"%s"}' % ("x" * 256),
+                        "Description must be 255 characters or fewer\n")):
         ask("POST", path, body, admin, 400, text)
     for method, where, body in (("GET", path, ""), ("POST", path, new), ("DELETE", f"{path}/{one['id']}", "")):
         ask(method, where, body, None, 401, "Unauthorized\n")
@@ -131,9 +142,10 @@ def test_over_http(world):
         ask(method, where, body, f.server.token, 403, "Forbidden\n")
         ask(method, where.replace(ids[SITE], ids[OTHER]), body, admin, 403, "Access denied\n")
         ask(method, where.replace(ids[SITE], "x"), body, admin, 400, "invalid site ID\n")
-    ask("DELETE", f"{path}/{ids[SITE]}", "", admin, 404, "Exclusion not found\n")
+    ask("DELETE", f"{path}/x", "", admin, 400, "Invalid rule_id\n")
+    ask("DELETE", f"{path}/{ids[SITE]}", "", admin, 404, "Not found\n")
     ask("DELETE", f"{path}/{one['id']}", "", admin, 204, "")
-    ask("DELETE", f"{path}/{one['id']}", "", admin, 404, "Exclusion not found\n")
+    ask("DELETE", f"{path}/{one['id']}", "", admin, 404, "Not found\n")
     f.expect(True, path="/over-http")
     check(not problems, "\n".join(problems))
 

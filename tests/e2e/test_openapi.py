@@ -338,12 +338,13 @@ def ask_reports(e, desk):
 
 def ask_exclusions(e, desk):
     site, foreign = (f"/api/sites/{desk.ids[s]}/exclusions" for s in (SITE, FOREIGN))
-    token, new = desk.server.client("may-change", f"{SITE}=admin"), {"kind": "path", "value": "/not-stored"}
+    token, new = desk.server.client("may-change", f"{SITE}=admin"), {"type": "path", "path": "/not-stored"}
     one = e.ask("POST", site, 201, new, token, twice=False)
     e.ask("GET", site, 200, token=token)
+    e.ask("GET", site + "?effective=true", 200, token=token)
     e.ask("POST", site, 409, new, token)
-    e.ask("POST", site, 400, {"kind": "ip", "value": "x"}, token)
-    e.ask("POST", site, 400, {"kind": "x", "value": "x"}, token)
+    e.ask("POST", site, 400, {"type": "cidr", "cidr": "x"}, token)
+    e.ask("POST", site, 400, {"type": "x"}, token)
     for method, tail, body in (("GET", "", None), ("POST", "", new), ("DELETE", "/" + one["id"], None)):
         e.ask(method, site + tail, 401, body, good=False)
         e.ask(method, foreign + tail, 403, body, token)
@@ -488,13 +489,14 @@ def ask_own_sites(own, other, desk, team):
 
 
 def ask_server_exclusions(own, other):
-    top, new = "/api/admin/exclusions", {"kind": "path", "value": "/nowhere"}
+    top, new = "/api/admin/exclusions", {"type": "path", "path": "/nowhere"}
     one = f"{top}/{own.change('POST', top, 201, new)['id']}"
     own.ask("GET", top, 200)
     own.ask("POST", top, 409, new)
-    own.ask("POST", top, 400, {"kind": "ip", "value": "x"})
+    own.ask("POST", top, 400, {"type": "cidr", "cidr": "x"})
     own.change("DELETE", one, 204)
     own.ask("DELETE", one, 404)
+    own.ask("DELETE", f"{top}/x", 400)
     for method, path, body in (("GET", top, None), ("POST", top, new), ("DELETE", one, None)):
         other.ask(method, path, 403, body)
 

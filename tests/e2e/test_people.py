@@ -238,14 +238,14 @@ def test_teams(world):
     # What is under a site goes by the cookie, too.
     check(ann.want(200, "GET", f"/api/sites/{site['id']}/exclusions") == [], "there are exclusions")
     ann.want(200, "GET", f"/api/sites/{site['id']}/stats")
-    ann.want(404, "POST", f"/api/sites/{site['id']}/exclusions", {"kind": "path", "value": "/x"}, "Not found",
+    ann.want(404, "POST", f"/api/sites/{site['id']}/exclusions", {"type": "path", "path": "/x"}, "Not found",
              Origin="https://evil.example")
     # Exclusions leave an entry each, with no more of an address than its network.
-    mine = ann.want(201, "POST", f"/api/sites/{site['id']}/exclusions", {"kind": "ip", "value": "203.0.113.77"})
-    whole = ann.want(201, "POST", "/api/admin/exclusions", {"kind": "path", "value": "/everywhere"})
+    mine = ann.want(201, "POST", f"/api/sites/{site['id']}/exclusions", {"type": "cidr", "cidr": "203.0.113.77"})
+    whole = ann.want(201, "POST", "/api/admin/exclusions", {"type": "path", "path": "/everywhere"})
     check(ann.want(200, "GET", "/api/admin/exclusions") == [whole], "the server's exclusions")
-    ann.want(404, "DELETE", f"/api/sites/{site['id']}/exclusions/{whole['id']}", text="Exclusion not found")
-    ann.want(404, "DELETE", f"/api/admin/exclusions/{mine['id']}", text="Exclusion not found")
+    ann.want(404, "DELETE", f"/api/sites/{site['id']}/exclusions/{whole['id']}", text="Not found")
+    ann.want(404, "DELETE", f"/api/admin/exclusions/{mine['id']}", text="Not found")
     ann.want(204, "DELETE", f"/api/admin/exclusions/{whole['id']}")
     server.cli("exclude", "remove", mine["id"])
     bob.want(403, "GET", "/api/admin/exclusions", text="Forbidden")

@@ -64,9 +64,8 @@ static void count_fetch(struct report *r, const struct digested *d)
 
 static void count_pageview(struct report *r, const struct hit *h)
 {
-    int64_t day = time_day(h->time_ms);
-    uint64_t visitor = hash_64((struct str){(const char *)&day, sizeof(day)}, 1);
-    visitor = hash_64(h->client_ip.p ? h->client_ip : STR(""), visitor);
+    uint64_t day = (uint64_t)time_day(h->time_ms);
+    uint64_t visitor = hash_64(h->client_ip.p ? h->client_ip : STR(""), day);
     visitor = hash_64(h->user_agent.p ? h->user_agent : STR(""), visitor);
     distinct_add(&r->visitors, visitor);
     tally_add(&r->pages, h->path);
@@ -139,7 +138,7 @@ static void put_agents(struct buf *b, struct report *r, const struct style *s)
         terminal_put_number(b, row->classes[AI_ASSET], 8);
         terminal_put_number(b, row->spoofed, 8);
         buf_lit(b, "  ");
-        if (tally_sort(&row->pages))
+        if (tally_top(&row->pages, 1))
             terminal_put_safe(b, (struct str){row->pages.v[0].key, row->pages.v[0].n}, 40);
         buf_putc(b, '\n');
     }
@@ -152,9 +151,9 @@ static void put_pages(struct buf *b, struct report *r, const struct style *s)
     buf_printf(b, "\n%sPages%s                  ", s->bold, s->off);
     terminal_put_number(b, r->pageviews, 9);
     buf_lit(b, " pageviews by ");
-    terminal_put_number(b, r->visitors.n, 0);
+    terminal_put_number(b, distinct_count(&r->visitors), 0);
     buf_lit(b, " visitors (by day, address and user agent)\n");
-    size_t n = tally_sort(&r->pages);
+    size_t n = tally_top(&r->pages, TOP_PAGES);
     for (size_t i = 0; i < n && i < TOP_PAGES; i++) {
         terminal_put_number(b, r->pages.v[i].count, 33);
         buf_lit(b, "  ");
@@ -246,7 +245,7 @@ static void put_json_agent(struct buf *b, struct agent_row *row)
         buf_printf(b, ",\"%dxx\":%llu", k, (unsigned long long)row->statuses[k]);
     buf_printf(b, ",\"spoofed\":%llu", (unsigned long long)row->spoofed);
     buf_lit(b, ",\"top_page\":");
-    json_put_string(b, tally_sort(&row->pages)
+    json_put_string(b, tally_top(&row->pages, 1)
                            ? (struct str){row->pages.v[0].key, row->pages.v[0].n}
                            : STR_NONE);
     buf_putc(b, '}');
@@ -258,15 +257,15 @@ static void put_json(struct buf *b, struct report *r, const char *format)
                "{\"format\":\"%s\",\"lines\":%llu,\"pageviews\":%llu,\"visitors\":%zu,\"ai_"
                "fetches\":%llu,\"skipped\":%llu,\"seconds\":%.3f,\"agents\":[",
                format, (unsigned long long)r->lines, (unsigned long long)r->pageviews,
-               r->visitors.n, (unsigned long long)r->fetches, (unsigned long long)r->skipped,
-               r->seconds);
+               distinct_count(&r->visitors), (unsigned long long)r->fetches,
+               (unsigned long long)r->skipped, r->seconds);
     for (size_t i = 0; i < r->n_agents; i++) {
         if (i)
             buf_putc(b, ',');
         put_json_agent(b, &r->agents[i]);
     }
     buf_lit(b, "],\"pages\":[");
-    size_t n = tally_sort(&r->pages);
+    size_t n = tally_top(&r->pages, TOP_PAGES);
     for (size_t i = 0; i < n && i < TOP_PAGES; i++) {
         buf_printf(b, "%s{\"path\":", i ? "," : "");
         json_put_string(b, (struct str){r->pages.v[i].key, r->pages.v[i].n});
@@ -324,6 +323,7 @@ int command_report(const struct options *options)
     double begin = seconds_now();
     if (!str_is_set(o.digest_rules.default_host))
         o.digest_rules.default_host = STR("localhost"); /* a report needs no site */
+    o.digest_rules.no_record = true;
     if (!code)
         code = offline_read(&o, options->paths, options->n_paths, on_line, r);
     r->seconds = seconds_now() - begin;

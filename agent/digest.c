@@ -1,6 +1,7 @@
 /* digest.c - see digest.h. */
 #include "agent/digest.h"
 
+#include "parsers/resource.h"
 #include "parsers/rules.h"
 
 #define URL_MAX (4u << 20) /* a line of 256 KiB, each byte percent-encoded, for url and path */
@@ -22,13 +23,18 @@ void digest_release(struct digest *d)
     d->agents = NULL;
 }
 
+/* Without a record, only an agent's address and a CDN's own log make use of it. */
+static bool wants_edge(const struct digest_rules *rules, const struct verdict *v)
+{
+    return !rules->no_record || v->agent || rules->cdn_logs;
+}
+
 /* What came through a CDN is in the CDN's log too; if we read that one, it counts there. `peer` is
  * who connected to the web server. */
 static void look_for_cdn(const struct digest_rules *rules, struct str peer, struct digested *out)
 {
     unsigned char address[16];
 
-    out->edge = CDN_NONE;
     out->bare_peer = address_parse(peer, address);
     if (!out->bare_peer)
         return;
@@ -105,6 +111,18 @@ static void make_record(struct digest *d, const struct digest_rules *rules, stru
         put_visitor(d, rules, out, r);
     if (v->kind == VERDICT_PAGEVIEW ? !str_is_set(r->url) : !str_is_set(r->path))
         rule_decide(v, RULE_BAD_HOST);
+    if (v->kind == VERDICT_AI_FETCH)
+        r->verified = str_of(verified_name(out->verified));
+}
+
+/* What make_record ends with, without the record. */
+static void check_record(struct digest *d, const struct digest_rules *rules, struct digested *out)
+{
+    const struct hit *hit = &out->hit;
+    if (hit->path.n == 0 || hit->path.p[0] != '/')
+        make_record(d, rules, out); /* a mask may change that */
+    else if (!record_is_complete(hit, &out->verdict, rules->default_host, rules->scheme))
+        rule_decide(&out->verdict, RULE_BAD_HOST);
 }
 
 static enum rule_id directive_rule(const struct parser *parser)
@@ -117,12 +135,36 @@ static enum rule_id directive_rule(const struct parser *parser)
     return rules[parser_directive(parser)];
 }
 
+/* The user agent's slot is a look at memory away: the path is looked at meanwhile. */
+static void judge_hit(struct digest *d, const struct digest_rules *rules, struct digested *out)
+{
+    struct hit *hit = &out->hit;
+    struct verdict *v = &out->verdict;
+    char scratch[RESOURCE_PATH_MAX];
+    struct asked asked;
+    uint64_t hash = ua_cache_prefetch(d->agents, hit->user_agent);
+
+    resource_look(&rules->judge->index, hit->path, scratch, &asked);
+    struct str peer = hit->client_ip;
+    hit->client_ip = client_ip(rules->client, hit);
+    out->ua = ua_cache_find(d->agents, hit->user_agent, hash);
+    judge_asked(rules->judge, hit, &asked, out->ua, v);
+    out->verified = v->agent && d->ranges
+                        ? ranges_check(d->ranges, v->agent, hit->client_ip, hit->time_ms)
+                        : VERIFIED_UNKNOWN;
+    if (v->kind != VERDICT_SKIP && wants_edge(rules, v))
+        look_for_cdn(rules, peer, out);
+    if (out->edge != CDN_NONE && rules->client->from == CLIENT_FROM_PEER)
+        out->verified = VERIFIED_UNKNOWN; /* the address is the CDN's, not the agent's */
+}
+
 void digest_line(struct digest *d, const struct digest_rules *rules, const struct sites *sites,
                  struct parser *parser, struct str line, struct digested *out)
 {
     struct verdict *v = &out->verdict;
     out->to = 0;
     out->edge = CDN_NONE;
+    out->bare_peer = false;
     out->record.site = STR_NONE;
     out->parsed = parser_line(parser, line, &out->hit);
     if (out->parsed != PARSE_OK) {
@@ -132,27 +174,16 @@ void digest_line(struct digest *d, const struct digest_rules *rules, const struc
         rule_decide(v, out->parsed == PARSE_BAD ? RULE_UNPARSABLE : directive_rule(parser));
         return;
     }
-    out->ua = ua_cache_get(d->agents, out->hit.user_agent);
-    struct str peer = out->hit.client_ip;
-    out->hit.client_ip = client_ip(rules->client, &out->hit);
-    judge(rules->judge, &out->hit, out->ua, v);
-    out->verified = v->agent && d->ranges
-                        ? ranges_check(d->ranges, v->agent, out->hit.client_ip, out->hit.time_ms)
-                        : VERIFIED_UNKNOWN;
-    if (v->kind != VERDICT_SKIP)
-        look_for_cdn(rules, peer, out);
-    if (out->edge != CDN_NONE && rules->client->from == CLIENT_FROM_PEER)
-        out->verified = VERIFIED_UNKNOWN; /* the address is the CDN's, not the agent's */
-    if (v->kind == VERDICT_SKIP)
-        return;
-    if (out->hit.time_ms < rules->since_ms || out->hit.time_ms >= rules->until_ms) {
+    judge_hit(d, rules, out);
+    if (v->kind != VERDICT_SKIP &&
+        (out->hit.time_ms < rules->since_ms || out->hit.time_ms >= rules->until_ms))
         rule_decide(v, RULE_OUT_OF_WINDOW);
-        return;
-    }
-    route(rules, sites, out);
+    if (v->kind != VERDICT_SKIP)
+        route(rules, sites, out);
     if (v->kind == VERDICT_SKIP)
         return;
-    make_record(d, rules, out);
-    if (v->kind == VERDICT_AI_FETCH)
-        out->record.verified = str_of(verified_name(out->verified));
+    if (rules->no_record)
+        check_record(d, rules, out);
+    else
+        make_record(d, rules, out);
 }

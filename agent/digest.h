@@ -24,8 +24,9 @@ struct digest_rules {
     struct str
         default_host;  /* used when the line has none; STR_NONE: the line is skipped as no_host */
     struct str scheme; /* used when the line has none */
-    int64_t since_ms, until_ms;             /* [since, until) */
-    bool any_site;                          /* explain, report: every host will do */
+    int64_t since_ms, until_ms; /* [since, until) */
+    bool any_site;              /* explain, report: every host will do */
+    bool no_record;             /* report: it is enough to know whether there could be one */
     unsigned send[CONFIG_MAX_DESTINATIONS]; /* enum send_kinds of each destination */
     size_t n_destinations;
 };
@@ -36,8 +37,9 @@ struct digested {
     struct ua_entry *ua;    /* the same; never NULL then */
     struct verdict verdict; /* always set */
     enum verified verified; /* with verdict.agent: does the address bear the name out? */
-    struct record
-        record; /* when the verdict is no skip; its at, line_hash and user_agent are the caller's */
+    /* When the verdict is no skip, and not with rules->no_record; its at, line_hash and user_agent
+     * are the caller's. */
+    struct record record;
     unsigned to;       /* destinations, when the verdict is no skip */
     bool bare_peer;    /* who connected has an address that needs no mending */
     enum cdn edge;     /* of a hit that is wanted: the CDN from whose address it came */

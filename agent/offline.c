@@ -204,11 +204,11 @@ static int detect(struct offline *o, int fd, enum container_kind kind, const cha
 static bool hand_out(struct offline *o, struct offline_line *line, enum lines_result what,
                      offline_fn fn, void *context)
 {
-    struct digested d = {0};
+    struct digested d;
     line->digested = &d;
     if (what == LINES_TOO_LONG) {
         line->text = STR("");
-        d.parsed = PARSE_BAD;
+        d = (struct digested){.parsed = PARSE_BAD};
         rule_decide(&d.verdict, RULE_TOO_LONG);
         d.error = d.verdict.rule;
         return fn(context, line);
@@ -217,8 +217,10 @@ static bool hand_out(struct offline *o, struct offline_line *line, enum lines_re
     while (text.n && text.p[0] == '\0')
         text = str_slice(text, 1, text.n);
     digest_line(&o->digest, &o->digest_rules, o->sites, o->parser, text, &d);
-    d.record.at = line->at;
-    d.record.line_hash = hash_line(line->text);
+    if (d.verdict.kind != VERDICT_SKIP && !o->digest_rules.no_record) {
+        d.record.at = line->at;
+        d.record.line_hash = hash_line(line->text);
+    }
     return fn(context, line);
 }
 

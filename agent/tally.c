@@ -72,6 +72,23 @@ size_t tally_sort(struct tally *t)
     return t->n;
 }
 
+size_t tally_top(struct tally *t, size_t most)
+{
+    struct tally_entry *v = t->v;
+    size_t placed = 0;
+    for (size_t i = 0; i < t->cap && most; i++) {
+        if (!v[i].key || (placed == most && compare(&v[i], &v[most - 1]) > 0))
+            continue;
+        struct tally_entry e = v[i];
+        size_t at = placed < most ? placed++ : most - 1;
+        v[i] = v[at]; /* a free slot, or the one that falls out */
+        for (; at > 0 && compare(&e, &v[at - 1]) < 0; at--)
+            v[at] = v[at - 1];
+        v[at] = e;
+    }
+    return t->n;
+}
+
 void tally_release(struct tally *t)
 {
     for (size_t i = 0; i < t->cap; i++)
@@ -90,9 +107,8 @@ static bool put(uint64_t *v, size_t cap, uint64_t value)
     return fresh;
 }
 
-void distinct_add(struct distinct *d, uint64_t value)
+static void look_for(struct distinct *d, uint64_t value)
 {
-    value += !value; /* 0 marks a free slot */
     if (d->n * 2 >= d->cap) {
         size_t cap = d->cap ? d->cap * 2 : 1024;
         uint64_t *v = calloc(cap, sizeof(*v));
@@ -106,6 +122,24 @@ void distinct_add(struct distinct *d, uint64_t value)
         d->cap = cap;
     }
     d->n += put(d->v, d->cap, value);
+}
+
+void distinct_add(struct distinct *d, uint64_t value)
+{
+    value += !value; /* 0 marks a free slot */
+    if (d->cap)
+        __builtin_prefetch(&d->v[value & (d->cap - 1)], 1);
+    d->waiting[d->n_waiting++] = value;
+    if (d->n_waiting == DISTINCT_WAITING)
+        distinct_count(d);
+}
+
+size_t distinct_count(struct distinct *d)
+{
+    for (size_t i = 0; i < d->n_waiting; i++)
+        look_for(d, d->waiting[i]);
+    d->n_waiting = 0;
+    return d->n;
 }
 
 void distinct_release(struct distinct *d)

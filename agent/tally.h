@@ -24,14 +24,21 @@ struct tally {
 void tally_add(struct tally *t, struct str key);
 /* Entries in order of count (descending), then key; the table is then unfit for adding. */
 size_t tally_sort(struct tally *t);
+/* The same, but only the first `most` are in their places: of many, far quicker. */
+size_t tally_top(struct tally *t, size_t most);
 void tally_release(struct tally *t); /* a zeroed tally is empty */
 
-/* How many different 64-bit values were added. */
+/* How many different 64-bit values were added. A value waits a little before it is looked for: its
+ * slot, which is anywhere in a large table, comes into the cache meanwhile. */
+#define DISTINCT_WAITING 16u
 struct distinct {
     uint64_t *v;
     size_t n, cap;
+    uint64_t waiting[DISTINCT_WAITING];
+    size_t n_waiting;
 };
 void distinct_add(struct distinct *d, uint64_t value);
+size_t distinct_count(struct distinct *d);
 void distinct_release(struct distinct *d);
 
 #endif

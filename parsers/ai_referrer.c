@@ -50,9 +50,14 @@ static const char *look_up(const struct assistant *table, size_t n, struct str h
 }
 #define LOOK_UP(table, host) look_up(table, sizeof(table) / sizeof((table)[0]), host)
 
-static bool ends_host(char c)
+/* Before '/', ':', '?', '#' or NUL; what is over HOST_MAX is no name that is looked for. */
+static size_t host_end(struct str url)
 {
-    return c == '/' || c == ':' || c == '?' || c == '#' || c == '\0';
+    struct str host = str_slice(url, 0, url.n <= HOST_MAX ? url.n : HOST_MAX + 1);
+
+    host.n = str_until(host, '/', ':');
+    host.n = str_until(host, '?', '#');
+    return str_until(host, '\0', '\0');
 }
 
 /* Of "https://www.perplexity.ai/search?q=…" it is perplexity.ai; what has no scheme is taken
@@ -60,16 +65,13 @@ static bool ends_host(char c)
 static struct str host_of(struct str url)
 {
     static const struct str schemes[] = {{"https://", 8}, {"http://", 7}};
-    size_t end = 0;
 
     for (size_t i = 0; i < 2; i++)
         if (str_starts_nocase(url, schemes[i])) {
             url = str_slice(url, schemes[i].n, url.n);
             break;
         }
-    while (end < url.n && end <= HOST_MAX && !ends_host(url.p[end]))
-        end++;
-    struct str host = str_slice(url, 0, end);
+    struct str host = str_slice(url, 0, host_end(url));
     return str_starts_nocase(host, STR("www.")) ? str_slice(host, 4, host.n) : host;
 }
 

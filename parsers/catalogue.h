@@ -71,12 +71,12 @@ enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent
                                 const struct agent **agent);
 
 /*
- * A direct-mapped cache in front of it, one per thread. Each slot keeps its user agent's text
- * (longer ones than UA_CACHE_TEXT are not kept), so an answer is exact. `mark` and `index` are the
- * caller's: the batch builder notes there under which number it has listed this user agent; they
- * survive until the slot is replaced, which resets them to 0.
+ * A cache in front of it, one per thread: a user agent has a few slots to be in. Each slot keeps
+ * its user agent's text (longer ones than UA_CACHE_TEXT are not kept), so an answer is exact.
+ * `mark` and `index` are the caller's: the batch builder notes there under which number it has
+ * listed this user agent; they survive until the slot is replaced, which resets them to 0.
  */
-#define UA_CACHE_SLOTS 4096
+#define UA_CACHE_SLOTS 8192
 #define UA_CACHE_TEXT 480
 struct ua_entry {
     enum ua_kind kind;
@@ -84,6 +84,8 @@ struct ua_entry {
     uint64_t mark;  /* the caller's */
     uint32_t index; /* the caller's */
     uint16_t length;
+    /* What else judge() asks of a user agent alone: is it a health check's, is it an attack? */
+    bool health_check, has_lookup;
     char text[UA_CACHE_TEXT];
 };
 struct ua_cache;
@@ -92,5 +94,9 @@ void ua_cache_free(struct ua_cache *u);                   /* accepts NULL */
 /* Never NULL; valid until the next call. Missing and empty user agents share an entry that is never
  * replaced; for one longer than UA_CACHE_TEXT the marks are 0 at each call. */
 struct ua_entry *ua_cache_get(struct ua_cache *u, struct str user_agent);
+/* The same in two steps. Between them memory has time to come: the first tells what the second
+ * needs, and fetches it. */
+uint64_t ua_cache_prefetch(const struct ua_cache *u, struct str user_agent);
+struct ua_entry *ua_cache_find(struct ua_cache *u, struct str user_agent, uint64_t hash);
 
 #endif

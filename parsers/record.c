@@ -144,17 +144,35 @@ static struct str build_path(const struct hit *hit, struct buf *scratch)
     return scratch->failed ? STR_NONE : buf_str(scratch);
 }
 
+static struct str host_of(const struct hit *hit, struct str host)
+{
+    if (str_is_set(hit->host))
+        host = hit->host;
+    return host_is_clean(host) ? host : STR_NONE;
+}
+
+static struct str scheme_of(const struct hit *hit, struct str scheme)
+{
+    return str_is_set(hit->scheme) ? hit->scheme : scheme;
+}
+
+static bool has_path(const struct hit *hit)
+{
+    return hit->path.n > 0 && hit->path.p[0] == '/';
+}
+
+bool record_is_complete(const struct hit *hit, const struct verdict *v, struct str host,
+                        struct str scheme)
+{
+    return has_path(hit) && (v->kind == VERDICT_AI_FETCH || (str_is_set(host_of(hit, host)) &&
+                                                             str_is_set(scheme_of(hit, scheme))));
+}
+
 void record_from_hit(struct record *r, const struct hit *hit, const struct verdict *v,
                      struct str host, struct str scheme, struct buf *url_scratch)
 {
-    bool has_path = hit->path.n > 0 && hit->path.p[0] == '/';
-
-    if (str_is_set(hit->host))
-        host = hit->host;
-    if (!host_is_clean(host))
-        host = STR_NONE;
-    if (str_is_set(hit->scheme))
-        scheme = hit->scheme;
+    host = host_of(hit, host);
+    scheme = scheme_of(hit, scheme);
     buf_reset(url_scratch);
     *r = (struct record){
         .kind = v->kind == VERDICT_AI_FETCH ? RECORD_AI_FETCH : RECORD_PAGEVIEW,
@@ -166,13 +184,13 @@ void record_from_hit(struct record *r, const struct hit *hit, const struct verdi
         .bytes_served = HIT_NO_NUMBER,
     };
     if (r->kind == RECORD_PAGEVIEW) {
-        r->url = has_path ? build_url(hit, scheme, host, url_scratch) : STR_NONE;
+        r->url = has_path(hit) ? build_url(hit, scheme, host, url_scratch) : STR_NONE;
         r->visitor_ip = hit->client_ip;
         r->referrer = hit->referrer;
         return;
     }
     r->hostname = host;
-    r->path = has_path ? build_path(hit, url_scratch) : STR_NONE;
+    r->path = has_path(hit) ? build_path(hit, url_scratch) : STR_NONE;
     r->content_type = hit->content_type;
     r->status_code = hit->status;
     r->response_ms = hit->duration_ms;

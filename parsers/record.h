@@ -58,6 +58,9 @@ void record_write(struct buf *out, const struct record *r);
  */
 void record_from_hit(struct record *r, const struct hit *hit, const struct verdict *v,
                      struct str host, struct str scheme, struct buf *url_scratch);
+/* Would it have its url, or its path? Whether there is room for them aside. */
+bool record_is_complete(const struct hit *hit, const struct verdict *v, struct str host,
+                        struct str scheme);
 
 /*
  * Reads one line, with or without its '\n'. False, with a static sentence in *why, when it is not a

@@ -1,11 +1,11 @@
 /*
  * resource.c - paths and content types, see resource.h. Scanners' paths are in resource_probe.c.
- * Called by verdict.c for every hit: tables are sorted and searched by halves, lists of names are
- * gone through with their first letters compared in place.
+ * Called by verdict.c for every hit: what most paths are not is told by an index, or by the odd
+ * bytes that are not in them; then lists of names are gone through with their first letters
+ * compared.
  */
-#include "parsers/resource.h"
+#include "parsers/resource_impl.h"
 
-#include <endian.h>
 #include <stdlib.h>
 
 #define EXTENSION_MAX 8 /* what fits into an integer; "webmanifest" alone is longer */
@@ -158,14 +158,34 @@ static bool fold(struct str s, char *out, size_t max)
     return true;
 }
 
+#define S(literal) STR_INIT(literal)
+
+/* "/blog/feed/", as WordPress has one at every page, "/feed/atom/"; "/feed.xml" and its like. */
+static const struct str feeds[] = {S("feed"),     S("rss"),      S("rss2"),      S("feed.xml"),
+                                   S("rss.xml"),  S("atom.xml"), S("index.xml"), S("feeds.xml"),
+                                   S("feed.php"), S("rss.php"),  S("feed.json"), S("index.rdf")};
+/* Behind a "/feed/". */
+static const struct str feed_kinds[] = {S("atom"), S("rdf"), S("rss2")};
+
 /* ---- paths --------------------------------------------------------------------------------- */
+
+static unsigned marks_of(struct str path)
+{
+    static const unsigned char marks[256] = {
+        ['.'] = MARK_DOT, [';'] = MARK_PARAMS, ['_'] = MARK_UNDERSCORE,         ['<'] = MARK_ODD,
+        ['$'] = MARK_ODD, ['\0'] = MARK_ODD,   ['%'] = MARK_PERCENT | MARK_ODD,
+    };
+    unsigned found = 0;
+
+    for (size_t i = 0; i < path.n; i++)
+        found |= marks[(unsigned char)path.p[i]];
+    return found;
+}
 
 static struct str decoded(struct str path, char scratch[RESOURCE_PATH_MAX])
 {
     size_t n = 0;
 
-    if (path.n > RESOURCE_PATH_MAX || str_chr(path, '%', 0) < 0)
-        return path;
     for (size_t i = 0; i < path.n; i++) {
         int byte = percent_byte(path, i);
         scratch[n++] = byte < 0 ? path.p[i] : (char)byte;
@@ -188,24 +208,6 @@ static struct str without_params(struct str segment)
     return params < 0 ? segment : str_slice(segment, 0, (size_t)params);
 }
 
-void resource_look(struct str path, char scratch[RESOURCE_PATH_MAX], struct asked *out)
-{
-    out->path = decoded(path, scratch);
-    out->segment = last_segment(out->path);
-    out->name = without_params(out->segment);
-    ptrdiff_t dot = str_chr(out->path, '.', 0);
-    out->first_dot = dot < 0 ? out->path.n : (size_t)dot;
-}
-
-/* A name in the order of strcmp: its first letter is the highest byte. */
-static uint64_t name_key(const char name[EXTENSION_MAX])
-{
-    uint64_t key;
-
-    memcpy(&key, name, sizeof(key));
-    return be64toh(key);
-}
-
 static struct str extension_of(struct str segment)
 {
     ptrdiff_t dot = str_rchr(segment, '.');
@@ -213,50 +215,104 @@ static struct str extension_of(struct str segment)
     return dot < 0 ? STR_NONE : str_slice(segment, (size_t)dot + 1, segment.n);
 }
 
-/* Known extensions only; everything else is RESOURCE_UNKNOWN. */
-static enum resource by_extension(struct str segment)
+static size_t first_slot(uint64_t key)
 {
-    char name[EXTENSION_MAX] = {0};
+    return key * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (RESOURCE_EXTENSIONS - 1);
+}
+
+/* Known extensions only; everything else is RESOURCE_UNKNOWN. */
+static enum resource by_extension(const struct resource_index *ix, struct str segment)
+{
     struct str extension = extension_of(segment);
-    size_t low = 0, high = COUNT_OF(extensions);
+    uint64_t key = 0;
 
     if (extension.n > EXTENSION_MAX)
         return str_eq_nocase(extension, STR("webmanifest")) ? RESOURCE_ASSET : RESOURCE_UNKNOWN;
     for (size_t i = 0; i < extension.n; i++)
-        name[i] = ascii_lower(extension.p[i]);
-    uint64_t key = name_key(name);
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        uint64_t at = name_key(extensions[middle].name);
-        if (at == key)
-            return extensions[middle].resource;
-        if (at < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return RESOURCE_UNKNOWN;
+        key |= (uint64_t)(unsigned char)ascii_lower(extension.p[i]) << 8 * i;
+    if (key == 0)
+        return RESOURCE_UNKNOWN;
+    size_t slot = first_slot(key);
+    while (ix->extensions[slot] != 0 && ix->extensions[slot] != key)
+        slot = (slot + 1) % RESOURCE_EXTENSIONS;
+    return (enum resource)ix->resources[slot]; /* RESOURCE_UNKNOWN in a free one */
 }
 
-#define S(literal) STR_INIT(literal)
+/* ---- the index ----------------------------------------------------------------------------- */
 
-/* "/blog/feed/", as WordPress has one at every page, "/feed/atom/"; "/feed.xml" and its like. */
+static size_t beginning_of(struct str name)
+{
+    unsigned first = name.n > 0 ? (unsigned char)name.p[0] : 0;
+    unsigned second = name.n > 1 ? (unsigned char)name.p[1] : 0;
+
+    return (first & 31) << 5 | (second & 31);
+}
+
+void resource_index_add(struct resource_index *ix, struct str name, enum path_list list)
+{
+    bool none = name.n == 0 || name.p[0] == '/'; /* of no letter: any path may be below it */
+    bool one = name.n == 1 || (name.n > 1 && name.p[1] == '/');
+    size_t at = beginning_of(name);
+
+    for (size_t i = 0; i < RESOURCE_BEGINNINGS; i++)
+        if (none || (one ? i >> 5 == at >> 5 : i == at))
+            ix->lists[i] |= (unsigned char)list;
+}
+
+void resource_index_init(struct resource_index *ix)
+{
+    memset(ix, 0, sizeof(*ix));
+    for (size_t i = 0; i < COUNT_OF(extensions); i++) {
+        uint64_t key = 0;
+        for (size_t k = 0; k < EXTENSION_MAX; k++)
+            key |= (uint64_t)(unsigned char)extensions[i].name[k] << 8 * k;
+        size_t slot = first_slot(key);
+        while (ix->extensions[slot] != 0)
+            slot = (slot + 1) % RESOURCE_EXTENSIONS;
+        ix->extensions[slot] = key;
+        ix->resources[slot] = (unsigned char)extensions[i].resource;
+    }
+    for (size_t i = 0; i < COUNT_OF(feeds); i++)
+        resource_index_add(ix, feeds[i], LIST_FEEDS);
+    for (size_t i = 0; i < COUNT_OF(feed_kinds); i++)
+        resource_index_add(ix, feed_kinds[i], LIST_FEEDS);
+    resource_index_probes(ix);
+}
+
+void resource_look(const struct resource_index *ix, struct str path,
+                   char scratch[RESOURCE_PATH_MAX], struct asked *out)
+{
+    if (path.n == 0)
+        path = STR("");
+    unsigned marks = marks_of(path);
+    if ((marks & MARK_PERCENT) && path.n <= RESOURCE_PATH_MAX) {
+        path = decoded(path, scratch);
+        marks = marks_of(path);
+    }
+    out->path = path;
+    out->marks = marks;
+    out->segment = out->name = last_segment(path);
+    if (marks & MARK_PARAMS)
+        out->name = without_params(out->segment);
+    out->first_dot = marks & MARK_DOT ? (size_t)str_chr(path, '.', 0) : path.n;
+    out->extension = marks & MARK_DOT ? by_extension(ix, out->name) : RESOURCE_UNKNOWN;
+    out->begins = ix->lists[beginning_of(str_slice(path, path.n > 0, path.n))];
+    out->ends = ix->lists[beginning_of(out->segment)];
+}
+
 bool resource_is_feed(const struct asked *a)
 {
-    static const struct str names[] = {S("feed"),      S("rss"),       S("rss2"),
-                                       S("feed.xml"),  S("rss.xml"),   S("atom.xml"),
-                                       S("index.xml"), S("feeds.xml"), S("feed.php"),
-                                       S("rss.php"),   S("feed.json"), S("index.rdf")};
-    static const struct str kinds[] = {S("atom"), S("rdf"), S("rss2")};
     struct str path = a->path, name = a->name;
 
     if (a->segment.n == 0 && path.n > 1) {
         path.n--;
         name = without_params(last_segment(path));
+    } else if (!(a->ends & LIST_FEEDS)) {
+        return false;
     }
-    if (str_is_one_of(name, names, COUNT_OF(names)))
+    if (str_is_one_of(name, feeds, COUNT_OF(feeds)))
         return true;
-    if (!str_is_one_of(name, kinds, COUNT_OF(kinds)))
+    if (!str_is_one_of(name, feed_kinds, COUNT_OF(feed_kinds)))
         return false;
     path.n -= last_segment(path).n;
     return path.n >= 6 && str_eq_nocase(str_slice(path, path.n - 6, path.n), STR("/feed/"));
@@ -274,17 +330,11 @@ struct str resource_extension(const struct asked *a)
     return e;
 }
 
-enum resource resource_by_extension(const struct asked *a)
-{
-    return a->first_dot < a->path.n ? by_extension(a->name) : RESOURCE_UNKNOWN;
-}
-
 enum resource resource_by_path(const struct asked *a)
 {
     if (resource_is_feed(a))
         return RESOURCE_FEED;
-    enum resource found = resource_by_extension(a);
-    return found == RESOURCE_UNKNOWN ? RESOURCE_PAGE : found;
+    return a->extension == RESOURCE_UNKNOWN ? RESOURCE_PAGE : a->extension;
 }
 
 /* "/sitemap.xml", "/wp-sitemap-posts-1.xml", "/sitemap_index.xml.gz", "/sitemap.txt" */
@@ -331,7 +381,7 @@ bool resource_is_furniture(const struct asked *a)
 
     if (((first == 'f' && str_starts_nocase(name, STR("favicon"))) ||
          (first == 'a' && str_starts_nocase(name, STR("apple-touch-icon")))) &&
-        by_extension(name) == RESOURCE_ASSET)
+        a->extension == RESOURCE_ASSET)
         return true;
     return str_is_one_of(name, names, COUNT_OF(names)) || resource_below(a->path, STR("/cdn-cgi"));
 }

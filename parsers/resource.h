@@ -5,7 +5,7 @@
 #ifndef LOGFERRY_PARSERS_RESOURCE_H
 #define LOGFERRY_PARSERS_RESOURCE_H
 
-#include "parsers/base/bytes.h"
+#include "parsers/resource_index.h"
 
 #define RESOURCE_PATH_MAX 1024 /* longer paths are judged as they stand in the log, undecoded */
 
@@ -21,14 +21,18 @@ enum resource {
 
 /* A path looked over once, for all the questions below. Borrows the path or the scratch. */
 struct asked {
-    struct str path;    /* %XX decoded once */
-    struct str segment; /* the last one */
-    struct str name;    /* the same without its ";params" */
-    size_t first_dot;   /* path.n: there is none */
+    struct str path;         /* %XX decoded once */
+    struct str segment;      /* the last one */
+    struct str name;         /* the same without its ";params" */
+    size_t first_dot;        /* path.n: there is none */
+    unsigned marks;          /* which odd bytes are in it; of resource*.c */
+    unsigned begins, ends;   /* the lists that may hold its first segment, and `segment` */
+    enum resource extension; /* RESOURCE_UNKNOWN for none, and for one that nobody knows */
 };
 
 /* `scratch` is used when there is any %XX to decode. */
-void resource_look(struct str path, char scratch[RESOURCE_PATH_MAX], struct asked *out);
+void resource_look(const struct resource_index *ix, struct str path,
+                   char scratch[RESOURCE_PATH_MAX], struct asked *out);
 
 /* The type is cut at ';', ',' or a blank, case-folded. RESOURCE_UNKNOWN when missing, empty or "-".
  */
@@ -44,8 +48,6 @@ bool resource_is_attachment(struct str disposition);
 /* The extension of the last segment without its ";params", letters and digits only, at most 8 (and
  * webmanifest); STR_NONE when there is none. */
 struct str resource_extension(const struct asked *a);
-/* RESOURCE_UNKNOWN for no extension, and for one that nobody knows. */
-enum resource resource_by_extension(const struct asked *a);
 /* "/feed/", "/blog/feed/atom", "/rss.xml" */
 bool resource_is_feed(const struct asked *a);
 /* By the extension: after the last dot of the last segment without its ";params", letters and

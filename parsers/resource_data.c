@@ -3,7 +3,7 @@
  * script fetches for a page that it shows already, and feeds that are asked for by a parameter.
  */
 #include "parsers/query.h"
-#include "parsers/resource.h"
+#include "parsers/resource_impl.h"
 
 #define S(literal) STR_INIT(literal)
 
@@ -35,7 +35,7 @@ static bool is_underscored(struct str path)
 
 bool resource_is_data(const struct asked *a)
 {
-    if (is_underscored(a->path))
+    if ((a->marks & MARK_UNDERSCORE) && is_underscored(a->path))
         return true;
     if (a->first_dot == a->path.n)
         return false;

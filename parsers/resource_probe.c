@@ -3,7 +3,7 @@
  * Runs for every hit of a person, so it looks at little more than the first and the last segment.
  * What stands in queries: resource_attack.c.
  */
-#include "parsers/resource.h"
+#include "parsers/resource_impl.h"
 
 #define S(literal) STR_INIT(literal)
 
@@ -125,19 +125,18 @@ static bool is_hidden(const struct asked *a)
     return false;
 }
 
-static bool holds_nocase(struct str s, struct str part)
+static bool is_file(const struct asked *a)
 {
-    for (size_t i = 0; i + part.n <= s.n; i++)
-        if (s.p[i] == part.p[0] && str_eq_nocase(str_slice(s, i, i + part.n), part))
-            return true;
-    return false;
-}
+    struct str path = a->path, name = a->segment;
 
-static bool is_file(struct str path, struct str name)
-{
-    if (str_chr(name, '.', 0) < 0)
-        return name.p[0] == 'i' && str_is_one_of(name, files, COUNT_OF(files));
-    if (str_is_one_of(name, files, COUNT_OF(files)) || name.p[name.n - 1] == '~')
+    if ((a->ends & LIST_FILES) && str_is_one_of(name, files, COUNT_OF(files)) &&
+        (str_chr(name, '.', 0) >= 0 || name.p[0] == 'i'))
+        return true;
+    /* Most files are assets; none of what follows is the extension of one. */
+    if (!(a->marks & MARK_DOT) || (a->extension == RESOURCE_ASSET && name.n == a->name.n) ||
+        str_chr(name, '.', 0) < 0)
+        return false;
+    if (name.p[name.n - 1] == '~')
         return true;
     for (size_t i = 0; i < COUNT_OF(endings); i++)
         if (ends_nocase(name, endings[i]))
@@ -145,7 +144,7 @@ static bool is_file(struct str path, struct str name)
     if (!ends_nocase(name, STR(".php")))
         return false;
     for (size_t i = 0; i < COUNT_OF(libraries); i++)
-        if (holds_nocase(path, libraries[i]))
+        if (str_holds_nocase(path, libraries[i]))
             return true;
     return false;
 }
@@ -190,26 +189,43 @@ static bool is_odd(const struct asked *a)
 
     if (a->segment.n == 6 && str_ends(path, STR("/etc/passwd")))
         return true;
-    if (!str_has_any(path, "%<$\0"))
+    if (!(a->marks & MARK_ODD))
         return false;
     return str_chr(path, '\0', 0) >= 0 || has_encoded_dots(path) || resource_has_lookup(path) ||
            str_find(path, STR("<script"), 0) >= 0;
 }
 
-bool resource_is_probe(const struct asked *a, int status)
+/* By the first two segments. */
+static bool is_scanned(struct str path, unsigned lists, int status)
 {
-    struct str path = a->path, rest;
+    struct str rest = str_slice(path, 1, path.n);
+    struct str first = str_cut(&rest, '/');
 
-    if (path.n < 2)
-        return false;
-    rest = str_slice(path, 1, path.n);
-    struct str first = str_cut(&rest, '/'), second = str_cut(&rest, '/');
-
-    if (is_hidden(a) || is_odd(a) || is_folder(first) ||
-        (begins_with_p(second) && str_starts_nocase(second, STR("phpmyadmin")) &&
-         is_folder(second)))
+    if (begins_with_p(rest) && str_starts_nocase(rest, STR("phpmyadmin")) &&
+        is_folder(str_cut(&rest, '/')))
         return true;
+    if (!(lists & LIST_FOLDERS))
+        return false;
     if (first.n == 7 && str_eq_nocase(first, STR("cgi-bin")) && !is_success(status))
         return true;
-    return is_start(path) || (a->segment.n > 0 && is_file(path, a->segment));
+    return is_folder(first) || is_start(path);
+}
+
+bool resource_is_probe(const struct asked *a, int status)
+{
+    if (a->path.n < 2)
+        return false;
+    return ((a->marks & MARK_DOT) && is_hidden(a)) || is_odd(a) ||
+           is_scanned(a->path, a->begins, status) || (a->segment.n > 0 && is_file(a));
+}
+
+void resource_index_probes(struct resource_index *ix)
+{
+    for (size_t i = 0; i < COUNT_OF(folders); i++)
+        resource_index_add(ix, folders[i], LIST_FOLDERS);
+    for (size_t i = 0; i < COUNT_OF(starts); i++)
+        resource_index_add(ix, str_slice(starts[i], 1, starts[i].n), LIST_FOLDERS);
+    resource_index_add(ix, STR("cgi-bin"), LIST_FOLDERS);
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        resource_index_add(ix, files[i], LIST_FILES);
 }

@@ -143,3 +143,35 @@ bool ua_looks_made(struct str ua, const struct ua_words *browsers, const struct 
         return is_bare_name(ua, browsers);
     return !device;
 }
+
+/* ---- health checks ---------------------------------------------------------------------------
+ */
+
+bool ua_is_health_check(struct str ua)
+{
+    static const struct str heads[] = {STR_INIT("kube-probe"),
+                                       STR_INIT("ELB-HealthChecker"),
+                                       STR_INIT("GoogleHC"),
+                                       STR_INIT("GoogleStackdriverMonitoring-UptimeChecks"),
+                                       STR_INIT("Amazon-Route53-Health-Check-Service"),
+                                       STR_INIT("Envoy/HC"),
+                                       STR_INIT("Consul Health Check"),
+                                       STR_INIT("clb-healthcheck"),
+                                       STR_INIT("ApplicationHealthService"),
+                                       STR_INIT("Edge Health Probe"),
+                                       STR_INIT("Load Balancer Agent"),
+                                       STR_INIT("AlwaysOn"),
+                                       STR_INIT("HAProxy")};
+    static const struct str words[] = {STR_INIT("healthcheck"), STR_INIT("health-check"),
+                                       STR_INIT("health check")};
+
+    for (size_t i = 0; i < COUNT_OF(heads); i++)
+        if (str_starts_nocase(ua, heads[i]))
+            return true;
+    if (!str_holds_nocase(ua, STR("health"))) /* all of the words begin with it */
+        return false;
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (str_holds_nocase(ua, words[i]))
+            return true;
+    return false;
+}

@@ -1,6 +1,6 @@
 /*
  * ua_rules.h - what tells a robot's user agent from a person's when no token of the catalogue does.
- * Of catalogue.c only. Pure.
+ * Of catalogue.c and its cache only. Pure.
  *
  * People come with a browser, an app's network library, or a phone, and each of those names itself:
  * "Mozilla/5.0 (" and a platform, CFNetwork, Dalvik, a phone's model. What names none of them is a
@@ -29,5 +29,8 @@ struct str ua_plain(struct str ua, char *room);
  */
 bool ua_looks_made(struct str ua, const struct ua_words *browsers, const struct ua_words *phones,
                    bool browser, bool device);
+
+/* Of a load balancer, an orchestrator, or one that says so? `ua` is trimmed. */
+bool ua_is_health_check(struct str ua);
 
 #endif

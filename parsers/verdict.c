@@ -16,7 +16,7 @@ struct matter {
     const struct judge_rules *rules;
     const struct hit *hit;
     const struct ua_entry *ua;
-    struct asked asked;
+    const struct asked *asked;
     bool always; /* below one of pages.always */
     struct verdict *out;
 };
@@ -45,59 +45,28 @@ static bool set_holds_nocase(struct str_set set, struct str s)
     return false;
 }
 
-/* The lists of paths, as bits of judge_rules.letters. */
-enum path_list {
-    LIST_NOT_PAGES = 1,
-    LIST_EDITORS = 2,
-    LIST_HEALTH = 4,
-    LIST_ALWAYS = 8,
-    LIST_EXCLUDE = 16
-};
-
 static void index_list(struct judge_rules *r, struct str_set prefixes, enum path_list list)
 {
     for (size_t i = 0; i < prefixes.n; i++) {
         struct str prefix = prefixes.items[i];
-        for (size_t c = 0; c < sizeof(r->letters); c++)
-            if (prefix.n < 2 || (unsigned char)prefix.p[1] == c)
-                r->letters[c] |= (unsigned char)list;
+        resource_index_add(&r->index, prefix.n > 0 ? str_slice(prefix, 1, prefix.n) : prefix, list);
     }
 }
 
 void judge_rules_index(struct judge_rules *r)
 {
-    memset(r->letters, 0, sizeof(r->letters));
+    resource_index_init(&r->index);
     index_list(r, r->not_pages, LIST_NOT_PAGES);
     index_list(r, r->editors, LIST_EDITORS);
     index_list(r, r->health_checks, LIST_HEALTH);
     index_list(r, r->always, LIST_ALWAYS);
     index_list(r, r->exclude_path, LIST_EXCLUDE);
-    r->indexed = true;
-}
-
-/* False: no prefix of this list can hold the path. */
-static bool may_be_in(const struct judge_rules *r, struct str path, enum path_list list)
-{
-    return !r->indexed || path.n < 2 || (r->letters[(unsigned char)path.p[1]] & list) != 0;
 }
 
 static bool is_below_any(struct str path, struct str_set prefixes)
 {
     for (size_t i = 0; i < prefixes.n; i++)
         if (resource_below(path, prefixes.items[i]))
-            return true;
-    return false;
-}
-
-/* The first letter is looked for before the rest is compared. */
-static bool holds_nocase(struct str s, struct str part)
-{
-    if (part.n == 0)
-        return true;
-    char first = ascii_lower(part.p[0]);
-
-    for (size_t i = 0; i + part.n <= s.n; i++)
-        if (ascii_lower(s.p[i]) == first && str_eq_nocase(str_slice(s, i, i + part.n), part))
             return true;
     return false;
 }
@@ -143,10 +112,10 @@ static bool judge_excluded(struct matter *m)
 
     if (is_excluded_address(r, m->hit->client_ip))
         return decide(m, RULE_EXCLUDED_IP);
-    if (may_be_in(r, m->asked.path, LIST_EXCLUDE) && is_below_any(m->asked.path, r->exclude_path))
+    if ((m->asked->begins & LIST_EXCLUDE) && is_below_any(m->asked->path, r->exclude_path))
         return decide(m, RULE_EXCLUDED_PATH);
     for (size_t i = 0; i < r->exclude_user_agent.n; i++)
-        if (holds_nocase(m->hit->user_agent, r->exclude_user_agent.items[i]))
+        if (str_holds_nocase(m->hit->user_agent, r->exclude_user_agent.items[i]))
             return decide(m, RULE_EXCLUDED_USER_AGENT);
     if (m->ua->kind == UA_BOT && str_eq(m->hit->user_agent, STR("Amazon CloudFront")))
         return decide(m, RULE_CLOUDFRONT_FETCH);
@@ -186,41 +155,13 @@ static bool judge_ai(struct matter *m)
 
 /* ---- robots and scanners ------------------------------------------------------------------- */
 
-static bool is_health_check(struct str ua)
-{
-    static const struct str heads[] = {S("kube-probe"),
-                                       S("ELB-HealthChecker"),
-                                       S("GoogleHC"),
-                                       S("GoogleStackdriverMonitoring-UptimeChecks"),
-                                       S("Amazon-Route53-Health-Check-Service"),
-                                       S("Envoy/HC"),
-                                       S("Consul Health Check"),
-                                       S("clb-healthcheck"),
-                                       S("ApplicationHealthService"),
-                                       S("Edge Health Probe"),
-                                       S("Load Balancer Agent"),
-                                       S("AlwaysOn"),
-                                       S("HAProxy")};
-    static const struct str words[] = {S("healthcheck"), S("health-check"), S("health check")};
-
-    for (size_t i = 0; i < COUNT_OF(heads); i++)
-        if (str_starts_nocase(ua, heads[i]))
-            return true;
-    if (!holds_nocase(ua, STR("health"))) /* all of the words begin with it */
-        return false;
-    for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (holds_nocase(ua, words[i]))
-            return true;
-    return false;
-}
-
 static bool judge_robot(struct matter *m)
 {
     if (m->ua->kind == UA_BOT) {
         struct str ua = str_trim(m->hit->user_agent);
         if (ua.n == 0 || str_eq(ua, STR("-")))
             return decide(m, RULE_NO_USER_AGENT);
-        if (is_health_check(ua))
+        if (m->ua->health_check)
             return decide(m, RULE_HEALTH_CHECK_AGENT);
         return decide(m, RULE_ROBOT);
     }
@@ -233,11 +174,11 @@ static bool judge_probe(struct matter *m)
 
     if (m->always)
         return false;
-    if (resource_is_probe(&m->asked, hit->status))
+    if (resource_is_probe(m->asked, hit->status))
         return decide(m, RULE_PROBE_PATH);
     if (hit->query.n > 0 && resource_is_attack(hit->query))
         return decide(m, RULE_PROBE_QUERY);
-    if (resource_has_lookup(hit->user_agent) || resource_has_lookup(hit->referrer))
+    if (m->ua->has_lookup || resource_has_lookup(hit->referrer))
         return decide(m, RULE_PROBE_LOOKUP);
     return false;
 }
@@ -250,7 +191,7 @@ static bool judge_prefetch(struct matter *m)
     if (m->hit->purpose.n == 0 || m->rules->count_prefetch)
         return false;
     for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (holds_nocase(m->hit->purpose, words[i]))
+        if (str_holds_nocase(m->hit->purpose, words[i]))
             return decide(m, RULE_PREFETCH);
     return false;
 }
@@ -357,11 +298,11 @@ static enum rule_id prefix_rule(struct str prefix)
 
 static bool judge_prefix(struct matter *m)
 {
-    if (!may_be_in(m->rules, m->asked.path, LIST_NOT_PAGES))
+    if (!(m->asked->begins & LIST_NOT_PAGES))
         return false;
     for (size_t i = 0; i < m->rules->not_pages.n; i++) {
         struct str prefix = m->rules->not_pages.items[i];
-        if (resource_below(m->asked.path, prefix))
+        if (resource_below(m->asked->path, prefix))
             return decide(m, prefix_rule(prefix));
     }
     return false;
@@ -372,14 +313,13 @@ static bool judge_path(struct matter *m)
 {
     if (m->hit->query.n > 0 && has_parameter(m->hit->query, m->rules->drop_query))
         return decide(m, RULE_DROP_QUERY);
-    if (resource_is_policy(&m->asked))
+    if (resource_is_policy(m->asked))
         return decide(m, RULE_POLICY);
-    if (resource_is_furniture(&m->asked))
+    if (resource_is_furniture(m->asked))
         return decide(m, RULE_FURNITURE);
-    if (resource_is_data(&m->asked))
+    if (resource_is_data(m->asked))
         return decide(m, RULE_FRAMEWORK_DATA);
-    if (may_be_in(m->rules, m->asked.path, LIST_EDITORS) &&
-        is_below_any(m->asked.path, m->rules->editors))
+    if ((m->asked->begins & LIST_EDITORS) && is_below_any(m->asked->path, m->rules->editors))
         return judge_prefix(m) || decide(m, RULE_EDITORS);
     if (m->hit->disposition.n > 0 && resource_is_attachment(m->hit->disposition))
         return decide(m, RULE_ATTACHMENT);
@@ -416,12 +356,12 @@ static enum resource by_type(const struct matter *m)
 
 static enum resource by_path(const struct matter *m)
 {
-    if (resource_is_feed(&m->asked))
+    if (resource_is_feed(m->asked))
         return RESOURCE_FEED;
-    enum resource found = resource_by_extension(&m->asked);
+    enum resource found = m->asked->extension;
     if (found == RESOURCE_UNKNOWN)
         return RESOURCE_PAGE;
-    struct str extension = resource_extension(&m->asked);
+    struct str extension = resource_extension(m->asked);
     return page_or_other(set_holds_nocase(m->rules->extensions, extension), found);
 }
 
@@ -438,8 +378,7 @@ static bool judge_untyped(struct matter *m, enum resource type)
 
     if (found == RESOURCE_ASSET)
         return judge_outcome(m, found, false);
-    if (may_be_in(m->rules, m->asked.path, LIST_HEALTH) &&
-        is_below_any(m->asked.path, m->rules->health_checks))
+    if ((m->asked->begins & LIST_HEALTH) && is_below_any(m->asked->path, m->rules->health_checks))
         return decide(m, RULE_HEALTH_CHECK_PATH);
     if (judge_prefix(m))
         return true;
@@ -463,19 +402,17 @@ static bool judge_resource(struct matter *m)
     return judge_outcome(m, type, true);
 }
 
-void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_entry *ua,
-           struct verdict *out)
+void judge_asked(const struct judge_rules *r, const struct hit *hit, const struct asked *asked,
+                 const struct ua_entry *ua, struct verdict *out)
 {
-    char scratch[RESOURCE_PATH_MAX];
-    struct matter m = {.rules = r, .hit = hit, .ua = ua, .out = out};
+    struct matter m = {.rules = r, .hit = hit, .ua = ua, .asked = asked, .out = out};
 
     *out = (struct verdict){.ua_kind = ua->kind, .agent = ua->agent};
     if (judge_request(&m))
         return;
-    resource_look(hit->path, scratch, &m.asked);
     if (ua->kind == UA_AI)
-        out->ai_class = ai_class_of(&m.asked, hit);
-    m.always = may_be_in(r, m.asked.path, LIST_ALWAYS) && is_below_any(m.asked.path, r->always);
+        out->ai_class = ai_class_of(asked, hit);
+    m.always = (asked->begins & LIST_ALWAYS) && is_below_any(asked->path, r->always);
     if (judge_excluded(&m) || judge_ai(&m) || judge_robot(&m) || judge_probe(&m) ||
         judge_prefetch(&m) || judge_answer(&m))
         return;
@@ -483,6 +420,16 @@ void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_e
         decide(&m, RULE_ALWAYS);
     else if (!judge_path(&m))
         judge_resource(&m);
+}
+
+void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_entry *ua,
+           struct verdict *out)
+{
+    char scratch[RESOURCE_PATH_MAX];
+    struct asked asked;
+
+    resource_look(&r->index, hit->path, scratch, &asked);
+    judge_asked(r, hit, &asked, ua, out);
 }
 
 /* ---- names ------------------------------------------------------------------------------------

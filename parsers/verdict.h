@@ -8,6 +8,7 @@
 
 #include "parsers/catalogue.h"
 #include "parsers/hit.h"
+#include "parsers/resource_index.h"
 
 enum verdict_kind { VERDICT_SKIP, VERDICT_PAGEVIEW, VERDICT_AI_FETCH };
 
@@ -73,14 +74,10 @@ struct judge_rules {
     size_t n_exclude_ip;
     struct str_set exclude_path;
     struct str_set exclude_user_agent; /* substrings, ASCII case-folded */
-    /* By the first letter of a path: which lists of paths may hold it (verdict.c). Only with
-     * `indexed`; it saves going through them for most hits. */
-    bool indexed;
-    unsigned char letters[256];
+    struct resource_index index;       /* of the lists of paths */
 };
 
-/* Makes the index anew; without it the rules are the same, and slower. After any change of a list
- * of paths. */
+/* Makes the index, without which nothing may be judged. After any change of a list of paths. */
 void judge_rules_index(struct judge_rules *r);
 
 /* The defaults that `logferry check --print-defaults` prints. */
@@ -100,6 +97,10 @@ struct verdict {
  * agent does. */
 void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_entry *ua,
            struct verdict *out);
+/* The same, when resource_look has looked at the hit's path already. */
+struct asked;
+void judge_asked(const struct judge_rules *r, const struct hit *hit, const struct asked *asked,
+                 const struct ua_entry *ua, struct verdict *out);
 
 const char *reason_name(enum reason reason); /* "asset", …; "" for REASON_NONE */
 const char *ai_class_name(enum ai_class c);  /* "document", "policy", "asset" */

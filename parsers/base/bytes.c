@@ -39,6 +39,19 @@ bool str_ends(struct str s, struct str suffix)
            (suffix.n == 0 || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
 }
 
+/* The first letter is looked for before the rest is compared. */
+bool str_holds_nocase(struct str s, struct str part)
+{
+    if (part.n == 0)
+        return true;
+    char first = ascii_lower(part.p[0]);
+
+    for (size_t i = 0; i + part.n <= s.n; i++)
+        if (ascii_lower(s.p[i]) == first && str_eq_nocase(str_slice(s, i, i + part.n), part))
+            return true;
+    return false;
+}
+
 ptrdiff_t str_find(struct str s, struct str needle, size_t from)
 {
     if (from > s.n || needle.n > s.n - from)

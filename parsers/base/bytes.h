@@ -56,6 +56,8 @@ static inline bool str_starts(struct str s, struct str prefix)
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 bool str_ends(struct str s, struct str suffix);
+/* Does s hold `part`, case aside? */
+bool str_holds_nocase(struct str s, struct str part);
 /* Index of the first `needle` in s at or after `from`, or -1. */
 ptrdiff_t str_find(struct str s, struct str needle, size_t from);
 static inline ptrdiff_t str_chr(struct str s, char c, size_t from)

@@ -35,6 +35,33 @@ static void test_order(void **state)
     tally_release(&t);
 }
 
+/* The first few are those of the whole order, and none is lost. */
+static void test_top(void **state)
+{
+    for (size_t most = 0; most < 40; most += 3)
+        for (int keys = 0; keys < 30; keys++) {
+            struct tally some = {0}, all = {0};
+            uint64_t seed = 7, left = 0;
+            char key[20];
+            for (int i = 0; i < 5 * keys; i++) {
+                snprintf(key, sizeof(key), "%d", (int)(next_random(&seed) % (unsigned)keys));
+                tally_add(&some, str_of(key));
+                tally_add(&all, str_of(key));
+            }
+            size_t n = tally_sort(&all);
+            assert_int_equal(tally_top(&some, most), n);
+            for (size_t i = 0; i < most && i < n; i++) {
+                assert_string_equal(some.v[i].key, all.v[i].key);
+                assert_int_equal(some.v[i].count, all.v[i].count);
+            }
+            for (size_t i = 0; i < some.cap; i++)
+                left += some.v[i].key ? some.v[i].count : 0;
+            assert_int_equal(left, 5 * keys);
+            tally_release(&some);
+            tally_release(&all);
+        }
+}
+
 static void test_nuls_and_missing_text(void **state)
 {
     struct tally t = {0};
@@ -103,26 +130,25 @@ static void test_distinct(void **state)
     uint64_t seed = 9;
     for (uint64_t i = 0; i < 50000; i++)
         distinct_add(&d, next_random(&seed) % 10000 << 32); /* low bits all the same */
-    assert_true(d.n > 9900 && d.n <= 10000);
-    size_t n = d.n;
+    size_t n = distinct_count(&d);
+    assert_true(n > 9900 && n <= 10000);
     distinct_add(&d, 77);
     distinct_add(&d, 77);
-    assert_int_equal(d.n, n + 1);
+    assert_int_equal(distinct_count(&d), n + 1);
+    assert_int_equal(distinct_count(&d), n + 1);
     distinct_release(&d);
     distinct_add(&d, 0);
     distinct_add(&d, 0);
-    assert_int_equal(d.n, 1);
+    assert_int_equal(distinct_count(&d), 1);
     distinct_release(&d);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_nuls_and_missing_text),
-        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_nothing),  cmocka_unit_test(test_order),
+        cmocka_unit_test(test_top),      cmocka_unit_test(test_nuls_and_missing_text),
+        cmocka_unit_test(test_many),     cmocka_unit_test(test_cap),
         cmocka_unit_test(test_distinct),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,13 +15,15 @@ static const struct asked *look(struct str path)
 {
     static char scratch[RESOURCE_PATH_MAX];
     static struct asked asked;
+    static struct resource_index index;
 
-    resource_look(path, scratch, &asked);
+    if (index.extensions[0] == 0)
+        resource_index_init(&index);
+    resource_look(&index, path, scratch, &asked);
     return &asked;
 }
 
-/* Every known extension is found, in both cases: the table is searched by halves and must be
- * sorted. */
+/* Every known extension is found, in both cases: the table is a hash's. */
 static void test_every_extension(void **state)
 {
     static const struct {

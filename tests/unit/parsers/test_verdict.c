@@ -656,6 +656,7 @@ static void test_own_rules(void **state)
     struct judge_rules rules = {.methods = SET(methods), .statuses = statuses, .n_statuses = 3};
     struct verdict v;
 
+    judge_rules_index(&rules);
     judge_row(&rules, &(struct row){.path = "/api/x", .method = "POST", .status = 404}, &v);
     assert_int_equal(v.kind, VERDICT_PAGEVIEW);
     judge_row(&rules, &(struct row){.path = "/p", .status = 302}, &v);
@@ -665,6 +666,7 @@ static void test_own_rules(void **state)
     judge_row(&rules, &(struct row){.path = "/p", .status = 304}, &v);
     assert_int_equal(v.reason, REASON_REDIRECT);
     rules.not_pages = (struct str_set)SET(not_pages);
+    judge_rules_index(&rules);
     judge_row(&rules, &(struct row){.path = "/rss/x"}, &v);
     assert_int_equal(v.reason, REASON_FEED);
     judge_row(&rules, &(struct row){.path = "/anatomy"}, &v);

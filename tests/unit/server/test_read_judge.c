@@ -1,0 +1,764 @@
+/*
+ * test_read_judge.c - the reports of the API against queries that count the rows themselves: whole
+ * answers over generated records, packed or not, with rows that came late or are gone again, for
+ * any time, filter and zone.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/unit/server/store_batch.h"
+
+#include "parsers/ai_referrer.h"
+#include "parsers/base/json.h"
+#include "server/page_path.h"
+#include "server/read_stats.h"
+#include "server/store_list.h"
+#include "server/store_sqlite_impl.h"
+
+#define ROWS 1500
+#define DAYS 40
+#define FIRST_MS (NOON - DAY_MS / 2)
+
+static uint64_t seed = 88172645463325252u;
+
+static unsigned chance(unsigned n)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (unsigned)(seed >> 11) % n;
+}
+
+/* ---- records ------------------------------------------------------------------------------- */
+
+static const char *const user_agents[] = {
+    "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Mobile Safari/604.1",
+    "Mozilla/5.0 (compatible; GPTBot/1.2)",
+    "Mozilla/5.0 (compatible; GPTBot/1.3)",
+    "Mozilla/5.0 (compatible; ClaudeBot/1.0)",
+    "Mozilla/5.0 (compatible; PerplexityBot/1.0)",
+    "curl/8.0",
+};
+static const char *const referrers[] = {"",
+                                        "https://chatgpt.com/",
+                                        "https://www.perplexity.ai/search?q=x",
+                                        "https://www.google.com/",
+                                        "https://a.example/x",
+                                        "https://a.example/y"};
+static const char *const sessions[] = {"one", "two", "three"};
+static const char *const languages[] = {"en-US", "en", "de"};
+static const char countries[][3] = {"", "DE", "FR"};
+
+struct generated {
+    struct store_job job;
+    struct batch_stream streams[3];
+    struct str user_agents[COUNT_OF(user_agents)];
+    struct store_row rows[ROWS];
+    struct store_browser browsers[COUNT_OF(languages)];
+    char texts[ROWS][160];
+    char addresses[ROWS][24];
+};
+
+static void make_page(struct generated *g, size_t i)
+{
+    struct store_row *row = &g->rows[i];
+    struct record *r = &row->record;
+    snprintf(g->addresses[i], sizeof(g->addresses[i]), "192.0.2.%u", chance(30));
+    r->url = str_of(g->texts[i]);
+    r->visitor_ip = str_of(g->addresses[i]);
+    r->referrer = str_of(referrers[chance(COUNT_OF(referrers))]);
+    if (chance(5) == 0)
+        r->session_id = str_of(sessions[chance(COUNT_OF(sessions))]);
+    if (chance(3) == 0)
+        row->browser = &g->browsers[chance(COUNT_OF(languages))];
+    memcpy(row->country, countries[chance(COUNT_OF(countries))], 3);
+}
+
+static void make_fetch(struct generated *g, size_t i)
+{
+    static const int statuses[] = {200, 200, 301, 404, 410, 500, 0};
+    struct record *r = &g->rows[i].record;
+    r->kind = RECORD_AI_FETCH;
+    r->path = str_of(g->texts[i] + strlen("https://example.com"));
+    r->hostname = STR("example.com");
+    r->status_code = statuses[chance(COUNT_OF(statuses))];
+    r->response_ms =
+        chance(4) == 0 ? HIT_NO_NUMBER : (int64_t)(chance(2) ? chance(9) : chance(90000));
+    r->bytes_served = chance(4) == 0 ? HIT_NO_NUMBER : (int64_t)chance(100000);
+    r->content_type = chance(2) ? STR("image/png") : STR_NONE;
+    r->verified = chance(2) ? STR("no") : STR_NONE;
+}
+
+static void make_row(struct generated *g, size_t i, const struct fixture *f)
+{
+    static const char *const queries[] = {"", "?utm_source=letter&utm_medium=mail", "?x=1",
+                                          "?utm_source=chatgpt.com", "?utm_campaign=c&x=1"};
+    struct store_row *row = &g->rows[i];
+    *row = (struct store_row){.site = chance(4) ? f->site : f->second, .stream = chance(3)};
+    /* Whole hours: many records have one time. */
+    row->record = (struct record){.at = (uint64_t)chance(6) << LANE_BITS | chance(100000),
+                                  .line_hash = (uint32_t)i,
+                                  .time_ms = FIRST_MS + (int64_t)chance(DAYS * 24) * 3600000,
+                                  .user_agent = (int64_t)chance(COUNT_OF(user_agents)),
+                                  .response_ms = HIT_NO_NUMBER,
+                                  .bytes_served = HIT_NO_NUMBER};
+    snprintf(g->texts[i], sizeof(g->texts[i]), "https://example.com/%c/%u%s", 'a' + (int)chance(3),
+             chance(12), queries[chance(COUNT_OF(queries))]);
+    if (chance(2))
+        make_page(g, i);
+    else
+        make_fetch(g, i);
+}
+
+static void put_records(struct fixture *f, struct generated *g)
+{
+    static unsigned char id;
+    *g = (struct generated){.job = {.kind = STORE_BATCH,
+                                    .team = f->team,
+                                    .node = STR("web-1"),
+                                    .streams = g->streams,
+                                    .n_streams = COUNT_OF(g->streams),
+                                    .user_agents = g->user_agents,
+                                    .n_user_agents = COUNT_OF(user_agents),
+                                    .rows = g->rows,
+                                    .n_rows = ROWS}};
+    g->job.batch_id[0] = ++id;
+    for (size_t i = 0; i < COUNT_OF(g->streams); i++)
+        memset(g->streams[i].id.b, (int)i + 1, sizeof(g->streams[i].id.b));
+    for (size_t i = 0; i < COUNT_OF(user_agents); i++)
+        g->user_agents[i] = str_of(user_agents[i]);
+    for (size_t i = 0; i < COUNT_OF(languages); i++)
+        g->browsers[i].language = str_of(languages[i]);
+    for (size_t i = 0; i < ROWS; i++)
+        make_row(g, i, f);
+    assert_int_equal(fixture_run(f->store, &g->job).result, STORE_OK);
+}
+
+static int pack_some(struct store_session *session, void *arg)
+{
+    bool more = true;
+    (void)arg;
+    for (unsigned n = chance(30); n > 0 && more; n--)
+        if (pack_next(session->engine, true, &more))
+            return -1;
+    return 0;
+}
+
+/* As retention and purges do it. */
+static int delete_some(struct store_session *session, void *arg)
+{
+    struct engine *e = session->engine;
+    int64_t from_ms = FIRST_MS + (int64_t)chance(DAYS) * DAY_MS, to_ms = from_ms + DAY_MS;
+    (void)arg;
+    memset(e->lanes, 0, sizeof(e->lanes));
+    return sql_run_text(e, "DELETE FROM records WHERE at >= ?1 AND at < ?2", "ii", from_ms, to_ms);
+}
+
+/* ---- the judge's functions ------------------------------------------------------------------ */
+
+static struct str text_of(sqlite3_value *value)
+{
+    const void *text = sqlite3_value_blob(value);
+    return text ? (struct str){text, (size_t)sqlite3_value_bytes(value)} : STR_NONE;
+}
+
+static void give(sqlite3_context *context, struct str text)
+{
+    if (str_is_set(text))
+        sqlite3_result_text64(context, text.p, text.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+static void fn_page(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    struct buf scratch;
+    (void)n;
+    buf_init(&scratch, 1000);
+    give(context, page_of_path(text_of(values[0]), &scratch));
+    buf_release(&scratch);
+}
+
+static void fn_prefix(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    (void)n;
+    give(context, prefix_of_path(text_of(values[0])));
+}
+
+static void fn_ai(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    struct str path = text_of(values[1]);
+    ptrdiff_t mark = str_chr(path, '?', 0);
+    struct str query = mark < 0 ? STR_NONE : str_slice(path, (size_t)mark + 1, path.n);
+    const char *name = ai_referrer(text_of(values[0]), query);
+    (void)n;
+    give(context, name ? str_of(name) : STR_NONE);
+}
+
+/* The agent's name or its category. */
+static void fn_bot(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    const struct agent *agent = NULL;
+    catalogue_classify(sqlite3_user_data(context), text_of(values[0]), &agent);
+    bool category = sqlite3_value_int(values[1]) != 0;
+    (void)n;
+    if (agent && !agent->search_engine)
+        give(context, str_of(category ? hitkeep_category(agent->category) : agent->name));
+}
+
+/* ---- queries of the judge ------------------------------------------------------------------- */
+
+struct judge {
+    sqlite3 *db; /* of a reader of its own */
+    struct store_reader *reader;
+    struct read_context x;
+    const struct read_query *q;
+    struct buf *out;
+};
+
+static sqlite3_stmt *prepare(struct judge *j, const char *sql)
+{
+    sqlite3_stmt *row = NULL;
+    if (sqlite3_prepare_v2(j->db, sql, -1, &row, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sqlite3_errmsg(j->db), sql);
+    return row;
+}
+
+static void run(struct judge *j, const char *sql)
+{
+    if (sqlite3_exec(j->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sqlite3_errmsg(j->db), sql);
+}
+
+static double value(struct judge *j, const char *sql)
+{
+    sqlite3_stmt *row = prepare(j, sql);
+    assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+    double v = sqlite3_column_double(row, 0);
+    sqlite3_finalize(row);
+    return v;
+}
+
+static uint64_t count(struct judge *j, const char *sql)
+{
+    return (uint64_t)value(j, sql);
+}
+
+static void put_count(struct judge *j, const char *name, const char *sql)
+{
+    buf_printf(j->out, "\"%s\":%llu,", name, (unsigned long long)count(j, sql));
+}
+
+/* Rows of name and value. */
+static void put_list(struct judge *j, const char *name, const char *sql)
+{
+    sqlite3_stmt *row = prepare(j, sql);
+    buf_printf(j->out, "\"%s\":[", name);
+    for (bool any = false; sqlite3_step(row) == SQLITE_ROW; any = true) {
+        buf_put_str(j->out, any ? STR(",{\"name\":") : STR("{\"name\":"));
+        json_put_string(j->out, column_str(row, 0));
+        buf_printf(j->out, ",\"value\":%lld}", (long long)sqlite3_column_int64(row, 1));
+    }
+    buf_putc(j->out, ']');
+    sqlite3_finalize(row);
+}
+
+/* The ten most frequent values of an expression. */
+static void put_top_of(struct judge *j, const char *name, const char *of, const char *from)
+{
+    char *sql = sqlite3_mprintf("SELECT %s, count(*) FROM %s GROUP BY 1 HAVING %s IS NOT NULL"
+                                " ORDER BY 2 DESC, 1 LIMIT 10",
+                                of, from, of);
+    put_list(j, name, sql);
+    sqlite3_free(sql);
+}
+
+static void load_fetches(struct judge *j)
+{
+    const struct read_query *q = j->q;
+    char *sql = sqlite3_mprintf(
+        "DROP TABLE IF EXISTS temp.f; CREATE TEMP TABLE f AS SELECT * FROM (SELECT r.id, r.at,"
+        " r.path, page(r.path) AS page, prefix(r.path) AS prefix,"
+        " coalesce(a.name, '(unknown)') AS agent, coalesce(a.operator, '(unknown)') AS family,"
+        " coalesce(r.status, 0) AS status, lf_resource(t.text) AS type, r.response_ms AS ms,"
+        " coalesce(r.bytes, 0) AS bytes FROM lanes l JOIN records r ON r.id >> 24 = l.id"
+        " LEFT JOIN agents a ON a.id = r.agent LEFT JOIN texts t ON t.id = r.content_type"
+        " WHERE l.site = %lld AND r.kind = 1 AND r.at BETWEEN %lld AND %lld)"
+        " WHERE agent = coalesce(%Q, agent) AND family = coalesce(%Q, family)"
+        " AND type = coalesce(%Q, type) AND path = coalesce(%Q, path)",
+        (long long)j->x.site, (long long)q->from_ms, (long long)q->to_ms, q->assistant_name.p,
+        q->assistant_family.p, q->resource_type.p, q->path.p);
+    run(j, sql);
+    sqlite3_free(sql);
+}
+
+static const char *filter_column(enum hit_filter_type type)
+{
+    static const char *const columns[HIT_FILTER_TYPES] = {
+        [HIT_FILTER_PATH] = "path",
+        [HIT_FILTER_HOSTNAME] = "host",
+        [HIT_FILTER_REFERRER] = "coalesce(nullif(referrer, ''), '(Direct)')",
+        [HIT_FILTER_REFERRER_HOST] = "referrer_host",
+        [HIT_FILTER_DEVICE] = "lf_device(ua)",
+        [HIT_FILTER_COUNTRY] = "coalesce(country, '(Unknown)')",
+        [HIT_FILTER_BROWSER] = "lf_browser(ua)",
+        [HIT_FILTER_LANGUAGE] = "language",
+        [HIT_FILTER_UTM_SOURCE] = "utm_source",
+        [HIT_FILTER_UTM_MEDIUM] = "utm_medium",
+    };
+    return columns[type] ? columns[type] : "'(Unknown)'";
+}
+
+/* p: the pageviews of [from, to]; fits: by the filters, too. w: those. */
+static void load_pages(struct judge *j, int64_t from_ms, int64_t to_ms)
+{
+    char *fits = sqlite3_mprintf("1");
+    for (size_t i = 0; i < j->q->n_filters; i++) {
+        const struct hit_filter *filter = &j->q->filters[i];
+        char *more =
+            sqlite3_mprintf("%s AND %s = %Q", fits, filter_column(filter->type), filter->value.p);
+        sqlite3_free(fits);
+        fits = more;
+    }
+    char *sql = sqlite3_mprintf(
+        "DROP VIEW IF EXISTS temp.w; DROP TABLE IF EXISTS temp.p; CREATE TEMP TABLE p AS"
+        " SELECT *, (%s) AS fits FROM (SELECT r.id, r.at, r.path, page(r.path) AS page, r.visitor,"
+        " h.text AS host, u.text AS ua, r.referrer, lf_referrer_host(r.referrer) AS referrer_host,"
+        " lf_language(x.language) AS language, ai(r.referrer, r.path) AS ai, r.country,"
+        " coalesce(r.utm_source, '(Unspecified)') AS utm_source,"
+        " coalesce(r.utm_medium, '(Unspecified)') AS utm_medium,"
+        " coalesce(r.utm_campaign, '(Unspecified)') AS utm_campaign,"
+        " coalesce(r.utm_term, '(Unspecified)') AS utm_term,"
+        " coalesce(r.utm_content, '(Unspecified)') AS utm_content"
+        " FROM lanes l JOIN records r ON r.id >> 24 = l.id LEFT JOIN texts h ON h.id = r.host"
+        " LEFT JOIN texts u ON u.id = r.ua LEFT JOIN page_extras x ON x.record = r.id"
+        " WHERE l.site = %lld AND r.kind = 0 AND r.at BETWEEN %lld AND %lld);"
+        "CREATE TEMP VIEW w AS SELECT * FROM p WHERE fits",
+        fits, (long long)j->x.site, (long long)from_ms, (long long)to_ms);
+    run(j, sql);
+    sqlite3_free(sql);
+    sqlite3_free(fits);
+}
+
+/* ---- the answers, again --------------------------------------------------------------------- */
+
+static void judge_overview(struct judge *j)
+{
+    load_fetches(j);
+    uint64_t all = count(j, "SELECT count(*) FROM f");
+    buf_putc(j->out, '{');
+    put_count(j, "total_requests", "SELECT count(*) FROM f");
+    put_count(j, "unique_paths", "SELECT count(DISTINCT path) FROM f");
+    put_count(j, "unique_assistants", "SELECT count(DISTINCT agent) FROM f");
+    buf_lit(j->out, "\"error_rate_4xx\":");
+    put_percent(j->out, count(j, "SELECT count(*) FROM f WHERE status BETWEEN 400 AND 499"), all);
+    buf_lit(j->out, ",\"error_rate_5xx\":");
+    put_percent(j->out, count(j, "SELECT count(*) FROM f WHERE status BETWEEN 500 AND 599"), all);
+    buf_putc(j->out, ',');
+    put_count(j, "median_response_ms",
+              "SELECT coalesce((sum(ms) * 2 / count(*) + 1) / 2, 0) FROM (SELECT ms FROM f"
+              " WHERE ms IS NOT NULL ORDER BY ms LIMIT 2 - (SELECT count(ms) FROM f) % 2"
+              " OFFSET (SELECT (count(ms) - 1) / 2 FROM f))");
+    put_count(j, "total_bytes", "SELECT coalesce(sum(bytes), 0) FROM f");
+    put_top_of(j, "top_assistants", "agent", "f");
+    buf_putc(j->out, ',');
+    put_top_of(j, "top_families", "family", "f");
+    buf_putc(j->out, ',');
+    put_top_of(j, "top_paths", "path", "f");
+    buf_putc(j->out, ',');
+    put_top_of(j, "top_error_paths", "path", "f WHERE status >= 400");
+    buf_putc(j->out, ',');
+    put_top_of(j, "resource_type_split", "type", "f");
+    buf_lit(j->out, "}\n");
+}
+
+static void each_bucket(struct judge *j, int64_t from_ms, int64_t to_ms, const char *const *names,
+                        const char *const *queries, size_t n)
+{
+    struct buckets b;
+    assert_int_equal(buckets_init(&b, from_ms, to_ms, j->x.zone), 0);
+    buf_putc(j->out, '[');
+    for (size_t i = 0; i < b.n; i++) {
+        buf_put_str(j->out, i ? STR(",{\"time\":\"") : STR("{\"time\":\""));
+        buckets_put_time(&b, i, j->out);
+        buf_putc(j->out, '"');
+        for (size_t k = 0; k < n; k++) {
+            char *sql = sqlite3_mprintf("%s WHERE at >= %lld AND at < %lld", queries[k],
+                                        (long long)b.starts[i], (long long)b.starts[i + 1]);
+            buf_printf(j->out, ",\"%s\":%llu", names[k], (unsigned long long)count(j, sql));
+            sqlite3_free(sql);
+        }
+        buf_putc(j->out, '}');
+    }
+    buf_putc(j->out, ']');
+    buckets_release(&b);
+}
+
+static void judge_timeseries(struct judge *j)
+{
+    static const char *const names[] = {"count"}, *const queries[] = {"SELECT count(*) FROM f"};
+    load_fetches(j);
+    each_bucket(j, j->q->from_ms, j->q->to_ms, names, queries, 1);
+    buf_putc(j->out, '\n');
+}
+
+/* Pairs of a fetch and the first visit of a page by a visitor whom an assistant sent. */
+static void load_pairs(struct judge *j)
+{
+    const char *page = j->x.strict ? "path" : "page";
+    load_fetches(j);
+    load_pages(j, j->q->from_ms, j->q->to_ms);
+    char *sql = sqlite3_mprintf(
+        "DROP TABLE IF EXISTS temp.v; DROP TABLE IF EXISTS temp.j;"
+        "DROP TABLE IF EXISTS temp.g;"
+        "CREATE TEMP TABLE v AS SELECT %s AS page, visitor, min(at) AS at FROM p"
+        " WHERE ai IS NOT NULL GROUP BY 1, 2; CREATE INDEX temp.v_page ON v(page, at);"
+        "CREATE TEMP TABLE j AS SELECT f.id, f.agent, f.%s AS page, f.prefix, f.status >= 400 AS "
+        "bad,"
+        " v.rowid AS visit, v.visitor FROM f LEFT JOIN v ON v.page = f.%s AND v.at >= f.at"
+        " AND v.at <= min(f.at + %d * 86400000, %lld);"
+        /* Each fetch once, or with `strict` once for each visit. */
+        "CREATE TEMP TABLE g AS SELECT id, agent, page, prefix, bad FROM j%s",
+        page, page, page, j->q->window_days, (long long)j->q->to_ms,
+        j->x.strict ? "" : " GROUP BY id");
+    run(j, sql);
+    sqlite3_free(sql);
+}
+
+/* Rows: text, and numbers under the names that follow. */
+static void put_rows(struct judge *j, const char *name, const char *sql)
+{
+    sqlite3_stmt *row = prepare(j, sql);
+    buf_printf(j->out, ",\"%s\":[", name);
+    for (bool any = false; sqlite3_step(row) == SQLITE_ROW; any = true) {
+        buf_put_str(j->out, any ? STR(",{") : STR("{"));
+        for (int i = 0; i < sqlite3_column_count(row); i++) {
+            const char *column = sqlite3_column_name(row, i);
+            if (column[0] == '_') /* a sum of the percent that comes next */
+                continue;
+            buf_printf(j->out, "%s\"%s\":", i ? "," : "", column);
+            if (strstr(column, "_pct"))
+                put_percent(j->out, (uint64_t)sqlite3_column_int64(row, i - 2),
+                            (uint64_t)sqlite3_column_int64(row, i - 1));
+            else if (sqlite3_column_type(row, i) == SQLITE_INTEGER)
+                buf_put_i64(j->out, sqlite3_column_int64(row, i));
+            else
+                json_put_string(j->out, column_str(row, i));
+        }
+        buf_putc(j->out, '}');
+    }
+    buf_putc(j->out, ']');
+    sqlite3_finalize(row);
+}
+
+#define VISITS "(SELECT count(DISTINCT visit) FROM j WHERE j.page = g.page) AS v"
+
+static void judge_correlation(struct judge *j)
+{
+    load_pairs(j);
+    buf_lit(j->out, "{\"summary\":{");
+    put_count(j, "total_fetches", "SELECT count(*) FROM f");
+    put_count(j, "fetched_paths", "SELECT count(DISTINCT page) FROM j");
+    put_count(j, "correlated_paths", "SELECT count(DISTINCT page) FROM j WHERE visit IS NOT NULL");
+    put_count(j, "ai_referred_visits", "SELECT count(DISTINCT visitor) FROM j");
+    buf_printf(
+        j->out, "\"uncorrelated_fetches\":%llu}",
+        (unsigned long long)count(j, "SELECT count(DISTINCT id) FROM j WHERE visit IS NULL"));
+    put_rows(j, "citation_yield",
+             "SELECT page AS path, agent AS assistant_name, n AS fetch_count,"
+             " v AS ai_referred_visits, v AS _v, n AS _n, 0 AS citation_yield_pct FROM (SELECT *"
+             " FROM (SELECT page, agent, count(*) AS n, (SELECT count(DISTINCT visit) FROM j"
+             " WHERE j.page = g.page AND j.agent = g.agent) AS v FROM g GROUP BY page, agent)"
+             " ORDER BY v * 100.0 / n DESC, v DESC, n DESC, page, agent LIMIT 10)"
+             " ORDER BY n DESC, page, agent");
+    put_rows(j, "opportunity_pages",
+             "SELECT page AS path, n AS fetch_count, v AS ai_referred_visits, e AS error_requests,"
+             " e AS _e, n AS _n, 0 AS error_rate_pct FROM (SELECT * FROM (SELECT page,"
+             " count(*) AS n, sum(bad) AS e, " VISITS " FROM g GROUP BY page)"
+             " ORDER BY n DESC, v, e DESC, page LIMIT 10) ORDER BY n DESC, page");
+    put_rows(j, "failure_hotspots",
+             "SELECT agent AS assistant_name, prefix AS path_prefix, n AS total_requests,"
+             " e AS error_requests, e AS _e, n AS _n, 0 AS error_rate_pct FROM (SELECT * FROM"
+             " (SELECT agent, prefix, count(*) AS n, sum(status >= 400) AS e FROM f"
+             " GROUP BY agent, prefix) WHERE e > 0 ORDER BY e * 100.0 / n DESC, e DESC, n DESC,"
+             " agent, prefix LIMIT 10) ORDER BY n DESC, agent, prefix");
+    put_rows(j, "citation_paths",
+             "SELECT page AS path, n AS fetch_count, v AS ai_referred_visits FROM (SELECT page,"
+             " count(*) AS n, " VISITS " FROM g GROUP BY page) WHERE v > 0"
+             " ORDER BY v DESC, n DESC, page LIMIT 10");
+    buf_lit(j->out, "}\n");
+}
+
+static void put_numbers(struct judge *j, int64_t from_ms, int64_t to_ms)
+{
+    static const char *const names[] = {"pageviews", "visitors"};
+    static const char *const queries[] = {"SELECT count(*) FROM w",
+                                          "SELECT count(DISTINCT visitor) FROM w"};
+    static const char by_visitor[] =
+        "SELECT %s FROM (SELECT count(*) AS n, max(at) - min(at) AS ms FROM w GROUP BY visitor)";
+    double views = value(j, "SELECT count(*) FROM w");
+    double visitors = value(j, "SELECT count(DISTINCT visitor) FROM w");
+    double all = visitors > 0 ? visitors : 1;
+    char sql[256];
+    put_count(j, "total_pageviews", "SELECT count(*) FROM w");
+    put_count(j, "unique_sessions", "SELECT count(DISTINCT visitor) FROM w");
+    buf_lit(j->out, "\"bounce_rate\":");
+    snprintf(sql, sizeof(sql), by_visitor, "coalesce(sum(n = 1), 0)");
+    put_double(j->out, value(j, sql) / all * 100);
+    buf_lit(j->out, ",\"avg_session_duration\":");
+    snprintf(sql, sizeof(sql), by_visitor, "coalesce(sum(ms), 0)");
+    put_double(j->out, value(j, sql) / 1000 / all);
+    buf_lit(j->out, ",\"pages_per_session\":");
+    put_double(j->out, views / all);
+    buf_lit(j->out, ",\"chart_data\":");
+    each_bucket(j, from_ms, to_ms, names, queries, 2);
+}
+
+static void put_ends(struct judge *j, const char *name, const char *order)
+{
+    char *sql = sqlite3_mprintf(
+        "SELECT (SELECT path FROM p WHERE p.visitor = s.visitor ORDER BY %s LIMIT 1), count(*)"
+        " FROM (SELECT DISTINCT visitor FROM w) s GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10",
+        order);
+    put_list(j, name, sql);
+    buf_putc(j->out, ',');
+    sqlite3_free(sql);
+}
+
+static void put_lists(struct judge *j)
+{
+    static const struct {
+        const char *name, *of, *from;
+    } lists[] = {
+        {"top_referrers", "referrer_host", "w"},
+        {"top_devices", "lf_device(ua)", "w"},
+        {"top_browsers", "lf_browser(ua)", "w"},
+        {"top_languages", "language", "w"},
+        {"top_ai_bots", "bot(ua, 0)", "w"},
+        {"top_ai_bot_categories", "bot(ua, 1)", "w"},
+        {"top_ai_sources", "ai", "(SELECT DISTINCT visitor, ai FROM w)"},
+    };
+    put_top_of(j, "top_pages", "path", "w");
+    buf_putc(j->out, ',');
+    put_ends(j, "top_landing_pages", "at, id");
+    put_ends(j, "top_exit_pages", "at DESC, id DESC");
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        put_top_of(j, lists[i].name, lists[i].of, lists[i].from);
+        buf_putc(j->out, ',');
+    }
+    buf_lit(j->out, "\"top_countries\":[],\"top_cities\":[],\"top_providers\":[],\"top_asns\":[],"
+                    "\"top_ai_bots_by_category\":{");
+    const char *comma = "";
+    for (int k = AGENT_TRAINING; k <= AGENT_OTHER; k++) {
+        const char *category = hitkeep_category((enum agent_category)k);
+        char *from = sqlite3_mprintf("w WHERE bot(ua, 1) = %Q", category);
+        char *any = sqlite3_mprintf("SELECT count(*) FROM %s", from);
+        if (count(j, any)) {
+            buf_put_str(j->out, str_of(comma));
+            put_top_of(j, category, "bot(ua, 0)", from);
+            comma = ",";
+        }
+        sqlite3_free(any);
+        sqlite3_free(from);
+    }
+    buf_lit(j->out, "},");
+}
+
+static const char *const utm[] = {"source", "medium", "campaign", "term", "content"};
+
+static void put_ai_and_utm(struct judge *j)
+{
+    put_count(j, "ai_bot_hits", "SELECT count(bot(ua, 0)) FROM w");
+    put_count(j, "ai_source_visits", "SELECT count(DISTINCT visitor) FROM w WHERE ai IS NOT NULL");
+    for (size_t i = 0; i < COUNT_OF(utm); i++) {
+        char name[64], sql[128];
+        snprintf(name, sizeof(name), "utm_%s_hits", utm[i]);
+        snprintf(sql, sizeof(sql), "SELECT count(*) FROM w WHERE utm_%s <> '(Unspecified)'",
+                 utm[i]);
+        put_count(j, name, sql);
+    }
+}
+
+static void judge_stats(struct judge *j)
+{
+    const struct read_query *q = j->q;
+    load_pages(j, j->x.now_ms - 5 * 60000, INT64_MAX);
+    buf_putc(j->out, '{');
+    put_count(j, "live_visitors", "SELECT count(DISTINCT visitor) FROM w");
+    load_pages(j, q->from_ms, q->to_ms);
+    put_numbers(j, q->from_ms, q->to_ms);
+    buf_putc(j->out, ',');
+    put_lists(j);
+    for (size_t i = 0; i < COUNT_OF(utm); i++) {
+        char name[64], column[64];
+        snprintf(name, sizeof(name), "top_utm_%ss", utm[i]);
+        snprintf(column, sizeof(column), "utm_%s", utm[i]);
+        put_top_of(j, name, column, "w");
+        buf_putc(j->out, ',');
+    }
+    put_ai_and_utm(j);
+    buf_lit(j->out, "\"goals\":[],\"funnels\":[]");
+    if (q->compare) {
+        load_pages(j, q->compare_from_ms, q->compare_to_ms);
+        buf_lit(j->out, ",\"comparison\":{");
+        put_numbers(j, q->compare_from_ms, q->compare_to_ms);
+        buf_putc(j->out, ',');
+        put_ai_and_utm(j);
+        buf_lit(j->out, "\"goals\":[],\"total_conversions\":0}");
+    }
+    buf_lit(j->out, "}\n");
+}
+
+/* ---- comparing ------------------------------------------------------------------------------ */
+
+static struct store_reader *open_reader(const struct fixture *f)
+{
+    enum store_failure failure;
+    struct buf error;
+    buf_init(&error, 1000);
+    struct store_reader *reader = store_reader_open(f->dir, &error, &failure);
+    assert_non_null(reader);
+    buf_release(&error);
+    return reader;
+}
+
+static void judge_init(struct judge *j, const struct fixture *f, struct catalogue *catalogue)
+{
+    static const struct {
+        const char *name;
+        int n;
+        void (*run)(sqlite3_context *, int, sqlite3_value **);
+    } functions[] = {
+        {"page", 1, fn_page}, {"prefix", 1, fn_prefix}, {"ai", 2, fn_ai}, {"bot", 2, fn_bot}};
+    struct read_query none = {0};
+    struct list_query any = {.site_uuid = "", .q = &none};
+    uint64_t n;
+    *j = (struct judge){.reader = open_reader(f)};
+    j->db = j->reader->db;
+    assert_int_equal(store_reader_list_count(j->reader, &any, &n), 0); /* brings its functions */
+    for (size_t i = 0; i < COUNT_OF(functions); i++)
+        sqlite3_create_function(j->db, functions[i].name, functions[i].n,
+                                SQLITE_UTF8 | SQLITE_DETERMINISTIC, catalogue, functions[i].run,
+                                NULL, NULL);
+    run(j, "PRAGMA query_only = OFF");
+    j->x = (struct read_context){.reader = open_reader(f),
+                                 .catalogue = catalogue,
+                                 .seen = read_agents_seen_new(),
+                                 .site = f->site,
+                                 .site_uuid = ""};
+}
+
+static void judge_release(struct judge *j)
+{
+    store_reader_close(j->reader);
+    store_reader_close(j->x.reader);
+    read_agents_seen_free(j->x.seen);
+}
+
+/* A zone whose clocks change by an hour and by half an hour within these days. */
+static struct zone_change changes[] = {{FIRST_MS / 1000 + 10 * 86400 + 3600, 7 * 3600},
+                                       {FIRST_MS / 1000 + 25 * 86400, 6 * 3600 + 1800}};
+static const struct zone zone = {6 * 3600, COUNT_OF(changes), changes};
+
+static void random_time(int64_t *from_ms, int64_t *to_ms)
+{
+    static const int64_t spans[] = {DAY_MS / 3, DAY_MS, 3 * DAY_MS, 20 * DAY_MS, 250 * DAY_MS};
+    int64_t span = spans[chance(COUNT_OF(spans))];
+    *from_ms = FIRST_MS + (int64_t)chance(DAYS * 1440) * 60000 - (span > DAYS * DAY_MS ? span : 0);
+    *to_ms = *from_ms + span + (int64_t)chance(2);
+    if (chance(3) == 0) {
+        *from_ms = FIRST_MS - DAY_MS;
+        *to_ms = FIRST_MS + DAYS * DAY_MS;
+    }
+}
+
+static void random_filters(struct read_query *q)
+{
+    static const struct hit_filter filters[] = {
+        {HIT_FILTER_PATH, STR_INIT("/a/3")},
+        {HIT_FILTER_HOSTNAME, STR_INIT("example.com")},
+        {HIT_FILTER_HOSTNAME, STR_INIT("nobody.example")},
+        {HIT_FILTER_REFERRER, STR_INIT("(Direct)")},
+        {HIT_FILTER_REFERRER, STR_INIT("https://a.example/x")},
+        {HIT_FILTER_REFERRER_HOST, STR_INIT("a.example")},
+        {HIT_FILTER_DEVICE, STR_INIT("Mobile")},
+        {HIT_FILTER_CITY, STR_INIT("(Unknown)")},
+        {HIT_FILTER_ASN, STR_INIT("1")},
+        {HIT_FILTER_BROWSER, STR_INIT("Firefox")},
+        {HIT_FILTER_LANGUAGE, STR_INIT("en")},
+        {HIT_FILTER_UTM_SOURCE, STR_INIT("letter")},
+        {HIT_FILTER_UTM_MEDIUM, STR_INIT("(Unspecified)")},
+    };
+    q->n_filters = chance(3);
+    for (size_t i = 0; i < q->n_filters; i++)
+        q->filters[i] = filters[chance(COUNT_OF(filters))];
+    if (chance(5) == 0)
+        q->assistant_name = chance(2) ? STR("GPTBot") : STR("(unknown)");
+    if (chance(5) == 0)
+        q->assistant_family = STR("OpenAI");
+    if (chance(5) == 0)
+        q->resource_type = chance(2) ? STR("image") : STR("film");
+    if (chance(5) == 0)
+        q->path = chance(2) ? STR("/b/5") : STR("/nowhere");
+}
+
+static void compare(struct judge *j)
+{
+    static const struct {
+        const char *name;
+        int (*make)(const struct read_context *x, const struct read_query *q, struct buf *out);
+        void (*judge)(struct judge *j);
+    } reports[] = {{"overview", read_overview, judge_overview},
+                   {"time series", read_timeseries, judge_timeseries},
+                   {"correlation", read_correlation, judge_correlation},
+                   {"stats", read_stats, judge_stats}};
+    struct read_query q = {.window_days = (int)chance(5) + 1, .compare = chance(2) == 0};
+    struct buf have, want;
+    random_time(&q.from_ms, &q.to_ms);
+    random_time(&q.compare_from_ms, &q.compare_to_ms);
+    random_filters(&q);
+    j->q = &q;
+    j->x.zone = chance(2) ? &zone : NULL;
+    j->x.strict = chance(2);
+    j->x.now_ms = FIRST_MS + (int64_t)chance(DAYS) * DAY_MS;
+    buf_init(&have, 1u << 24);
+    buf_init(&want, 1u << 24);
+    j->out = &want;
+    for (size_t i = 0; i < COUNT_OF(reports); i++) {
+        buf_reset(&have);
+        buf_reset(&want);
+        assert_int_equal(reports[i].make(&j->x, &q, &have), 0);
+        reports[i].judge(j);
+        if (!str_eq(buf_str(&have), buf_str(&want)))
+            fail_msg("%s:\n%s\nwanted\n%s", reports[i].name, buf_cstr(&have), buf_cstr(&want));
+    }
+    buf_release(&have);
+    buf_release(&want);
+}
+
+static void reports_are_the_rows(void **state)
+{
+    struct fixture *f = *state;
+    struct generated *g = calloc(1, sizeof(*g));
+    struct catalogue *catalogue = catalogue_new(false);
+    struct judge j;
+    judge_init(&j, f, catalogue);
+    for (int round = 0; round < 12; round++) {
+        if (round < 3 || chance(4) == 0)
+            put_records(f, g);
+        if (round % 4 == 3)
+            assert_int_equal(fixture_call(f->store, delete_some, NULL), 0);
+        assert_int_equal(fixture_call(f->store, pack_some, NULL), 0);
+        compare(&j);
+    }
+    judge_release(&j);
+    catalogue_free(catalogue);
+    free(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(reports_are_the_rows, fixture_setup, fixture_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -121,7 +121,7 @@ static void widen(const char *p, unsigned width, uint32_t n, uint64_t *out)
     }
 }
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "widen reads the bytes as they lie");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bytes are read as they lie");
 
 void columns_read(const struct columns *c, enum column_id id, uint32_t from, uint32_t n,
                   uint64_t *out)
@@ -135,9 +135,17 @@ void columns_read(const struct columns *c, enum column_id id, uint32_t from, uin
         out[i] = out[i] < last ? out[i] : last;
 }
 
+void columns_keys(const struct columns *c, enum column_id id, uint32_t from, uint32_t n,
+                  uint64_t *out)
+{
+    memcpy(out, c->of[id].keys + (size_t)from * KEY_BYTES, (size_t)n * KEY_BYTES);
+}
+
 uint64_t columns_key(const struct columns *c, enum column_id id, uint32_t index)
 {
-    return get_number(c->of[id].keys + (size_t)index * KEY_BYTES, KEY_BYTES);
+    uint64_t key;
+    columns_keys(c, id, index, 1, &key);
+    return key;
 }
 
 int64_t columns_sample(const struct columns *c, enum column_id id, uint32_t index)

@@ -76,6 +76,9 @@ bool columns_open(struct columns *c, struct str bytes);
 void columns_read(const struct columns *c, enum column_id id, uint32_t from, uint32_t n,
                   uint64_t *out);
 uint64_t columns_key(const struct columns *c, enum column_id id, uint32_t index);
+/* Keys [from, from + n). */
+void columns_keys(const struct columns *c, enum column_id id, uint32_t from, uint32_t n,
+                  uint64_t *out);
 /* The row id of a record with this key. */
 int64_t columns_sample(const struct columns *c, enum column_id id, uint32_t index);
 

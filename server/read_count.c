@@ -58,6 +58,47 @@ const struct count *counts_find(const struct counts *c, uint64_t key)
     return slot->sample ? slot : NULL;
 }
 
+bool list_room(void **list, size_t n, size_t *room, size_t each)
+{
+    if (n < *room)
+        return true;
+    size_t more = *room ? *room * 2 : 1024;
+    void *bigger = realloc(*list, more * each);
+    if (!bigger)
+        return false;
+    *list = bigger;
+    *room = more;
+    return true;
+}
+
+void key_counts_release(struct key_counts *c)
+{
+    places_release(&c->places);
+    free(c->list);
+    *c = (struct key_counts){0};
+}
+
+bool key_counts_add(struct key_counts *c, const struct columns *part, enum column_id id,
+                    uint32_t *places)
+{
+    if (!places_of_column(&c->places, part, id, places))
+        return false;
+    for (uint32_t i = 0; i < part->of[id].n_keys; i++) {
+        if (places[i] != c->n)
+            continue;
+        if (!list_room((void **)&c->list, c->n, &c->room, sizeof(*c->list)))
+            return false;
+        c->list[c->n++] =
+            (struct count){.key = columns_key(part, id, i), .sample = columns_sample(part, id, i)};
+    }
+    return true;
+}
+
+struct counts key_counts_view(const struct key_counts *c)
+{
+    return (struct counts){.slots = c->list, .n = c->n, .n_slots = c->n};
+}
+
 struct str copied(struct str s)
 {
     char *copy = malloc(s.n + 1);

@@ -7,6 +7,7 @@
 
 #include "parsers/base/bytes.h"
 #include "parsers/base/zone.h"
+#include "server/read_places.h"
 
 /* ---- counts by key ------------------------------------------------------------------------ */
 
@@ -29,6 +30,23 @@ void counts_release(struct counts *c);
  * next call. */
 struct count *counts_at(struct counts *c, uint64_t key, int64_t sample);
 const struct count *counts_find(const struct counts *c, uint64_t key); /* NULL: not there */
+
+/* The same for many keys that come with parts: by place, in the order in which they came. */
+struct key_counts {
+    struct places places;
+    struct count *list;
+    size_t n, room;
+};
+
+void key_counts_release(struct key_counts *c);
+/* Makes counts of all keys of a column of a part, and tells their places. False: failed. */
+bool key_counts_add(struct key_counts *c, const struct columns *part, enum column_id id,
+                    uint32_t *places);
+/* To choose from; lent as long as nothing is added. */
+struct counts key_counts_view(const struct key_counts *c);
+
+/* Room for one more behind n; false: no memory. */
+bool list_room(void **list, size_t n, size_t *room, size_t each);
 
 /* A copy on the heap, with a NUL behind; STR_NONE: no memory. */
 struct str copied(struct str s);

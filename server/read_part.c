@@ -184,21 +184,6 @@ void each_fetch_block(const struct fetch_filter *f, const struct columns *part,
         each_block(part, f->from_ms, f->to_ms, on_fetch_block, &pass);
 }
 
-/* ---- lists and keys ------------------------------------------------------------------------ */
-
-bool list_room(void **list, size_t n, size_t *room, size_t each)
-{
-    if (n < *room)
-        return true;
-    size_t more = *room ? *room * 2 : 1024;
-    void *bigger = realloc(*list, more * each);
-    if (!bigger)
-        return false;
-    *list = bigger;
-    *room = more;
-    return true;
-}
-
 uint64_t key_pair(uint64_t a, uint64_t b)
 {
     uint64_t v = (a ^ b * 0x9E3779B97F4A7C15u) * 0xC2B2AE3D27D4EB4Fu;

@@ -43,10 +43,6 @@ const struct fetch_agent *fetch_agent_at(const struct fetch_filter *f, uint64_t 
 void each_fetch_block(const struct fetch_filter *f, const struct columns *part,
                       void (*on_block)(void *arg, struct block *block), void *arg);
 
-/* ---- lists and keys ------------------------------------------------------------------------ */
-
-/* Room for one more behind n; false: no memory. */
-bool list_room(void **list, size_t n, size_t *room, size_t each);
 /* A key of two. */
 uint64_t key_pair(uint64_t a, uint64_t b);
 

@@ -1,11 +1,12 @@
 /*
- * read_stats.h - what is counted of pageviews: shared by read_stats.c (counting), read_filter.c
- * (which of them) and read_stats_json.c (the answer).
+ * read_stats.h - what is counted of pageviews: shared by read_stats.c (counting), read_sessions.c
+ * (by visitor), read_filter.c (which of them) and read_stats_json.c (the answer).
  */
 #ifndef LOGFERRY_SERVER_READ_STATS_H
 #define LOGFERRY_SERVER_READ_STATS_H
 
 #include "server/read_part.h"
+#include "server/read_places.h"
 
 /* ---- which ones ---------------------------------------------------------------------------- */
 
@@ -34,21 +35,46 @@ void hit_filters_release(struct hit_filters *f);
 bool hit_filters_begin(struct hit_filters *f, const struct columns *part);
 /* Takes from `wanted` what does not fit. */
 void hit_filters_narrow(const struct hit_filters *f, struct block *block);
+
 /* ---- counting ------------------------------------------------------------------------------ */
 
+/* What one visitor's number has seen in the time, or in one part of it. */
 struct session {
-    uint64_t visitor;
     int64_t first_ms, last_ms;    /* of what fits */
     int64_t landed_ms, exited_ms; /* of all in the time */
-    uint32_t landing, exit;       /* places in `pages` */
+    uint32_t landing, exit;       /* places in `pages`; of a part: indices of paths */
     uint32_t n;                   /* what fits */
     uint32_t bucket;              /* the first one it was counted in, and 1 */
+    uint32_t source;              /* the first one that has sent it, and 1 */
+    uint32_t unused[2];           /* one look at memory each */
 };
+#define SESSIONS_A_CHUNK (HUGE_BYTES / sizeof(struct session))
+#define SESSION_CHUNKS (PLACES_MAX / SESSIONS_A_CHUNK + 1)
 
 struct page {
     uint64_t key;
     int64_t sample;
     uint64_t views, landings, exits;
+};
+
+/* A visitor's index in a part, and what it was seen with: a bucket and 1, or a source. */
+struct sighting {
+    uint32_t visitor, what;
+};
+struct sightings {
+    struct sighting list[2 * COLUMNS_MAX_RECORDS]; /* a record makes one at most, and a visitor */
+    size_t n;
+};
+
+/* Of the part in work. */
+struct stats_part {
+    bool wanted[COLUMNS_MAX_RECORDS];
+    struct session visits[COLUMNS_MAX_RECORDS]; /* by the visitor's index */
+    struct sightings sightings;
+    uint32_t page[COLUMNS_MAX_RECORDS], views[COLUMNS_MAX_RECORDS]; /* by the path's index */
+    uint32_t session[COLUMNS_MAX_RECORDS];                          /* by the visitor's */
+    uint32_t place[COLUMNS_MAX_RECORDS], hits[COLUMNS_MAX_RECORDS]; /* by that of another column */
+    uint32_t n_wanted;
 };
 
 #define UTM_COLUMNS 5
@@ -58,20 +84,19 @@ struct stats {
     struct hit_filters filters;
     struct buckets buckets;
     int64_t from_ms, to_ms;
-    bool sessions_only;
+    bool sessions_only; /* nothing else is counted */
 
-    uint64_t total;
+    uint64_t total, visitors, bounced, duration_ms, ai_visitors;
     uint64_t *bucket_hits, *bucket_visitors;
-    struct counts session_index, page_index, in_bucket; /* n: a place, and 1 */
-    struct session *sessions;
+    struct places session_places, page_places;
+    struct places in_bucket, from_source;     /* pairs of a session and another bucket, a source */
+    struct session *sessions[SESSION_CHUNKS]; /* in chunks, by place */
     struct page *pages;
-    size_t n_sessions, sessions_room, n_pages, pages_room;
-    struct counts referrers, languages, agents; /* hits by key */
-    struct counts utm[UTM_COLUMNS];
-    struct counts ai_visitors, ai_pairs, ai_sources; /* sessions from an assistant; ai_sources: n */
-    /* Of the part in work, by index: places and 1, or hits. */
-    uint32_t *part_session, *part_page, *part_hits;
-    uint32_t part_total; /* hits of the part in work */
+    size_t n_sessions, n_pages, pages_room;
+    struct key_counts referrers, languages, agents; /* hits */
+    struct key_counts utm[UTM_COLUMNS];
+    struct key_counts ai_sources; /* sessions */
+    struct stats_part *part;
     bool failed;
 };
 
@@ -79,6 +104,11 @@ struct stats {
 int stats_gather(struct stats *s, const struct read_context *x, const struct read_query *q,
                  int64_t from_ms, int64_t to_ms, bool sessions_only);
 void stats_release(struct stats *s);
-uint64_t stats_sessions(const struct stats *s); /* that have something that fits */
+
+/* For stats_gather. A part's visits into the sessions; `fits`: something of it does. Then who of
+ * them came from an assistant. At the end the sessions into the sums. False: failed. */
+bool sessions_add(struct stats *s, const struct columns *part, bool fits);
+bool sessions_add_sources(struct stats *s, const struct columns *part);
+void sessions_sum_up(struct stats *s);
 
 #endif

@@ -2,12 +2,13 @@
  * read_stats_json.c - the answer of the stats endpoint: HitKeep's fields, in its order. What no log
  * tells (countries, cities, networks, goals) is there, and empty.
  */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "parsers/ai_referrer.h"
 #include "parsers/base/json.h"
 #include "server/page_path.h"
 #include "server/read_stats.h"
-
-#include <stdio.h>
 
 #define LIVE_MS (INT64_C(5) * 60 * 1000)
 
@@ -110,18 +111,21 @@ static int put_counts(struct buf *out, const char *name, const struct counts *co
 /* Pages by one of their three numbers. */
 static int put_pages(struct buf *out, const char *name, const struct stats *s, int which)
 {
-    struct counts counts = {0};
     struct naming naming = {.stats = s};
     struct top_choice choice = {.name = page_name, .arg = &naming};
-    for (size_t i = 0; i < s->n_pages && !counts.failed; i++) {
+    struct counts counts = {.slots = calloc(s->n_pages + 1, sizeof(*counts.slots)),
+                            .n = s->n_pages,
+                            .n_slots = s->n_pages};
+    if (!counts.slots)
+        return -1;
+    for (size_t i = 0; i < s->n_pages; i++) {
         const struct page *page = &s->pages[i];
         const uint64_t values[] = {page->views, page->landings, page->exits};
-        struct count *c = values[which] ? counts_at(&counts, page->key, page->sample) : NULL;
-        if (c)
-            c->n = values[which];
+        counts.slots[i] =
+            (struct count){.key = page->key, .sample = page->sample, .n = values[which]};
     }
     buf_putc(out, ',');
-    int status = counts.failed ? -1 : put_counts(out, name, &counts, &choice);
+    int status = put_counts(out, name, &counts, &choice);
     counts_release(&counts);
     return status;
 }
@@ -129,20 +133,18 @@ static int put_pages(struct buf *out, const char *name, const struct stats *s, i
 static uint64_t ai_hits(const struct stats *s)
 {
     uint64_t n = 0;
-    for (size_t i = 0; i < s->agents.n_slots; i++) {
-        const struct count *c = &s->agents.slots[i];
-        if (c->sample && seen_agent(s->x, c->key)->ai)
-            n += c->n;
-    }
+    for (size_t i = 0; i < s->agents.n; i++)
+        if (s->agents.list[i].n && seen_agent(s->x, s->agents.list[i].key)->ai)
+            n += s->agents.list[i].n;
     return n;
 }
 
 /* The hits of user agents of one category. */
 static void count_category(const struct stats *s, size_t category, struct counts *out)
 {
-    for (size_t i = 0; i < s->agents.n_slots; i++) {
-        const struct count *c = &s->agents.slots[i];
-        const struct agent *ai = c->sample ? seen_agent(s->x, c->key)->ai : NULL;
+    for (size_t i = 0; i < s->agents.n; i++) {
+        const struct count *c = &s->agents.list[i];
+        const struct agent *ai = c->n ? seen_agent(s->x, c->key)->ai : NULL;
         struct count *copy =
             ai && ai->category == category ? counts_at(out, c->key, c->sample) : NULL;
         if (copy)
@@ -177,7 +179,7 @@ static int put_lists(struct buf *out, const struct stats *s)
     struct naming naming = {.stats = s};
     const struct {
         const char *name;
-        const struct counts *counts;
+        const struct key_counts *counts;
         top_name *of;
         bool merge;
     } lists[] = {
@@ -194,8 +196,9 @@ static int put_lists(struct buf *out, const struct stats *s)
         return -1;
     for (size_t i = 0; i < COUNT_OF(lists); i++) {
         struct top_choice choice = {.name = lists[i].of, .arg = &naming, .merge = lists[i].merge};
+        struct counts counts = key_counts_view(lists[i].counts);
         buf_putc(out, ',');
-        if (put_counts(out, lists[i].name, lists[i].counts, &choice))
+        if (put_counts(out, lists[i].name, &counts, &choice))
             return -1;
     }
     buf_lit(out, ",\"top_countries\":[],\"top_cities\":[],\"top_providers\":[],\"top_asns\":[]");
@@ -211,20 +214,23 @@ static int put_utm(struct buf *out, const struct stats *s)
         char name[32];
         struct naming naming = {.stats = s, .text = (enum sample_text)(SAMPLE_UTM_SOURCE + i)};
         struct top_choice choice = {.name = utm_name, .arg = &naming};
+        struct counts counts = key_counts_view(&s->utm[i]);
         snprintf(name, sizeof(name), "top_utm_%ss", utm_names[i]);
         buf_putc(out, ',');
-        if (put_counts(out, name, &s->utm[i], &choice))
+        if (put_counts(out, name, &counts, &choice))
             return -1;
     }
     return 0;
 }
 
+/* Of those that have one. */
 static void put_utm_hits(struct buf *out, const struct stats *s)
 {
     for (int i = 0; i < UTM_COLUMNS; i++) {
-        const struct count *none = counts_find(&s->utm[i], 0);
-        buf_printf(out, ",\"utm_%s_hits\":%llu", utm_names[i],
-                   (unsigned long long)(s->total - (none ? none->n : 0)));
+        uint64_t n = 0;
+        for (size_t k = 0; k < s->utm[i].n; k++)
+            n += s->utm[i].list[k].key ? s->utm[i].list[k].n : 0;
+        buf_printf(out, ",\"utm_%s_hits\":%llu", utm_names[i], (unsigned long long)n);
     }
 }
 
@@ -232,18 +238,12 @@ static void put_utm_hits(struct buf *out, const struct stats *s)
 
 static void put_numbers(struct buf *out, const struct stats *s)
 {
-    uint64_t sessions = stats_sessions(s), bounced = 0;
-    double duration_ms = 0, all = sessions ? (double)sessions : 1;
-    for (size_t i = 0; i < s->n_sessions; i++) {
-        const struct session *session = &s->sessions[i];
-        bounced += session->n == 1;
-        duration_ms += session->n ? (double)(session->last_ms - session->first_ms) : 0;
-    }
+    double all = s->visitors ? (double)s->visitors : 1;
     buf_printf(out, "\"total_pageviews\":%llu,\"unique_sessions\":%llu,\"bounce_rate\":",
-               (unsigned long long)s->total, (unsigned long long)sessions);
-    put_double(out, (double)bounced / all * 100);
+               (unsigned long long)s->total, (unsigned long long)s->visitors);
+    put_double(out, (double)s->bounced / all * 100);
     buf_lit(out, ",\"avg_session_duration\":");
-    put_double(out, duration_ms / 1000 / all);
+    put_double(out, (double)s->duration_ms / 1000 / all);
     buf_lit(out, ",\"pages_per_session\":");
     put_double(out, (double)s->total / all);
     buf_lit(out, ",\"chart_data\":[");
@@ -259,15 +259,15 @@ static void put_numbers(struct buf *out, const struct stats *s)
 
 static void put_ai(struct buf *out, const struct stats *s)
 {
-    buf_printf(out, ",\"ai_bot_hits\":%llu,\"ai_source_visits\":%zu",
-               (unsigned long long)ai_hits(s), s->ai_visitors.n);
+    buf_printf(out, ",\"ai_bot_hits\":%llu,\"ai_source_visits\":%llu",
+               (unsigned long long)ai_hits(s), (unsigned long long)s->ai_visitors);
 }
 
 static int put_live(struct buf *out, const struct read_context *x, const struct read_query *q)
 {
     struct stats live;
     int status = stats_gather(&live, x, q, x->now_ms - LIVE_MS, INT64_MAX, true);
-    buf_printf(out, "{\"live_visitors\":%llu,", (unsigned long long)stats_sessions(&live));
+    buf_printf(out, "{\"live_visitors\":%llu,", (unsigned long long)live.visitors);
     stats_release(&live);
     return status;
 }

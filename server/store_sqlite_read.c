@@ -19,7 +19,7 @@ static int set_up(sqlite3 *db)
     return sqlite3_exec(db,
                         "PRAGMA wal_autocheckpoint = 0; PRAGMA query_only = ON;"
                         "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;"
-                        "PRAGMA mmap_size = 1073741824;",
+                        "PRAGMA mmap_size = 2147418112;",
                         NULL, NULL, NULL);
 }
 

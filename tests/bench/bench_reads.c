@@ -1,7 +1,7 @@
 /*
  * bench_reads.c - how long the reports of the API take over many records of one site.
  *
- *   bench_reads DIR [MILLIONS [DAYS]]
+ *   bench_reads DIR [MILLIONS [DAYS [REPORT]]]
  *
  * DIR holds no store yet, or one that this has made: then only the reports are measured. Five
  * pageviews to one AI fetch, four log streams, a twentieth of the records late; packed as an idle
@@ -208,11 +208,15 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static const char *only; /* the one report that is measured; NULL: all */
+
 static void measure(const struct read_context *x, const char *name, make_report *make,
                     const struct read_query *q)
 {
     double times[RUNS], cpu[RUNS];
     struct buf out;
+    if (only && strcmp(only, name) != 0)
+        return;
     buf_init(&out, 64u << 20);
     for (size_t i = 0; i < RUNS; i++) {
         double before = seconds(CLOCK_MONOTONIC), busy = seconds(CLOCK_THREAD_CPUTIME_ID);
@@ -278,10 +282,11 @@ int main(int argc, char **argv)
     struct buf error;
     buf_init(&error, 1000);
     if (argc < 2 || !b || !(b->store = store_open(argv[1], &options, &error, &failure))) {
-        fprintf(stderr, "usage: bench_reads DIR [MILLIONS [DAYS]] %s\n",
+        fprintf(stderr, "usage: bench_reads DIR [MILLIONS [DAYS [REPORT]]] %s\n",
                 error.n ? buf_cstr(&error) : "");
         return 1;
     }
+    only = argc > 4 ? argv[4] : NULL;
     b->span_ms = (int64_t)argument(argc, argv, 3, 90) * DAY_MS;
     if (!find_site(b))
         fill(b, argument(argc, argv, 2, 10));

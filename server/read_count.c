@@ -79,12 +79,12 @@ void key_counts_release(struct key_counts *c)
 }
 
 bool key_counts_add(struct key_counts *c, const struct columns *part, enum column_id id,
-                    uint32_t *places)
+                    const bool *some, uint32_t *places)
 {
-    if (!places_of_column(&c->places, part, id, places))
+    if (!places_of_column(&c->places, part, id, some, places))
         return false;
     for (uint32_t i = 0; i < part->of[id].n_keys; i++) {
-        if (places[i] != c->n)
+        if ((some && !some[i]) || places[i] != c->n)
             continue;
         if (!list_room((void **)&c->list, c->n, &c->room, sizeof(*c->list)))
             return false;

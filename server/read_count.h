@@ -39,9 +39,10 @@ struct key_counts {
 };
 
 void key_counts_release(struct key_counts *c);
-/* Makes counts of all keys of a column of a part, and tells their places. False: failed. */
+/* Makes counts of the keys of a column of a part, and tells their places; `some` as that of
+ * places_of_column. False: failed. */
 bool key_counts_add(struct key_counts *c, const struct columns *part, enum column_id id,
-                    uint32_t *places);
+                    const bool *some, uint32_t *places);
 /* To choose from; lent as long as nothing is added. */
 struct counts key_counts_view(const struct key_counts *c);
 

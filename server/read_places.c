@@ -92,15 +92,23 @@ bool places_of(struct places *p, const uint64_t *keys, size_t n, uint32_t *place
 }
 
 bool places_of_column(struct places *p, const struct columns *part, enum column_id id,
-                      uint32_t *places)
+                      const bool *some, uint32_t *places)
 {
     uint64_t keys[512];
-    uint32_t all = part->of[id].n_keys, n;
+    uint32_t indices[COUNT_OF(keys)], found[COUNT_OF(keys)], all = part->of[id].n_keys, n;
     for (uint32_t from = 0; from < all; from += n) {
+        uint32_t wanted = 0;
         n = all - from < COUNT_OF(keys) ? all - from : (uint32_t)COUNT_OF(keys);
         columns_keys(part, id, from, n, keys);
-        if (!places_of(p, keys, n, places + from))
+        for (uint32_t i = 0; i < n; i++)
+            if (!some || some[from + i]) {
+                keys[wanted] = keys[i];
+                indices[wanted++] = from + i;
+            }
+        if (!places_of(p, keys, wanted, found))
             return false;
+        for (uint32_t i = 0; i < wanted; i++)
+            places[indices[i]] = found[i];
     }
     return true;
 }

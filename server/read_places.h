@@ -26,8 +26,8 @@ void places_release(struct places *p);
 /* places[i] of keys[i]: as before, or the next number. n is at most COLUMNS_MAX_RECORDS. False: no
  * memory, or over the cap; then nothing is to be read from it. */
 bool places_of(struct places *p, const uint64_t *keys, size_t n, uint32_t *places);
-/* Of all keys of a column of a part, by index. */
+/* Of the keys of a column of a part, by index; with `some` of those alone where it is true. */
 bool places_of_column(struct places *p, const struct columns *part, enum column_id id,
-                      uint32_t *places);
+                      const bool *some, uint32_t *places);
 
 #endif

@@ -43,6 +43,7 @@ static void count_in_bucket(struct stats *s, struct session *visit, uint32_t vis
 static void count_visit(struct stats *s, uint32_t visitor, uint32_t path, int64_t ms, bool wanted)
 {
     struct session *visit = &s->part->visits[visitor];
+    s->part->seen[visitor] = true;
     if (ms < visit->landed_ms) {
         visit->landed_ms = ms;
         visit->landing = path;
@@ -91,7 +92,7 @@ static void visits_block(void *arg, struct block *block)
 static bool place_pages(struct stats *s, const struct columns *part)
 {
     uint32_t *place = s->part->page;
-    if (!places_of_column(&s->page_places, part, COLUMN_PATH, place))
+    if (!places_of_column(&s->page_places, part, COLUMN_PATH, NULL, place))
         return false;
     for (uint32_t i = 0; i < part->of[COLUMN_PATH].n_keys; i++) {
         if (place[i] == s->n_pages) {
@@ -108,22 +109,9 @@ static bool place_pages(struct stats *s, const struct columns *part)
 /* The place of each visitor that was seen in the time, at its index. */
 static bool place_sessions(struct stats *s, const struct columns *part)
 {
-    uint64_t keys[BLOCK];
-    uint32_t indices[BLOCK], places[BLOCK], all = part->of[COLUMN_VISITOR].n_keys, n;
-    for (uint32_t from = 0; from < all; from += n) {
-        uint32_t seen = 0;
-        n = all - from < BLOCK ? all - from : BLOCK;
-        columns_keys(part, COLUMN_VISITOR, from, n, keys);
-        for (uint32_t i = 0; i < n; i++)
-            if (s->part->visits[from + i].landed_ms != INT64_MAX) {
-                keys[seen] = keys[i];
-                indices[seen++] = from + i;
-            }
-        if (!places_of(&s->session_places, keys, seen, places))
-            return false;
-        for (uint32_t i = 0; i < seen; i++)
-            s->part->session[indices[i]] = places[i];
-    }
+    if (!places_of_column(&s->session_places, part, COLUMN_VISITOR, s->part->seen,
+                          s->part->session))
+        return false;
     for (; s->n_sessions < s->session_places.n; s->n_sessions++) {
         struct session **chunk = &s->sessions[s->n_sessions / SESSIONS_A_CHUNK];
         if (!*chunk && !(*chunk = huge_alloc(HUGE_BYTES)))
@@ -164,9 +152,9 @@ static void add_visits(struct stats *s, const struct columns *part)
     uint32_t n = part->of[COLUMN_VISITOR].n_keys;
     const struct session *visits = s->part->visits;
     for (uint32_t i = 0; i < n; i++) {
-        if (i + AHEAD < n && visits[i + AHEAD].landed_ms != INT64_MAX)
+        if (i + AHEAD < n && s->part->seen[i + AHEAD])
             __builtin_prefetch(session_at(s, s->part->session[i + AHEAD]), 1);
-        if (visits[i].landed_ms != INT64_MAX)
+        if (s->part->seen[i])
             add_visit(s, session_at(s, s->part->session[i]), &visits[i], i);
     }
 }
@@ -204,8 +192,10 @@ static void on_bucket(struct stats *s, const struct sighting *seen)
 bool sessions_add(struct stats *s, const struct columns *part, bool fits)
 {
     struct pass pass = {s, fits};
-    for (uint32_t i = 0; i < part->of[COLUMN_VISITOR].n_keys; i++)
+    uint32_t n = part->of[COLUMN_VISITOR].n_keys;
+    for (uint32_t i = 0; i < n; i++)
         s->part->visits[i] = nothing;
+    memset(s->part->seen, 0, n * sizeof(*s->part->seen));
     memset(s->part->views, 0, part->of[COLUMN_PATH].n_keys * sizeof(*s->part->views));
     s->part->n_wanted = 0;
     s->part->sightings.n = 0;
@@ -242,7 +232,7 @@ bool sessions_add_sources(struct stats *s, const struct columns *part)
     uint64_t source[BLOCK], visitor[BLOCK];
     uint32_t n, *place = s->part->place;
     s->part->sightings.n = 0;
-    if (!key_counts_add(&s->ai_sources, part, COLUMN_AI_SOURCE, place))
+    if (!key_counts_add(&s->ai_sources, part, COLUMN_AI_SOURCE, NULL, place))
         return false;
     for (uint32_t from = 0; from < part->n; from += n) {
         n = part->n - from < BLOCK ? part->n - from : BLOCK;

@@ -24,7 +24,7 @@ static void count_column(struct stats *s, struct key_counts *counts, const struc
         for (uint32_t i = 0; i < n; i++)
             hits[index[i]] += s->part->wanted[from + i];
     }
-    if (!key_counts_add(counts, part, id, s->part->place)) {
+    if (!key_counts_add(counts, part, id, NULL, s->part->place)) {
         s->failed = true;
         return;
     }

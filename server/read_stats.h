@@ -69,6 +69,7 @@ struct sightings {
 /* Of the part in work. */
 struct stats_part {
     bool wanted[COLUMNS_MAX_RECORDS];
+    bool seen[COLUMNS_MAX_RECORDS];             /* by the visitor's index: in the time */
     struct session visits[COLUMNS_MAX_RECORDS]; /* by the visitor's index */
     struct sightings sightings;
     uint32_t page[COLUMNS_MAX_RECORDS], views[COLUMNS_MAX_RECORDS]; /* by the path's index */

@@ -183,19 +183,23 @@ static void on_fetches(void *arg, const struct columns *part)
 
 /* ---- page by page -------------------------------------------------------------------------- */
 
-/* Sorts by page, in place: each goes where the next of its page belongs. */
-static void group_by_page(struct fetch *list, size_t n_pages, size_t *next, const size_t *end)
+/* In a second list: in place each move would wait for the one before. end[page]: where its fetches
+ * end there. */
+static bool group_by_page(struct correlation *c, size_t *end)
 {
-    for (size_t page = 0; page < n_pages; page++)
-        while (next[page] < end[page]) {
-            struct fetch fetch = list[next[page]];
-            while (fetch.page != page) {
-                struct fetch *there = &list[next[fetch.page]++], other = *there;
-                *there = fetch;
-                fetch = other;
-            }
-            list[next[page]++] = fetch;
-        }
+    struct fetch *sorted = malloc((c->n_fetches + 1) * sizeof(*sorted));
+    size_t at = 0;
+    if (!sorted)
+        return false;
+    for (size_t page = 0; page < c->page_keys.n; page++) {
+        end[page] = at;
+        at += c->page_keys.list[page].n;
+    }
+    for (size_t i = 0; i < c->n_fetches; i++)
+        sorted[end[c->fetches[i].page]++] = c->fetches[i];
+    free(c->fetches);
+    c->fetches = sorted;
+    return true;
 }
 
 static int by_time(const void *a, const void *b)
@@ -304,17 +308,10 @@ static bool correlate_page(struct correlation *c, struct run *run, int64_t sampl
 
 static bool correlate(struct correlation *c)
 {
-    size_t n_pages = c->page_keys.n, visit = 0, at = 0;
-    size_t *next = calloc(2 * n_pages + 1, sizeof(*next)), *end = next + n_pages;
+    size_t n_pages = c->page_keys.n, visit = 0, *end = calloc(n_pages + 1, sizeof(*end));
     c->met = calloc(c->visitors.n + 1, sizeof(*c->met));
     c->pair_of = calloc(c->filter.n_agents, sizeof(*c->pair_of));
-    bool good = next && c->met && c->pair_of;
-    for (size_t i = 0; i < n_pages && good; i++) {
-        next[i] = at;
-        end[i] = at += c->page_keys.list[i].n;
-    }
-    if (good)
-        group_by_page(c->fetches, n_pages, next, end);
+    bool good = end && c->met && c->pair_of && group_by_page(c, end);
     if (c->n_visits > 1)
         qsort(c->visits, c->n_visits, sizeof(*c->visits), by_page_and_time);
     for (size_t i = 0; i < n_pages && good; i++) {
@@ -325,7 +322,7 @@ static bool correlate(struct correlation *c)
         run.fetches = &c->fetches[end[i] - run.n];
         good = run.n == 0 || correlate_page(c, &run, c->page_keys.list[i].sample);
     }
-    free(next);
+    free(end);
     return good;
 }
 

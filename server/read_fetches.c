@@ -15,11 +15,18 @@ struct overview {
     struct fetch_filter filter;
     uint64_t total, client_errors, server_errors, bytes;
     uint64_t types[RESOURCE_TYPES];
-    struct counts paths; /* more: errors */
+    struct key_counts paths; /* more: errors */
     struct counts agents, long_times;
     uint64_t *short_times;
     uint64_t timed;
-    uint32_t *path_n, *path_errors; /* of the part in work, by index */
+    struct overview_part *part;
+    bool failed;
+};
+
+/* Of the part in work, by the path's index. */
+struct overview_part {
+    bool seen[COLUMNS_MAX_RECORDS];
+    uint32_t n[COLUMNS_MAX_RECORDS], errors[COLUMNS_MAX_RECORDS], place[COLUMNS_MAX_RECORDS];
 };
 
 static void count_times(struct overview *o, const struct block *block)
@@ -71,8 +78,8 @@ static void count_block(void *arg, struct block *block)
         o->client_errors += one & (status[i] >= 400 && status[i] < 500);
         o->server_errors += one & (status[i] >= 500 && status[i] < 600);
         o->types[type[i] % RESOURCE_TYPES] += one;
-        o->path_n[path[i]] += (uint32_t)one;
-        o->path_errors[path[i]] += (uint32_t)(one & (status[i] >= 400));
+        o->part->n[path[i]] += (uint32_t)one;
+        o->part->errors[path[i]] += (uint32_t)(one & (status[i] >= 400));
     }
     count_agents(o, block);
     count_times(o, block);
@@ -81,20 +88,19 @@ static void count_block(void *arg, struct block *block)
 static void on_overview_part(void *arg, const struct columns *part)
 {
     struct overview *o = arg;
+    struct overview_part *p = o->part;
     uint32_t n = part->of[COLUMN_PATH].n_keys;
-    memset(o->path_n, 0, n * sizeof(*o->path_n));
-    memset(o->path_errors, 0, n * sizeof(*o->path_errors));
+    memset(p->n, 0, n * sizeof(*p->n));
+    memset(p->errors, 0, n * sizeof(*p->errors));
     each_fetch_block(&o->filter, part, count_block, o);
-    for (uint32_t i = 0; i < n; i++) {
-        if (o->path_n[i] == 0)
-            continue;
-        struct count *c = counts_at(&o->paths, columns_key(part, COLUMN_PATH, i),
-                                    columns_sample(part, COLUMN_PATH, i));
-        if (!c)
-            return;
-        c->n += o->path_n[i];
-        c->more += o->path_errors[i];
-    }
+    for (uint32_t i = 0; i < n; i++)
+        p->seen[i] = p->n[i] > 0;
+    o->failed = o->failed || !key_counts_add(&o->paths, part, COLUMN_PATH, p->seen, p->place);
+    for (uint32_t i = 0; i < n && !o->failed; i++)
+        if (p->seen[i]) {
+            o->paths.list[p->place[i]].n += p->n[i];
+            o->paths.list[p->place[i]].more += p->errors[i];
+        }
 }
 
 /* ---- the answer ---------------------------------------------------------------------------- */
@@ -207,6 +213,7 @@ static int put_overview(struct overview *o, struct buf *out)
     struct top_choice families = {agent_operator, &o->filter, false, true};
     struct top_choice paths = {path_name, (void *)o->x, false, false};
     struct top_choice errors = {path_name, (void *)o->x, true, false};
+    struct counts all_paths = key_counts_view(&o->paths);
     buf_printf(out, "{\"total_requests\":%llu,\"unique_paths\":%zu,\"unique_assistants\":%zu",
                (unsigned long long)o->total, o->paths.n, names_of_agents(o));
     buf_lit(out, ",\"error_rate_4xx\":");
@@ -217,8 +224,8 @@ static int put_overview(struct overview *o, struct buf *out)
                (unsigned long long)median(o), (unsigned long long)o->bytes);
     int status = put_list(out, "top_assistants", &o->agents, &assistants) ||
                          put_list(out, "top_families", &o->agents, &families) ||
-                         put_list(out, "top_paths", &o->paths, &paths) ||
-                         put_list(out, "top_error_paths", &o->paths, &errors)
+                         put_list(out, "top_paths", &all_paths, &paths) ||
+                         put_list(out, "top_error_paths", &all_paths, &errors)
                      ? -1
                      : 0;
     put_types(o, out);
@@ -232,21 +239,19 @@ int read_overview(const struct read_context *x, const struct read_query *q, stru
     struct scan_filter scan = {x->site, COLUMNS_FETCHES, q->from_ms, q->to_ms + 1};
     int status = -1;
     o.short_times = calloc(SHORT_MS, sizeof(*o.short_times));
-    o.path_n = calloc(COLUMNS_MAX_RECORDS, sizeof(*o.path_n));
-    o.path_errors = calloc(COLUMNS_MAX_RECORDS, sizeof(*o.path_errors));
+    o.part = calloc(1, sizeof(*o.part));
     store_reader_begin(x->reader);
-    if (fetch_filter_init(&o.filter, x, q) == 0 && o.short_times && o.path_n && o.path_errors &&
-        store_reader_scan(x->reader, &scan, on_overview_part, &o) == 0 && !o.paths.failed &&
+    if (fetch_filter_init(&o.filter, x, q) == 0 && o.short_times && o.part &&
+        store_reader_scan(x->reader, &scan, on_overview_part, &o) == 0 && !o.failed &&
         !o.agents.failed && !o.long_times.failed)
         status = put_overview(&o, out);
     store_reader_end(x->reader);
     fetch_filter_release(&o.filter);
-    counts_release(&o.paths);
+    key_counts_release(&o.paths);
     counts_release(&o.agents);
     counts_release(&o.long_times);
     free(o.short_times);
-    free(o.path_n);
-    free(o.path_errors);
+    free(o.part);
     return status;
 }
 

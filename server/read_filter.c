@@ -86,12 +86,44 @@ static void on_host(void *arg, int64_t id)
         r->filters->failed = true;
 }
 
+/* What a filter can be decided by alone: the key that it wants. False: it needs more, or nothing
+ * can have it (f->nothing). */
+static bool key_of(struct hit_filters *f, const struct hit_filter *filter, uint64_t *key)
+{
+    struct str value = filter->value;
+    unsigned char id[16];
+    switch (filter->type) {
+    case HIT_FILTER_PATH:
+        break;
+    case HIT_FILTER_REFERRER:
+    case HIT_FILTER_REFERRER_HOST:
+        value = str_eq(value, STR(DIRECT)) ? STR_NONE : value;
+        break;
+    case HIT_FILTER_UTM_SOURCE:
+    case HIT_FILTER_UTM_MEDIUM:
+    case HIT_FILTER_UTM_CAMPAIGN:
+    case HIT_FILTER_UTM_TERM:
+    case HIT_FILTER_UTM_CONTENT:
+        value = str_eq(value, STR(UNSPECIFIED)) ? STR_NONE : value;
+        break;
+    case HIT_FILTER_QR_CODE_ID:
+        f->nothing = f->nothing || !uuid_parse(value, id);
+        value = (struct str){(const char *)id, sizeof(id)};
+        break;
+    default:
+        return false;
+    }
+    *key = f->nothing ? 0 : column_key(value);
+    return true;
+}
+
 int hit_filters_init(struct hit_filters *f, const struct read_context *x,
                      const struct read_query *q)
 {
-    *f = (struct hit_filters){.x = x, .q = q};
+    *f = (struct hit_filters){.x = x, .q = q, .nothing = q->nothing};
     for (size_t i = 0; i < q->n_filters; i++) {
         struct host_reading reading = {f, i};
+        f->by_key[i] = key_of(f, &q->filters[i], &f->keys[i]);
         f->passes[i] = calloc(COLUMNS_MAX_RECORDS, sizeof(bool));
         if (!f->passes[i] ||
             (q->filters[i].type == HIT_FILTER_HOSTNAME &&
@@ -107,11 +139,6 @@ void hit_filters_release(struct hit_filters *f)
         free(f->passes[i]);
     counts_release(&f->hosts);
     *f = (struct hit_filters){0};
-}
-
-static bool is_text(uint64_t key, struct str value, struct str none)
-{
-    return str_eq(value, none) ? key == 0 : key == column_key(value);
 }
 
 /* Where a visitor was is not known here. */
@@ -131,12 +158,6 @@ static bool is_language(const struct hit_filters *f, const struct columns *part,
     return str_eq(language_name(language, text), value);
 }
 
-static bool is_qr_code(uint64_t key, struct str value)
-{
-    unsigned char id[16];
-    return uuid_parse(value, id) && key == column_key((struct str){(const char *)id, sizeof(id)});
-}
-
 static bool passes(const struct hit_filters *f, size_t i, const struct columns *part,
                    uint32_t index)
 {
@@ -148,38 +169,32 @@ static bool passes(const struct hit_filters *f, size_t i, const struct columns *
     case HIT_FILTER_HOSTNAME:
         host = counts_find(&f->hosts, key);
         return host && (host->n >> i & 1);
-    case HIT_FILTER_REFERRER:
-    case HIT_FILTER_REFERRER_HOST:
-        return is_text(key, filter->value, STR(DIRECT));
     case HIT_FILTER_DEVICE:
         return str_eq(filter->value, str_of(seen_agent(f->x, key)->device));
     case HIT_FILTER_BROWSER:
         return str_eq(filter->value, str_of(seen_agent(f->x, key)->browser));
     case HIT_FILTER_LANGUAGE:
         return is_language(f, part, index, filter->value);
-    case HIT_FILTER_QR_CODE_ID:
-        return is_qr_code(key, filter->value);
-    case HIT_FILTER_COUNTRY:
-    case HIT_FILTER_CITY:
-    case HIT_FILTER_PROVIDER:
-    case HIT_FILTER_ASN:
+    default: /* countries, cities, providers, networks */
         return is_unknown_place(filter->value);
-    default:
-        return is_text(key, filter->value, STR(UNSPECIFIED));
     }
 }
 
 bool hit_filters_begin(struct hit_filters *f, const struct columns *part)
 {
-    for (size_t i = 0; i < f->q->n_filters; i++) {
-        uint32_t n = part->of[column_of(f->q->filters[i].type)].n_keys;
+    for (size_t i = 0; i < f->q->n_filters && !f->nothing; i++) {
+        enum column_id id = column_of(f->q->filters[i].type);
+        uint32_t n = part->of[id].n_keys;
         bool any = false;
-        for (uint32_t k = 0; k < n; k++)
-            any = (f->passes[i][k] = passes(f, i, part, k)) || any;
+        for (uint32_t k = 0; k < n; k++) {
+            f->passes[i][k] =
+                f->by_key[i] ? columns_key(part, id, k) == f->keys[i] : passes(f, i, part, k);
+            any = any || f->passes[i][k];
+        }
         if (!any)
             return false;
     }
-    return !f->q->nothing;
+    return !f->nothing;
 }
 
 void hit_filters_narrow(const struct hit_filters *f, struct block *block)

@@ -25,7 +25,10 @@ struct hit_filters {
     const struct read_context *x;
     const struct read_query *q;
     struct counts hosts; /* the numbers of the host names that are asked for; n: of which filter */
+    bool by_key[READ_FILTERS_MAX]; /* decided by this key alone: */
+    uint64_t keys[READ_FILTERS_MAX];
     bool *passes[READ_FILTERS_MAX]; /* of the part in work: by filter, by the index of its column */
+    bool nothing;                   /* fits */
     bool failed;
 };
 int hit_filters_init(struct hit_filters *f, const struct read_context *x,

@@ -27,7 +27,8 @@ struct scan_filter {
 };
 
 /* on_part for columns that may hold records of this time, and others: their times have to be looked
- * at. In no order. The columns live as long as the callback runs. 0, or -1 when reading failed. */
+ * at. In the order of their rows' ids. The columns live as long as the callback runs. 0, or -1 when
+ * reading failed. */
 int store_reader_scan(struct store_reader *r, const struct scan_filter *filter,
                       void (*on_part)(void *arg, const struct columns *part), void *arg);
 

@@ -122,11 +122,11 @@ int store_reader_scan(struct store_reader *r, const struct scan_filter *filter,
     if (r->columnizer &&
         sqlite3_prepare_v2(r->db,
                            "SELECT id, packed FROM lanes WHERE (?1 = 0 OR site = ?1)"
-                           " AND last_at >= ?2 AND first_at < ?3",
+                           " AND last_at >= ?2 AND first_at < ?3 ORDER BY id",
                            -1, &lanes, NULL) == SQLITE_OK &&
         sqlite3_prepare_v2(r->db,
                            "SELECT data FROM columns WHERE id >= ?1 AND id < ?2 AND id & 1 = ?3"
-                           " AND last_at >= ?4 AND first_at < ?5 AND upto <= ?6",
+                           " AND last_at >= ?4 AND first_at < ?5 AND upto <= ?6 ORDER BY id",
                            -1, &packed, NULL) == SQLITE_OK) {
         sqlite3_bind_int64(lanes, 1, filter->site);
         sqlite3_bind_int64(lanes, 2, filter->from_ms);

@@ -263,7 +263,18 @@ static void count_visits(struct correlation *c, const struct run *run, int64_t w
     }
 }
 
-/* Which fetches are followed, and with `strict` by how many. */
+/* A fetch that several visits follow counts once for each. */
+static void count_again(struct correlation *c, const struct run *run, const struct fetch *fetch,
+                        size_t times)
+{
+    struct group *groups[] = {&c->pairs.list[c->pair_of[fetch->agent] - 1], run->page};
+    for (size_t i = 0; i < COUNT_OF(groups); i++) {
+        groups[i]->fetches += times;
+        groups[i]->errors += fetch->error ? times : 0;
+    }
+}
+
+/* Which fetches are followed, and by how many? */
 static void count_followed(struct correlation *c, const struct run *run, int64_t window_ms)
 {
     size_t from = 0, to = 0;
@@ -274,16 +285,9 @@ static void count_followed(struct correlation *c, const struct run *run, int64_t
         to = to < from ? from : to;
         while (to < run->n_visits && run->visits[to].ms - fetch->ms <= window_ms)
             to++;
-        if (to == from)
-            continue;
-        c->followed++;
-        if (!c->x->strict)
-            continue;
-        struct group *groups[] = {&c->pairs.list[c->pair_of[fetch->agent] - 1], run->page};
-        for (size_t k = 0; k < COUNT_OF(groups); k++) {
-            groups[k]->fetches += to - from - 1;
-            groups[k]->errors += fetch->error ? to - from - 1 : 0;
-        }
+        c->followed += to > from;
+        if (c->x->strict && to > from)
+            count_again(c, run, fetch, to - from - 1);
     }
 }
 

@@ -15,7 +15,7 @@ struct place_slot {
 /* Mapped, for the system zeroes it anyway; with room to begin where such a page does. */
 void *huge_alloc(size_t bytes)
 {
-    if (bytes == 0 || bytes % HUGE_BYTES)
+    if (bytes % HUGE_BYTES)
         return calloc(1, bytes);
     char *p =
         mmap(NULL, bytes + HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -31,7 +31,7 @@ void *huge_alloc(size_t bytes)
 
 void huge_free(void *p, size_t bytes)
 {
-    if (p && bytes && bytes % HUGE_BYTES == 0)
+    if (p && bytes % HUGE_BYTES == 0)
         munmap(p, bytes);
     else
         free(p);

@@ -10,7 +10,7 @@
 #define PLACES_MAX (8u << 20) /* keys; with more a report fails */
 
 /* Memory that is looked at all over, zeroed: of HUGE_BYTES, or times that, it lies in pages of that
- * size where the system has them. NULL: none. `bytes` as it was asked for. */
+ * size where the system has them. NULL: none. `bytes` > 0. */
 #define HUGE_BYTES (2u << 20)
 void *huge_alloc(size_t bytes);
 void huge_free(void *p, size_t bytes); /* accepts NULL */

@@ -46,7 +46,7 @@ class Bench:
         self.watched = max(100, int(10000 * scale))
         self.dir = tempfile.mkdtemp(prefix="lf-bench-", dir=self.build)
         self.data = os.path.join(self.build, "bench-data", str(self.nginx))
-        self.rows = []
+        self.rows, self.generated = [], False
 
     def generate(self):
         stats = os.path.join(self.data, "stats.json")
@@ -62,6 +62,10 @@ class Bench:
                        check=True, stdout=subprocess.DEVNULL)
 
     def path(self, *parts):
+        """A file of the data, which is made when the first row asks for it."""
+        if not self.generated:
+            self.generate()
+            self.generated = True
         return os.path.join(self.data, *parts)
 
     def scratch(self, name):
@@ -140,7 +144,6 @@ def main():
     options = parser.parse_args()
     b = Bench(options)
     try:
-        b.generate()
         for name, call in rows.items():
             if not options.rows or name in options.rows:
                 call(b)

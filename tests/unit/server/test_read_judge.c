@@ -211,8 +211,9 @@ struct judge {
     sqlite3 *db; /* of a reader of its own */
     struct store_reader *reader;
     struct read_context x;
-    const struct read_query *q;
-    struct buf *out;
+    struct read_query query;
+    const struct read_query *q; /* that */
+    struct buf answer, *out;    /* that */
 };
 
 static sqlite3_stmt *prepare(struct judge *j, const char *sql)
@@ -711,28 +712,29 @@ static void compare(struct judge *j)
                    {"time series", read_timeseries, judge_timeseries},
                    {"correlation", read_correlation, judge_correlation},
                    {"stats", read_stats, judge_stats}};
-    struct read_query q = {.window_days = (int)chance(5) + 1, .compare = chance(2) == 0};
-    struct buf have, want;
-    random_time(&q.from_ms, &q.to_ms);
-    random_time(&q.compare_from_ms, &q.compare_to_ms);
-    random_filters(&q);
-    j->q = &q;
+    struct read_query *q = &j->query;
+    struct buf have;
+    *q = (struct read_query){.window_days = (int)chance(5) + 1, .compare = chance(2) == 0};
+    random_time(&q->from_ms, &q->to_ms);
+    random_time(&q->compare_from_ms, &q->compare_to_ms);
+    random_filters(q);
+    j->q = q;
     j->x.zone = chance(2) ? &zone : NULL;
     j->x.strict = chance(2);
     j->x.now_ms = FIRST_MS + (int64_t)chance(DAYS) * DAY_MS;
     buf_init(&have, 1u << 24);
-    buf_init(&want, 1u << 24);
-    j->out = &want;
+    buf_init(&j->answer, 1u << 24);
+    j->out = &j->answer;
     for (size_t i = 0; i < COUNT_OF(reports); i++) {
         buf_reset(&have);
-        buf_reset(&want);
-        assert_int_equal(reports[i].make(&j->x, &q, &have), 0);
+        buf_reset(j->out);
+        assert_int_equal(reports[i].make(&j->x, q, &have), 0);
         reports[i].judge(j);
-        if (!str_eq(buf_str(&have), buf_str(&want)))
-            fail_msg("%s:\n%s\nwanted\n%s", reports[i].name, buf_cstr(&have), buf_cstr(&want));
+        if (!str_eq(buf_str(&have), buf_str(j->out)))
+            fail_msg("%s:\n%s\nwanted\n%s", reports[i].name, buf_cstr(&have), buf_cstr(j->out));
     }
     buf_release(&have);
-    buf_release(&want);
+    buf_release(&j->answer);
 }
 
 static void reports_are_the_rows(void **state)

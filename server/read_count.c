@@ -234,23 +234,39 @@ static int64_t month_start(int64_t local_s, int months_on)
     return time_from_civil(year, month, 1, 0, 0, 0);
 }
 
-/* UTC milliseconds. Hours are counted on as they pass, so that one that a clock shows twice is two.
- */
+static bool is_full_hour(const struct zone *zone, int64_t utc_s)
+{
+    int64_t local = local_of(zone, utc_s);
+    return floor_to(local, HOUR_S) == local;
+}
+
+/* UTC milliseconds. Hours are counted on as they pass, so that one that a clock shows twice is two;
+ * where clocks change by less than an hour, that one is longer or is cut. */
 static int64_t first_start(int64_t from_ms, enum bucket_unit unit, const struct zone *zone)
 {
     int64_t utc = floor_seconds(from_ms), local = local_of(zone, utc);
+    int64_t hour = floor_to(local, HOUR_S), start = utc - (local - hour);
     if (unit == BUCKET_HOUR)
-        return (utc - (local - floor_to(local, HOUR_S))) * 1000;
+        return is_full_hour(zone, start) ? start * 1000 : zone_to_utc_ms(zone, hour);
     if (unit == BUCKET_DAY)
         return zone_to_utc_ms(zone, floor_to(local, DAY_S));
     return zone_to_utc_ms(zone, month_start(local, 0));
+}
+
+static int64_t next_hour(int64_t start_ms, const struct zone *zone)
+{
+    int64_t next = start_ms / 1000 + HOUR_S, hour = floor_to(local_of(zone, next), HOUR_S);
+    if (is_full_hour(zone, next))
+        return next * 1000;
+    int64_t shown_ms = zone_to_utc_ms(zone, hour);
+    return shown_ms > start_ms ? shown_ms : zone_to_utc_ms(zone, hour + HOUR_S);
 }
 
 static int64_t next_start(int64_t start_ms, enum bucket_unit unit, const struct zone *zone)
 {
     int64_t local = local_of(zone, start_ms / 1000);
     if (unit == BUCKET_HOUR)
-        return start_ms + HOUR_S * 1000;
+        return next_hour(start_ms, zone);
     if (unit == BUCKET_DAY) /* the day may begin at 01:00, or be of 23 or 25 hours */
         return zone_to_utc_ms(zone, floor_to(local, DAY_S) + DAY_S);
     return zone_to_utc_ms(zone, month_start(local, 1));

@@ -12,6 +12,8 @@
 #define RECORD_WIRE_VERSION 1
 #define BATCH_MAX_DECODED (32u << 20) /* bytes */
 #define BATCH_MAX_RECORDS 10000u
+/* Bytes of one record: of a log's line of 256 KiB each byte may become six. */
+#define RECORD_MAX_BYTES (2u << 20)
 #define BATCH_MAX_STREAMS 4096u
 #define BATCH_MAX_USER_AGENTS 10000u
 

@@ -94,6 +94,7 @@ static void on_decoded(struct work *work)
     struct api *a = t->owner;
     if (!api_batch_decoded(t) || !within_quota(a, t))
         return;
+    http_drop_body(t->req); /* its records wait for the store without it */
     t->job.done = on_stored;
     t->job.owner = t;
     if (store_submit(a->store, &t->job) < 0)

@@ -1,7 +1,9 @@
 /*
- * api_decode.c - reads a batch. What makes the whole of it worthless (a line that is no record,
- * counts and positions that contradict the header) refuses it with the line's number; what is wrong
- * with one record refuses that record, in the words of the single-record endpoints.
+ * api_decode.c - reads a batch, line by line as it is inflated, and keeps of each record that is to
+ * be stored its texts. Nothing leaves before the last byte has been right. What makes the whole of
+ * it worthless (a line that is no record, counts and positions that contradict the header) refuses
+ * it with the line's number; what is wrong with one record refuses that record, in the words of the
+ * single-record endpoints.
  */
 #include "server/api_decode.h"
 
@@ -9,24 +11,23 @@
 #include <stdlib.h>
 
 #include "server/api_path.h"
+#include "server/body_lines.h"
 #include "server/go_text.h"
 #include "server/lists.h"
 #include "server/uuid.h"
 
-struct kept_text {
-    struct kept_text *next;
-    char text[];
-};
-
 /* The walk over the lines. */
 struct walk {
-    struct str rest;      /* of the plain body */
+    struct body_lines lines;
     size_t line;          /* number of the one just taken; the header is 1 */
     uint32_t stream;      /* of the current record */
     uint64_t left;        /* records of that stream still to come */
     uint64_t expected;    /* records in all */
-    struct str last_host; /* and its site: neighbours mostly share it */
+    struct buf last_host; /* and its site: neighbours mostly share it */
     const struct site *last_site;
+    /* Of the record at hand, reset for the next: */
+    struct buf unescaped;
+    struct buf paths; /* scratch of api_path.h */
 };
 
 /* ---- refusing ----------------------------------------------------------------------------------
@@ -61,42 +62,38 @@ static void reject_record(struct batch_task *t, const struct walk *w, const stru
 /* ---- memory ------------------------------------------------------------------------------------
  */
 
-/* A buffer over what is left of the text area: what a line's strings are unescaped into, and stay
- * in. */
-static struct buf text_window(const struct batch_task *t)
+/* What of a record's texts is the same as in the row before is kept once. */
+static bool keep_texts(struct batch_task *t, struct record *r)
 {
-    size_t left = t->text_max - t->text_used;
-    return (struct buf){.p = t->text + t->text_used, .cap = left, .max = left};
-}
-
-/* Copies a text out of the `paths` scratch, which the next record takes. Rare: only paths that must
- * be respelled. */
-static bool keep(struct batch_task *t, struct str *s)
-{
-    if (s->n == 0 || !t->paths.p || s->p < t->paths.p || s->p >= t->paths.p + t->paths.n)
-        return true;
-    struct kept_text *k = malloc(sizeof(*k) + s->n);
-    if (!k)
-        return no_memory(t);
-    memcpy(k->text, s->p, s->n);
-    k->next = t->kept;
-    t->kept = k;
-    s->p = k->text;
-    t->job.bytes += sizeof(*k) + s->n;
+    static const size_t texts[] = {
+        offsetof(struct record, user_agent_text),
+        offsetof(struct record, verified),
+        offsetof(struct record, url),
+        offsetof(struct record, visitor_ip),
+        offsetof(struct record, session_id),
+        offsetof(struct record, referrer),
+        offsetof(struct record, hostname),
+        offsetof(struct record, path),
+        offsetof(struct record, content_type),
+    };
+    const char *before = t->job.n_rows > 0 ? (char *)&t->rows[t->job.n_rows - 1].record : NULL;
+    r->site = STR_NONE; /* has done its work */
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct str *s = (struct str *)((char *)r + texts[i]);
+        const struct str *same = before ? (const struct str *)(before + texts[i]) : NULL;
+        if (same && s->n > 0 && str_is_set(*same) && str_eq(*s, *same))
+            *s = *same;
+        else if (!text_pool_keep(&t->texts, s))
+            return no_memory(t);
+    }
     return true;
 }
 
 void batch_release(struct batch_task *t)
 {
-    while (t->kept) {
-        struct kept_text *next = t->kept->next;
-        free(t->kept);
-        t->kept = next;
-    }
-    buf_release(&t->plain);
-    buf_release(&t->paths);
+    text_pool_release(&t->texts);
+    buf_release(&t->unescaped);
     buf_release(&t->tail);
-    free(t->text);
     free(t->header.streams);
     free(t->header.user_agents);
     free(t->rows);
@@ -104,7 +101,6 @@ void batch_release(struct batch_task *t)
     free(t->agents);
     rights_release(t->judge.rights);
     lists_release(t->judge.lists);
-    t->text = NULL;
     t->header.streams = NULL;
     t->header.user_agents = NULL;
     t->rows = NULL;
@@ -114,52 +110,43 @@ void batch_release(struct batch_task *t)
     t->judge.lists = NULL;
 }
 
-/* ---- body and header ---------------------------------------------------------------------------
- */
-
-static bool make_plain(struct batch_task *t, struct str *plain)
-{
-    buf_init(&t->plain, BATCH_MAX_DECODED);
-    *plain = t->body;
-    if (t->coding == CODING_IDENTITY)
-        return t->body.n <= BATCH_MAX_DECODED || refuse(t, 413, "the batch is too large");
-    switch (inflate_body(t->coding, t->body, &t->plain)) {
-    case INFLATE_OK:
-        *plain = buf_str(&t->plain);
-        return true;
-    case INFLATE_TOO_LARGE:
-        return refuse(t, 413, "the batch is too large");
-    case INFLATE_NO_MEMORY:
-        return no_memory(t);
-    default:
-        return refuse(t, 400, "the body cannot be decoded as its Content-Encoding says");
-    }
-}
-
-static bool take_line(struct walk *w, struct str *line)
-{
-    if (w->rest.n == 0)
-        return false;
-    ptrdiff_t lf = str_chr(w->rest, '\n', 0);
-    size_t end = lf < 0 ? w->rest.n : (size_t)lf;
-    *line = str_slice(w->rest, 0, end);
-    w->rest = str_slice(w->rest, lf < 0 ? end : end + 1, w->rest.n);
-    w->line++;
-    return true;
-}
-
-static bool allocate(struct batch_task *t, size_t plain_bytes)
+static bool allocate(struct batch_task *t, struct walk *w)
 {
     struct batch_header *h = &t->header;
-    t->text_max = plain_bytes;
-    t->text = malloc(plain_bytes + 1);
     h->streams = malloc(BATCH_MAX_STREAMS * sizeof(*h->streams));
     h->user_agents = malloc(BATCH_MAX_USER_AGENTS * sizeof(*h->user_agents));
     t->agents = calloc(BATCH_MAX_USER_AGENTS, 1);
-    /* A record's URL or path and host lie within its line. */
-    buf_init(&t->paths, API_PATH_ROOM((size_t)BATCH_MAX_DECODED));
+    buf_init(&t->unescaped, BATCH_MAX_DECODED);
     buf_init(&t->tail, (size_t)BATCH_MAX_RECORDS * 128);
-    return (t->text && h->streams && h->user_agents && t->agents) || no_memory(t);
+    buf_init(&w->last_host, RECORD_MAX_BYTES);
+    buf_init(&w->unescaped, RECORD_MAX_BYTES);
+    /* A record's URL or path and host lie within its line. */
+    buf_init(&w->paths, API_PATH_ROOM((size_t)RECORD_MAX_BYTES));
+    return (h->streams && h->user_agents && t->agents) || no_memory(t);
+}
+
+/* ---- lines and header --------------------------------------------------------------------------
+ */
+
+/* False: there is none; t->status says whether that is an end, or the whole is refused. */
+static bool take_line(struct batch_task *t, struct walk *w, size_t longest, struct str *line)
+{
+    switch (body_lines_next(&w->lines, longest, line)) {
+    case BODY_LINE:
+        w->line++;
+        return true;
+    case BODY_END:
+        return false;
+    case BODY_BAD:
+        return refuse(t, 400, "the body cannot be decoded as its Content-Encoding says");
+    case BODY_TOO_LARGE:
+        return refuse(t, 413, "the batch is too large");
+    case BODY_LONG_LINE:
+        return refuse(t, 413, "a record is too large");
+    case BODY_FAILED:
+        break;
+    }
+    return no_memory(t);
 }
 
 static bool count_records(struct batch_task *t, struct walk *w)
@@ -178,12 +165,12 @@ static bool read_header(struct batch_task *t, struct walk *w)
 {
     struct str line;
     const char *why = "";
-    if (!take_line(w, &line))
-        return refuse(t, 400, "the body is empty");
-    struct buf window = text_window(t);
-    if (!batch_header_read(line, &t->header, &window, &why))
+    if (!take_line(t, w, BATCH_MAX_DECODED, &line))
+        return t->status != 0 ? false : refuse(t, 400, "the body is empty");
+    if (!text_pool_keep(&t->texts, &line))
+        return no_memory(t);
+    if (!batch_header_read(line, &t->header, &t->unescaped, &why))
         return refuse_line(t, w, why);
-    t->text_used += window.n;
     if (!uuid_parse(t->header.batch, t->job.batch_id))
         return refuse_line(t, w, "\"batch\" must be a UUID");
     return count_records(t, w);
@@ -232,7 +219,7 @@ static bool is_ai(struct batch_task *t, const struct record *r, struct str user_
 
 enum fate { FATE_STORE, FATE_DROP, FATE_REJECT };
 
-static enum fate judge_page(struct batch_task *t, struct store_row *row,
+static enum fate judge_page(struct batch_task *t, struct walk *w, struct store_row *row,
                             const struct api_refusal **why)
 {
     static const struct api_refusal bad_session = {400, "session_id must be a UUID"};
@@ -247,7 +234,7 @@ static enum fate judge_page(struct batch_task *t, struct store_row *row,
         .user_agent = user_agent_of(t, r),
         .referrer = r->referrer,
         .site_name = r->site,
-        .scratch = &t->paths,
+        .scratch = &w->paths,
     };
     *why = page_refusal(&t->judge, &p);
     if (!*why && str_is_set(r->session_id) && !uuid_parse(r->session_id, uuid))
@@ -265,13 +252,14 @@ static const struct api_refusal *fetch_site(struct batch_task *t, struct walk *w
                                             const struct record *r, const struct site **site)
 {
     struct str name = str_is_set(r->site) ? r->site : r->hostname;
-    if (w->last_site && name.n > 0 && str_eq(name, w->last_host)) {
+    if (w->last_site && name.n > 0 && str_eq(name, buf_str(&w->last_host))) {
         *site = w->last_site;
         return NULL;
     }
     const struct api_refusal *why = site_refusal(&t->judge, name.n > 0 ? name : STR(""), site);
-    w->last_host = why ? STR_NONE : name;
-    w->last_site = why ? NULL : *site;
+    buf_reset(&w->last_host);
+    buf_put_str(&w->last_host, name);
+    w->last_site = why || w->last_host.failed ? NULL : *site;
     return why;
 }
 
@@ -293,7 +281,7 @@ static enum fate judge_fetch(struct batch_task *t, struct walk *w, struct store_
         .user_agent = user_agent,
         .user_agent_is_ai = is_ai(t, r, user_agent),
         .status_code = r->status_code,
-        .scratch = &t->paths,
+        .scratch = &w->paths,
     };
     *why = fetch_refusal(&t->judge, &f);
     if (*why)
@@ -309,10 +297,8 @@ static bool take_record(struct batch_task *t, struct walk *w, struct str line)
     struct store_row *row = &t->rows[t->job.n_rows];
     struct record *r = &row->record;
     const char *what = "";
-    struct buf window = text_window(t);
-    if (!record_read(line, r, &window, &what))
+    if (!record_read(line, r, &w->unescaped, &what))
         return refuse_line(t, w, what);
-    t->text_used += window.n;
     if (!place(t, w, r))
         return false;
     t->lines[t->job.n_rows] = (uint32_t)w->line;
@@ -321,16 +307,18 @@ static bool take_record(struct batch_task *t, struct walk *w, struct str line)
     row->country[0] = 0;
     const struct api_refusal *why = NULL;
     enum fate fate =
-        r->kind == RECORD_PAGEVIEW ? judge_page(t, row, &why) : judge_fetch(t, w, row, &why);
-    if (t->paths.failed)
+        r->kind == RECORD_PAGEVIEW ? judge_page(t, w, row, &why) : judge_fetch(t, w, row, &why);
+    if (w->paths.failed)
         return no_memory(t);
     if (fate == FATE_REJECT)
         reject_record(t, w, why);
     else if (fate == FATE_DROP)
         t->job.n_excluded++;
+    else if (!keep_texts(t, r))
+        return false;
     else
         t->job.n_rows++;
-    return fate != FATE_STORE || (keep(t, &r->url) && keep(t, &r->path) && keep(t, &r->hostname));
+    return true;
 }
 
 static bool take_records(struct batch_task *t, struct walk *w)
@@ -338,11 +326,11 @@ static bool take_records(struct batch_task *t, struct walk *w)
     struct str line;
     uint64_t taken = 0;
     w->left = t->header.n_streams > 0 ? t->header.streams[0].records : 0;
-    for (; take_line(w, &line); taken++)
+    for (; take_line(t, w, RECORD_MAX_BYTES, &line); taken++)
         if (!take_record(t, w, line))
             return false;
-    if (taken == w->expected)
-        return true;
+    if (t->status != 0 || taken == w->expected)
+        return t->status == 0;
     w->line++;
     return refuse_line(t, w, "fewer records than the header counts");
 }
@@ -367,7 +355,7 @@ static bool finish_tail(struct batch_task *t)
     return !failed || no_memory(t);
 }
 
-static void fill_job(struct batch_task *t, struct str plain)
+static void fill_job(struct batch_task *t)
 {
     const struct batch_header *h = &t->header;
     struct store_job *job = &t->job;
@@ -381,21 +369,29 @@ static void fill_job(struct batch_task *t, struct str plain)
     job->n_user_agents = h->n_user_agents;
     job->rows = t->rows;
     /* What is really held: large areas of which little was touched cost little. */
-    job->bytes += sizeof(*t) + t->body.n + plain.n + t->text_used + t->tail.n +
-                  job->n_rows * sizeof(*t->rows) + h->n_streams * sizeof(*h->streams);
+    job->bytes = sizeof(*t) + t->texts.bytes + t->unescaped.n + t->tail.n +
+                 job->n_rows * (sizeof(*t->rows) + sizeof(*t->lines)) +
+                 h->n_streams * sizeof(*h->streams) + h->n_user_agents * sizeof(*h->user_agents);
+}
+
+static bool read_all(struct batch_task *t, struct walk *w)
+{
+    if (body_lines_begin(&w->lines, t->coding, t->body, BATCH_MAX_DECODED) || !allocate(t, w))
+        return no_memory(t);
+    if (!read_header(t, w) || !take_records(t, w))
+        return false;
+    if (body_lines_hash(&w->lines, t->job.body_hash))
+        return refuse(t, 500, "Internal server error");
+    return finish_tail(t);
 }
 
 void batch_decode(struct batch_task *t)
 {
     struct walk w = {.line = 0};
-    struct str plain;
-    if (!make_plain(t, &plain))
-        return;
-    if (sha256(plain, t->job.body_hash) < 0) {
-        refuse(t, 500, "Internal server error");
-        return;
-    }
-    w.rest = plain;
-    if (allocate(t, plain.n) && read_header(t, &w) && take_records(t, &w) && finish_tail(t))
-        fill_job(t, plain);
+    if (read_all(t, &w))
+        fill_job(t);
+    body_lines_end(&w.lines);
+    buf_release(&w.last_host);
+    buf_release(&w.unescaped);
+    buf_release(&w.paths);
 }

@@ -9,8 +9,7 @@
 #include "server/api_worker.h"
 #include "server/inflate.h"
 #include "server/store.h"
-
-struct kept_text;
+#include "server/text_pool.h"
 
 /* One batch. Zero it, fill in what is asked, and release it when nobody needs the job any more. */
 struct batch_task {
@@ -18,7 +17,7 @@ struct batch_task {
     struct http_request *req; /* for who answers; not touched here */
     void *owner;              /* the same */
     /* asked */
-    struct str body; /* as sent; outlives the task */
+    struct str body; /* as sent; batch_decode reads it, and nothing refers to it afterwards */
     enum coding coding;
     struct api_judge judge; /* its rights and lists are the task's references, until
                                batch_release */
@@ -30,13 +29,11 @@ struct batch_task {
     struct store_job job; /* but for done and owner */
     uint32_t *lines;      /* for each of job.rows: its line of the body; the header is line 1 */
     size_t tail_rejected; /* where in job.tail `,"rejected":[` begins */
-    /* the job's memory */
-    struct buf plain; /* the decoded body; empty when it was sent plain */
-    char *text;       /* unescaped strings */
-    size_t text_used, text_max;
-    struct buf paths; /* scratch of api_path.h */
-    struct buf tail;  /* job.tail */
-    struct kept_text *kept;
+    /* The job's memory. Of the records the texts alone: the plain body is never there as a whole.
+     */
+    struct text_pool texts;
+    struct buf unescaped; /* of the header */
+    struct buf tail;      /* job.tail */
     struct batch_header header;
     struct store_row *rows;
     signed char *agents; /* for each listed user agent: is it an AI's? 0: not asked yet, 1, -1 */

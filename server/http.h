@@ -51,6 +51,9 @@ struct str http_header(const struct http_request *req, struct str name);
  * several times. Begin with 0; STR_NONE at the end. */
 struct str http_header_next(const struct http_request *req, struct str name, size_t *at);
 
+/* Frees the body of a request that is being worked on, when nothing of it is looked at any more. */
+void http_drop_body(struct http_request *req);
+
 struct http_app {
     void *ctx;
     /* The head is complete. Sets req->max_body, and may answer at once: then the body is read away

@@ -58,6 +58,15 @@ void http_conn_uncount_body(struct http_conn *c)
     c->body_counted = 0;
 }
 
+void http_drop_body(struct http_request *req)
+{
+    struct http_exchange *e = (struct http_exchange *)req;
+    buf_release(&e->body);
+    req->body = STR("");
+    if (e->conn)
+        http_conn_uncount_body(e->conn);
+}
+
 /* The app is asked no more: the request is dropped, unless the app is at work on it. */
 void http_conn_drop_exchange(struct http_conn *c)
 {

@@ -1,14 +1,25 @@
 /*
- * inflate.c - zlib and zstd behind one function. The cap on the output holds at every step, so that
- * a bomb costs no more than the cap.
+ * inflate.c - zlib and zstd behind one function. The caps on the output hold at every step, so that
+ * a bomb costs no more than what was read of it.
  */
 #include "server/inflate.h"
+
+#include <stdlib.h>
 
 #define ZLIB_CONST /* input is only read */
 #include <zlib.h>
 #include <zstd.h>
 
-#define STEP_BYTES (128u << 10)
+struct inflater {
+    enum coding coding;
+    struct str in;
+    size_t max, made;
+    z_stream gzip;
+    bool member_ended;
+    ZSTD_DCtx *zstd;
+    ZSTD_inBuffer from; /* zstd's, and what is plain's */
+    size_t hint;        /* zstd's: 0 at the end of a frame */
+};
 
 bool coding_parse(struct str value, enum coding *out)
 {
@@ -23,103 +34,106 @@ bool coding_parse(struct str value, enum coding *out)
     return true;
 }
 
-/* Room for more output; *n is how much. NULL at the cap (then *n is 0), or without memory. */
-static char *more_room(struct buf *out, size_t *n)
+static bool begin(struct inflater *z)
 {
-    size_t left = out->max - out->n;
-    *n = out->cap > out->n ? out->cap - out->n : STEP_BYTES;
-    if (*n > left)
-        *n = left;
-    return *n > 0 ? buf_reserve(out, *n) : NULL;
+    if (z->coding == CODING_GZIP) {
+        z->gzip.next_in = (const unsigned char *)z->in.p;
+        z->gzip.avail_in = (uInt)z->in.n;
+        /* 15: the largest window; 16: gzip and nothing else */
+        return z->in.n <= UINT32_MAX && inflateInit2(&z->gzip, 15 + 16) == Z_OK;
+    }
+    if (z->coding == CODING_ZSTD) {
+        z->hint = 1;
+        z->zstd = ZSTD_createDCtx();
+        return z->zstd && !ZSTD_isError(ZSTD_DCtx_setParameter(z->zstd, ZSTD_d_windowLogMax,
+                                                               INFLATE_ZSTD_WINDOW_LOG));
+    }
+    return true;
 }
 
-/* One call of zlib. At the cap it gets one byte of its own, to learn whether there is more. */
-static enum inflate_result gzip_step(z_stream *z, struct buf *out, int *status)
+struct inflater *inflater_new(enum coding coding, struct str in, size_t max)
 {
-    size_t n;
-    unsigned char spare = 0;
-    char *to = more_room(out, &n);
-    if (!to && n > 0)
-        return INFLATE_NO_MEMORY;
-    z->next_out = to ? (unsigned char *)to : &spare;
-    z->avail_out = to ? (uInt)n : 1;
-    *status = inflate(z, Z_NO_FLUSH);
-    size_t made = (to ? n : 1) - z->avail_out;
-    if (!to && made > 0)
-        return INFLATE_TOO_LARGE;
-    out->n += made;
-    if (*status == Z_MEM_ERROR)
-        return INFLATE_NO_MEMORY;
-    /* Z_BUF_ERROR: no progress, because the input has ended early. */
-    return *status == Z_OK || *status == Z_STREAM_END ? INFLATE_OK : INFLATE_BAD;
+    struct inflater *z = calloc(1, sizeof(*z));
+    if (!z)
+        return NULL;
+    z->coding = coding;
+    z->in = in;
+    z->max = max;
+    z->from = (ZSTD_inBuffer){in.p, in.n, 0};
+    if (begin(z))
+        return z;
+    inflater_free(z);
+    return NULL;
 }
 
-static enum inflate_result gunzip(struct str in, struct buf *out)
+void inflater_free(struct inflater *z)
 {
-    z_stream z = {.next_in = (const unsigned char *)in.p, .avail_in = (uInt)in.n};
-    if (in.n > UINT32_MAX)
-        return INFLATE_TOO_LARGE;
-    if (inflateInit2(&z, 15 + 16) != Z_OK) /* 15: the largest window; 16: gzip and nothing else */
-        return INFLATE_NO_MEMORY;
-    enum inflate_result r;
-    int status = Z_OK;
-    do {
-        r = gzip_step(&z, out, &status);
-        if (r == INFLATE_OK && status == Z_STREAM_END && z.avail_in > 0) {
-            inflateReset(&z); /* another member */
-            status = Z_OK;
-        }
-    } while (r == INFLATE_OK && status != Z_STREAM_END);
-    inflateEnd(&z);
-    return r;
+    if (!z)
+        return;
+    if (z->coding == CODING_GZIP)
+        inflateEnd(&z->gzip);
+    ZSTD_freeDCtx(z->zstd);
+    free(z);
 }
 
-static enum inflate_result zstd_step(ZSTD_DCtx *z, ZSTD_inBuffer *from, struct buf *out,
-                                     size_t *hint)
+static enum inflate_result gunzip(struct inflater *z, char *to, size_t n, size_t *made)
 {
-    size_t n;
-    char spare;
-    char *to = more_room(out, &n);
-    if (!to && n > 0)
-        return INFLATE_NO_MEMORY;
-    ZSTD_outBuffer room = {to ? to : &spare, to ? n : 1, 0};
-    size_t read_before = from->pos;
-    *hint = ZSTD_decompressStream(z, &room, from);
-    if (ZSTD_isError(*hint))
-        return INFLATE_BAD;
-    if (!to && room.pos > 0)
-        return INFLATE_TOO_LARGE;
-    out->n += room.pos;
-    /* Nothing read, nothing written, and it asks for more: the input has ended early. */
-    if (*hint > 0 && room.pos == 0 && from->pos == read_before)
-        return INFLATE_BAD;
+    uInt room = n > UINT32_MAX ? UINT32_MAX : (uInt)n;
+    z->gzip.next_out = (unsigned char *)to;
+    z->gzip.avail_out = room;
+    while (z->gzip.avail_out == room) {
+        if (z->member_ended && z->gzip.avail_in == 0)
+            return INFLATE_END;
+        if (z->member_ended)
+            inflateReset(&z->gzip); /* another member */
+        int status = inflate(&z->gzip, Z_NO_FLUSH);
+        z->member_ended = status == Z_STREAM_END;
+        if (status == Z_MEM_ERROR)
+            return INFLATE_NO_MEMORY;
+        /* Z_BUF_ERROR: no progress, because the input has ended early. */
+        if (status != Z_OK && status != Z_STREAM_END)
+            return INFLATE_BAD;
+    }
+    *made = room - z->gzip.avail_out;
     return INFLATE_OK;
 }
 
-static enum inflate_result unzstd(struct str in, struct buf *out)
+static enum inflate_result unzstd(struct inflater *z, ZSTD_outBuffer room, size_t *made)
 {
-    ZSTD_DCtx *z = ZSTD_createDCtx();
-    if (!z)
-        return INFLATE_NO_MEMORY;
-    ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, INFLATE_ZSTD_WINDOW_LOG);
-    ZSTD_inBuffer from = {in.p, in.n, 0};
-    enum inflate_result r;
-    size_t hint = 1;
-    do {
-        r = zstd_step(z, &from, out, &hint);
-    } while (r == INFLATE_OK && (hint > 0 || from.pos < from.size));
-    ZSTD_freeDCtx(z);
-    return r;
+    while (room.pos == 0) {
+        size_t before = z->from.pos;
+        if (z->hint == 0 && before == z->from.size)
+            return INFLATE_END;
+        z->hint = ZSTD_decompressStream(z->zstd, &room, &z->from);
+        /* Nothing read, nothing written, and it asks for more: the input has ended early. */
+        if (ZSTD_isError(z->hint) || (z->hint > 0 && room.pos == 0 && z->from.pos == before))
+            return INFLATE_BAD;
+    }
+    *made = room.pos;
+    return INFLATE_OK;
 }
 
-enum inflate_result inflate_body(enum coding coding, struct str in, struct buf *out)
+static enum inflate_result copy(struct inflater *z, char *to, size_t n, size_t *made)
 {
-    if (coding == CODING_GZIP)
-        return gunzip(in, out);
-    if (coding == CODING_ZSTD)
-        return unzstd(in, out);
-    if (in.n > out->max - out->n)
-        return INFLATE_TOO_LARGE;
-    buf_put_str(out, in);
-    return out->failed ? INFLATE_NO_MEMORY : INFLATE_OK;
+    size_t left = z->from.size - z->from.pos;
+    if (left == 0)
+        return INFLATE_END;
+    *made = n < left ? n : left;
+    memcpy(to, z->in.p + z->from.pos, *made);
+    z->from.pos += *made;
+    return INFLATE_OK;
+}
+
+enum inflate_result inflater_read(struct inflater *z, char *to, size_t n, size_t *made)
+{
+    *made = 0;
+    enum inflate_result r = z->coding == CODING_GZIP   ? gunzip(z, to, n, made)
+                            : z->coding == CODING_ZSTD ? unzstd(z, (ZSTD_outBuffer){to, n, 0}, made)
+                                                       : copy(z, to, n, made);
+    z->made += *made;
+    bool bomb = z->made > INFLATE_RATIO_FREE && z->made / INFLATE_RATIO > z->in.n;
+    if (z->made <= z->max && !bomb)
+        return r;
+    *made = 0;
+    return INFLATE_TOO_LARGE;
 }

@@ -5,6 +5,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 #include "parsers/base/hash.h"
@@ -15,6 +16,41 @@ int sha256(struct str s, unsigned char out[TOKEN_HASH_BYTES])
     const void *bytes = s.p ? s.p : "";
     return EVP_Digest(bytes, s.n, out, &n, EVP_sha256(), NULL) == 1 && n == TOKEN_HASH_BYTES ? 0
                                                                                              : -1;
+}
+
+struct sha256_run {
+    EVP_MD_CTX *context;
+};
+
+struct sha256_run *sha256_begin(void)
+{
+    struct sha256_run *run = calloc(1, sizeof(*run));
+    if (!run)
+        return NULL;
+    run->context = EVP_MD_CTX_new();
+    if (run->context && EVP_DigestInit_ex(run->context, EVP_sha256(), NULL) == 1)
+        return run;
+    sha256_free(run);
+    return NULL;
+}
+
+int sha256_add(struct sha256_run *run, struct str s)
+{
+    return EVP_DigestUpdate(run->context, s.p, s.n) == 1 ? 0 : -1;
+}
+
+int sha256_end(struct sha256_run *run, unsigned char out[TOKEN_HASH_BYTES])
+{
+    unsigned int n = 0;
+    return EVP_DigestFinal_ex(run->context, out, &n) == 1 && n == TOKEN_HASH_BYTES ? 0 : -1;
+}
+
+void sha256_free(struct sha256_run *run)
+{
+    if (!run)
+        return;
+    EVP_MD_CTX_free(run->context);
+    free(run);
 }
 
 int token_generate(char out[TOKEN_LENGTH + 1])

@@ -59,7 +59,7 @@ def test_bombs(world):
     server.start()
     ready(server, "before")
     plain = gzip.compress(bytes(64 * MIB), 9)  # 64 KiB as sent
-    many = gzip.compress(b"[" * (31 * MIB), 9)
+    many = gzip.compress(b"[" * (31 * MIB), 1)  # growing less than a thousandfold
     start = server.proc.usage()[0]
     for name, body, status in (("zeros without end", plain, 413), ("brackets without end", many, 400)):
         for _ in range(3):

@@ -2,9 +2,7 @@
  * answers. */
 #include "tests/unit/server/api_bench.h"
 #include "tests/unit/server/api_rules.h"
-
-#include <zlib.h>
-#include <zstd.h>
+#include "tests/unit/server/coded.h"
 
 #define BATCH_PATH "POST /api/ingest/server/batch"
 #define BATCH_ID "0192f0c1-7d3e-7abc-8def-0123456789ab"
@@ -259,26 +257,6 @@ static void batches_are_refused_whole(void **state)
 /* ---- codings and sizes -------------------------------------------------------------------------
  */
 
-static void put_gzip(struct buf *to, struct str plain)
-{
-    z_stream z = {0};
-    assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    size_t bound = deflateBound(&z, plain.n);
-    z.next_in = (unsigned char *)(uintptr_t)plain.p;
-    z.avail_in = (uInt)plain.n;
-    z.next_out = (unsigned char *)buf_reserve(to, bound);
-    z.avail_out = (uInt)bound;
-    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-    to->n += bound - z.avail_out;
-    deflateEnd(&z);
-}
-
-static void put_zstd(struct buf *to, struct str plain)
-{
-    size_t bound = ZSTD_compressBound(plain.n);
-    to->n += ZSTD_compress(buf_reserve(to, bound), bound, plain.p, plain.n, 3);
-}
-
 static void check_coded(struct bench *b, const char *coding, struct str body, int status,
                         const char *answer)
 {
@@ -300,7 +278,7 @@ static void codings(void **state)
     buf_init(&zstd, 1u << 20);
     put_gzip(&gzip, str_slice(plain, 0, 100));
     put_gzip(&gzip, str_slice(plain, 100, plain.n)); /* a second member */
-    put_zstd(&zstd, plain);
+    put_zstd(&zstd, plain, 0);
     check_coded(b, "identity", plain, 200, "\"stored\":2");
     check_coded(b, "gzip", buf_str(&gzip), 200, "\"stored\":2");
     check_coded(b, "zstd", buf_str(&zstd), 200, "\"stored\":2");
@@ -312,7 +290,7 @@ static void codings(void **state)
     size_t n = BATCH_MAX_DECODED + 1;
     char *zeros = calloc(1, n);
     buf_init(&bomb, 64u << 20);
-    put_zstd(&bomb, (struct str){zeros, n});
+    put_zstd(&bomb, (struct str){zeros, n}, 0);
     check_coded(b, "zstd", buf_str(&bomb), 413, "the batch is too large\n");
     free(zeros);
     buf_release(&bomb);

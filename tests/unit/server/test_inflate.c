@@ -5,51 +5,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
-#include <zlib.h>
-#include <zstd.h>
 
-#include "server/inflate.h"
+#include "tests/unit/server/coded.h"
 
 #define CAP (1u << 20)
 
-static void put_gzip(struct buf *to, struct str plain)
-{
-    z_stream z = {0};
-    assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    size_t bound = deflateBound(&z, plain.n);
-    z.next_in = (unsigned char *)(uintptr_t)plain.p;
-    z.avail_in = (uInt)plain.n;
-    z.next_out = (unsigned char *)buf_reserve(to, bound);
-    z.avail_out = (uInt)bound;
-    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-    to->n += bound - z.avail_out;
-    deflateEnd(&z);
-}
+static size_t step = 64u << 10; /* bytes asked for at a time */
 
-static void put_zstd(struct buf *to, struct str plain, int window_log)
+/* The whole of it, at most out->max. INFLATE_OK: and that was its end. */
+static enum inflate_result inflate_body(enum coding coding, struct str in, struct buf *out)
 {
-    ZSTD_CCtx *z = ZSTD_createCCtx();
-    if (window_log)
-        ZSTD_CCtx_setParameter(z, ZSTD_c_windowLog, window_log);
-    ZSTD_CCtx_setParameter(z, ZSTD_c_contentSizeFlag, 0);
-    ZSTD_inBuffer from = {plain.p, plain.n, 0};
-    size_t bound = ZSTD_compressBound(plain.n);
-    ZSTD_outBuffer room = {buf_reserve(to, bound), bound, 0};
-    /* Streamed, so that the frame states its window and not just its size. */
-    ZSTD_compressStream2(z, &room, &from, ZSTD_e_continue);
-    assert_int_equal(ZSTD_compressStream2(z, &room, &from, ZSTD_e_end), 0);
-    to->n += room.pos;
-    ZSTD_freeCCtx(z);
-}
-
-static void put_coded(enum coding coding, struct buf *to, struct str plain)
-{
-    if (coding == CODING_GZIP)
-        put_gzip(to, plain);
-    else if (coding == CODING_ZSTD)
-        put_zstd(to, plain, 0);
-    else
-        buf_put_str(to, plain);
+    struct inflater *z = inflater_new(coding, in, out->max);
+    char *piece = malloc(step);
+    size_t made;
+    enum inflate_result r;
+    assert_non_null(z);
+    while ((r = inflater_read(z, piece, step, &made)) == INFLATE_OK) {
+        assert_true(made > 0 && made <= step);
+        buf_put(out, piece, made);
+    }
+    assert_int_equal(made, 0);
+    assert_false(out->failed);
+    free(piece);
+    inflater_free(z);
+    return r == INFLATE_END ? INFLATE_OK : r;
 }
 
 static const enum coding codings[] = {CODING_IDENTITY, CODING_GZIP, CODING_ZSTD};
@@ -62,13 +41,16 @@ static void text_comes_back(void **state)
     buf_init(&out, CAP);
     for (int i = 0; i < 20000; i++)
         buf_printf(&plain, "line %d of some text\n", i);
-    for (size_t c = 0; c < 3; c++) {
+    static const size_t steps[] = {1, 7, 4096, CAP};
+    for (size_t c = 0; c < 3 * COUNT_OF(steps); c++) {
+        step = steps[c / 3];
         buf_reset(&coded);
         buf_reset(&out);
-        put_coded(codings[c], &coded, buf_str(&plain));
-        assert_int_equal(inflate_body(codings[c], buf_str(&coded), &out), INFLATE_OK);
+        put_coded(codings[c % 3], &coded, buf_str(&plain));
+        assert_int_equal(inflate_body(codings[c % 3], buf_str(&coded), &out), INFLATE_OK);
         assert_true(str_eq(buf_str(&out), buf_str(&plain)));
     }
+    step = 64u << 10;
     buf_release(&plain);
     buf_release(&coded);
     buf_release(&out);
@@ -171,7 +153,7 @@ static void bombs_stop_at_the_cap(void **state)
         buf_init(&out, CAP);
         put_coded(codings[c], &coded, (struct str){zeros, n});
         assert_int_equal(inflate_body(codings[c], buf_str(&coded), &out), INFLATE_TOO_LARGE);
-        assert_true(out.cap <= CAP);
+        assert_true(out.n <= CAP);
         buf_release(&coded);
         buf_release(&out);
     }
@@ -180,7 +162,7 @@ static void bombs_stop_at_the_cap(void **state)
 
 static void a_zstd_window_has_a_cap(void **state)
 {
-    size_t n = 40u << 20;
+    size_t n = INFLATE_RATIO_FREE;
     char *zeros = calloc(1, n);
     struct buf coded, out;
     for (int window = 23; window <= 24; window++) {
@@ -193,6 +175,35 @@ static void a_zstd_window_has_a_cap(void **state)
         buf_release(&out);
     }
     free(zeros);
+}
+
+/* What is all the same is refused, what looks the same is not. */
+static void growth_has_a_cap(void **state)
+{
+    size_t n = 4u << 20;
+    char *zeros = calloc(1, n);
+    struct buf alike, coded, out;
+    buf_init(&alike, n);
+    buf_init(&coded, 2 * n);
+    buf_init(&out, n);
+    for (unsigned i = 0; alike.n + 400 < n; i++)
+        buf_printf(&alike, "{\"k\":\"pageview\",\"at\":%u,\"h\":\"9f31c2aa\",\"url\":\"%0250u\"}\n",
+                   300 * i, 0);
+    for (size_t c = 1; c < 3; c++) {
+        buf_reset(&coded);
+        put_coded(codings[c], &coded, (struct str){zeros, n});
+        assert_int_equal(inflate_body(codings[c], buf_str(&coded), &out), INFLATE_TOO_LARGE);
+        assert_true(out.n <= INFLATE_RATIO_FREE || out.n <= INFLATE_RATIO * (coded.n + 1));
+        buf_reset(&coded);
+        buf_reset(&out);
+        put_coded(codings[c], &coded, buf_str(&alike));
+        assert_int_equal(inflate_body(codings[c], buf_str(&coded), &out), INFLATE_OK);
+        buf_reset(&out);
+    }
+    free(zeros);
+    buf_release(&alike);
+    buf_release(&coded);
+    buf_release(&out);
 }
 
 static void names_of_codings(void **state)
@@ -220,6 +231,7 @@ int main(void)
         cmocka_unit_test(the_cap_is_exact),
         cmocka_unit_test(bombs_stop_at_the_cap),
         cmocka_unit_test(a_zstd_window_has_a_cap),
+        cmocka_unit_test(growth_has_a_cap),
         cmocka_unit_test(names_of_codings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

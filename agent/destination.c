@@ -312,21 +312,26 @@ void destination_plan_next(struct destination *d)
 }
 
 /* Which id each site has: part of a HitKeep's requests. */
-static void learn_ids(struct destination *d, struct str body)
+static bool learn_ids(struct destination *d, struct str body, const char **why)
 {
-    const char *why = "";
-    struct sites *ids = sites_with_ids(body, &why);
+    struct sites *ids = sites_with_ids(body, why);
     if (!ids)
-        return;
+        return false;
     sites_unref(d->ids);
     d->ids = ids;
+    return true;
 }
 
 static void sites_arrived(struct destination *d, struct str body)
 {
     const char *why = "";
-    learn_ids(d, body);
-    destination_confirm_protocol(d);
+    bool good = learn_ids(d, body, &why);
+    if (good)
+        destination_confirm_protocol(d);
+    if (!good && d->protocol == PROTOCOL_AUTO)
+        destination_complain(d, "destination_unwell", NULL, why);
+    if (d->protocol == PROTOCOL_AUTO)
+        return; /* asked for anew when that is decided */
     uint64_t hash = hash_64(body, 0);
     bool changed = hash != d->sites_hash;
     d->sites_hash = hash;
@@ -338,7 +343,7 @@ static void sites_arrived(struct destination *d, struct str body)
     }
     if ((!d->first && !d->n_flying) || d->protocol == PROTOCOL_HITKEEP)
         d->doubtful = d->no_spool = false;
-    if (d->state == DESTINATION_PAUSED && d->protocol != PROTOCOL_AUTO)
+    if (d->state == DESTINATION_PAUSED)
         destination_set_state(d, DESTINATION_READY, 0);
     if (changed || d->patience-- == 0) {
         d->patience = (unsigned)(SITES_POLL_S / PARKED_POLL_S);

@@ -2,10 +2,12 @@
  * destination_protocol.c - `protocol: auto`: what a server is, by its answers; see uplink.h.
  *
  * GET /api/ingest/server/capabilities, which writes nothing. Only our own answer makes it a
- * logferry-server. 404, 405, or a page instead of JSON make it a HitKeep, once GET /api/sites gives
- * a list of sites. Everything else leaves it open. The decision is kept in the state directory, for
- * a start without the server; it is asked again at every start, and once a minute while the
- * destination is paused or does not answer, because another server may stand there when it does.
+ * logferry-server. 404, 405, or a page instead of JSON make it a HitKeep, when GET /api/sites gives
+ * a list of sites and the same is said once more: what was said before may have been a proxy's word
+ * for a server that was not there yet. Everything else leaves it open. The decision is kept in the
+ * state directory, for a start without the server; it is asked again at every start, and once a
+ * minute while the destination is paused or does not answer, because another server may stand there
+ * when it does.
  *
  * protocol.<destination>:     logferry-protocol 1 <batch|hitkeep> <url>
  * To change it: raise the number; what cannot be read counts as not decided.
@@ -80,7 +82,7 @@ static void remember(struct destination *d)
 static void decide(struct destination *d, enum protocol protocol)
 {
     struct uplink *u = d->uplink;
-    d->candidate = false;
+    d->candidate = d->listed = false;
     if (d->protocol == protocol)
         return;
     d->protocol = protocol;
@@ -100,8 +102,10 @@ static void decide(struct destination *d, enum protocol protocol)
 
 void destination_confirm_protocol(struct destination *d)
 {
-    if (d->candidate && d->ids)
-        decide(d, PROTOCOL_HITKEEP);
+    if (!d->candidate || d->listed)
+        return;
+    d->listed = true;
+    destination_probe(d);
 }
 
 /* Nothing can be said yet. */
@@ -128,9 +132,10 @@ static void on_capabilities(void *context, const struct http_answer *a)
     enum protocol found = answer_capabilities(a, &why);
     bool was_open = d->protocol == PROTOCOL_AUTO;
     d->probing = NULL;
+    if (found == PROTOCOL_BATCH || (found == PROTOCOL_HITKEEP && d->listed))
+        decide(d, found);
     d->candidate = found == PROTOCOL_HITKEEP && d->protocol != PROTOCOL_HITKEEP;
-    if (found == PROTOCOL_BATCH)
-        decide(d, PROTOCOL_BATCH);
+    d->listed = false;
     if (found == PROTOCOL_AUTO && was_open)
         stay(d, a, why);
     else if (was_open || d->candidate)

@@ -113,6 +113,7 @@ struct destination {
     /* which protocol (destination_protocol.c) */
     enum protocol protocol; /* PROTOCOL_AUTO: not decided yet */
     bool candidate;         /* no logferry-server: a HitKeep, when it tells its sites */
+    bool listed;            /* and it did: a HitKeep, when it is asked once more */
     struct http_transfer *probing;
     int64_t probed_ms; /* 0: never */
     /* record by record (uplink_singles.c) */

@@ -15,6 +15,7 @@
 #define MAX_BYTES (MAX_KEYS * 80u)
 #define DAY_MS 86400000ll
 #define KEPT_MS (2 * DAY_MS)
+#define MAX_DAY (INT64_MAX / DAY_MS - 1) /* so that its end is a time */
 
 struct day_key {
     int64_t day, made_ms;
@@ -54,7 +55,7 @@ void visitor_keys_free(struct visitor_keys *k)
 static bool read_key(struct str line, struct day_key *out)
 {
     uint64_t day, made;
-    if (!str_to_u64(str_cut(&line, ' '), INT64_MAX, &day) ||
+    if (!str_to_u64(str_cut(&line, ' '), MAX_DAY, &day) ||
         !str_to_u64(str_cut(&line, ' '), INT64_MAX, &made) || line.n != sizeof(out->key) * 2)
         return false;
     for (size_t i = 0; i < sizeof(out->key); i++) {

@@ -75,7 +75,9 @@ static void test_damaged(void **state)
 {
     static const char *const files[] = {
         "", "x", "logferry-visitor-keys 2\n1 1 00\n",
-        "logferry-visitor-keys 1\n20000 1 zz\n20000 0\n\n20000 1 0011\n"};
+        "logferry-visitor-keys 1\n20000 1 zz\n20000 0\n\n20000 1 0011\n",
+        "logferry-visitor-keys 1\n9223372036854775807 9223372036854775807 "
+        "000102030405060708090a0b0c0d0e0f\n106751991166 1 000102030405060708090a0b0c0d0e0f\n"};
     for (size_t i = 0; i < COUNT(files); i++) {
         struct scratch dir;
         scratch_make(&dir);

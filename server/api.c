@@ -198,7 +198,8 @@ void api_set_lists(struct api *a, const struct lists *lists)
 
 void api_config_default(struct api_config *c)
 {
-    *c = (struct api_config){.ingest_rate = {20, 40}, .api_rate = {10, 20}, .auth_rate = {2, 5}};
+    *c = (struct api_config){
+        .ingest_rate = {20, 40}, .api_rate = {10, 20}, .auth_rate = {2, 5}, .report_ms = 20000};
 }
 
 static const struct route routes[] = {

@@ -41,6 +41,7 @@ struct api_config {
     struct limiter_rate api_rate;    /* ai-fetch, reads, and bad tokens at the batch endpoint */
     uint32_t records_per_minute;     /* of each token, in batches; 0: no limit */
     const char *store_dir; /* lent: verify reads the store there, on a connection of its own */
+    int64_t report_ms;     /* how long a report may take, from the request on */
     bool hitkeep_strict;   /* answer and count as HitKeep, where it is not what one would think */
     bool limit_local;      /* loopback and unix sockets are limited too: for tests */
     struct {
@@ -49,7 +50,7 @@ struct api_config {
     } account;
 };
 /* Nothing excluded, no proxies, HitKeep's rates: ingest 20/s with a burst of 40, api 10/s with 20,
- * auth 2/s with 5. */
+ * auth 2/s with 5; 20 s for a report. */
 void api_config_default(struct api_config *c);
 
 #define API_SINGLE_BODY_MAX 65536u     /* bytes; over it 400, as HitKeep */

@@ -21,7 +21,6 @@
 
 #define THREADS 2
 #define WAITING_MAX 32         /* of one thread */
-#define REPORT_MS 20000        /* from the request on, or from an export's piece on */
 #define LOOK_EVERY_S 0.5       /* for clients that have gone */
 #define ANSWER_MAX (32u << 20) /* bytes */
 #define PIECE_MAX (256u << 20) /* bytes of an export's piece: thousands of records */
@@ -59,11 +58,11 @@ struct read_task {
     char site_uuid[37], zone_name[64];
     make_report *report; /* NULL: an export */
     struct export export;
-    bool at_work;     /* queued, or on the thread */
-    bool streaming;   /* the head of an export is out */
-    atomic_bool gone; /* the client has */
-    int64_t deadline_ms;
-    int status; /* 200, 500, 503 */
+    bool at_work;                  /* queued, or on the thread */
+    bool streaming;                /* the head of an export is out */
+    atomic_bool gone;              /* the client has */
+    int64_t limit_ms, deadline_ms; /* from the request on, or from an export's piece on */
+    int status;                    /* 200, 500, 503 */
     struct buf answer;
 };
 
@@ -186,7 +185,7 @@ static void queue(struct read_task *task)
 {
     buf_reset(&task->answer);
     task->at_work = true;
-    task->deadline_ms = monotonic_ms() + REPORT_MS;
+    task->deadline_ms = monotonic_ms() + task->limit_ms;
     task->thread->waiting++;
     api_worker_put(task->thread->worker, &task->work);
 }
@@ -273,6 +272,7 @@ static struct read_task *new_task(struct api *a, struct http_request *req, const
     task->pool = p;
     task->thread = t;
     task->req = req;
+    task->limit_ms = a->config.report_ms;
     atomic_init(&task->gone, false);
     snprintf(task->site_uuid, sizeof(task->site_uuid), "%s", site->uuid_text);
     snprintf(task->zone_name, sizeof(task->zone_name), "%.*s", STR_ARGS(site->time_zone));

@@ -38,6 +38,19 @@ static inline int add_client(struct store_session *session, void *arg)
     return session_grant(session, &grant) == ADMIN_OK ? 0 : -1;
 }
 
+/* One that may read it. */
+static inline int add_viewer(struct store_session *session, void *arg)
+{
+    struct fixture *f = arg;
+    unsigned char hash[TOKEN_HASH_BYTES];
+    struct new_client client = new_client_of(STR("viewer"), f->team, hash);
+    struct grant grant = {.site = f->site, .role = ROLE_VIEWER};
+    if (sha256(STR("viewer"), hash) < 0 ||
+        session_add_client(session, &client, &grant.client) != ADMIN_OK)
+        return -1;
+    return session_grant(session, &grant) == ADMIN_OK ? 0 : -1;
+}
+
 static inline void on_wakeup(struct ev_loop *loop, struct ev_async *w, int events)
 {
     struct bench *b = w->data;

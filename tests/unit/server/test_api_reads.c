@@ -7,6 +7,7 @@
 
 #include "tests/unit/server/api_store.h"
 
+#include "server/api_internal.h"
 #include "server/page_path.h"
 #include "server/read_query.h"
 
@@ -94,18 +95,6 @@ static void expect_part(struct bench *b, const char *what, const char *query, co
 }
 
 /* ---- a store with a day's records ----------------------------------------------------------- */
-
-static int add_viewer(struct store_session *session, void *arg)
-{
-    struct fixture *f = arg;
-    unsigned char hash[TOKEN_HASH_BYTES];
-    struct new_client client = new_client_of(STR("viewer"), f->team, hash);
-    struct grant grant = {.site = f->site, .role = ROLE_VIEWER};
-    if (sha256(STR("viewer"), hash) < 0 ||
-        session_add_client(session, &client, &grant.client) != ADMIN_OK)
-        return -1;
-    return session_grant(session, &grant) == ADMIN_OK ? 0 : -1;
-}
 
 static struct record *fetch(struct batch *b, const struct fixture *f, int64_t ms, const char *path)
 {
@@ -314,6 +303,40 @@ static void correlation_fields(void **state)
                 "\"ai_referred_visits\":0,\"uncorrelated_fetches\":3}");
     expect_part(b, "ai-fetch/correlation", FROM_TO "&assistant_name=ClaudeBot",
                 "{\"summary\":{\"total_fetches\":1,\"fetched_paths\":1,\"correlated_paths\":0,");
+}
+
+/* As HitKeep: paths as they stand, and a fetch once for each visit that follows it. */
+static void strict_correlation(void **state)
+{
+    struct bench *b = *state;
+    struct batch more;
+    static const char *const addresses[] = {"192.0.2.3", "192.0.2.4"};
+    batch_init(&more, b->fixture, 2);
+    for (size_t i = 0; i < COUNT_OF(addresses); i++) {
+        struct record *r = visit(&more, b->fixture, (5 + (int64_t)i) * HOUR_MS,
+                                 "https://example.com/docs", addresses[i]);
+        r->at += 1000;
+        r->referrer = STR("https://chatgpt.com/");
+    }
+    assert_int_equal(fixture_run(b->fixture->store, &more.job).stored, 2);
+    b->api->config.hitkeep_strict = true;
+    expect_answer(
+        b, "ai-fetch/correlation", FROM_TO, 200,
+        "{\"summary\":{\"total_fetches\":3,\"fetched_paths\":3,\"correlated_paths\":1,"
+        "\"ai_referred_visits\":2,\"uncorrelated_fetches\":2},\"citation_yield\":[{\"path\":"
+        "\"/docs\",\"assistant_name\":\"GPTBot\",\"fetch_count\":2,\"ai_referred_visits\":2,"
+        "\"citation_yield_pct\":100},{\"path\":\"/docs?utm_source=x\",\"assistant_name\":"
+        "\"GPTBot\",\"fetch_count\":1,\"ai_referred_visits\":0,\"citation_yield_pct\":0},"
+        "{\"path\":\"/img/a.png\",\"assistant_name\":\"ClaudeBot\",\"fetch_count\":1,"
+        "\"ai_referred_visits\":0,\"citation_yield_pct\":0}],\"opportunity_pages\":[{\"path\":"
+        "\"/docs\",\"fetch_count\":2,\"ai_referred_visits\":2,\"error_requests\":2,"
+        "\"error_rate_pct\":100},{\"path\":\"/docs?utm_source=x\",\"fetch_count\":1,"
+        "\"ai_referred_visits\":0,\"error_requests\":0,\"error_rate_pct\":0},{\"path\":"
+        "\"/img/a.png\",\"fetch_count\":1,\"ai_referred_visits\":0,\"error_requests\":0,"
+        "\"error_rate_pct\":0}],\"failure_hotspots\":[{\"assistant_name\":\"GPTBot\","
+        "\"path_prefix\":\"/docs\",\"total_requests\":2,\"error_requests\":1,"
+        "\"error_rate_pct\":50}],\"citation_paths\":[{\"path\":\"/docs\",\"fetch_count\":2,"
+        "\"ai_referred_visits\":2}]}\n");
 }
 
 static void fetch_exports(void **state)
@@ -570,6 +593,7 @@ int main(void)
         T(overview_fields),
         T(timeseries_fields),
         T(correlation_fields),
+        T(strict_correlation),
         T(fetch_exports),
         T(stats_fields),
         T(hits_fields),

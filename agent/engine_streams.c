@@ -269,10 +269,11 @@ static void cannot_open(struct engine *e, struct stream *s)
 static void tell_half(struct engine *e, struct stream *s)
 {
     if (!e->o.follow && s->r.half)
-        log_event(LOG_INFO, "half_line",
-                  "path=\"%s\" bytes=%zu why=\"the last line has no newline yet\" mend=\"run again "
-                  "when it has\"",
-                  s->path, s->r.half);
+        log_event(
+            LOG_INFO, "half_line",
+            "path=\"%s\" bytes=%zu why=\"the last line is not whole yet\" mend=\"run again when "
+            "it is\"",
+            s->path, s->r.half);
 }
 
 static const char *of_codec(const struct stream *s, const char *what, char text[128])

@@ -21,7 +21,9 @@ void counts_add(struct counts *to, const struct counts *more)
 
 static void close_lines(struct reading *r)
 {
+    joiner_free(r->joiner);
     lines_free(r->lines);
+    r->joiner = NULL;
     r->lines = NULL;
 }
 
@@ -89,7 +91,8 @@ static bool head_in_place(const struct reading *r, enum container_kind kind)
     return n < 0 || head_fits(&r->head, (struct str){text, (size_t)n});
 }
 
-/* Where reading must begin to arrive at r->at with what the format needs to know. */
+/* Where reading must begin to arrive at r->at with what the format needs to know. No line reaches
+ * over a seam; a first part before another place is at most that far behind. */
 static uint64_t opening_offset(const struct stream *s, enum container_kind kind)
 {
     const struct reading *r = &s->r;
@@ -97,6 +100,9 @@ static uint64_t opening_offset(const struct stream *s, enum container_kind kind)
         return 0; /* the header lines are there */
     if (r->seam.at)
         return r->seam.at;
+    if (format_cutter(s->source->format) != PREFIX_NONE && r->at)
+        return kind == CONTAINER_PLAIN && r->at > 2 * JOIN_SPAN_BYTES ? r->at - 2 * JOIN_SPAN_BYTES
+                                                                      : 0;
     return kind == CONTAINER_PLAIN ? r->at : 0;
 }
 
@@ -153,8 +159,14 @@ static bool open_lines(struct stream *s)
         return fail(r, READ_FOREIGN, 0);
     r->kind = kind;
     uint64_t offset = r->sequential ? r->at : opening_offset(s, kind);
+    enum prefix_kind cutter = format_cutter(s->source->format);
     r->lines = lines_new(r->fd, kind, offset);
-    return r->lines ? check_opened(s, offset) : fail(r, READ_FAILED, ENOMEM);
+    r->joiner = cutter == PREFIX_NONE ? NULL : joiner_new(cutter);
+    if (!r->lines || (cutter != PREFIX_NONE && !r->joiner)) {
+        close_lines(r);
+        return fail(r, READ_FAILED, ENOMEM);
+    }
+    return check_opened(s, offset);
 }
 
 /* ---- lines ------------------------------------------------------------------------------------
@@ -330,15 +342,19 @@ static enum taken take_directive(struct filling *f, struct str line, uint64_t at
 
 /* Which stream of the file is this of? The id is the hash of the first line that is neither empty
  * nor begins with '#', as in discover.c, whatever the format. */
-static enum taken identify(struct filling *f, enum lines_result what, struct str line, uint64_t at)
+static enum taken identify(struct filling *f, enum lines_result what, const struct joined *j)
 {
     struct reading *r = &f->stream->r;
+    struct str line = j->text;
+    uint64_t at = j->at;
     bool comment = what == LINES_LINE && line.n && line.p[0] == '#';
     if (comment && f->stream->source->directives)
         return take_directive(f, line, at);
     if (r->known)
         return TAKEN_LINE;
-    if (what == LINES_TOO_LONG) {
+    if (j->parts) {
+        r->stream = j->head;
+    } else if (what == LINES_TOO_LONG) {
         r->stream = f->stream->position->stream;
     } else if (line.n && !comment) {
         r->stream = stream_id(line);
@@ -351,34 +367,37 @@ static enum taken identify(struct filling *f, enum lines_result what, struct str
     return TAKEN_LINE;
 }
 
+static void take_lost(struct filling *f, enum reason reason)
+{
+    tell(f, (struct fill_line){.reason = reason, .n = 1, .time_ms = HIT_NO_NUMBER});
+    skip_line(f, reason);
+}
+
 /* Takes one line. False: no room, the line stays. */
-static bool take(struct filling *f, enum lines_result what, struct str line, uint64_t at,
-                 uint64_t next)
+static bool take(struct filling *f, enum lines_result what, const struct joined *j)
 {
     struct reading *r = &f->stream->r;
-    enum taken taken = identify(f, what, line, at);
+    enum taken taken = identify(f, what, j);
     if (taken == TAKEN_FULL)
         return false;
-    if (at < f->skip_to) {
-        if (next > r->at && !has_waiting(r))
-            r->at = next;
+    if (j->at < f->skip_to) {
+        if (j->next > r->at && !has_waiting(r))
+            r->at = j->next;
         return true;
     }
     if (taken == TAKEN_WAITS)
         return true;
-    if (!place(f, at))
+    if (!place(f, j->at))
         return false;
-    r->at = at;
+    r->at = j->at;
     r->counts.lines++;
-    if (what == LINES_TOO_LONG) {
-        tell(f, (struct fill_line){.reason = REASON_TOO_LONG, .n = 1, .time_ms = HIT_NO_NUMBER});
-        skip_line(f, REASON_TOO_LONG);
-    } else {
-        take_text(f, line);
-    }
-    f->fill->bytes += next - at;
-    r->at = next;
-    builder_advance(f->fill->builder, next, next - r->base);
+    if (what == LINES_LINE)
+        take_text(f, j->text);
+    else
+        take_lost(f, what == LINES_PART ? REASON_PARTIAL : REASON_TOO_LONG);
+    f->fill->bytes += j->next - j->at;
+    r->at = j->next;
+    builder_advance(f->fill->builder, j->next, j->next - r->base);
     return true;
 }
 
@@ -408,20 +427,22 @@ static enum read_end end_of(const struct reading *r)
 static void finish(struct filling *f, bool compressed)
 {
     struct reading *r = &f->stream->r;
-    struct str line;
+    struct joined line;
     uint64_t end = lines_position(r->lines) + lines_half_bytes(r->lines);
     if (!r->finish && !compressed) {
-        r->half = lines_half_bytes(r->lines);
+        r->half = joiner_half_bytes(r->joiner, r->lines);
         return;
     }
     r->end = READ_MORE;
-    if (builder_is_full(f->fill->builder))
-        return;
-    enum lines_result what = lines_take_half(r->lines, &line);
-    bool taken = what == LINES_END || take(f, what, line, lines_at(r->lines), end);
-    if (taken && place_waiting(f, end))
-        r->end = READ_FINISHED;
-    else if (!r->sequential)
+    while (!builder_is_full(f->fill->builder)) {
+        enum lines_result what = joiner_take_rest(r->joiner, r->lines, &line);
+        if (what != LINES_END && take(f, what, &line))
+            continue;
+        if (what == LINES_END && place_waiting(f, end))
+            r->end = READ_FINISHED;
+        break;
+    }
+    if (r->end == READ_MORE && !r->sequential)
         close_lines(r);
 }
 
@@ -429,7 +450,7 @@ static void note_seam(struct filling *f)
 {
     struct reading *r = &f->stream->r;
     if (lines_position(r->lines) != r->at)
-        return; /* lines before it wait for their stream */
+        return; /* lines before it wait, for their stream or for parts */
     r->seam = seam_of(lines_seam(r->lines), r->at);
     builder_note_seam(f->fill->builder, f->stream->position, r->at, r->seam.hash);
 }
@@ -459,20 +480,23 @@ static void note_size(struct reading *r)
 static void read_lines(struct filling *f)
 {
     struct reading *r = &f->stream->r;
-    struct str line;
+    struct joined line;
     enum lines_result what;
     f->skip_to = intervals_gap(&r->safe, r->at);
     r->end = READ_MORE;
     while (!builder_is_full(f->fill->builder) && f->fill->bytes < FILL_MAX_BYTES) {
-        what = lines_next(r->lines, &line);
+        what = joiner_next(r->joiner, r->lines, &line);
         if (what == LINES_END) {
             r->end = end_of(r);
             return;
         }
-        uint64_t at = lines_at(r->lines), next = lines_position(r->lines);
-        if (at >= f->skip_to)
-            f->skip_to = intervals_gap(&r->safe, at);
-        if (!take(f, what, line, at, next)) {
+        if (line.at >= f->skip_to)
+            f->skip_to = intervals_gap(&r->safe, line.at);
+        if (r->joiner && line.at < f->skip_to && line.next > f->skip_to) {
+            line.at = f->skip_to; /* its beginning was taken by a reader that did not join */
+            what = LINES_PART;
+        }
+        if (!take(f, what, &line)) {
             close_lines(r); /* the line is read again, from the seam on */
             return;
         }

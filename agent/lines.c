@@ -14,6 +14,7 @@ struct lines {
     size_t tail;    /* end of the bytes in the buffer */
     size_t scanned; /* no newline before this */
     uint64_t last;  /* where the last line began */
+    uint64_t number;
     enum container_kind kind;
     int fd; /* of a plain file; -1: it cannot be looked at again */
     bool replaced;
@@ -85,6 +86,11 @@ uint64_t lines_at(const struct lines *l)
 uint64_t lines_position(const struct lines *l)
 {
     return l->dropped ? l->began : l->base + l->head;
+}
+
+uint64_t lines_number(const struct lines *l)
+{
+    return l->number;
 }
 
 enum container_end lines_state(const struct lines *l)
@@ -198,6 +204,7 @@ static enum lines_result emit(struct lines *l, size_t end, size_t next, struct s
     size_t start = l->head;
     bool too_long = l->too_long;
     l->last = lines_position(l);
+    l->number++;
     l->head = l->scanned = next;
     l->dropped = l->too_long = false;
     *line = (struct str){l->buffer + start, end - start};

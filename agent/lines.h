@@ -17,6 +17,7 @@
 enum lines_result {
     LINES_LINE,
     LINES_TOO_LONG, /* lines_at..lines_position hold it; no text */
+    LINES_PART,     /* joiner.h only: of a line that was cut, without the rest */
     LINES_END,      /* no complete line left: lines_state tells why */
 };
 
@@ -30,6 +31,7 @@ void lines_free(struct lines *l); /* accepts NULL */
 enum lines_result lines_next(struct lines *l, struct str *line);
 uint64_t lines_at(const struct lines *l);       /* where the last line began */
 uint64_t lines_position(const struct lines *l); /* where the next one begins */
+uint64_t lines_number(const struct lines *l);   /* of the last line, from 1 since lines_new */
 enum container_end lines_state(const struct lines *l);
 enum container_kind lines_kind(const struct lines *l);
 uint64_t lines_file_offset(const struct lines *l); /* in the file itself, for messages */

@@ -1,7 +1,7 @@
 /* log_head.c - see log_head.h. */
 #include "agent/log_head.h"
 
-#include "agent/lines.h"
+#include "agent/joiner.h"
 
 static void keep(struct log_head *head, size_t *at, struct str line, uint64_t number)
 {
@@ -12,27 +12,44 @@ static void keep(struct log_head *head, size_t *at, struct str line, uint64_t nu
     head->numbers[head->n++] = number;
 }
 
+/* Who may have cut the lines in parts, by the first of them. */
+static enum prefix_kind cutter_of(int fd, enum container_kind kind)
+{
+    struct lines *l = lines_new(fd, kind, 0);
+    struct str line = STR("");
+    enum prefix_kind cutter = PREFIX_NONE;
+
+    while (l && lines_next(l, &line) == LINES_LINE && line.n == 0)
+        ;
+    if (line.n > 0)
+        cutter = prefix_detect(line);
+    lines_free(l);
+    return cutter == PREFIX_CRI || cutter == PREFIX_DOCKER ? cutter : PREFIX_NONE;
+}
+
 int log_head_read(struct log_head *head, int fd, enum container_kind kind)
 {
     size_t at[DETECT_MAX_LINES] = {0};
+    enum prefix_kind cutter = cutter_of(fd, kind);
+    struct joiner *j = cutter == PREFIX_NONE ? NULL : joiner_new(cutter);
     struct lines *l = lines_new(fd, kind, 0);
-    struct str line;
+    struct joined line;
     enum lines_result what;
-    uint64_t number = 0;
+    bool good = l && (j || cutter == PREFIX_NONE);
 
     head->n = 0;
     buf_init(&head->text, LOG_HEAD_BYTES + LINE_MAX_BYTES);
-    while (l && head->n < DETECT_MAX_LINES && head->text.n < LOG_HEAD_BYTES &&
-           ((what = lines_next(l, &line)) != LINES_END ||
-            (what = lines_take_half(l, &line)) != LINES_END)) {
-        number++;
-        if (what == LINES_LINE && !head->text.failed)
-            keep(head, at, line, number);
+    while (good && head->n < DETECT_MAX_LINES && head->text.n < LOG_HEAD_BYTES &&
+           ((what = joiner_next(j, l, &line)) != LINES_END ||
+            (what = joiner_take_rest(j, l, &line)) != LINES_END)) {
+        if (what == LINES_LINE)
+            keep(head, at, line.text, line.number);
+        good = !head->text.failed;
     }
     for (size_t i = 0; i < head->n; i++)
         head->lines[i].p = head->text.p ? head->text.p + at[i] : "";
-    bool good = l && !head->text.failed;
     lines_free(l);
+    joiner_free(j);
     return good ? 0 : -1;
 }
 

@@ -1,7 +1,7 @@
 /* offline.c - see offline.h. */
 #include "agent/offline.h"
 
-#include "agent/lines.h"
+#include "agent/joiner.h"
 #include "agent/log_head.h"
 #include "agent/terminal.h"
 #include "config/exit_codes.h"
@@ -201,27 +201,26 @@ static int detect(struct offline *o, int fd, enum container_kind kind, const cha
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
-static bool hand_out(struct offline *o, struct offline_line *line, enum lines_result what,
-                     offline_fn fn, void *context)
+static bool hand_out(struct offline *o, const char *path, enum lines_result what,
+                     const struct joined *j, offline_fn fn, void *context)
 {
     struct digested d;
-    line->digested = &d;
-    if (what == LINES_TOO_LONG) {
-        line->text = STR("");
+    struct str text = what == LINES_TOO_LONG ? STR("") : j->text;
+    struct offline_line line = {path, j->number, j->at, text, &d};
+    if (what != LINES_LINE) {
         d = (struct digested){.parsed = PARSE_BAD};
-        rule_decide(&d.verdict, RULE_TOO_LONG);
+        rule_decide(&d.verdict, what == LINES_PART ? RULE_PARTIAL : RULE_TOO_LONG);
         d.error = d.verdict.rule;
-        return fn(context, line);
+        return fn(context, &line);
     }
-    struct str text = line->text;
     while (text.n && text.p[0] == '\0')
         text = str_slice(text, 1, text.n);
     digest_line(&o->digest, &o->digest_rules, o->sites, o->parser, text, &d);
     if (d.verdict.kind != VERDICT_SKIP && !o->digest_rules.no_record) {
-        d.record.at = line->at;
-        d.record.line_hash = hash_line(line->text);
+        d.record.at = line.at;
+        d.record.line_hash = hash_line(line.text);
     }
-    return fn(context, line);
+    return fn(context, &line);
 }
 
 static int tell_end(struct offline *o, const struct lines *l, const char *path)
@@ -250,21 +249,22 @@ static bool is_complete(const struct lines *l)
 static int read_fd(struct offline *o, int fd, enum container_kind kind, const char *path,
                    offline_fn fn, void *context)
 {
-    struct offline_line line = {.path = path};
+    enum prefix_kind cutter = format_cutter(o->format);
+    struct joiner *j = cutter == PREFIX_NONE ? NULL : joiner_new(cutter);
     struct lines *l = lines_new(fd, kind, 0);
+    struct joined line;
     enum lines_result what;
     bool go_on = true;
-    if (!l)
-        return EXIT_INTERNAL;
-    parser_reset(o->parser);
-    while (go_on && ((what = lines_next(l, &line.text)) != LINES_END ||
-                     (is_complete(l) && (what = lines_take_half(l, &line.text)) != LINES_END))) {
-        line.number++;
-        line.at = lines_at(l);
-        go_on = hand_out(o, &line, what, fn, context);
+    int code = EXIT_INTERNAL;
+    if (l && (j || cutter == PREFIX_NONE)) {
+        parser_reset(o->parser);
+        while (go_on && ((what = joiner_next(j, l, &line)) != LINES_END ||
+                         (is_complete(l) && (what = joiner_take_rest(j, l, &line)) != LINES_END)))
+            go_on = hand_out(o, path, what, &line, fn, context);
+        code = go_on ? tell_end(o, l, path) : 0;
     }
-    int code = go_on ? tell_end(o, l, path) : 0;
     lines_free(l);
+    joiner_free(j);
     return code;
 }
 

@@ -9,7 +9,7 @@
 
 #include "agent/batch.h"
 #include "agent/digest.h"
-#include "agent/lines.h"
+#include "agent/joiner.h"
 #include "agent/log_file.h"
 #include "agent/pool.h"
 #include "agent/positions.h"
@@ -77,6 +77,7 @@ struct edge_hit {
 struct reading {
     int fd;
     struct lines *lines;      /* kept while there is more to read; NULL between */
+    struct joiner *joiner;    /* of `lines`, where a collector cuts them; else NULL */
     struct parser *parser;    /* its own for formats with directives; NULL: the worker's */
     uint64_t at;              /* the file's position: the next line to take */
     struct seam seam;         /* checked at the next opening; at 0: nothing to check */
@@ -100,7 +101,7 @@ struct reading {
     uint64_t began;       /* `at` before it */
     uint64_t size;        /* decoded bytes that the file holds, as far as that is known */
     uint64_t file_offset; /* of the damage, in the file */
-    size_t half;          /* bytes of a half line left behind */
+    size_t half;          /* bytes of a half line, or of one without its last part, left behind */
     struct counts counts;
     struct bad_line bad;
     struct edge_hit edge;

@@ -10,6 +10,7 @@
 
 #include "parsers/cdn.h"
 #include "parsers/hit_fields.h"
+#include "parsers/prefix.h"
 
 enum parse_result {
     PARSE_OK,        /* *hit is filled */
@@ -57,6 +58,9 @@ struct format_fields format_fields(const struct format *f);
  * (CloudFront, W3C). */
 bool format_has_directives(const struct format *f);
 
+/* Who may have cut its lines in parts (prefix.h): what stands before all else, where that is
+ * Kubernetes or Docker; else PREFIX_NONE. */
+enum prefix_kind format_cutter(const struct format *f);
 /* Whose own log has lines of this format; CDN_NONE for a web server's. */
 enum cdn format_cdn(const struct format *f);
 

@@ -48,19 +48,36 @@ static bool is_rfc3339(struct str s)
 /* ---- Kubernetes --------------------------------------------------------------------------------
  */
 
-static bool strip_cri(struct prefix_work *w, struct prefix_result *out)
+struct cri {
+    bool good, cut, stderr_;
+    size_t tag_at; /* in the line */
+};
+
+/* Its tag is "F" or "P", with more behind a ':' in newer ones. */
+static struct cri read_cri(struct prefix_work *w, struct str line)
 {
     struct str time = word(w), stream = word(w), tag;
+    struct cri c = {.stderr_ = str_eq(stream, STR("stderr"))};
 
     w->why =
         "expected what Kubernetes puts before a line: its time, \"stdout\" or \"stderr\", \"F\"";
-    out->stderr_ = str_eq(stream, STR("stderr"));
-    if (!is_rfc3339(time) || (!out->stderr_ && !str_eq(stream, STR("stdout"))))
-        return false;
-    tag = word(w); /* "F", or "F:…" with more tags */
-    if (tag.n > 0 && tag.p[0] == 'P')
-        w->why = "a part of a line over 16 KiB, which Kubernetes cut (\"P\"); parts are not joined";
-    return tag.n > 0 && tag.p[0] == 'F' && (tag.n == 1 || tag.p[1] == ':');
+    if (!is_rfc3339(time) || (!c.stderr_ && !str_eq(stream, STR("stdout"))))
+        return c;
+    tag = word(w);
+    c.cut = tag.n > 0 && tag.p[0] == 'P';
+    c.good = (c.cut || (tag.n > 0 && tag.p[0] == 'F')) && (tag.n == 1 || tag.p[1] == ':');
+    c.tag_at = (size_t)(tag.p - line.p);
+    return c;
+}
+
+static bool strip_cri(struct prefix_work *w, struct prefix_result *out)
+{
+    struct cri c = read_cri(w, w->rest);
+
+    out->stderr_ = c.stderr_;
+    if (c.good && c.cut)
+        w->why = "a part of a line that Kubernetes cut (\"P\"), without the rest";
+    return c.good && !c.cut;
 }
 
 /* ---- Docker ------------------------------------------------------------------------------------
@@ -101,12 +118,86 @@ static bool strip_docker(const struct json_keys *keys, struct decode_scratch *s,
         text = json_scan_text(s, text);
     if (text.n == 0 || text.p[text.n - 1] != '\n') {
         w->rest = str_slice(line, out->at, line.n);
-        w->why = "a part of a line over 16 KiB, which Docker cut; parts are not joined";
+        w->why = "a part of a line that Docker cut, without the rest";
         return false;
     }
     text.n--;
     out->text = text;
     return true;
+}
+
+/* ---- parts -------------------------------------------------------------------------------------
+ */
+
+/* JSON text, escaped, whose last character is a newline. */
+static bool ends_in_newline(struct str raw)
+{
+    size_t n = str_ends(raw, STR("n")) ? 1
+               : raw.n >= 5 && str_eq_nocase(str_slice(raw, raw.n - 5, raw.n), STR("u000a"))
+                   ? 5
+                   : raw.n;
+    size_t escapes = 0;
+
+    while (n + escapes < raw.n && raw.p[raw.n - n - escapes - 1] == '\\')
+        escapes++;
+    return escapes % 2 == 1;
+}
+
+static bool cri_part(struct str line, struct prefix_part *out)
+{
+    struct prefix_work w = {.rest = line};
+    struct cri c = read_cri(&w, line);
+
+    *out = (struct prefix_part){.cut = c.cut, .stderr_ = c.stderr_, .tag_at = c.tag_at};
+    out->text = str_slice(line, line.n - w.rest.n, line.n);
+    return c.good;
+}
+
+static bool docker_part(const struct json_keys *keys, struct str line, struct prefix_part *out)
+{
+    struct json_found found[DOCKER_VALUES];
+    const char *why;
+    size_t at = 0;
+
+    if (!json_scan(keys, line, found, DOCKER_VALUES, &why, &at) || !found[DOCKER_LOG].quoted ||
+        !str_is_set(found[DOCKER_LOG].raw))
+        return false;
+    *out = (struct prefix_part){.text = found[DOCKER_LOG].raw};
+    if (out->text.n == 0 && out->text.p[0] == '-')
+        out->text.n = 1; /* to json_scan, a value that is missing */
+    out->stderr_ = str_eq(found[DOCKER_STREAM].raw, STR("stderr"));
+    out->cut = !ends_in_newline(out->text);
+    return true;
+}
+
+bool prefix_part(enum prefix_kind kind, const struct json_keys *keys, struct str line,
+                 struct prefix_part *out)
+{
+    if (kind == PREFIX_CRI)
+        return cri_part(line, out);
+    return kind == PREFIX_DOCKER && docker_part(keys, line, out);
+}
+
+static bool is_whole_cri(struct str line)
+{
+    ptrdiff_t blank = str_chr(line, ' ', 0);
+    struct str rest = blank < 0 ? STR("") : str_slice(line, (size_t)blank, line.n);
+
+    return str_starts(rest, STR(" stdout F ")) || str_starts(rest, STR(" stderr F "));
+}
+
+static bool is_whole_docker(struct str line)
+{
+    static const size_t behind = 160; /* that much may follow the text: "stream" and "time" */
+    struct str tail = str_slice(line, line.n > behind ? line.n - behind : 0, line.n);
+    ptrdiff_t at = str_find(tail, STR("\\n\",\"stream\":\""), 0);
+
+    return at >= 0 && ends_in_newline(str_slice(line, 0, (size_t)(tail.p - line.p + at) + 2));
+}
+
+bool prefix_is_whole(enum prefix_kind kind, struct str line)
+{
+    return kind == PREFIX_CRI ? is_whole_cri(line) : is_whole_docker(line);
 }
 
 /* ---- syslog ------------------------------------------------------------------------------------
@@ -239,13 +330,12 @@ bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct de
 
 enum prefix_kind prefix_detect(struct str line)
 {
-    struct prefix_result out;
     struct prefix_work w = {.rest = line};
 
     if (str_starts(line, STR("{\"log\":\"")) && str_find(line, STR("\"stream\":\"std"), 0) > 0 &&
         str_find(line, STR("\"time\":\""), 0) > 0)
         return PREFIX_DOCKER;
-    if (strip_cri(&w, &out))
+    if (read_cri(&w, line).good)
         return PREFIX_CRI;
     w.rest = line;
     return strip_syslog(&w) ? PREFIX_SYSLOG : PREFIX_NONE;

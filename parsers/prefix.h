@@ -7,8 +7,8 @@
  * - syslog, RFC 3164 with <priority> and host or without, with RFC 3339 times too, and RFC 5424:
  *   <190>Jan  2 03:04:05 host nginx[12]: TEXT
  *
- * A line that a collector cut in parts (16 KiB, in Kubernetes and Docker) is not joined: a part is
- * no line of any format, and says so.
+ * Kubernetes and Docker cut lines, at 16 KiB mostly. prefix_part tells a part; who reads the file
+ * joins them (agent/joiner.h). A part alone is no line of any format.
  */
 #ifndef LOGFERRY_PARSERS_PREFIX_H
 #define LOGFERRY_PARSERS_PREFIX_H
@@ -32,8 +32,15 @@ struct prefix_result {
 const char *prefix_name(enum prefix_kind kind);
 /* "cri+docker+…": the prefix that *spec begins with, which is taken off; PREFIX_NONE: with none. */
 enum prefix_kind prefix_take(struct str *spec);
-/* The prefix that the line has beyond doubt, or PREFIX_NONE. */
+/* The prefix that the line, or the part of one, has beyond doubt, or PREFIX_NONE. */
 enum prefix_kind prefix_detect(struct str line);
+
+struct prefix_part {
+    bool cut;        /* more of it comes, in a later line of the same stream */
+    bool stderr_;    /* its stream; else standard output */
+    size_t tag_at;   /* cri: where in the line its 'P' or 'F' stands */
+    struct str text; /* in the line, as it stands there: docker's with its escapes */
+};
 
 /* For PREFIX_DOCKER. NULL: out of memory. */
 struct json_keys *prefix_keys_new(void);
@@ -41,5 +48,10 @@ struct json_keys *prefix_keys_new(void);
  * which byte. `keys` only for PREFIX_DOCKER. */
 bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct decode_scratch *s,
                   struct str line, struct prefix_result *out);
+/* False: the line has not this prefix. `keys` only for PREFIX_DOCKER. */
+bool prefix_part(enum prefix_kind kind, const struct json_keys *keys, struct str line,
+                 struct prefix_part *out);
+/* Quick, for most lines: true only when nothing of it was cut off behind. */
+bool prefix_is_whole(enum prefix_kind kind, struct str line);
 
 #endif

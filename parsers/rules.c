@@ -12,6 +12,8 @@
 
 static const struct rule rules[RULES] = {
     [RULE_TOO_LONG] = SKIP(REASON_TOO_LONG, "the line is longer than 256 KiB", NULL),
+    [RULE_PARTIAL] = SKIP(REASON_PARTIAL,
+                          "a part of a line that the container's log cut, without the rest", NULL),
     [RULE_HEADER] = SKIP(REASON_DIRECTIVE, "a header line of the format", NULL),
     [RULE_MESSAGE] = SKIP(REASON_DIRECTIVE, "a message of the server, not a request", NULL),
     [RULE_STANDARD_ERROR] =

@@ -10,6 +10,7 @@
 
 enum rule_id {
     RULE_TOO_LONG,
+    RULE_PARTIAL,
     RULE_HEADER,
     RULE_MESSAGE,
     RULE_STANDARD_ERROR,

@@ -463,6 +463,7 @@ const char *reason_name(enum reason reason)
         [REASON_UNPARSABLE] = "unparsable",
         [REASON_TOO_LONG] = "too_long",
         [REASON_DIRECTIVE] = "directive",
+        [REASON_PARTIAL] = "partial",
     };
     return names[reason];
 }

@@ -38,6 +38,7 @@ enum reason {
     REASON_UNPARSABLE,
     REASON_TOO_LONG,
     REASON_DIRECTIVE, /* of the log's, not of a request: header lines, servers' messages */
+    REASON_PARTIAL,   /* of a line that a collector cut, the rest is not in the file */
     REASON_COUNT,
 };
 

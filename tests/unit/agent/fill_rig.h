@@ -355,4 +355,63 @@ static inline void assert_log(struct rig *g, const char *name, struct log *l, ui
     free(got.v);
 }
 
+/* ---- a crash ----------------------------------------------------------------------------------
+ */
+
+/* Through the disk, as a restart does it. */
+static inline void reload_positions(struct rig *g)
+{
+    struct buf text, why;
+    buf_init(&text, POSITIONS_MAX_BYTES);
+    buf_init(&why, 1000);
+    assert_int_equal(positions_encode(&g->positions, 1, &text), 0);
+    assert_int_equal(positions_store(g->dir.fd, g->positions.generation, buf_str(&text)), 0);
+    positions_release(&g->positions);
+    assert_int_equal(positions_load(&g->positions, g->dir.fd, "here", &why), 1);
+    buf_release(&text);
+    buf_release(&why);
+}
+
+/* The file `name` is read in small fills; some of the batches become safe, in any order, then
+ * comes a crash; the rest is read by the next process. All in all, every record once. */
+static inline void crash_once(struct rig *g, const char *name, struct log *l, uint64_t seed)
+{
+    struct stream s, *streams[] = {&s};
+    struct ledger got;
+    struct group *groups[64];
+    size_t n = 0, fills = 1 + next_random(&seed) % 12;
+    ledger_make(&got);
+    stream_open(g, &s, name);
+    do {
+        struct fill f;
+        fill_some(g, streams, 1, 1 + next_random(&seed) % 4000, next_random(&seed) % 2, &f);
+        for (size_t i = 0; i < f.n_groups; i++)
+            groups[n++] = f.groups[i];
+    } while (--fills && s.r.end == READ_MORE);
+    for (size_t i = 0; i < n; i++) { /* in any order */
+        size_t k = i + next_random(&seed) % (n - i);
+        struct group *swap = groups[i];
+        groups[i] = groups[k];
+        groups[k] = swap;
+        if (next_random(&seed) % 3) {
+            take_books(&got, groups[i]);
+            make_safe(groups[i]);
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        group_free(groups[i]);
+    stream_close(&s);
+    builder_free(g->builder); /* what it carried is gone */
+    g->builder = builder_new(&(struct builder_labels){.node = STR("n"), .all_destinations = 1});
+    reload_positions(g);
+    stream_open(g, &s, name);
+    enum read_end end = read_to_end(g, &s, 1 + next_random(&seed) % 9000, &got);
+    assert_true(end == READ_ALL || end == READ_FINISHED);
+    assert_int_equal(g->positions.n, 1);
+    assert_int_equal(intervals_gap(&s.position->safe, 0), l->text.n);
+    assert_same_records(name, &got, &l->want);
+    stream_close(&s);
+    free(got.v);
+}
+
 #endif

@@ -750,6 +750,7 @@ static void test_names(void **state)
         "prefetch", "probe",         "health_check", "internal", "unknown_site",
         "no_host",  "no_user_agent", "no_request",   "excluded", "duplicate_cdn",
         "not_sent", "out_of_window", "unparsable",   "too_long", "directive",
+        "partial",
     };
     for (size_t i = 0; i < REASON_COUNT; i++)
         assert_string_equal(reason_name((enum reason)i), names[i]);

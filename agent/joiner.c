@@ -240,22 +240,19 @@ static enum lines_result next_of(struct joiner *j, struct lines *l, struct joine
 
         if (waits && !item(j, j->first)->open)
             return pop(j, l, out);
-        if (!fetch(j, l, rest)) {
-            if (!rest || !waits)
-                return LINES_END;
+        bool more = fetch(j, l, rest);
+        if (!more && !(rest && waits))
+            return LINES_END;
+        if (!more || is_due(j)) {
             give_up_first(j);
-        } else if (is_due(j)) {
-            give_up_first(j);
-        } else {
-            j->held = false;
-            if (passes(j)) {
-                *out = (struct joined){.text = j->line,
-                                       .at = j->line_at,
-                                       .next = lines_position(l),
-                                       .number = j->line_number};
-                return j->what;
-            }
+            continue;
         }
+        j->held = false;
+        if (!passes(j))
+            continue;
+        *out = (struct joined){
+            .text = j->line, .at = j->line_at, .next = lines_position(l), .number = j->line_number};
+        return j->what;
     }
 }
 

@@ -1,11 +1,13 @@
 /*
  * A log file, plain or gzip: its lines, their positions and seams beside a plain model. Of a gzip
  * file only that it ends, and that going on at a line's start gives the same line. In a plain one,
- * 0xFF and a byte n stand for 2048 n letters, so that lines over the cap come up.
+ * 0xFF and a byte n stand for 2048 n letters, so that lines over the cap come up. And of what
+ * Kubernetes or Docker may have cut: that lines follow each other without a gap, and that going on
+ * at a place over which none reaches gives the same.
  */
 #include <sys/mman.h>
 
-#include "agent/lines.h"
+#include "agent/joiner.h"
 #include "tests/fuzz/fuzz_file.h"
 
 static void require(bool holds)
@@ -92,6 +94,71 @@ static void check_gzip(int fd)
     lines_free(l);
 }
 
+/* 0xFE and a byte stand for what begins a part. */
+static void put_prefixes(struct buf *out, struct str content)
+{
+    static const char *const prefixes[] = {"2026-11-03T00:10:24Z stdout P ",
+                                           "2026-11-03T00:10:24Z stdout F ",
+                                           "2026-11-03T00:10:24Z stderr P ",
+                                           "2026-11-03T00:10:24Z stderr F ",
+                                           "{\"log\":\"",
+                                           "\",\"stream\":\"stdout\"}\n",
+                                           "\\n\",\"stream\":\"stdout\"}\n",
+                                           "\",\"stream\":\"stderr\"}\n"};
+
+    for (size_t i = 0; i < content.n; i++) {
+        if ((unsigned char)content.p[i] == 0xfe && i + 1 < content.n)
+            buf_put_str(out, str_of(prefixes[(unsigned char)content.p[++i] % 8]));
+        else
+            buf_putc(out, content.p[i]);
+    }
+}
+
+static uint64_t check_joined(int fd, enum prefix_kind kind, uint64_t from, uint64_t *clean,
+                             uint64_t *sum)
+{
+    struct lines *l = lines_new(fd, CONTAINER_PLAIN, from);
+    struct joiner *j = joiner_new(kind);
+    struct joined line;
+    enum lines_result r;
+    bool rest = false;
+    require(lines_position(l) == from);
+    for (;;) {
+        r = rest ? joiner_take_rest(j, l, &line) : joiner_next(j, l, &line);
+        if (r == LINES_END && rest)
+            break;
+        rest |= r == LINES_END;
+        if (r == LINES_END)
+            continue;
+        require(line.at == from && line.next > from && line.text.n <= LINE_MAX_BYTES + 1);
+        from = line.next;
+        *sum = hash_64(r == LINES_TOO_LONG ? STR("") : line.text, *sum + line.at * 3 + r);
+        if (!rest && from == lines_position(l) && !*clean) {
+            *clean = from;
+            *sum = 0;
+        }
+    }
+    joiner_free(j);
+    lines_free(l);
+    return from;
+}
+
+static void check_parts(struct str content, enum prefix_kind kind)
+{
+    struct buf b;
+    uint64_t clean = 0, sum = 0, again = 0;
+    buf_init(&b, 4u << 20);
+    put_prefixes(&b, content);
+    int fd = file_of(buf_str(&b));
+    require(check_joined(fd, kind, 0, &clean, &sum) == b.n);
+    if (clean) {
+        require(check_joined(fd, kind, clean, &clean, &again) == b.n);
+        require(sum == again);
+    }
+    close(fd);
+    buf_release(&b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     enum container_kind kind;
@@ -113,6 +180,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (start >= 0)
         check_plain(fd, buf_str(&b), (size_t)start + 1);
     close(fd);
+    check_parts(buf_str(&b), data[0] % 2 ? PREFIX_CRI : PREFIX_DOCKER);
     buf_release(&b);
     return 0;
 }

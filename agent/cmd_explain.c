@@ -135,29 +135,36 @@ static void put_safe(struct buf *b, struct str s)
     terminal_put_safe(b, s, SIZE_MAX / 2);
 }
 
-static void put_field(struct buf *b, const char *name, struct str value)
+static void put_label(struct buf *b, const char *name, struct terminal_style style)
+{
+    buf_printf(b, "  %s%-12s%s ", style.dim, name, style.off);
+}
+
+static void put_field(struct buf *b, const char *name, struct str value,
+                      struct terminal_style style)
 {
     if (!str_is_set(value))
         return;
-    buf_printf(b, "  %-12s ", name);
+    put_label(b, name, style);
     put_safe(b, value);
     buf_putc(b, '\n');
 }
 
-static void put_fields(struct buf *b, const struct hit *h)
+static void put_fields(struct buf *b, const struct hit *h, struct terminal_style style)
 {
-    buf_lit(b, "  time         ");
+    put_label(b, "time", style);
     time_put_rfc3339(b, h->time_ms);
     buf_putc(b, '\n');
-    put_field(b, "host", h->host);
-    put_field(b, "client", h->client_ip);
-    put_field(b, "method", h->method);
-    put_field(b, "path", h->path);
-    put_field(b, "query", h->query);
-    buf_printf(b, "  %-12s %d\n", "status", h->status);
-    put_field(b, "content type", h->content_type);
-    put_field(b, "referrer", h->referrer);
-    put_field(b, "user agent", h->user_agent);
+    put_field(b, "host", h->host, style);
+    put_field(b, "client", h->client_ip, style);
+    put_field(b, "method", h->method, style);
+    put_field(b, "path", h->path, style);
+    put_field(b, "query", h->query, style);
+    put_label(b, "status", style);
+    buf_printf(b, "%d\n", h->status);
+    put_field(b, "content type", h->content_type, style);
+    put_field(b, "referrer", h->referrer, style);
+    put_field(b, "user agent", h->user_agent, style);
 }
 
 /* A line of the configuration that begins such a change. */
@@ -192,51 +199,64 @@ static const char *example_of(const char *key)
     return NULL;
 }
 
-static void put_key(struct buf *b, const char *key)
+static void put_key(struct buf *b, const char *key, struct terminal_style style)
 {
     const char *example = example_of(key);
 
-    buf_printf(b, "  %-12s %s in the configuration", "changed by", key);
+    put_label(b, "changed by", style);
+    buf_printf(b, "%s in the configuration", key);
     if (example)
         buf_printf(b, ", like `%s`", example);
     buf_putc(b, '\n');
 }
 
-static void put_text_form(struct buf *b, const struct offline_line *line, size_t columns)
+static void put_agent_rows(struct buf *b, const struct digested *d, struct terminal_style style)
+{
+    const struct verdict *v = &d->verdict;
+
+    put_label(b, "AI agent", style);
+    buf_printf(b, "%s, %s, %s, class %s\n", v->agent->name, v->agent->operator,
+               agent_category_name(v->agent->category), ai_class_name(v->ai_class));
+    put_field(b, "verified", str_of(verified_name(d->verified)), style);
+}
+
+static void put_record_row(struct buf *b, const struct digested *d, struct terminal_style style)
+{
+    struct buf record;
+
+    buf_init(&record, TEXT_MAX);
+    put_record(&record, d);
+    put_label(b, "record", style);
+    terminal_put_json(b, buf_str(&record));
+    buf_putc(b, '\n');
+    buf_release(&record);
+}
+
+static void put_text_form(struct buf *b, const struct offline_line *line, size_t columns,
+                          struct terminal_style style)
 {
     const struct digested *d = line->digested;
     const struct verdict *v = &d->verdict;
-    buf_printf(b, "line %llu: %s", (unsigned long long)line->number, explain_kind_name(v->kind));
+
+    buf_printf(b, "%sline %llu: %s", style.bold, (unsigned long long)line->number,
+               explain_kind_name(v->kind));
     if (v->kind == VERDICT_SKIP)
         buf_printf(b, " (%s)", reason_name(v->reason));
-    buf_putc(b, '\n');
-    if (d->parsed == PARSE_OK)
-        explain_put_marks(b, line->text, &d->hit, columns);
-    if (d->parsed == PARSE_OK)
-        put_fields(b, &d->hit);
-    else if (d->parsed == PARSE_BAD)
-        explain_put_caret(b, line->text, d->column, d->error, columns);
-    if (v->agent && d->parsed == PARSE_OK)
-        buf_printf(b, "  %-12s %s, %s, %s, class %s\n", "AI agent", v->agent->name,
-                   v->agent->operator, agent_category_name(v->agent->category),
-                   ai_class_name(v->ai_class));
-    if (v->agent && d->parsed == PARSE_OK)
-        buf_printf(b, "  %-12s %s\n", "verified", verified_name(d->verified));
-    if (person_from(d))
-        buf_printf(b, "  %-12s %s\n", "came from", person_from(d));
-    if (v->rule)
-        buf_printf(b, "  %-12s %s\n", "because", v->rule);
-    if (v->key)
-        put_key(b, v->key);
-    if (v->kind != VERDICT_SKIP) {
-        struct buf record;
-        buf_init(&record, TEXT_MAX);
-        put_record(&record, d);
-        buf_printf(b, "  %-12s ", "record");
-        terminal_put_json(b, buf_str(&record));
-        buf_putc(b, '\n');
-        buf_release(&record);
+    buf_printf(b, "%s\n", style.off);
+    if (d->parsed == PARSE_OK) {
+        explain_put_marks(b, line->text, &d->hit, columns, style);
+        put_fields(b, &d->hit, style);
+    } else if (d->parsed == PARSE_BAD) {
+        explain_put_caret(b, line->text, d->column, d->error, columns, style);
     }
+    if (v->agent && d->parsed == PARSE_OK)
+        put_agent_rows(b, d, style);
+    put_field(b, "came from", str_of(person_from(d)), style);
+    put_field(b, "because", str_of(v->rule), style);
+    if (v->key)
+        put_key(b, v->key, style);
+    if (v->kind != VERDICT_SKIP)
+        put_record_row(b, d, style);
     buf_putc(b, '\n');
 }
 
@@ -248,6 +268,7 @@ struct explain {
     const struct options *options;
     struct buf text, json; /* of one line */
     size_t columns;
+    struct terminal_style style;
     struct explain_groups *groups; /* with --summary */
 };
 
@@ -264,7 +285,7 @@ static bool on_line(void *context, const struct offline_line *line)
         put_json(&e->json, line);
         terminal_put_json(&e->text, buf_str(&e->json));
     } else {
-        put_text_form(&e->text, line, e->columns);
+        put_text_form(&e->text, line, e->columns, e->style);
     }
     if (e->text.failed || e->json.failed)
         return fputs("logferry explain: a line's explanation is larger than 16 MiB\n", stderr) >= 0;
@@ -284,7 +305,9 @@ int command_explain(const struct options *options)
     char dash[] = "-";
     char *standard_input[] = {dash};
     struct offline o;
-    struct explain e = {.options = options, .columns = terminal_columns(STDOUT_FILENO)};
+    struct explain e = {.options = options,
+                        .columns = terminal_columns(STDOUT_FILENO),
+                        .style = terminal_style(STDOUT_FILENO)};
     int code = offline_init(&o, options, "explain");
     if (options->summary)
         e.groups = explain_groups_new();

@@ -118,11 +118,7 @@ static int by_documents(const void *a, const void *b)
 /* ---- for people -------------------------------------------------------------------------------
  */
 
-struct style {
-    const char *bold, *dim, *off;
-};
-
-static void put_agents(struct buf *b, struct report *r, const struct style *s)
+static void put_agents(struct buf *b, struct report *r, const struct terminal_style *s)
 {
     buf_printf(b,
                "\n%sAI agents%s              documents     2xx     3xx     4xx     5xx  policy  "
@@ -146,7 +142,7 @@ static void put_agents(struct buf *b, struct report *r, const struct style *s)
         buf_lit(b, "  none\n");
 }
 
-static void put_pages(struct buf *b, struct report *r, const struct style *s)
+static void put_pages(struct buf *b, struct report *r, const struct terminal_style *s)
 {
     buf_printf(b, "\n%sPages%s                  ", s->bold, s->off);
     terminal_put_number(b, r->pageviews, 9);
@@ -162,7 +158,7 @@ static void put_pages(struct buf *b, struct report *r, const struct style *s)
     }
 }
 
-static void put_assistants(struct buf *b, struct report *r, const struct style *s)
+static void put_assistants(struct buf *b, struct report *r, const struct terminal_style *s)
 {
     size_t n = tally_sort(&r->assistants);
     if (!n)
@@ -185,7 +181,7 @@ static void put_json_assistants(struct buf *b, struct report *r)
                    (unsigned long long)r->assistants.v[i].count);
 }
 
-static void put_skipped(struct buf *b, const struct report *r, const struct style *s)
+static void put_skipped(struct buf *b, const struct report *r, const struct terminal_style *s)
 {
     buf_printf(b, "\n%sSkipped%s                ", s->bold, s->off);
     terminal_put_number(b, r->skipped, 9);
@@ -200,9 +196,7 @@ static void put_skipped(struct buf *b, const struct report *r, const struct styl
 
 static void put_text(struct buf *b, struct report *r, const char *format)
 {
-    bool colour = terminal_has_colour(STDOUT_FILENO);
-    struct style s =
-        colour ? (struct style){"\033[1m", "\033[2m", "\033[0m"} : (struct style){"", "", ""};
+    struct terminal_style s = terminal_style(STDOUT_FILENO);
     bool balanced = r->lines == r->pageviews + r->fetches + r->skipped;
     buf_printf(b, "%slogferry report%s  %s", s.bold, s.off, format);
     if (r->first_ms <= r->last_ms) {

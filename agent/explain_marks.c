@@ -130,27 +130,27 @@ static void put_name(struct row *row, size_t column, const char *name)
         }
 }
 
-static void put_row(struct buf *out, const char *text, size_t n)
+static void put_row(struct buf *out, const char *text, size_t n, struct terminal_style style)
 {
     while (n && text[n - 1] == ' ')
         n--;
     if (!n)
         return;
-    buf_printf(out, "%*s", MARGIN, "");
+    buf_printf(out, "%*s%s", MARGIN, "", style.dim);
     buf_put(out, text, n);
-    buf_putc(out, '\n');
+    buf_printf(out, "%s\n", style.off);
 }
 
-static void row_end(struct buf *out, const struct row *row)
+static void row_end(struct buf *out, const struct row *row, struct terminal_style style)
 {
     buf_printf(out, "%*s", MARGIN, "");
     buf_put_str(out, buf_str(&row->text));
     buf_putc(out, '\n');
     if (!row->any)
         return;
-    put_row(out, row->ruler, sizeof(row->ruler));
+    put_row(out, row->ruler, sizeof(row->ruler), style);
     for (size_t i = 0; i < NAME_ROWS; i++)
-        put_row(out, row->names[i], sizeof(row->names[i]));
+        put_row(out, row->names[i], sizeof(row->names[i]), style);
 }
 
 static void mark_columns(struct row *row, const struct mark *mark, size_t at, size_t width)
@@ -164,7 +164,8 @@ static void mark_columns(struct row *row, const struct mark *mark, size_t at, si
     row->any = true;
 }
 
-void explain_put_marks(struct buf *out, struct str line, const struct hit *hit, size_t columns)
+void explain_put_marks(struct buf *out, struct str line, const struct hit *hit, size_t columns,
+                       struct terminal_style style)
 {
     struct marks marks;
     struct row row;
@@ -180,7 +181,7 @@ void explain_put_marks(struct buf *out, struct str line, const struct hit *hit, 
         size_t width = terminal_width(str_slice(buf_str(&row.text), from, row.text.n));
         if (row.used + width > columns - MARGIN || row.text.n > EXPLAIN_MAX_COLUMNS * 4) {
             row.text.n = from;
-            row_end(out, &row);
+            row_end(out, &row, style);
             row_begin(&row);
             continue;
         }
@@ -191,7 +192,7 @@ void explain_put_marks(struct buf *out, struct str line, const struct hit *hit, 
         row.used += width;
         i += step;
     }
-    row_end(out, &row);
+    row_end(out, &row, style);
     buf_release(&row.text);
 }
 
@@ -206,7 +207,7 @@ static size_t begin_before(struct str line, size_t at, size_t room)
 }
 
 void explain_put_caret(struct buf *out, struct str line, size_t column, const char *why,
-                       size_t columns)
+                       size_t columns, struct terminal_style style)
 {
     size_t at = column < line.n ? column : line.n;
     size_t from = begin_before(line, at, columns / 2);
@@ -217,7 +218,7 @@ void explain_put_caret(struct buf *out, struct str line, size_t column, const ch
     buf_printf(out, "%*s", MARGIN, "");
     buf_put_str(out, buf_str(&before));
     terminal_put_safe(out, str_slice(line, at, line.n), columns / 2);
-    buf_printf(out, "\n%*s^ column %zu: %s\n", (int)(MARGIN + terminal_width(buf_str(&before))), "",
-               column + 1, why);
+    buf_printf(out, "\n%*s%s^ column %zu: %s%s\n", (int)(MARGIN + terminal_width(buf_str(&before))),
+               "", style.bold, column + 1, why, style.off);
     buf_release(&before);
 }

@@ -2,6 +2,7 @@
 #ifndef LOGFERRY_AGENT_EXPLAIN_MARKS_H
 #define LOGFERRY_AGENT_EXPLAIN_MARKS_H
 
+#include "agent/terminal.h"
 #include "parsers/hit_fields.h"
 
 #define EXPLAIN_MAX_COLUMNS 400u
@@ -10,9 +11,10 @@
  * "^~~~" and the names of the fields. Those that the line holds as they are, and times in brackets
  * and the status where they can be found; what was decoded is marked when the line holds it once.
  */
-void explain_put_marks(struct buf *out, struct str line, const struct hit *hit, size_t columns);
+void explain_put_marks(struct buf *out, struct str line, const struct hit *hit, size_t columns,
+                       struct terminal_style style);
 /* The part of the line around this byte, and '^' under it with the sentence. */
 void explain_put_caret(struct buf *out, struct str line, size_t column, const char *why,
-                       size_t columns);
+                       size_t columns, struct terminal_style style);
 
 #endif

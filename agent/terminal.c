@@ -128,3 +128,10 @@ bool terminal_has_colour(int fd)
     const char *no = getenv("NO_COLOR");
     return isatty(fd) && !(no && *no);
 }
+
+struct terminal_style terminal_style(int fd)
+{
+    if (!terminal_has_colour(fd))
+        return (struct terminal_style){"", "", ""};
+    return (struct terminal_style){"\033[1m", "\033[2m", "\033[0m"};
+}

@@ -22,5 +22,10 @@ size_t terminal_columns(int fd);
 void terminal_put_number(struct buf *b, uint64_t n, int width);
 /* A terminal, and NO_COLOR is not set. */
 bool terminal_has_colour(int fd);
+/* Escape sequences; empty ones without colour. */
+struct terminal_style {
+    const char *bold, *dim, *off;
+};
+struct terminal_style terminal_style(int fd);
 
 #endif

@@ -1,7 +1,9 @@
 """`logferry explain`: what a terminal is shown is safe, the summary's groups add up, JSON is JSON."""
 import json
 import os
+import pty
 import re
+import subprocess
 
 from proc import check, run
 
@@ -54,3 +56,32 @@ def test_hostile_line(world):
           first)
     text = explain(world, world.path("odd.log"))
     check("^~~~" in text and "^ column 1: " in text or "^ column" in text, text)
+
+
+def on_terminal(world, **variables):
+    ours, theirs = pty.openpty()
+    environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | variables
+    with open(LOG, encoding="utf-8") as f:
+        head = "".join(f.readlines()[:3]) + "no line\n"
+    child = subprocess.run([world.agent_bin, "explain", *FORMAT, "-"], input=head.encode(), stdout=theirs, check=True,
+                           env=environment, timeout=60)
+    os.close(theirs)
+    out = b""
+    try:
+        while piece := os.read(ours, 65536):
+            out += piece
+    except OSError:  # its end
+        pass
+    os.close(ours)
+    check(child.returncode == 0, out)
+    return out.decode().replace("\r\n", "\n")
+
+
+def test_colours(world):
+    """On a terminal that wants them, and nowhere else; without them it is the same text."""
+    coloured = on_terminal(world)
+    check("\x1b[1mline 1: " in coloured and "\x1b[2mbecause     \x1b[0m " in coloured and "\x1b[1m^ column " in coloured,
+          coloured)
+    plain = re.sub("\x1b\\[[0-9]m", "", coloured)
+    check("\x1b" not in plain and plain == on_terminal(world, NO_COLOR="1"), plain)
+    check("\x1b" not in explain(world, LOG), "a pipe")

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+static const struct terminal_style plain = {"", "", ""};
+
 static void marks(const char *line, size_t columns, struct buf *out)
 {
     struct buf why;
@@ -17,7 +19,7 @@ static void marks(const char *line, size_t columns, struct buf *out)
     struct parser *p = parser_new(f);
     assert_int_equal(parser_line(p, str_of(line), &hit), PARSE_OK);
     buf_init(out, 1 << 20);
-    explain_put_marks(out, str_of(line), &hit, columns);
+    explain_put_marks(out, str_of(line), &hit, columns, plain);
     assert_false(out->failed);
     parser_free(p);
     format_free(f);
@@ -78,11 +80,11 @@ static void test_caret(void **state)
     struct buf out;
 
     buf_init(&out, 4096);
-    explain_put_caret(&out, STR("hello \xe4\xb8\x96 foo"), 10, "expected more", 100);
+    explain_put_caret(&out, STR("hello \xe4\xb8\x96 foo"), 10, "expected more", 100, plain);
     assert_string_equal(buf_cstr(&out),
                         "  hello \xe4\xb8\x96 foo\n           ^ column 11: expected more\n");
     buf_reset(&out);
-    explain_put_caret(&out, STR(""), 7, "empty", 100);
+    explain_put_caret(&out, STR(""), 7, "empty", 100, plain);
     assert_string_equal(buf_cstr(&out), "  \n  ^ column 8: empty\n");
     buf_release(&out);
 }

@@ -126,6 +126,7 @@ static void test_colour(void **state)
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     assert_false(terminal_has_colour(ends[1]));
+    assert_string_equal(terminal_style(ends[1]).bold, "");
     close(ends[0]);
     close(ends[1]);
     int terminal = posix_openpt(O_RDWR | O_NOCTTY);
@@ -133,6 +134,7 @@ static void test_colour(void **state)
         skip();
     unsetenv("NO_COLOR");
     assert_true(terminal_has_colour(terminal));
+    assert_string_equal(terminal_style(terminal).bold, "\033[1m");
     setenv("NO_COLOR", "", 1);
     assert_true(terminal_has_colour(terminal));
     setenv("NO_COLOR", "1", 1);

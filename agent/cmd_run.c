@@ -31,7 +31,8 @@ struct daemon_state {
 
 static void break_when_done(struct daemon_state *d)
 {
-    if (d->ended && daemon_commands_is_idle(d->commands))
+    bool goes_on = d->again && !d->fresh && !d->ending; /* and so do the jobs */
+    if (d->ended && (goes_on || daemon_commands_is_idle(d->commands)))
         ev_break(d->loop, EVBREAK_ALL);
 }
 
@@ -112,7 +113,7 @@ static void on_decided(void *context)
     if (d->ending || d->fresh)
         return;
     d->again = true;
-    stop(d);
+    engine_stop(d->engine, DRAIN_S);
 }
 
 static void on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)

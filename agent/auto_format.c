@@ -47,8 +47,9 @@ static int look_into(const char *path, const struct log_roots *roots, struct det
         return -1;
     if (!log_file_open(path, roots, &fd, &st, &refused) && !container_detect(fd, &kind, &codec) &&
         kind != CONTAINER_FOREIGN)
-        result =
-            log_head_read(head, fd, kind) || log_head_detect(head, path, d) ? -1 : d->lines > 0;
+        result = log_head_read(head, fd, kind) || log_head_detect(head, path, NULL, d)
+                     ? -1
+                     : d->lines > 0;
     if (fd >= 0)
         sys_close(fd);
     log_head_release(head);

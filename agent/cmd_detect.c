@@ -193,6 +193,11 @@ static void put_refusal(struct buf *out, const char *path, const struct log_head
     from = from < line.n ? from : line.n;
     size_t at = d->bad_column < line.n ? d->bad_column : line.n;
     terminal_put_safe(out, str_of(path), 200);
+    if (guess->is_json && guess->missing[0] && !d->matched) {
+        buf_lit(out, ": its lines are JSON, with the keys of none of the formats known here\n");
+        put_own_keys(out, guess);
+        return;
+    }
     buf_printf(out,
                ": its lines have none of the formats known here; %s comes nearest (%u of %u)\n",
                d->spec, d->matched, d->lines);
@@ -323,7 +328,7 @@ static int judge_head(const char *path, int fd, const struct log_head *head, boo
     struct detection d, guess_fit = {.fits = false};
     struct json_guess guess = {.is_json = false};
 
-    if (log_head_detect(head, path, &d))
+    if (log_head_detect(head, path, NULL, &d))
         return EXIT_INTERNAL;
     if (!d.fits && web_conf_kind(buf_str(&head->text)) != WEB_CONF_NONE)
         return conf_of(path, fd, json, out);

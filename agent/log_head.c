@@ -59,7 +59,8 @@ void log_head_release(struct log_head *head)
     head->n = 0;
 }
 
-int log_head_detect(const struct log_head *head, const char *path, struct detection *out)
+int log_head_detect(const struct log_head *head, const char *path, struct detect_formats *kept,
+                    struct detection *out)
 {
-    return detect_format(head->lines, head->n, str_of(path), out);
+    return detect_format(head->lines, head->n, str_of(path), kept, out);
 }

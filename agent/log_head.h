@@ -20,6 +20,7 @@ struct log_head {
 int log_head_read(struct log_head *head, int fd, enum container_kind kind);
 void log_head_release(struct log_head *head); /* accepts a zeroed one */
 /* detect_format of them. */
-int log_head_detect(const struct log_head *head, const char *path, struct detection *out);
+int log_head_detect(const struct log_head *head, const char *path, struct detect_formats *kept,
+                    struct detection *out);
 
 #endif

@@ -126,6 +126,7 @@ int offline_init(struct offline *o, const struct options *options, const char *c
 void offline_release(struct offline *o)
 {
     digest_release(&o->digest);
+    detect_formats_free(o->kept);
     parser_free(o->parser);
     format_free(o->format);
     sites_unref(o->sites);
@@ -143,11 +144,15 @@ static void refuse(const char *path, const struct log_head *head, const struct d
     buf_init(&b, 16u * NAME_ROOM);
     buf_lit(&b, "logferry: ");
     terminal_put_safe(&b, str_of(path), NAME_ROOM);
-    buf_printf(&b,
-               ": its lines have none of the formats known here (%s fits %u of %u; line %llu stops "
-               "fitting at column %zu: %s); see `logferry detect ",
-               d->spec, d->matched, d->lines, (unsigned long long)head->numbers[d->bad_line],
-               d->bad_column + 1, d->error);
+    if (!d->matched && str_starts(head->lines[d->bad_line], STR("{")))
+        buf_lit(&b, ": its lines are JSON, with the keys of none of the formats known here");
+    else
+        buf_printf(&b,
+                   ": its lines have none of the formats known here (%s fits %u of %u; line %llu "
+                   "stops fitting at column %zu: %s)",
+                   d->spec, d->matched, d->lines, (unsigned long long)head->numbers[d->bad_line],
+                   d->bad_column + 1, d->error);
+    buf_lit(&b, "; see `logferry detect ");
     shell_put_path(&b, str_of(path));
     fprintf(stderr, "%.*s`, or name one with --format\n", STR_ARGS(buf_str(&b)));
     buf_release(&b);
@@ -183,7 +188,10 @@ static int detect(struct offline *o, int fd, enum container_kind kind, const cha
     int code = EXIT_INTERNAL;
 
     *has_format = false;
-    if (head && !log_head_read(head, fd, kind) && !log_head_detect(head, path, &d))
+    if (!o->kept)
+        o->kept = detect_formats_new();
+    if (head && o->kept && !log_head_read(head, fd, kind) &&
+        !log_head_detect(head, path, o->kept, &d))
         code = 0;
     if (!code && d.fits) {
         code = take_detected(o, path, &d);

@@ -20,10 +20,22 @@ struct evidence {
     unsigned nginx, apache;
 };
 
+#define KEPT_MAX 512u /* formats, with what stands before them */
+
+struct detect_formats {
+    struct kept_format {
+        char *spec;
+        struct format *format;
+        struct parser *parser;
+    } v[KEPT_MAX];
+    size_t n;
+};
+
 /* The lines as they are, and what they are behind the collectors' prefixes. */
 struct head {
     const struct str *lines;
     struct behind *behind;
+    struct detect_formats *kept; /* NULL: none are */
 };
 
 struct trial {
@@ -41,6 +53,60 @@ struct trial {
                      of them, or blanks in the user: columns are off */
     int affinity;
 };
+
+/* ---- compiled formats --------------------------------------------------------------------------
+ */
+
+struct detect_formats *detect_formats_new(void)
+{
+    return calloc(1, sizeof(struct detect_formats));
+}
+
+static void release(struct kept_format *f)
+{
+    parser_free(f->parser);
+    format_free(f->format);
+    free(f->spec);
+    *f = (struct kept_format){0};
+}
+
+void detect_formats_free(struct detect_formats *kept)
+{
+    for (size_t i = 0; kept && i < kept->n; i++)
+        release(&kept->v[i]);
+    free(kept);
+}
+
+/* False: there is no such format, or it needs an argument, or no memory for it. */
+static bool compile(const char *spec, struct kept_format *f)
+{
+    struct buf why;
+
+    buf_init(&why, 4096);
+    *f = (struct kept_format){.format = format_new(str_of(spec), NULL, &why)};
+    f->parser = f->format ? parser_new(f->format) : NULL;
+    f->spec = f->parser ? strdup(spec) : NULL;
+    buf_release(&why);
+    if (!f->spec)
+        release(f);
+    return f->spec != NULL;
+}
+
+/* The one that is kept; else made in *own, and kept if it can be. NULL as `compile`. */
+static struct kept_format *kept_format(struct detect_formats *kept, const char *spec,
+                                       struct kept_format *own)
+{
+    for (size_t i = 0; kept && i < kept->n; i++)
+        if (strcmp(kept->v[i].spec, spec) == 0)
+            return &kept->v[i];
+    if (!compile(spec, own))
+        return NULL;
+    if (!kept || kept->n == KEPT_MAX)
+        return own;
+    kept->v[kept->n] = *own;
+    *own = (struct kept_format){0};
+    return &kept->v[kept->n++];
+}
 
 /* ---- one format -------------------------------------------------------------------------------
  */
@@ -131,27 +197,22 @@ static void try_lines(struct trial *t, struct parser *p, const struct head *head
 /* False: the format needs an argument, or there is no memory for it. */
 static bool try_format(const char *spec, const struct head *head, struct trial *t)
 {
-    struct buf why;
+    struct kept_format own = {0}, *f = kept_format(head->kept, spec, &own);
     size_t step = head->behind->n / PROBES + 1;
 
-    buf_init(&why, 4096);
-    struct format *f = format_new(str_of(spec), NULL, &why);
-    struct parser *p = f ? parser_new(f) : NULL;
-    if (p) {
+    if (f) {
         *t = (struct trial){.lines = 0};
-        try_lines(t, p, head, step);
+        try_lines(t, f->parser, head, step);
         uint64_t reached = t->reached;
         if (step > 1 && t->matched) {
             *t = (struct trial){.lines = 0};
-            try_lines(t, p, head, 1);
+            try_lines(t, f->parser, head, 1);
         }
         t->reached = reached;
         copy_text(t->spec, spec, DETECT_SPEC_BYTES);
     }
-    parser_free(p);
-    format_free(f);
-    buf_release(&why);
-    return p != NULL;
+    release(&own);
+    return f != NULL;
 }
 
 /* ---- who wrote it -----------------------------------------------------------------------------
@@ -227,26 +288,24 @@ static int compare(const struct trial *a, const struct trial *b)
 }
 
 /* Which lines fit: the first, the middle, the last of them. */
-static void pick_samples(const struct str *lines, size_t n, struct detection *out)
+static void pick_samples(const struct head *head, struct detection *out)
 {
+    const struct str *lines = head->lines;
     size_t want[DETECT_SAMPLES] = {0, out->matched / 2, out->matched - 1}, seen = 0;
-    struct buf why;
+    struct kept_format own = {0}, *f = kept_format(head->kept, out->spec, &own);
     struct hit hit;
 
-    buf_init(&why, 4096);
-    struct format *f = format_new(str_of(out->spec), NULL, &why);
-    struct parser *p = f ? parser_new(f) : NULL;
-    for (size_t i = 0; p && i < n; i++) {
-        if (lines[i].n == 0 || parser_line(p, lines[i], &hit) != PARSE_OK)
+    if (f)
+        parser_reset(f->parser);
+    for (size_t i = 0; f && i < head->behind->n; i++) {
+        if (lines[i].n == 0 || parser_line(f->parser, lines[i], &hit) != PARSE_OK)
             continue;
         for (size_t k = out->n_samples; k < DETECT_SAMPLES; k++)
             if (want[k] == seen && (k == 0 || want[k] != want[k - 1]))
                 out->samples[out->n_samples++] = i;
         seen++;
     }
-    parser_free(p);
-    format_free(f);
-    buf_release(&why);
+    release(&own);
 }
 
 static void report(const struct trial *best, const struct trial *second, struct detection *out)
@@ -334,10 +393,11 @@ static bool have_text(const struct behind *b)
     return false;
 }
 
-int detect_format(const struct str *lines, size_t n, struct str path, struct detection *out)
+int detect_format(const struct str *lines, size_t n, struct str path, struct detect_formats *kept,
+                  struct detection *out)
 {
     struct trial best = {.lines = 0}, second = {.lines = 0};
-    struct head head = {lines, behind_new(lines, n)};
+    struct head head = {lines, behind_new(lines, n), kept};
     int rc = head.behind ? 0 : -1;
 
     *out = (struct detection){.fits = false};
@@ -346,7 +406,7 @@ int detect_format(const struct str *lines, size_t n, struct str path, struct det
         if (!rc)
             report(&best, &second, out);
         if (!rc && out->matched)
-            pick_samples(lines, head.behind->n, out);
+            pick_samples(&head, out);
     }
     behind_free(head.behind);
     return rc;
@@ -355,7 +415,7 @@ int detect_format(const struct str *lines, size_t n, struct str path, struct det
 int detect_fit(const struct str *lines, size_t n, const char *spec, struct detection *out)
 {
     struct trial t, none = {.lines = 0};
-    struct head head = {lines, behind_new(lines, n)};
+    struct head head = {lines, behind_new(lines, n), NULL};
     int rc = -1;
 
     *out = (struct detection){.fits = false};
@@ -364,7 +424,7 @@ int detect_fit(const struct str *lines, size_t n, const char *spec, struct detec
     if (!rc && try_format(spec, &head, &t)) {
         report(&t, &none, out);
         if (out->matched)
-            pick_samples(lines, head.behind->n, out);
+            pick_samples(&head, out);
     } else {
         rc = -1;
     }

@@ -34,9 +34,16 @@ struct detection {
     char error[DETECT_ERROR_BYTES];
 };
 
-/* The first DETECT_MAX_LINES of `lines` (without '\n'). `path` is a hint, or STR_NONE. -1: out of
- * memory. */
-int detect_format(const struct str *lines, size_t n, struct str path, struct detection *out);
+/* The formats that were tried, compiled: to make them takes most of the time of a detection. One
+ * thread at a time. */
+struct detect_formats;
+struct detect_formats *detect_formats_new(void);       /* NULL: out of memory */
+void detect_formats_free(struct detect_formats *kept); /* accepts NULL */
+
+/* The first DETECT_MAX_LINES of `lines` (without '\n'). `path` is a hint, or STR_NONE. `kept` may
+ * be NULL: where there will be no other detection. -1: out of memory. */
+int detect_format(const struct str *lines, size_t n, struct str path, struct detect_formats *kept,
+                  struct detection *out);
 
 /* The same of one format alone. -1: there is no such, or no memory. */
 int detect_fit(const struct str *lines, size_t n, const char *spec, struct detection *out);

@@ -109,6 +109,9 @@ def test_keys_of_json(world):
     odd = log(world, "odd.log", json.dumps({"level": 30, "no": "x", "a b": {"c": "/d"}}) + "\n")
     _, out, _ = detect(world, odd, expect=65)
     check("the keys level, no, a b.c. None of them" in out and "time, path, status. Write the keys" in out, out)
+    check("lines are JSON, with the keys of none" in out and "nginx" not in out.partition("\n")[0], out)
+    _, _, err = run([world.agent_bin, "report", odd], world.dir, expect=65)
+    check("lines are JSON, with the keys of none" in err and "nginx_combined" not in err, err)
     _, out, _ = detect(world, "--json", odd, expect=65)
     found = json.loads(out)
     check(found["keys"] == ["level", "no", "a b.c"] and found["format"] is None and not found["guessed"], out)
@@ -324,6 +327,29 @@ def test_auto_of_a_backfill(world):
     wait_stored(server, history.written)
     code, _, err = agent.command("backfill", "--source", "web", odd, expect=None)
     check(code == 65 and "logferry detect" in err, f"{code} {err}")
+
+
+def test_a_job_outlives_a_decision(world):
+    """A backfill that the daemon does goes on while the format of another source becomes known."""
+    server = world.server().start()
+    late = world.path("late.log")
+    open(late, "w").close()
+    history = lines.Log(world.path("old.log"), first=1000)
+    history.write(600)
+    agent = world.agent(server)
+    agent.sources["late"] = {"files": late, "format": "auto"}
+    agent.configure()
+    agent.start()
+    job = agent.start_backfill("--source", "web", "--rate", "60", history.path)
+    agent.proc.wait_event("job_started", 20)
+    with open(late, "w") as f:
+        f.write("".join(lines.combined(n, lines.default_base()) for n in range(20)))
+    agent.proc.wait_event("format_detected", 30)
+    agent.proc.wait_event("started", 20, 2)
+    check(job.alive() and not agent.proc.events("job_finished"), "it was over before")
+    check(job.wait(60) == 0, job.text())
+    wait_stored(server, history.written + list(range(20)))
+    agent.stop()
 
 
 def test_auto_with_damaged_notes(world):

@@ -11,6 +11,9 @@
 
 #define MAX_LINES 1200
 
+/* For all tests: what one log leaves in a format must say nothing of the next. */
+static struct detect_formats *kept;
+
 static struct detection detected(struct str text, const char *path)
 {
     static struct str lines[MAX_LINES];
@@ -19,8 +22,38 @@ static struct detection detected(struct str text, const char *path)
 
     while (text.n && n < MAX_LINES)
         lines[n++] = str_cut(&text, '\n');
-    assert_int_equal(detect_format(lines, n, str_of(path), &d), 0);
+    assert_int_equal(detect_format(lines, n, str_of(path), kept, &d), 0);
     return d;
+}
+
+static int make_kept(void **state)
+{
+    kept = detect_formats_new();
+    return kept ? 0 : -1;
+}
+
+static int free_kept(void **state)
+{
+    detect_formats_free(kept);
+    return 0;
+}
+
+/* Formats that were used before find what new ones find. */
+static void test_kept(void **state)
+{
+    const char *example;
+    for (size_t round = 0; round < 2; round++)
+        for (size_t i = 0; i < 30 && (example = format_example(i)); i += 4) {
+            struct detect_formats *before = kept;
+            struct detection found = detected(str_of(example), "x"), anew;
+            kept = NULL;
+            anew = detected(str_of(example), "x");
+            kept = before;
+            assert_string_equal(found.spec, anew.spec);
+            assert_true(found.matched == anew.matched && found.fields == anew.fields &&
+                        found.bad_column == anew.bad_column &&
+                        found.second_matched == anew.second_matched);
+        }
 }
 
 /* The lines of an example are of its format, or of one that reads them as well. */
@@ -238,11 +271,11 @@ static void test_cut_lines(void **state)
     for (size_t i = 1; i < n; i += 7) {
         struct detection d = detected((struct str){line, i}, NULL);
         assert_true(d.matched <= d.lines);
-        char kept = line[i];
+        char was = line[i];
         line[i] = '\x80';
         d = detected((struct str){line, n}, NULL);
         assert_true(d.matched <= d.lines);
-        line[i] = kept;
+        line[i] = was;
     }
 }
 
@@ -256,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_cut_lines),
         cmocka_unit_test(test_prefixes),
         cmocka_unit_test(test_behind_a_prefix_nothing),
+        cmocka_unit_test(test_kept),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_kept, free_kept);
 }

@@ -64,14 +64,15 @@ static void count_fetch(struct report *r, const struct digested *d)
 
 static void count_pageview(struct report *r, const struct hit *h)
 {
+    uint64_t page = tally_prefetch(&r->pages, h->path);
     uint64_t day = (uint64_t)time_day(h->time_ms);
     uint64_t visitor = hash_64(h->client_ip.p ? h->client_ip : STR(""), day);
     visitor = hash_64(h->user_agent.p ? h->user_agent : STR(""), visitor);
     distinct_add(&r->visitors, visitor);
-    tally_add(&r->pages, h->path);
     const char *assistant = ai_referrer(h->referrer, h->query);
     if (assistant)
         tally_add(&r->assistants, str_of(assistant));
+    tally_add_hashed(&r->pages, h->path, page);
 }
 
 static bool on_line(void *context, const struct offline_line *line)

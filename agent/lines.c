@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #define BUFFER_BYTES (2 * LINE_MAX_BYTES)
+/* So much is read at once, and as much again kept before it is moved to the front: while lines are
+ * short, all of it stays in a cache that has room for what lines are looked up in, too. */
+#define READ_BYTES (128u << 10)
 
 struct lines {
     struct container *container;
@@ -142,14 +145,16 @@ static bool refill(struct lines *l)
 {
     size_t keep = l->head < SEAM_BYTES ? l->head : SEAM_BYTES;
     size_t drop = l->head - keep;
-    if (drop && l->tail > BUFFER_BYTES / 2) {
+    if (drop && l->tail > READ_BYTES) {
         memmove(l->buffer, l->buffer + drop, l->tail - drop);
         l->base += drop;
         l->head -= drop;
         l->tail -= drop;
         l->scanned -= drop;
     }
-    size_t got = container_read(l->container, l->buffer + l->tail, BUFFER_BYTES - l->tail);
+    size_t room = BUFFER_BYTES - l->tail;
+    size_t got =
+        container_read(l->container, l->buffer + l->tail, room < READ_BYTES ? room : READ_BYTES);
     l->replaced = container_state(l->container) != CONTAINER_IO_ERROR && !still_there(l);
     if (l->replaced)
         return false;

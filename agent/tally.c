@@ -42,11 +42,23 @@ static int grow(struct tally *t)
     return 0;
 }
 
+uint64_t tally_prefetch(const struct tally *t, struct str key)
+{
+    uint64_t hash = hash_64(key, 0);
+    if (t->cap)
+        __builtin_prefetch(&t->v[hash & (t->cap - 1)], 1);
+    return hash;
+}
+
 void tally_add(struct tally *t, struct str key)
+{
+    tally_add_hashed(t, key, hash_64(key, 0));
+}
+
+void tally_add_hashed(struct tally *t, struct str key, uint64_t hash)
 {
     if (!key.p)
         key = STR("");
-    uint64_t hash = hash_64(key, 0);
     bool room = !grow(t);
     struct tally_entry *e = t->cap ? slot(t->v, t->cap, key, hash) : NULL;
     if (e && !e->key && room) {

@@ -22,6 +22,9 @@ struct tally {
 };
 
 void tally_add(struct tally *t, struct str key);
+/* The same in two steps: the first tells what the second needs, and fetches the memory for it. */
+uint64_t tally_prefetch(const struct tally *t, struct str key);
+void tally_add_hashed(struct tally *t, struct str key, uint64_t hash);
 /* Entries in order of count (descending), then key; the table is then unfit for adding. */
 size_t tally_sort(struct tally *t);
 /* The same, but only the first `most` are in their places: of many, far quicker. */

@@ -10,6 +10,7 @@
 
 #define EXTENSION_MAX 8 /* what fits into an integer; "webmanifest" alone is longer */
 #define TYPE_MAX 79
+#define PAGES_BIT 0x80u /* of resource_index.resources */
 
 struct entry {
     const char *name;
@@ -220,22 +221,40 @@ static size_t first_slot(uint64_t key)
     return key * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (RESOURCE_EXTENSIONS - 1);
 }
 
-/* Known extensions only; everything else is RESOURCE_UNKNOWN. */
-static enum resource by_extension(const struct resource_index *ix, struct str segment)
+/* An extension in lower case, as a number; 0 for none, and for one that does not fit. */
+static uint64_t key_of(struct str extension)
 {
-    struct str extension = extension_of(segment);
     uint64_t key = 0;
 
-    if (extension.n > EXTENSION_MAX)
-        return str_eq_nocase(extension, STR("webmanifest")) ? RESOURCE_ASSET : RESOURCE_UNKNOWN;
-    for (size_t i = 0; i < extension.n; i++)
+    for (size_t i = 0; i < extension.n && extension.n <= EXTENSION_MAX; i++)
         key |= (uint64_t)(unsigned char)ascii_lower(extension.p[i]) << 8 * i;
-    if (key == 0)
-        return RESOURCE_UNKNOWN;
+    return key;
+}
+
+/* Where it is in the table, or a free slot. */
+static size_t slot_of(const struct resource_index *ix, uint64_t key)
+{
     size_t slot = first_slot(key);
+
     while (ix->extensions[slot] != 0 && ix->extensions[slot] != key)
         slot = (slot + 1) % RESOURCE_EXTENSIONS;
-    return (enum resource)ix->resources[slot]; /* RESOURCE_UNKNOWN in a free one */
+    return slot;
+}
+
+/* Known extensions only; everything else is RESOURCE_UNKNOWN. */
+static void look_at_extension(const struct resource_index *ix, struct asked *a)
+{
+    struct str extension = extension_of(a->name);
+    uint64_t key = key_of(extension);
+
+    if (key == 0) {
+        if (str_eq_nocase(extension, STR("webmanifest")))
+            a->extension = RESOURCE_ASSET;
+        return;
+    }
+    unsigned resource = ix->resources[slot_of(ix, key)]; /* 0 in a free one: unknown */
+    a->extension = (enum resource)(resource & ~PAGES_BIT);
+    a->pages = (resource & PAGES_BIT) != 0 && extension.p[extension.n - 1] != '\0';
 }
 
 /* ---- the index ----------------------------------------------------------------------------- */
@@ -259,16 +278,22 @@ void resource_index_add(struct resource_index *ix, struct str name, enum path_li
             ix->lists[i] |= (unsigned char)list;
 }
 
+void resource_index_pages(struct resource_index *ix, struct str extension)
+{
+    uint64_t key = key_of(extension);
+    size_t slot = slot_of(ix, key);
+
+    if (key != 0 && ix->extensions[slot] == key)
+        ix->resources[slot] |= PAGES_BIT;
+}
+
 void resource_index_init(struct resource_index *ix)
 {
     memset(ix, 0, sizeof(*ix));
     for (size_t i = 0; i < COUNT_OF(extensions); i++) {
-        uint64_t key = 0;
-        for (size_t k = 0; k < EXTENSION_MAX; k++)
-            key |= (uint64_t)(unsigned char)extensions[i].name[k] << 8 * k;
-        size_t slot = first_slot(key);
-        while (ix->extensions[slot] != 0)
-            slot = (slot + 1) % RESOURCE_EXTENSIONS;
+        const char *name = extensions[i].name;
+        uint64_t key = key_of((struct str){name, strnlen(name, EXTENSION_MAX)});
+        size_t slot = slot_of(ix, key);
         ix->extensions[slot] = key;
         ix->resources[slot] = (unsigned char)extensions[i].resource;
     }
@@ -295,7 +320,10 @@ void resource_look(const struct resource_index *ix, struct str path,
     if (marks & MARK_PARAMS)
         out->name = without_params(out->segment);
     out->first_dot = marks & MARK_DOT ? (size_t)str_chr(path, '.', 0) : path.n;
-    out->extension = marks & MARK_DOT ? by_extension(ix, out->name) : RESOURCE_UNKNOWN;
+    out->extension = RESOURCE_UNKNOWN;
+    out->pages = false;
+    if (marks & MARK_DOT)
+        look_at_extension(ix, out);
     out->begins = ix->lists[beginning_of(str_slice(path, path.n > 0, path.n))];
     out->ends = ix->lists[beginning_of(out->segment)];
 }
@@ -316,18 +344,6 @@ bool resource_is_feed(const struct asked *a)
         return false;
     path.n -= last_segment(path).n;
     return path.n >= 6 && str_eq_nocase(str_slice(path, path.n - 6, path.n), STR("/feed/"));
-}
-
-struct str resource_extension(const struct asked *a)
-{
-    struct str e = a->first_dot < a->path.n ? extension_of(a->name) : STR_NONE;
-
-    if (e.n == 0 || (e.n > EXTENSION_MAX && !str_eq_nocase(e, STR("webmanifest"))))
-        return STR_NONE;
-    for (size_t i = 0; i < e.n; i++)
-        if (!ascii_alnum(e.p[i]))
-            return STR_NONE;
-    return e;
 }
 
 enum resource resource_by_path(const struct asked *a)

@@ -28,7 +28,11 @@ struct asked {
     unsigned marks;          /* which odd bytes are in it; of resource*.c */
     unsigned begins, ends;   /* the lists that may hold its first segment, and `segment` */
     enum resource extension; /* RESOURCE_UNKNOWN for none, and for one that nobody knows */
+    bool pages;              /* it is one of resource_index_pages */
 };
+
+/* An extension of pages, whatever it is known as; one that is not known has no need of it. */
+void resource_index_pages(struct resource_index *ix, struct str extension);
 
 /* `scratch` is used when there is any %XX to decode. */
 void resource_look(const struct resource_index *ix, struct str path,
@@ -45,9 +49,6 @@ bool resource_type_is_vague(struct str content_type);
 /* "attachment", with parameters or without. */
 bool resource_is_attachment(struct str disposition);
 
-/* The extension of the last segment without its ";params", letters and digits only, at most 8 (and
- * webmanifest); STR_NONE when there is none. */
-struct str resource_extension(const struct asked *a);
 /* "/feed/", "/blog/feed/atom", "/rss.xml" */
 bool resource_is_feed(const struct asked *a);
 /* By the extension: after the last dot of the last segment without its ";params", letters and

@@ -36,7 +36,6 @@ static bool set_holds(struct str_set set, struct str s)
     return false;
 }
 
-/* The lists that are compared with it are short, and few hits come so far. */
 static bool set_holds_nocase(struct str_set set, struct str s)
 {
     for (size_t i = 0; i < set.n; i++)
@@ -56,6 +55,8 @@ static void index_list(struct judge_rules *r, struct str_set prefixes, enum path
 void judge_rules_index(struct judge_rules *r)
 {
     resource_index_init(&r->index);
+    for (size_t i = 0; i < r->extensions.n; i++)
+        resource_index_pages(&r->index, r->extensions.items[i]);
     index_list(r, r->not_pages, LIST_NOT_PAGES);
     index_list(r, r->editors, LIST_EDITORS);
     index_list(r, r->health_checks, LIST_HEALTH);
@@ -361,8 +362,7 @@ static enum resource by_path(const struct matter *m)
     enum resource found = m->asked->extension;
     if (found == RESOURCE_UNKNOWN)
         return RESOURCE_PAGE;
-    struct str extension = resource_extension(m->asked);
-    return page_or_other(set_holds_nocase(m->rules->extensions, extension), found);
+    return page_or_other(m->asked->pages, found);
 }
 
 static bool judge_outcome(struct matter *m, enum resource found, bool typed)

@@ -78,7 +78,8 @@ struct judge_rules {
     struct resource_index index;       /* of the lists of paths */
 };
 
-/* Makes the index, without which nothing may be judged. After any change of a list of paths. */
+/* Makes the index, without which nothing may be judged. After any change of a list of paths or of
+ * extensions. */
 void judge_rules_index(struct judge_rules *r);
 
 /* The defaults that `logferry check --print-defaults` prints. */

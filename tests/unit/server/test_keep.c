@@ -1,6 +1,6 @@
 /*
  * test_keep.c - what the store forgets, and when: batch ids, day keys, records over their
- * retention.
+ * retention, removed sites, the audit log.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 
+#include "server/store_admin.h"
 #include "server/store_engine.h"
 
 #define DAY_MS (INT64_C(86400) * 1000)
@@ -161,12 +162,72 @@ static void test_retention(void **state)
     assert_false(engine_housekeep(k->engine, today));
 }
 
+static int remove_long_site(struct store_session *session, void *arg)
+{
+    struct kept *k = arg;
+    assert_int_equal(session_remove_site(session, k->long_site), ADMIN_OK);
+    return 0;
+}
+
+/* Rows, their columns, what was beside them; and of the other site nothing. */
+static void test_a_removed_site_leaves_nothing(void **state)
+{
+    struct kept *k = *state;
+    int64_t later = START + DAY_MS; /* what is quiet is packed */
+    struct store_event event = {.site = k->long_site,
+                                .time_ms = START,
+                                .name = STR("gone"),
+                                .properties = STR("{}"),
+                                .visitor_ip = STR("192.0.2.1"),
+                                .user_agent = STR("u")};
+    struct store_job said = {.kind = STORE_EVENT, .event = &event};
+    struct store_job job = {.kind = STORE_CALL, .call = remove_long_site, .call_arg = k};
+    put_batch(k, 1, START);
+    run_at(k, START, &said);
+    while (engine_pack(k->engine, later)) {
+    }
+    assert_int_equal(number(k, "SELECT count(*) FROM records"), 12);
+    assert_int_equal(number(k, "SELECT count(DISTINCT id >> 8) FROM columns"), 2);
+    assert_int_equal(number(k, "SELECT count(*) FROM events"), 1);
+    run_at(k, later, &job);
+    keep(k, later);
+    assert_int_equal(number(k, "SELECT count(*) FROM records"), 6);
+    assert_int_equal(number(k, "SELECT count(*) FROM page_extras"), 6);
+    assert_int_equal(number(k, "SELECT count(*) FROM lanes"), 1);
+    assert_int_equal(number(k, "SELECT count(*) FROM lanes WHERE site = 1"), 1);
+    assert_int_equal(number(k, "SELECT count(*) FROM columns"), 1);
+    assert_int_equal(number(k, "SELECT sum(n) FROM columns, lanes WHERE lanes.id = columns.id >> 8"
+                               " AND site = 1"),
+                     6);
+    assert_int_equal(number(k, "SELECT count(*) FROM events"), 0);
+    assert_int_equal(number(k, "SELECT count(*) FROM site_hosts"), 1);
+    assert_int_equal(number(k, "SELECT count(*) FROM sites WHERE domain LIKE 'long%'"), 0);
+}
+
+/* For AUDIT_KEEP_DAYS to the millisecond; what is younger stays. */
+static void test_the_audit_log_ages(void **state)
+{
+    struct kept *k = *state;
+    struct store_job job = {.kind = STORE_CALL, .call = remove_long_site, .call_arg = k};
+    int64_t last = START + AUDIT_KEEP_DAYS * DAY_MS;
+    run_at(k, START + 1, &job);
+    keep(k, last);
+    assert_int_equal(number(k, "SELECT count(*) FROM audit"), 4);
+    keep(k, last + 1);
+    assert_int_equal(number(k, "SELECT count(*) FROM audit"), 1);
+    assert_int_equal(number(k, "SELECT count(*) FROM audit WHERE action = 'site.deleted'"), 1);
+    keep(k, last + 2);
+    assert_int_equal(number(k, "SELECT count(*) FROM audit"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_batches_and_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_visitor_of_a_forgotten_key_is_new, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_removed_site_leaves_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_audit_log_ages, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,7 +202,7 @@ static void tidy_streams(struct batch_header *h, bool accounts)
         struct batch_stream *s = &h->streams[i];
         if (!accounts) {
             s->lines = 0;
-            s->skipped_other = 0;
+            s->skipped_other = s->n_cells = 0;
             memset(s->skipped, 0, sizeof(s->skipped));
         }
         if (s->records || s->lines)
@@ -223,12 +223,13 @@ struct batch *batch_select(const struct batch *b, batch_select_fn select, void *
     buf_init(&s.records, BATCH_MAX_DECODED);
     buf_init(&s.line, BATCH_MAX_DECODED);
     s.header.streams = calloc(BATCH_MAX_STREAMS, sizeof(*s.header.streams));
+    s.header.cells = malloc(BATCH_MAX_CELLS * sizeof(*s.header.cells));
     s.header.user_agents = calloc(BATCH_MAX_USER_AGENTS, sizeof(*s.header.user_agents));
     s.wanted = calloc(BATCH_MAX_USER_AGENTS, sizeof(*s.wanted));
     if (batch_decode(b, &body, error))
         goto out;
     *error = "out of memory";
-    if (!s.header.streams || !s.header.user_agents || !s.wanted)
+    if (!s.header.streams || !s.header.cells || !s.header.user_agents || !s.wanted)
         goto out;
     if (!batch_header_read(next_line(buf_str(&body), &at), &s.header, &scratch, error))
         goto out;
@@ -251,6 +252,7 @@ struct batch *batch_select(const struct batch *b, batch_select_fn select, void *
     }
 out:
     free(s.header.streams);
+    free(s.header.cells);
     free(s.header.user_agents);
     free(s.wanted);
     buf_release(&s.line);

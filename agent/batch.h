@@ -26,8 +26,9 @@ struct span {
     uint64_t lines;
     uint32_t records[GROUP_MAX_BATCHES];
     uint32_t skipped[REASON_COUNT];
-    uint64_t seam_hash; /* of what stands before file_to; 0: not noted */
-    char name[64];      /* label: the end of the file's base name */
+    uint32_t first_cell, n_cells; /* in the builder: its skipped lines by time */
+    uint64_t seam_hash;           /* of what stands before file_to; 0: not noted */
+    char name[64];                /* label: the end of the file's base name */
 };
 
 enum batch_encoding { BATCH_PLAIN, BATCH_ZSTD };
@@ -79,9 +80,11 @@ void builder_begin(struct builder *b, uint64_t serial);
 /* Lines of `stream` follow, from these offsets on; goes on with the last span where it fits. -1:
  * full. */
 int builder_stream(struct builder *b, const struct span *start);
-/* The next line of this file, at this offset, just goes on with the last span. */
+/* The next line of this file, at this offset, just goes on with the last span: unless that has
+ * lines of so many quarters of an hour that it is rather told as two. */
 bool builder_fits(const struct builder *b, const struct position *position, uint64_t file_from);
-void builder_skip(struct builder *b, enum reason reason);
+/* time_ms: the line's, or HIT_NO_NUMBER. */
+void builder_skip(struct builder *b, enum reason reason, int64_t time_ms);
 /* Counts the line and appends the record. -1: no room (nothing is counted): seal, and add it to the
  * next. */
 int builder_record(struct builder *b, const struct record *r, struct ua_entry *ua, unsigned to);

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define MAX_SPANS 1024u /* of one builder; the wire allows BATCH_MAX_STREAMS */
+#define MAX_SPANS 1024u  /* of one builder; the wire allows BATCH_MAX_STREAMS */
+#define MAX_CELLS 16384u /* of one builder; the wire allows BATCH_MAX_CELLS */
+#define SPAN_CELLS 128u  /* of one span, for they are searched */
 /* Of listed user agents. In JSON, a byte can become six: with the records, always one body. */
 #define MAX_AGENT_BYTES (BATCH_MAX_DECODED / 12)
 
@@ -26,6 +28,9 @@ struct builder {
     uint64_t mark; /* of part 0 in the user-agent cache; part i has mark + i */
     struct span *spans;
     size_t n_spans, cap_spans;
+    struct batch_cell *cells; /* of the spans, in their order; MAX_CELLS, once there is one */
+    size_t n_cells;
+    uint32_t last_cell[REASON_COUNT]; /* where a reason was counted last; may be of another span */
     struct part parts[GROUP_MAX_BATCHES];
     size_t n_parts;
     uint64_t lines, records;
@@ -54,6 +59,7 @@ void builder_free(struct builder *b)
         free(b->parts[i].refs);
     }
     free(b->spans);
+    free(b->cells);
     free(b);
 }
 
@@ -74,7 +80,7 @@ uint64_t builder_records(const struct builder *b)
 
 bool builder_is_full(const struct builder *b)
 {
-    if (b->n_spans == MAX_SPANS)
+    if (b->n_spans == MAX_SPANS || b->n_cells == MAX_CELLS)
         return true;
     for (size_t i = 0; i < b->n_parts; i++)
         if (b->parts[i].records.n >= BATCH_TARGET_BYTES ||
@@ -83,10 +89,18 @@ bool builder_is_full(const struct builder *b)
     return false;
 }
 
+/* The last span, when it ends here. */
+static struct span *span_to(const struct builder *b, const struct position *position,
+                            uint64_t file_at)
+{
+    struct span *last = b->n_spans ? &b->spans[b->n_spans - 1] : NULL;
+    return last && last->position == position && last->file_to == file_at ? last : NULL;
+}
+
 bool builder_fits(const struct builder *b, const struct position *position, uint64_t file_from)
 {
-    const struct span *last = b->n_spans ? &b->spans[b->n_spans - 1] : NULL;
-    return last && last->position == position && last->file_to == file_from;
+    const struct span *last = span_to(b, position, file_from);
+    return last && last->n_cells < SPAN_CELLS;
 }
 
 int builder_stream(struct builder *b, const struct span *start)
@@ -102,15 +116,48 @@ int builder_stream(struct builder *b, const struct span *start)
         b->cap_spans = cap;
     }
     b->spans[b->n_spans++] = *start;
+    b->spans[b->n_spans - 1].first_cell = (uint32_t)b->n_cells;
     return 0;
 }
 
-void builder_skip(struct builder *b, enum reason reason)
+/* The cell of the last span; NULL: there is no memory for one, or no room. The line then counts as
+ * one whose time is not known. */
+static struct batch_cell *cell_for(struct builder *b, struct span *s, enum reason reason,
+                                   uint32_t quarter)
+{
+    struct batch_cell *first = b->cells + s->first_cell, *end = first + s->n_cells;
+    struct batch_cell *last = b->cells + b->last_cell[reason];
+    if (last >= first && last < end && last->quarter == quarter && last->reason == reason)
+        return last;
+    for (struct batch_cell *c = end; c > first; c--)
+        if (c[-1].quarter == quarter && c[-1].reason == reason)
+            return &c[-1];
+    if (!b->cells)
+        b->cells = malloc(MAX_CELLS * sizeof(*b->cells));
+    if (!b->cells || b->n_cells == MAX_CELLS)
+        return NULL;
+    s->n_cells++;
+    b->cells[b->n_cells] = (struct batch_cell){.quarter = quarter, .reason = reason};
+    return &b->cells[b->n_cells++];
+}
+
+static void count_time(struct builder *b, struct span *s, enum reason reason, int64_t time_ms)
+{
+    uint32_t quarter = quarter_of(time_ms);
+    struct batch_cell *cell = quarter == QUARTER_NONE ? NULL : cell_for(b, s, reason, quarter);
+    if (!cell)
+        return;
+    cell->n++;
+    b->last_cell[reason] = (uint32_t)(cell - b->cells);
+}
+
+void builder_skip(struct builder *b, enum reason reason, int64_t time_ms)
 {
     struct span *s = &b->spans[b->n_spans - 1];
     s->lines++;
     s->skipped[reason]++;
     b->lines++;
+    count_time(b, s, reason, time_ms);
 }
 
 void builder_advance(struct builder *b, uint64_t file_to, uint64_t to)
@@ -123,8 +170,9 @@ void builder_advance(struct builder *b, uint64_t file_to, uint64_t to)
 void builder_note_seam(struct builder *b, const struct position *position, uint64_t file_at,
                        uint64_t hash)
 {
-    if (builder_fits(b, position, file_at))
-        b->spans[b->n_spans - 1].seam_hash = hash;
+    struct span *last = span_to(b, position, file_at);
+    if (last)
+        last->seam_hash = hash;
 }
 
 /* The part for these destinations, or NULL when there is no room for one more set. */
@@ -215,6 +263,8 @@ static void fill_streams(const struct builder *b, size_t i, struct batch_header 
         if (i == 0) {
             out->lines = s->lines;
             memcpy(out->skipped, s->skipped, sizeof(out->skipped));
+            out->first_cell = s->first_cell;
+            out->n_cells = s->n_cells;
         }
     }
 }
@@ -238,6 +288,8 @@ static struct batch *seal_part(const struct builder *b, size_t i)
     if (h.streams && h.user_agents && !batch_make_id(id)) {
         h.batch = str_of(id);
         fill_streams(b, i, &h);
+        h.cells = b->cells;
+        h.n_cells = b->n_cells;
         for (size_t k = 0; k < p->n_agents; k++)
             h.user_agents[k] = (struct str){p->agents.p + p->refs[k].at, p->refs[k].n};
         h.n_user_agents = p->n_agents;
@@ -264,7 +316,7 @@ static void empty(struct builder *b)
     }
     b->n_parts = 0;
     b->spans = NULL; /* the group's now */
-    b->n_spans = b->cap_spans = 0;
+    b->n_spans = b->cap_spans = b->n_cells = 0;
     b->lines = b->records = 0;
 }
 

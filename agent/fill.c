@@ -210,7 +210,7 @@ static void skip_lines(struct filling *f, enum reason reason, uint32_t n)
     r->counts.lines += n;
     r->counts.skipped[reason] += n;
     while (n--)
-        builder_skip(f->fill->builder, reason);
+        builder_skip(f->fill->builder, reason, HIT_NO_NUMBER);
 }
 
 static bool has_waiting(const struct reading *r)
@@ -254,9 +254,9 @@ static bool place_waiting(struct filling *f, uint64_t end)
     return true;
 }
 
-static void skip_line(struct filling *f, enum reason reason)
+static void skip_line(struct filling *f, enum reason reason, int64_t time_ms)
 {
-    builder_skip(f->fill->builder, reason);
+    builder_skip(f->fill->builder, reason, time_ms);
     f->stream->r.counts.skipped[reason]++;
 }
 
@@ -295,7 +295,7 @@ static void take_text(struct filling *f, struct str line)
     if (d.verdict.kind == VERDICT_SKIP) {
         int64_t time_ms = d.parsed == PARSE_OK ? d.hit.time_ms : HIT_NO_NUMBER;
         tell(f, (struct fill_line){d.verdict.reason, 1, time_ms, hash});
-        skip_line(f, d.verdict.reason);
+        skip_line(f, d.verdict.reason, time_ms);
         if (d.parsed == PARSE_BAD && !r->bad.error)
             r->bad = (struct bad_line){r->at, d.error, d.column};
         return;
@@ -370,7 +370,7 @@ static enum taken identify(struct filling *f, enum lines_result what, const stru
 static void take_lost(struct filling *f, enum reason reason)
 {
     tell(f, (struct fill_line){.reason = reason, .n = 1, .time_ms = HIT_NO_NUMBER});
-    skip_line(f, reason);
+    skip_line(f, reason, HIT_NO_NUMBER);
 }
 
 /* Takes one line. False: no room, the line stays. */

@@ -295,7 +295,37 @@ static void put_skip(struct buf *out, bool *first, struct str reason, uint32_t c
     buf_put_u64(out, count);
 }
 
-static void put_stream(struct buf *out, const struct batch_stream *s)
+static struct str skip_name(uint32_t reason)
+{
+    return reason < REASON_COUNT ? str_of(reason_name((enum reason)reason)) : STR("other");
+}
+
+/* Neighbours of one quarter share an object, in which a reason stands once. */
+static void put_quarters(struct buf *out, const struct batch_cell *cells, size_t n)
+{
+    size_t i = 0;
+
+    buf_lit(out, ",\"quarters\":[");
+    while (i < n) {
+        uint32_t quarter = cells[i].quarter, seen = 0;
+        bool first = true;
+        buf_put_str(out, i ? STR(",[") : STR("["));
+        buf_put_u64(out, quarter);
+        buf_lit(out, ",{");
+        for (; i < n && cells[i].quarter == quarter; i++) {
+            if (seen >> cells[i].reason & 1)
+                break;
+            seen |= UINT32_C(1) << cells[i].reason;
+            put_skip(out, &first, skip_name(cells[i].reason), cells[i].n);
+        }
+        buf_lit(out, "}]");
+    }
+    buf_putc(out, ']');
+}
+_Static_assert(REASON_COUNT < 32, "`seen` has 32 bits, one of them for others");
+
+static void put_stream(struct buf *out, const struct batch_stream *s,
+                       const struct batch_cell *cells)
 {
     bool first = true;
 
@@ -311,9 +341,11 @@ static void put_stream(struct buf *out, const struct batch_stream *s)
     buf_put_u64(out, s->records);
     buf_lit(out, ",\"skipped\":{");
     for (int i = REASON_NONE + 1; i < REASON_COUNT; i++)
-        put_skip(out, &first, str_of(reason_name((enum reason)i)), s->skipped[i]);
-    put_skip(out, &first, STR("other"), s->skipped_other);
+        put_skip(out, &first, skip_name((uint32_t)i), s->skipped[i]);
+    put_skip(out, &first, skip_name(REASON_COUNT), s->skipped_other);
     buf_putc(out, '}');
+    if (s->n_cells)
+        put_quarters(out, cells + s->first_cell, s->n_cells);
     PUT_TEXT(out, "name", s->name);
     buf_putc(out, '}');
 }
@@ -333,7 +365,7 @@ void batch_header_write(struct buf *out, const struct batch_header *h)
     for (size_t i = 0; i < h->n_streams; i++) {
         if (i > 0)
             buf_putc(out, ',');
-        put_stream(out, &h->streams[i]);
+        put_stream(out, &h->streams[i], h->cells);
     }
     buf_lit(out, "],\"user_agents\":[");
     for (size_t i = 0; i < h->n_user_agents; i++) {

@@ -16,6 +16,7 @@
 #define RECORD_MAX_BYTES (2u << 20)
 #define BATCH_MAX_STREAMS 4096u
 #define BATCH_MAX_USER_AGENTS 10000u
+#define BATCH_MAX_CELLS 65536u
 
 enum record_kind { RECORD_PAGEVIEW, RECORD_AI_FETCH };
 
@@ -75,6 +76,25 @@ bool record_is_complete(const struct hit *hit, const struct verdict *v, struct s
  */
 bool record_read(struct str line, struct record *r, struct buf *scratch, const char **why);
 
+/* A quarter of an hour, counted from 1970 in UTC: the unit by which skipped lines are told, because
+ * the clocks of every time zone differ from UTC by a multiple of it. */
+#define QUARTER_MS INT64_C(900000)
+#define QUARTER_MAX 281558111u /* the last one of the year 9999 */
+#define QUARTER_NONE UINT32_MAX
+/* QUARTER_NONE: no time (HIT_NO_NUMBER), or one before 1970 or after 9999. */
+static inline uint32_t quarter_of(int64_t time_ms)
+{
+    bool in_range = time_ms >= 0 && time_ms / QUARTER_MS <= QUARTER_MAX;
+    return in_range ? (uint32_t)(time_ms / QUARTER_MS) : QUARTER_NONE;
+}
+
+/* So many of a stream's skipped lines have this reason and a time in this quarter. */
+struct batch_cell {
+    uint32_t quarter;
+    uint32_t reason; /* enum reason; REASON_COUNT: one that this program does not know */
+    uint32_t n;
+};
+
 struct batch_stream {
     struct hash128 id;
     uint64_t from, to; /* positions: [from, to) */
@@ -83,6 +103,10 @@ struct batch_stream {
     /* Read: the sum of the reasons this program does not know (a newer agent's), saturating.
      * Written as "other", which is no reason's name, so it survives being passed on. */
     uint32_t skipped_other;
+    /* Of the header's cells: when the skipped lines were. They tell at most what `skipped` tells;
+     * the rest has no time, or its agent does not tell it. One quarter and reason may have several.
+     */
+    uint32_t first_cell, n_cells;
     struct str name; /* label; may be STR_NONE */
 };
 
@@ -93,6 +117,8 @@ struct batch_header {
     struct str job; /* STR_NONE outside a backfill */
     struct batch_stream *streams;
     size_t n_streams;
+    struct batch_cell *cells;
+    size_t n_cells;
     struct str *user_agents;
     size_t n_user_agents;
 };
@@ -100,13 +126,15 @@ struct batch_header {
 /* Appends the header as one line and '\n'. A put that fails appends nothing. */
 void batch_header_write(struct buf *out, const struct batch_header *h);
 /*
- * Reads the header line. `streams` and `user_agents` are the caller's arrays, at least BATCH_MAX_*
- * long, already set in *h (what they hold after a failure is undefined); the counts are filled.
+ * Reads the header line. `streams`, `cells` and `user_agents` are the caller's arrays, at least
+ * BATCH_MAX_* long, already set in *h (what they hold after a failure is undefined); the counts are
+ * filled. Without `cells` (NULL) no quarters are read.
  * False with a static sentence in *why: v other than 1, a missing or malformed batch (a UUID in
  * lower case), agent, node or streams, a stream without id, from, to (from <= to <= INT64_MAX),
- * lines or records, a duplicate known key, a wrong type, too many of anything. job may be null or
- * missing; user_agents, skipped and name may be missing; unknown keys are skipped. Whether the
- * counts balance is the caller's question. Slices borrow as record_read's do.
+ * lines or records, more lines by quarters than skipped, a duplicate known key, a wrong type, too
+ * many of anything. job may be null or missing; user_agents, skipped, quarters and name may be
+ * missing; unknown keys are skipped. Whether the counts balance is the caller's question. Slices
+ * borrow as record_read's do.
  */
 bool batch_header_read(struct str line, struct batch_header *h, struct buf *scratch,
                        const char **why);

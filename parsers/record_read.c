@@ -13,8 +13,10 @@
 /* One line being read. */
 struct wire {
     struct json_reader r;
-    const char *why;           /* the first thing that was wrong */
-    const struct str *reasons; /* their names, for headers only */
+    const char *why; /* the first thing that was wrong */
+    /* for headers only */
+    const struct str *reasons; /* their names */
+    struct batch_header *header;
 };
 
 struct field {
@@ -284,32 +286,99 @@ static unsigned find_reason(const struct wire *w, struct str name)
     return i;
 }
 
+/* Reads a reason and its count, behind the reason's key. *i is the reason, or REASON_COUNT. */
+static bool read_reason(struct wire *w, uint32_t *seen, unsigned *i, uint32_t *count)
+{
+    uint64_t n;
+
+    *i = find_reason(w, w->r.text);
+    if (json_next(&w->r) != JSON_NUMBER || !str_to_u64(w->r.text, UINT32_MAX, &n))
+        return false;
+    *count = (uint32_t)n;
+    if (*i == REASON_COUNT)
+        return true;
+    if (*seen & UINT32_C(1) << *i)
+        return refuse(w, "a reason stands twice");
+    *seen |= UINT32_C(1) << *i;
+    return true;
+}
+_Static_assert(REASON_COUNT <= 32, "`seen` has 32 bits");
+
 /* *to is the whole stream. */
 static bool read_skipped(struct wire *w, enum json_event event, void *to)
 {
     struct batch_stream *stream = to;
-    uint32_t seen = 0;
+    uint32_t seen = 0, count;
+    unsigned i;
 
     if (event != JSON_OBJECT)
         return false;
     while ((event = json_next(&w->r)) == JSON_KEY) {
-        unsigned i = find_reason(w, w->r.text);
-        uint64_t count;
-        event = json_next(&w->r);
-        if (event != JSON_NUMBER || !str_to_u64(w->r.text, UINT32_MAX, &count))
+        if (!read_reason(w, &seen, &i, &count))
             return false;
-        if (i == REASON_COUNT) {
+        if (i == REASON_COUNT)
             stream->skipped_other = add_saturating(stream->skipped_other, count);
-            continue;
-        }
-        if (seen & UINT32_C(1) << i)
-            return refuse(w, "a reason stands twice");
-        seen |= UINT32_C(1) << i;
-        stream->skipped[i] = (uint32_t)count;
+        else
+            stream->skipped[i] = count;
     }
     return event == JSON_OBJECT_END;
 }
-_Static_assert(REASON_COUNT <= 32, "`seen` has 32 bits");
+
+/* Behind the '[' of one quarter, up to and with its ']'. */
+static bool read_quarter(struct wire *w, struct batch_stream *stream)
+{
+    struct batch_header *h = w->header;
+    uint64_t quarter;
+    uint32_t seen = 0, count;
+    unsigned i;
+
+    if (json_next(&w->r) != JSON_NUMBER || !str_to_u64(w->r.text, QUARTER_MAX, &quarter) ||
+        json_next(&w->r) != JSON_OBJECT)
+        return false;
+    while (json_next(&w->r) == JSON_KEY) {
+        if (!read_reason(w, &seen, &i, &count))
+            return false;
+        if (count == 0)
+            continue;
+        if (h->n_cells == BATCH_MAX_CELLS)
+            return refuse(w, "more than 65536 counts in \"quarters\"");
+        h->cells[h->n_cells++] = (struct batch_cell){(uint32_t)quarter, i, count};
+        stream->n_cells++;
+    }
+    return json_next(&w->r) == JSON_ARRAY_END;
+}
+_Static_assert(BATCH_MAX_CELLS == 65536, "read_quarter() names it");
+
+/* *to is the whole stream. */
+static bool read_quarters(struct wire *w, enum json_event event, void *to)
+{
+    struct batch_stream *stream = to;
+
+    if (event != JSON_ARRAY)
+        return false;
+    if (!w->header->cells)
+        return json_skip_value(&w->r, event);
+    stream->first_cell = (uint32_t)w->header->n_cells;
+    while ((event = json_next(&w->r)) == JSON_ARRAY) {
+        if (!read_quarter(w, stream))
+            return false;
+    }
+    return event == JSON_ARRAY_END;
+}
+
+static bool check_quarters(struct wire *w, const struct batch_stream *stream)
+{
+    uint64_t told[REASON_COUNT + 1] = {0};
+
+    for (uint32_t i = 0; i < stream->n_cells; i++) {
+        const struct batch_cell *cell = &w->header->cells[stream->first_cell + i];
+        told[cell->reason] += cell->n;
+        if (told[cell->reason] >
+            (cell->reason < REASON_COUNT ? stream->skipped[cell->reason] : stream->skipped_other))
+            return refuse(w, "a stream's \"quarters\" count more than its \"skipped\"");
+    }
+    return true;
+}
 
 #define STREAM_FIELD(name, read, required, member, must)                                           \
     FIELD(name, read, required, offsetof(struct batch_stream, member), must)
@@ -321,6 +390,7 @@ static const struct field stream_fields[] = {
     STREAM_FIELD("lines", read_position, true, lines, "a count"),
     STREAM_FIELD("records", read_position, true, records, "a count"),
     FIELD("skipped", read_skipped, false, 0, "an object of counts"),
+    FIELD("quarters", read_quarters, false, 0, "a list of quarters of an hour with counts"),
     STREAM_FIELD("name", read_text, false, name, "a string"),
 };
 
@@ -340,6 +410,8 @@ static bool read_streams(struct wire *w, enum json_event event, void *to)
             return false;
         if (s->from > s->to)
             return refuse(w, "a stream's \"from\" is behind its \"to\"");
+        if (!check_quarters(w, s))
+            return false;
         h->n_streams++;
     }
     return event == JSON_ARRAY_END;
@@ -377,8 +449,9 @@ bool batch_header_read(struct str line, struct batch_header *h, struct buf *scra
                        const char **why)
 {
     struct str reasons[REASON_COUNT];
-    struct wire w = {.reasons = reasons};
-    struct batch_header read = {.streams = h->streams, .user_agents = h->user_agents};
+    struct batch_header read = {
+        .streams = h->streams, .cells = h->cells, .user_agents = h->user_agents};
+    struct wire w = {.reasons = reasons, .header = &read};
 
     for (int i = 0; i < REASON_COUNT; i++)
         reasons[i] = str_of(reason_name((enum reason)i));

@@ -41,8 +41,9 @@ static void check_record(struct str line)
 static void check_header(struct str line)
 {
     static struct batch_stream streams[BATCH_MAX_STREAMS];
+    static struct batch_cell cells[BATCH_MAX_CELLS];
     static struct str user_agents[BATCH_MAX_USER_AGENTS];
-    struct batch_header h = {.streams = streams, .user_agents = user_agents};
+    struct batch_header h = {.streams = streams, .cells = cells, .user_agents = user_agents};
     struct buf scratch, first, second;
     const char *why = NULL;
 

@@ -26,6 +26,7 @@ static inline void batch_view_release(struct batch_view *v)
         buf_release(&v->records[i].scratch);
     free(v->records);
     free(v->h.streams);
+    free(v->h.cells);
     free(v->h.user_agents);
     buf_release(&v->body);
     buf_release(&v->scratch);
@@ -71,6 +72,7 @@ static inline void batch_view_init(struct batch_view *v, const struct batch *b)
     if (batch_decode(b, &v->body, &why))
         fail_msg("batch_decode: %s", why);
     v->h.streams = calloc(BATCH_MAX_STREAMS, sizeof(*v->h.streams));
+    v->h.cells = calloc(BATCH_MAX_CELLS, sizeof(*v->h.cells));
     v->h.user_agents = calloc(BATCH_MAX_USER_AGENTS, sizeof(*v->h.user_agents));
     struct str rest = buf_str(&v->body), head = str_cut(&rest, '\n');
     buf_init(&v->scratch, head.n + 1);
@@ -86,6 +88,18 @@ static inline uint64_t stream_skipped(const struct batch_stream *s)
     uint64_t sum = s->skipped_other;
     for (int i = 0; i < REASON_COUNT; i++)
         sum += s->skipped[i];
+    return sum;
+}
+
+/* Its skipped lines with this reason and a time in this quarter. */
+static inline uint64_t stream_skipped_at(const struct batch_header *h, const struct batch_stream *s,
+                                         enum reason reason, uint32_t quarter)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < s->n_cells; i++) {
+        const struct batch_cell *c = &h->cells[s->first_cell + i];
+        sum += c->reason == (uint32_t)reason && c->quarter == quarter ? c->n : 0;
+    }
     return sum;
 }
 

@@ -81,9 +81,9 @@ static void test_what_goes_in_comes_out(void **state)
         builder_begin(b, 1000 + (unsigned)compress);
         assert_int_equal(builder_stream(b, &first), 0);
         assert_int_equal(put_record(b, 0, "/a", "Mozilla/5.0 a", ALL), 0);
-        builder_skip(b, REASON_ASSET);
-        builder_skip(b, REASON_ASSET);
-        builder_skip(b, REASON_BOT);
+        builder_skip(b, REASON_ASSET, HIT_NO_NUMBER);
+        builder_skip(b, REASON_ASSET, HIT_NO_NUMBER);
+        builder_skip(b, REASON_BOT, HIT_NO_NUMBER);
         assert_int_equal(put_record(b, 90, "/b", "Mozilla/5.0 b", ALL), 0);
         builder_advance(b, 1100, 100);
         assert_int_equal(builder_stream(b, &second), 0);
@@ -138,7 +138,7 @@ static void test_going_on_with_a_span(void **state)
     builder_begin(b, 1);
     assert_false(builder_fits(b, s.position, 1000));
     builder_stream(b, &s);
-    builder_skip(b, REASON_BOT);
+    builder_skip(b, REASON_BOT, HIT_NO_NUMBER);
     builder_advance(b, 1010, 10);
     assert_true(builder_fits(b, s.position, 1010));
     assert_false(builder_fits(b, s.position, 1011));
@@ -209,12 +209,12 @@ static void test_sets_of_destinations(void **state)
     struct batch_view v;
     builder_begin(b, 100);
     builder_stream(b, &first);
-    builder_skip(b, REASON_BOT);
+    builder_skip(b, REASON_BOT, HIT_NO_NUMBER);
     for (unsigned to = 1; to <= 4; to++)
         assert_int_equal(put_record(b, to, "/", "Agent", to), 0);
     builder_advance(b, 1010, 10);
     builder_stream(b, &second);
-    builder_skip(b, REASON_ASSET);
+    builder_skip(b, REASON_ASSET, HIT_NO_NUMBER);
     assert_int_equal(put_record(b, 5, "/", "Agent", 3), 0);
     assert_int_equal(put_record(b, 6, "/", "Agent", 5), -1);
     assert_int_equal(builder_lines(b), 7);
@@ -251,12 +251,12 @@ static void test_no_record(void **state)
     struct batch_view v;
     builder_begin(b, 110);
     builder_stream(b, &s);
-    builder_skip(b, REASON_BOT);
-    builder_skip(b, REASON_DIRECTIVE);
+    builder_skip(b, REASON_BOT, HIT_NO_NUMBER);
+    builder_skip(b, REASON_DIRECTIVE, HIT_NO_NUMBER);
     builder_advance(b, 1020, 20);
     builder_begin(b, 111); /* carried: another worker goes on with it */
     assert_true(builder_fits(b, s.position, 1020));
-    builder_skip(b, REASON_BOT);
+    builder_skip(b, REASON_BOT, HIT_NO_NUMBER);
     builder_advance(b, 1030, 30);
     struct group *g = seal(b);
     assert_int_equal(g->n_batches, 1);
@@ -302,7 +302,7 @@ static void test_full_by_streams(void **state)
     for (; !builder_is_full(b) && n < 5000; n++) {
         struct span s = span_of(1, n * 10);
         assert_int_equal(builder_stream(b, &s), 0);
-        builder_skip(b, REASON_BOT);
+        builder_skip(b, REASON_BOT, HIT_NO_NUMBER);
         builder_advance(b, s.file_from + 5, s.from + 5);
     }
     assert_true(builder_is_full(b));
@@ -375,7 +375,7 @@ static struct group *make_group(bool compress)
     for (unsigned char i = 0; i < 3; i++) {
         struct span s = span_of((unsigned char)(i + 1), at);
         builder_stream(b, &s);
-        builder_skip(b, REASON_BOT);
+        builder_skip(b, REASON_BOT, HIT_NO_NUMBER);
         for (unsigned k = 0; k < records[i]; k++) {
             char text[16];
             snprintf(text, sizeof(text), "/%u", (unsigned)at);

@@ -309,7 +309,7 @@ static void test_split_down_to_the_record(void **state)
         snprintf(s->bad, sizeof(s->bad), "/bad");
         s->refuse_whole = true;
         begin_group(&r);
-        builder_skip(r.builder, REASON_BOT);
+        builder_skip(r.builder, REASON_BOT, HIT_NO_NUMBER);
         for (unsigned k = 0; k < 1000; k++)
             put(&r, "example.com", k == 617 ? "bad" : "good", MAIN);
         submit(&r);
@@ -351,7 +351,7 @@ static void test_a_record_that_is_too_large(void **state)
     assert_int_equal(books(&r, 0).dead, 1);
     assert_dead_letter(&r, 1, "too large");
     begin_group(&r); /* no record: nothing that could be kept */
-    builder_skip(r.builder, REASON_BOT);
+    builder_skip(r.builder, REASON_BOT, HIT_NO_NUMBER);
     builder_advance(r.builder, r.at + 1, r.at + 1);
     submit(&r);
     deliver(&r);

@@ -102,11 +102,43 @@ static int export(struct reading *q, const struct site *site)
     return code ? code : admin_export(q->reader, site, &q->args, &times, &q->why);
 }
 
+/* From midnight to midnight, as clocks at the site show it. */
+static int parse_day(struct reading *q, const struct site *site, struct day_question *day)
+{
+    int64_t ms;
+    day->day = args_value(&q->args, "--day");
+    if (!site) {
+        buf_lit(&q->why, "--day needs --site: which hours a day has, the site's time zone says");
+        return EXIT_USAGE;
+    }
+    if (day->day.n != strlen("2026-10-01") || !when_parse(day->day, 0, WHEN_PAST, false, &ms)) {
+        buf_printf(&q->why, "--day %s: a date like 2026-10-01 was expected", day->day.p);
+        return EXIT_USAGE;
+    }
+    day->filter = (struct day_filter){.site = site->id,
+                                      .from_ms = zone_to_utc_ms(q->zone, ms / 1000),
+                                      .to_ms = zone_to_utc_ms(q->zone, ms / 1000 + 86400)};
+    day->site = site->domain;
+    day->time_zone = site->time_zone;
+    return 0;
+}
+
 static int ledger(struct reading *q, const struct site *site)
 {
     int64_t id = site ? site->id : 0;
-    int status = args_flag(&q->args, "--json") ? ledger_put_json(q->reader, id, &q->out)
-                                               : ledger_put_text(q->reader, id, &q->out);
+    bool json = args_flag(&q->args, "--json");
+    struct day_question day;
+    int status;
+    if (str_is_set(args_value(&q->args, "--day"))) {
+        int code = parse_day(q, site, &day);
+        if (code)
+            return code;
+        status =
+            json ? day_put_json(q->reader, &day, &q->out) : day_put_text(q->reader, &day, &q->out);
+    } else {
+        status = json ? ledger_put_json(q->reader, id, &q->out)
+                      : ledger_put_text(q->reader, id, &q->out);
+    }
     if (status == 0)
         return 0;
     buf_lit(&q->why, "the store cannot be read; see its disk");
@@ -123,7 +155,7 @@ static int agents(struct reading *q, const struct site *site)
 
 static const char *const report_values[] = {"--site", "--from", "--to", "--top", NULL};
 static const char *const export_values[] = {"--site", "--from", "--to", "--kind", "--format", NULL};
-static const char *const ledger_values[] = {"--site", NULL};
+static const char *const ledger_values[] = {"--site", "--day", NULL};
 static const char *const json_flag[] = {"--json", NULL};
 static const char *const none[] = {NULL};
 

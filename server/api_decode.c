@@ -14,6 +14,8 @@
 #include "server/body_lines.h"
 #include "server/go_text.h"
 #include "server/lists.h"
+#include "server/rights.h"
+#include "server/url.h"
 #include "server/uuid.h"
 
 /* The walk over the lines. */
@@ -95,15 +97,19 @@ void batch_release(struct batch_task *t)
     buf_release(&t->unescaped);
     buf_release(&t->tail);
     free(t->header.streams);
+    free(t->header.cells);
     free(t->header.user_agents);
     free(t->rows);
+    free(t->left);
     free(t->lines);
     free(t->agents);
     rights_release(t->judge.rights);
     lists_release(t->judge.lists);
     t->header.streams = NULL;
+    t->header.cells = NULL;
     t->header.user_agents = NULL;
     t->rows = NULL;
+    t->left = NULL;
     t->lines = NULL;
     t->agents = NULL;
     t->judge.rights = NULL;
@@ -114,6 +120,7 @@ static bool allocate(struct batch_task *t, struct walk *w)
 {
     struct batch_header *h = &t->header;
     h->streams = malloc(BATCH_MAX_STREAMS * sizeof(*h->streams));
+    h->cells = malloc(BATCH_MAX_CELLS * sizeof(*h->cells));
     h->user_agents = malloc(BATCH_MAX_USER_AGENTS * sizeof(*h->user_agents));
     t->agents = calloc(BATCH_MAX_USER_AGENTS, 1);
     buf_init(&t->unescaped, BATCH_MAX_DECODED);
@@ -122,7 +129,7 @@ static bool allocate(struct batch_task *t, struct walk *w)
     buf_init(&w->unescaped, RECORD_MAX_BYTES);
     /* A record's URL or path and host lie within its line. */
     buf_init(&w->paths, API_PATH_ROOM((size_t)RECORD_MAX_BYTES));
-    return (h->streams && h->user_agents && t->agents) || no_memory(t);
+    return (h->streams && h->cells && h->user_agents && t->agents) || no_memory(t);
 }
 
 /* ---- lines and header --------------------------------------------------------------------------
@@ -157,8 +164,9 @@ static bool count_records(struct batch_task *t, struct walk *w)
         w->expected += t->header.streams[i].records;
     }
     t->rows = malloc((w->expected + 1) * sizeof(*t->rows));
+    t->left = malloc((w->expected + 1) * sizeof(*t->left));
     t->lines = malloc((w->expected + 1) * sizeof(*t->lines));
-    return (t->rows && t->lines) || no_memory(t);
+    return (t->rows && t->left && t->lines) || no_memory(t);
 }
 
 static bool read_header(struct batch_task *t, struct walk *w)
@@ -217,10 +225,16 @@ static bool is_ai(struct batch_task *t, const struct record *r, struct str user_
     return *known > 0;
 }
 
-enum fate { FATE_STORE, FATE_DROP, FATE_REJECT };
+/* Of a record that is accepted and not stored. */
+static enum store_fate dropped(const struct batch_task *t, const struct site *site,
+                               const struct record *r)
+{
+    return time_is_over(&t->judge, site, r->time_ms) ? FATE_LATE : FATE_EXCLUDED;
+}
 
-static enum fate judge_page(struct batch_task *t, struct walk *w, struct store_row *row,
-                            const struct api_refusal **why)
+/* FATE_STORED: to be stored, or found to be there. */
+static enum store_fate judge_page(struct batch_task *t, struct walk *w, struct store_row *row,
+                                  const struct api_refusal **why)
 {
     static const struct api_refusal bad_session = {400, "session_id must be a UUID"};
     struct record *r = &row->record;
@@ -240,12 +254,12 @@ static enum fate judge_page(struct batch_task *t, struct walk *w, struct store_r
     if (!*why && str_is_set(r->session_id) && !uuid_parse(r->session_id, uuid))
         *why = &bad_session;
     if (*why)
-        return FATE_REJECT;
+        return FATE_REFUSED;
     row->site = p.site->id;
     r->url = p.clean_url;
     r->visitor_ip = p.bare_ip;
     memcpy(row->country, p.country, sizeof(row->country));
-    return page_is_dropped(&t->judge, &p) ? FATE_DROP : FATE_STORE;
+    return page_is_dropped(&t->judge, &p) ? dropped(t, p.site, r) : FATE_STORED;
 }
 
 static const struct api_refusal *fetch_site(struct batch_task *t, struct walk *w,
@@ -263,15 +277,15 @@ static const struct api_refusal *fetch_site(struct batch_task *t, struct walk *w
     return why;
 }
 
-static enum fate judge_fetch(struct batch_task *t, struct walk *w, struct store_row *row,
-                             const struct api_refusal **why)
+static enum store_fate judge_fetch(struct batch_task *t, struct walk *w, struct store_row *row,
+                                   const struct api_refusal **why)
 {
     struct record *r = &row->record;
     const struct site *site = NULL;
     struct str user_agent = user_agent_of(t, r);
     *why = fetch_site(t, w, r, &site);
     if (*why)
-        return FATE_REJECT;
+        return FATE_REFUSED;
     struct fetch_check f = {
         .site = site,
         .time_ms = r->time_ms,
@@ -285,11 +299,34 @@ static enum fate judge_fetch(struct batch_task *t, struct walk *w, struct store_
     };
     *why = fetch_refusal(&t->judge, &f);
     if (*why)
-        return FATE_REJECT;
+        return FATE_REFUSED;
     row->site = site->id;
     r->path = f.clean_path;
     r->hostname = f.clean_host;
-    return f.dropped ? FATE_DROP : FATE_STORE;
+    return f.dropped ? dropped(t, site, r) : FATE_STORED;
+}
+
+/* Whose it would have been, if not the caller's: for the operator's ledger only. */
+static int64_t refused_site(const struct batch_task *t, const struct record *r)
+{
+    struct str host = r->hostname;
+    struct url u;
+    if (r->kind == RECORD_PAGEVIEW)
+        host = str_is_set(r->url) && url_split(r->url, &u) ? u.host : STR_NONE;
+    if (str_is_set(r->site))
+        host = r->site;
+    const struct site *site = host.n > 0 ? rights_site_by_host(t->judge.rights, host) : NULL;
+    return site ? site->id : 0;
+}
+
+/* The row will be the next record's. */
+static void leave(struct batch_task *t, const struct store_row *row, enum store_fate fate)
+{
+    t->left[t->job.n_left++] = (struct store_left){
+        .site = fate == FATE_REFUSED ? refused_site(t, &row->record) : row->site,
+        .time_ms = row->record.time_ms,
+        .stream = row->stream,
+        .fate = fate};
 }
 
 static bool take_record(struct batch_task *t, struct walk *w, struct str line)
@@ -306,18 +343,20 @@ static bool take_record(struct batch_task *t, struct walk *w, struct str line)
     row->browser = NULL;
     row->country[0] = 0;
     const struct api_refusal *why = NULL;
-    enum fate fate =
+    enum store_fate fate =
         r->kind == RECORD_PAGEVIEW ? judge_page(t, w, row, &why) : judge_fetch(t, w, row, &why);
     if (w->paths.failed)
         return no_memory(t);
-    if (fate == FATE_REJECT)
+    if (fate == FATE_REFUSED)
         reject_record(t, w, why);
-    else if (fate == FATE_DROP)
+    else if (fate != FATE_STORED)
         t->job.n_excluded++;
     else if (!keep_texts(t, r))
         return false;
     else
         t->job.n_rows++;
+    if (fate != FATE_STORED)
+        leave(t, row, fate);
     return true;
 }
 
@@ -365,12 +404,15 @@ static void fill_job(struct batch_task *t)
     job->job = h->job;
     job->streams = h->streams;
     job->n_streams = h->n_streams;
+    job->cells = h->cells;
+    job->left = t->left;
     job->user_agents = h->user_agents;
     job->n_user_agents = h->n_user_agents;
     job->rows = t->rows;
     /* What is really held: large areas of which little was touched cost little. */
     job->bytes = sizeof(*t) + t->texts.bytes + t->unescaped.n + t->tail.n +
                  job->n_rows * (sizeof(*t->rows) + sizeof(*t->lines)) +
+                 job->n_left * sizeof(*t->left) + h->n_cells * sizeof(*h->cells) +
                  h->n_streams * sizeof(*h->streams) + h->n_user_agents * sizeof(*h->user_agents);
 }
 

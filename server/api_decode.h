@@ -36,6 +36,7 @@ struct batch_task {
     struct buf tail;      /* job.tail */
     struct batch_header header;
     struct store_row *rows;
+    struct store_left *left;
     signed char *agents; /* for each listed user agent: is it an AI's? 0: not asked yet, 1, -1 */
 };
 

@@ -37,6 +37,15 @@ void report_put_json(const struct report *r, size_t top, struct buf *out);
 int ledger_put_text(struct store_reader *reader, int64_t site, struct buf *out);
 int ledger_put_json(struct store_reader *reader, int64_t site, struct buf *out);
 
+/* What became of the lines of a day: from lines to records, by node. */
+struct day_question {
+    struct day_filter filter;
+    struct str site, time_zone; /* for the heading */
+    struct str day;             /* the same */
+};
+int day_put_text(struct store_reader *reader, const struct day_question *q, struct buf *out);
+int day_put_json(struct store_reader *reader, const struct day_question *q, struct buf *out);
+
 /* The nodes that deliver: a block each, or an object a line. */
 int agents_put(struct store_reader *reader, int64_t now_ms, bool json, struct buf *out);
 

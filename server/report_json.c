@@ -1,7 +1,7 @@
 /*
  * report_json.c - report and ledger as JSON, one object and a newline.
  */
-#include "server/report.h"
+#include "server/report_ledger.h"
 
 #include "parsers/base/json.h"
 #include "parsers/base/time.h"
@@ -106,32 +106,36 @@ struct ledger {
     struct buf nodes;
 };
 
+void put_skips_json(struct buf *out, const struct read_skips *skips)
+{
+    const char *comma = "";
+    buf_putc(out, '{');
+    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++) {
+        if (skips->by_reason[i] == 0)
+            continue;
+        buf_printf(out, "%s\"%s\":%lld", comma, reason_name((enum reason)i),
+                   (long long)skips->by_reason[i]);
+        comma = ",";
+    }
+    if (skips->other)
+        buf_printf(out, "%s\"other\":%lld", comma, (long long)skips->other);
+    buf_putc(out, '}');
+}
+
 static void put_numbers(struct buf *out, const struct read_node *node)
 {
-    int64_t skipped = node->other_skipped;
-    for (int i = 0; i < REASON_COUNT; i++)
-        skipped += node->skipped[i];
+    int64_t skipped = read_skips_sum(&node->skipped);
     buf_printf(out,
                "\"lines\":%lld,\"records\":%lld,\"skipped\":%lld,\"balanced\":%s,"
                "\"batches\":%lld,\"stored\":%lld,\"duplicate\":%lld,\"excluded\":%lld,"
                "\"rejected\":%lld,\"overlapping_intervals\":%lld,\"overlapping_bytes\":%lld,"
-               "\"reasons\":{",
+               "\"reasons\":",
                (long long)node->lines, (long long)node->records, (long long)skipped,
                node->lines == node->records + skipped ? "true" : "false", (long long)node->batches,
                (long long)node->stored, (long long)node->duplicate, (long long)node->excluded,
                (long long)node->rejected, (long long)node->overlapping,
                (long long)node->overlapping_bytes);
-    const char *comma = "";
-    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++) {
-        if (node->skipped[i] == 0)
-            continue;
-        buf_printf(out, "%s\"%s\":%lld", comma, reason_name((enum reason)i),
-                   (long long)node->skipped[i]);
-        comma = ",";
-    }
-    if (node->other_skipped)
-        buf_printf(out, "%s\"other\":%lld", comma, (long long)node->other_skipped);
-    buf_putc(out, '}');
+    put_skips_json(out, &node->skipped);
 }
 
 static void add_node(void *arg, const struct read_node *node)
@@ -140,7 +144,7 @@ static void add_node(void *arg, const struct read_node *node)
     struct buf *out = &l->nodes;
     l->sum.lines += node->lines;
     l->sum.records += node->records;
-    l->sum.other_skipped += node->other_skipped;
+    read_skips_add(&l->sum.skipped, &node->skipped);
     l->sum.overlapping += node->overlapping;
     l->sum.overlapping_bytes += node->overlapping_bytes;
     l->sum.batches += node->batches;
@@ -148,8 +152,6 @@ static void add_node(void *arg, const struct read_node *node)
     l->sum.duplicate += node->duplicate;
     l->sum.excluded += node->excluded;
     l->sum.rejected += node->rejected;
-    for (int i = 0; i < REASON_COUNT; i++)
-        l->sum.skipped[i] += node->skipped[i];
     buf_put_str(out, out->n ? STR(",{\"team\":") : STR("{\"team\":"));
     json_put_string(out, node->team);
     buf_lit(out, ",\"node\":");

@@ -2,7 +2,7 @@
  * report_text.c - report and ledger as aligned text. Nothing that came from a log reaches the
  * terminal unescaped.
  */
-#include "server/report.h"
+#include "server/report_ledger.h"
 
 #include "parsers/base/time.h"
 #include "parsers/base/utf8.h"
@@ -144,51 +144,53 @@ void report_put_text(const struct report *r, size_t top, struct buf *out)
 
 /* ---- ledger ------------------------------------------------------------------------------- */
 
-static int64_t skipped_sum(const struct read_node *node)
-{
-    int64_t sum = node->other_skipped;
-    for (int i = 0; i < REASON_COUNT; i++)
-        sum += node->skipped[i];
-    return sum;
-}
-
-static void put_number(struct buf *out, const char *name, int64_t number)
+void put_number(struct buf *out, const char *name, int64_t number)
 {
     buf_printf(out, "    %-14s %12lld\n", name, (long long)number);
 }
 
-/* Which of the two says what became of the shared lines cannot be told: so it says what is sure. */
-static void put_overlap(struct buf *out, const struct read_node *node)
+void put_skips_text(struct buf *out, const struct read_skips *skips)
 {
-    if (node->overlapping)
+    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++)
+        if (skips->by_reason[i])
+            put_number(out, reason_name((enum reason)i), skips->by_reason[i]);
+    if (skips->other)
+        put_number(out, "other", skips->other);
+}
+
+/* Which of the two says what became of the shared lines cannot be told: so it says what is sure. */
+void put_overlap(struct buf *out, int64_t intervals, int64_t bytes)
+{
+    if (intervals)
         buf_printf(out,
                    "  %lld interval%s: lines, records and skipped are counted at most; %lld bytes "
                    "of log may count twice\n",
-                   (long long)node->overlapping,
-                   node->overlapping == 1 ? " overlaps another" : "s overlap others",
-                   (long long)node->overlapping_bytes);
+                   (long long)intervals, intervals == 1 ? " overlaps another" : "s overlap others",
+                   (long long)bytes);
+}
+
+void put_node_name(struct buf *out, struct str team, struct str name)
+{
+    put_printable(out, team);
+    buf_lit(out, " / ");
+    put_printable(out, name.n ? name : STR("(unnamed)"));
+    buf_putc(out, '\n');
 }
 
 static void put_node(void *arg, const struct read_node *node)
 {
     struct buf *out = arg;
-    int64_t skipped = skipped_sum(node);
-    put_printable(out, node->team);
-    buf_lit(out, " / ");
-    put_printable(out, node->name.n ? node->name : STR("(unnamed)"));
-    buf_printf(out, "\n  lines          %14lld\n  records        %14lld\n  skipped        %14lld\n",
+    int64_t skipped = read_skips_sum(&node->skipped);
+    put_node_name(out, node->team, node->name);
+    buf_printf(out, "  lines          %14lld\n  records        %14lld\n  skipped        %14lld\n",
                (long long)node->lines, (long long)node->records, (long long)skipped);
-    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++)
-        if (node->skipped[i])
-            put_number(out, reason_name((enum reason)i), node->skipped[i]);
-    if (node->other_skipped)
-        put_number(out, "other", node->other_skipped);
+    put_skips_text(out, &node->skipped);
     if (node->lines == node->records + skipped)
         buf_lit(out, "  every line accounted for\n");
     else
         buf_printf(out, "  not accounted for %11lld\n",
                    (long long)(node->lines - node->records - skipped));
-    put_overlap(out, node);
+    put_overlap(out, node->overlapping, node->overlapping_bytes);
     buf_printf(out, "  batches        %14lld\n", (long long)node->batches);
     put_number(out, "stored", node->stored);
     put_number(out, "duplicate", node->duplicate);

@@ -78,6 +78,25 @@ struct store_row {
     char country[3];                     /* a pageview's: two capital letters, or "" */
 };
 
+/* What became of a record of a batch. Names of the store: store_fate_name. */
+enum store_fate {
+    FATE_STORED,
+    FATE_TWICE,    /* it was stored before */
+    FATE_EXCLUDED, /* dropped by an exclusion, or as spam */
+    FATE_LATE,     /* older than its site keeps records */
+    FATE_REFUSED,
+    FATE_COUNT,
+};
+const char *store_fate_name(enum store_fate fate);
+
+/* A record of a batch that is no row of it: for the ledger. */
+struct store_left {
+    int64_t site; /* 0: none has that host */
+    int64_t time_ms;
+    uint32_t stream; /* index into job.streams */
+    enum store_fate fate;
+};
+
 struct store_event {
     int64_t site;
     int64_t time_ms;
@@ -103,10 +122,13 @@ struct store_job {
     struct str node, job;        /* job STR_NONE outside a backfill */
     const struct batch_stream *streams;
     size_t n_streams;
+    const struct batch_cell *cells; /* of the streams; may be NULL when none has any */
     const struct str *user_agents;
     size_t n_user_agents;
-    const struct store_row *rows;
+    const struct store_row *rows; /* a batch's by stream, in their order; so is `left` */
     size_t n_rows;
+    const struct store_left *left;
+    size_t n_left;
     uint32_t n_excluded, n_rejected; /* for the ledger */
     struct str tail; /* JSON put behind `"duplicate":n`: `,"excluded":…,"rejected":[…]` */
 

@@ -49,6 +49,13 @@ struct read_agent {
 int store_reader_agents(struct store_reader *r,
                         void (*on_agent)(void *arg, const struct read_agent *agent), void *arg);
 
+struct read_skips {
+    int64_t by_reason[REASON_COUNT];
+    int64_t other; /* reasons that this version does not know */
+};
+int64_t read_skips_sum(const struct read_skips *skips);
+void read_skips_add(struct read_skips *to, const struct read_skips *more);
+
 /* What one node has said about its lines, and what the batches it sent came to. Every byte of a
  * stream counts once: a later report has replaced those that it, or it and its neighbours, cover.
  * What was cut otherwise (a crash of the agent) can overlap a little: such lines count twice, and
@@ -57,8 +64,7 @@ int store_reader_agents(struct store_reader *r,
 struct read_node {
     struct str team, name;
     int64_t lines, records;             /* by its intervals */
-    int64_t skipped[REASON_COUNT];      /* by its intervals */
-    int64_t other_skipped;              /* reasons that this version does not know */
+    struct read_skips skipped;          /* by its intervals */
     int64_t overlapping;                /* intervals that begin within another one */
     int64_t overlapping_bytes;          /* of the streams, counted more than once */
     int64_t batches, stored, duplicate; /* by its batches */
@@ -66,5 +72,32 @@ struct read_node {
 };
 int store_reader_nodes(struct store_reader *r, int64_t site,
                        void (*on_node)(void *arg, const struct read_node *node), void *arg);
+
+/* What became of the lines of a time, of one site, at one node: as store_reader_nodes, but by the
+ * times of the lines. Lines and records are those of streams that hold records of the site; which
+ * site a skipped line would have been of is not known. */
+struct read_day {
+    struct str team, name;
+    struct read_skips skipped;
+    int64_t records[FATE_COUNT]; /* of the site */
+    int64_t of_others;           /* records of other sites, whatever became of them */
+    int64_t of_nobody;           /* records that were refused, for no site has their host */
+    /* Of the same intervals: lines with no time that could be read, or that was told. */
+    struct read_skips untimed;
+    int64_t unaccounted;     /* lines that are neither: their records went to another server */
+    int64_t gaps, gap_bytes; /* of the streams, between intervals */
+    int64_t overlapping, overlapping_bytes;
+};
+
+struct day_filter {
+    int64_t site; /* not 0 */
+    int64_t from_ms, to_ms;
+};
+
+/* on_node for each node that has such lines. *uncounted: intervals that arrived in this time, or
+ * the day after, from before the store had the times of lines; they are not in it. 0, or -1. */
+int store_reader_day(struct store_reader *r, const struct day_filter *filter,
+                     void (*on_node)(void *arg, const struct read_day *day), void *arg,
+                     int64_t *uncounted);
 
 #endif

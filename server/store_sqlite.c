@@ -341,6 +341,8 @@ static int open_parts(struct engine *e)
     e->md = EVP_MD_fetch(NULL, "SHA256", NULL);
     e->digest = EVP_MD_CTX_new();
     buf_init(&e->scratch, BATCH_MAX_DECODED);
+    buf_init(&e->times.skipped, BATCH_MAX_DECODED);
+    buf_init(&e->times.records, BATCH_MAX_DECODED);
     return e->catalogue && e->md && e->digest ? 0 : -1;
 }
 
@@ -454,6 +456,8 @@ void engine_close(struct engine *e)
     catalogue_free(e->catalogue);
     EVP_MD_free(e->md);
     EVP_MD_CTX_free(e->digest);
+    buf_release(&e->times.records);
+    buf_release(&e->times.skipped);
     buf_release(&e->scratch);
     free(e);
 }

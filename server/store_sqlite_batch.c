@@ -27,16 +27,12 @@ static int seen_before(struct engine *e, struct store_job *job)
 static int put_rows(struct engine *e, struct store_job *job)
 {
     for (size_t i = 0; i < job->n_rows; i++) {
-        switch (row_put(e, job, &job->rows[i])) {
-        case PUT_STORED:
-            job->stored++;
-            break;
-        case PUT_DUPLICATE:
-            job->duplicate++;
-            break;
-        case PUT_FAILED:
+        enum put_result put = row_put(e, job, &job->rows[i]);
+        if (put == PUT_FAILED)
             return -1;
-        }
+        job->stored += put == PUT_STORED;
+        job->duplicate += put == PUT_DUPLICATE;
+        e->times.fates[i] = put == PUT_STORED ? FATE_STORED : FATE_TWICE;
     }
     return lanes_flush(e);
 }
@@ -44,6 +40,7 @@ static int put_rows(struct engine *e, struct store_job *job)
 static int put_intervals(struct engine *e, const struct store_job *job, int64_t node)
 {
     int status = 0;
+    e->times.row = e->times.left = 0;
     for (size_t i = 0; i < job->n_streams && status == 0; i++)
         status = interval_put(e, job, i, node);
     return status;
@@ -70,7 +67,8 @@ int batch_put(struct engine *e, struct store_job *job)
     int seen = seen_before(e, job);
     if (seen != 0)
         return seen < 0 ? -1 : 0;
-    if (job->n_streams > BATCH_MAX_STREAMS || job->n_user_agents > BATCH_MAX_USER_AGENTS)
+    if (job->n_streams > BATCH_MAX_STREAMS || job->n_user_agents > BATCH_MAX_USER_AGENTS ||
+        job->n_rows > BATCH_MAX_RECORDS)
         return -1;
     int64_t node = node_id(e, job->team, job->node);
     for (size_t i = 0; i < job->n_streams; i++)

@@ -72,6 +72,7 @@ enum sql {
     SQL_GET_NEAR,
     SQL_GET_REACH,
     SQL_ADD_PART,
+    SQL_MOVE_REFUSED,
     SQL_ADD_TALLY,
     SQL_DROP_COLUMNS,
     SQL_PUT_COLUMNS,
@@ -117,6 +118,14 @@ struct day_key {
 };
 #define DAY_KEY_SLOTS 64
 
+/* When the lines of a batch were: store_sqlite_times.c. */
+struct time_books {
+    unsigned char fates[BATCH_MAX_RECORDS]; /* of the job's rows */
+    size_t row, left;                       /* of the job: the first ones of the next stream */
+    struct buf skipped, records;            /* of the stream in work, as the table has them */
+    int64_t first, last;                    /* quarters */
+};
+
 struct engine {
     sqlite3 *db;
     sqlite3_stmt *statements[SQL_COUNT];
@@ -143,6 +152,7 @@ struct engine {
     int64_t stream_ids[BATCH_MAX_STREAMS];
     int64_t ua_ids[BATCH_MAX_USER_AGENTS];
     int64_t agent_ids[BATCH_MAX_USER_AGENTS]; /* -1: no AI agent */
+    struct time_books times;
     struct buf scratch;
 
     struct columnizer *columnizer; /* NULL until the first packing */
@@ -242,6 +252,20 @@ enum put_result { PUT_STORED, PUT_DUPLICATE, PUT_FAILED };
 enum put_result row_put(struct engine *e, const struct store_job *job, const struct store_row *row);
 int event_put(struct engine *e, const struct store_event *event);
 
+/* store_sqlite_times.c. */
+struct fate_cell {
+    int64_t quarter, site; /* -1: a time that has no quarter; 0: no site */
+    int64_t n;
+    enum store_fate fate;
+};
+typedef int fate_take(struct engine *e, void *arg, const struct fate_cell *cell);
+/* What became of the stream's records, as cells, of which several may be alike. Streams are asked
+ * for in their order; e->times.fates is set. -1: a take failed. */
+int times_of_records(struct engine *e, const struct store_job *job, size_t stream, fate_take *take,
+                     void *arg);
+/* Fills e->times but for the fates: what the table is told of this stream. -1 on failure. */
+int times_of_stream(struct engine *e, const struct store_job *job, size_t stream);
+
 /* store_sqlite_intervals.c: what the job says of its stream's lines; -1 on failure. */
 int interval_put(struct engine *e, const struct store_job *job, size_t stream, int64_t node);
 
@@ -264,6 +288,9 @@ struct store_reader {
 sqlite3 *reader_connect(const char *path, struct buf *error, enum store_failure *failure);
 int reader_begin(struct store_reader *r);
 int reader_end(struct store_reader *r, int status);
+
+/* store_sqlite_nodes.c */
+void skips_add(struct read_skips *to, struct str reason, int64_t n);
 
 /* store_sqlite_columns.c: the rows of a lane as columns, in chunks. */
 struct columns_chunk {

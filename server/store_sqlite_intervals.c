@@ -20,6 +20,11 @@ struct span {
     int64_t from, to;
 };
 
+struct interval_at {
+    struct interval_key key;
+    struct span span;
+};
+
 static void skipped_json(struct buf *out, const struct batch_stream *stream)
 {
     const char *comma = "";
@@ -103,28 +108,63 @@ static int drop_covered(struct engine *e, const struct interval_key *k, const st
     return status;
 }
 
+/* One that was refused before, and is not any more. Refused, it may have been nobody's. Where none
+ * was refused this was told before. */
+static int move_refused(struct engine *e, void *arg, const struct fate_cell *cell)
+{
+    const struct interval_at *at = arg;
+    const struct interval_key *k = &at->key;
+    const int64_t sites[] = {cell->site, 0};
+    if (cell->fate == FATE_REFUSED)
+        return 0;
+    for (size_t i = 0; i < COUNT_OF(sites); i++) {
+        if (sql_run(e, SQL_MOVE_REFUSED, "iiiiiiiisi", k->team, k->node, k->stream, at->span.from,
+                    at->span.to, cell->quarter, sites[i], cell->site,
+                    str_of(store_fate_name(cell->fate)), cell->n))
+            return -1;
+        if (sqlite3_changes(e->db) > 0)
+            break;
+    }
+    return 0;
+}
+
 /* Without lines it is a part of a batch whose first part told them all, but counts its own records
  * only: those of the others are added. What comes again, from the parked or the dead, is not: it
  * would be more than the lines account for. */
-static int add_part(struct engine *e, const struct interval_key *k, const struct batch_stream *s)
+static int add_part(struct engine *e, const struct store_job *job, size_t stream,
+                    struct interval_at *at)
 {
-    return sql_run(e, SQL_ADD_PART, "iiiiii", k->team, k->node, k->stream, (int64_t)s->from,
-                   (int64_t)s->to, (int64_t)s->records);
+    const struct interval_key *k = &at->key;
+    const struct time_books *t = &e->times;
+    size_t row = t->row, left = t->left;
+    if (times_of_stream(e, job, stream) ||
+        sql_run(e, SQL_ADD_PART, "iiiiiiiis", k->team, k->node, k->stream, at->span.from,
+                at->span.to, (int64_t)job->streams[stream].records, t->first, t->last,
+                buf_str(&t->records)))
+        return -1;
+    if (sqlite3_changes(e->db) > 0)
+        return 0;
+    e->times.row = row;
+    e->times.left = left;
+    return times_of_records(e, job, stream, move_refused, at);
 }
 
 int interval_put(struct engine *e, const struct store_job *job, size_t stream, int64_t node)
 {
     const struct batch_stream *s = &job->streams[stream];
-    struct interval_key key = {job->team, node, e->stream_ids[stream]};
-    struct span span = {(int64_t)s->from, (int64_t)s->to};
+    const struct time_books *t = &e->times;
+    struct interval_at at = {{job->team, node, e->stream_ids[stream]},
+                             {(int64_t)s->from, (int64_t)s->to}};
+    const struct interval_key *k = &at.key;
     if (s->lines == 0)
-        return add_part(e, &key, s);
+        return add_part(e, job, stream, &at);
     skipped_json(&e->scratch, s);
-    if (e->scratch.failed ||
-        sql_run(e, SQL_DROP_WITHIN, "iiiii", key.team, key.node, key.stream, span.from, span.to) ||
-        sql_run(e, SQL_PUT_INTERVAL, "iiiiiiisssi", key.team, key.node, key.stream, span.from,
-                span.to, (int64_t)s->lines, (int64_t)s->records, buf_str(&e->scratch), s->name,
-                job->job, e->now_ms))
+    if (e->scratch.failed || times_of_stream(e, job, stream) ||
+        sql_run(e, SQL_DROP_WITHIN, "iiiii", k->team, k->node, k->stream, at.span.from,
+                at.span.to) ||
+        sql_run(e, SQL_PUT_INTERVAL, "iiiiiiisssiiiss", k->team, k->node, k->stream, at.span.from,
+                at.span.to, (int64_t)s->lines, (int64_t)s->records, buf_str(&e->scratch), s->name,
+                job->job, e->now_ms, t->first, t->last, buf_str(&t->skipped), buf_str(&t->records)))
         return -1;
-    return drop_covered(e, &key, &span);
+    return drop_covered(e, k, &at.span);
 }

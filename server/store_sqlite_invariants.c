@@ -106,6 +106,8 @@ static const char intervals_text[] =
     "  THEN 'stream ' || i.stream || ' is not there: no site''s ledger has its lines'"
     " WHEN i.\"from\" > i.\"to\" THEN 'it ends before it begins'"
     " WHEN NOT json_valid(i.skipped) THEN 'skipped is no JSON: the ledger cannot be read'"
+    " WHEN NOT (json_valid(i.skipped_at) AND json_valid(i.records_at))"
+    "  THEN 'skipped_at or records_at is no JSON: the ledger of a day cannot be read'"
     " END AS what FROM intervals i LEFT JOIN nodes n ON n.id = i.node) WHERE what IS NOT NULL";
 
 static const char columns_text[] =

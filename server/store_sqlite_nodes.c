@@ -32,15 +32,15 @@ static const char overlap_text[] =
     " AND (?1 = 0 OR i.stream IN (SELECT stream FROM lanes WHERE site = ?1)))"
     " WHERE reach > \"from\"";
 
-static void add_skipped(struct read_node *node, struct str reason, int64_t n)
+void skips_add(struct read_skips *to, struct str reason, int64_t n)
 {
     for (int i = REASON_NONE + 1; i < REASON_COUNT; i++) {
         if (str_eq(reason, str_of(reason_name((enum reason)i)))) {
-            node->skipped[i] += n;
+            to->by_reason[i] += n;
             return;
         }
     }
-    node->other_skipped += n;
+    to->other += n;
 }
 
 static int read_skipped(sqlite3_stmt *row, struct read_node *node, int64_t site, int64_t id)
@@ -49,7 +49,7 @@ static int read_skipped(sqlite3_stmt *row, struct read_node *node, int64_t site,
     sqlite3_bind_int64(row, 1, site);
     sqlite3_bind_int64(row, 2, id);
     while ((code = sqlite3_step(row)) == SQLITE_ROW)
-        add_skipped(node, column_str(row, 0), sqlite3_column_int64(row, 1));
+        skips_add(&node->skipped, column_str(row, 0), sqlite3_column_int64(row, 1));
     sqlite3_reset(row);
     return code == SQLITE_DONE ? 0 : -1;
 }
@@ -103,4 +103,19 @@ int store_reader_nodes(struct store_reader *r, int64_t site,
         sqlite3_finalize(rows[i]);
     status = code == SQLITE_DONE ? status : -1;
     return begun ? reader_end(r, status) : -1;
+}
+
+int64_t read_skips_sum(const struct read_skips *skips)
+{
+    int64_t sum = skips->other;
+    for (int i = 0; i < REASON_COUNT; i++)
+        sum += skips->by_reason[i];
+    return sum;
+}
+
+void read_skips_add(struct read_skips *to, const struct read_skips *more)
+{
+    to->other += more->other;
+    for (int i = 0; i < REASON_COUNT; i++)
+        to->by_reason[i] += more->by_reason[i];
 }

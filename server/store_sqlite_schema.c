@@ -154,8 +154,21 @@ static const char step_logins[] =
 static const char step_exclusion_notes[] =
     "ALTER TABLE exclusions ADD COLUMN description TEXT NOT NULL DEFAULT '';";
 
+static const char step_days[] =
+    /* When the lines of an interval were (store_sqlite_times.c), in quarters of an hour from 1970,
+     * UTC; -1: no such time. skipped_at: [[quarter, reason, n], ...]; records_at: [[quarter, site,
+     * fate, n], ...]. In one list the same may stand again; n may be below 0. first_quarter and
+     * last_quarter enclose all of them; of arrival when there is none; null: from before this
+     * step. */
+    "ALTER TABLE intervals ADD COLUMN first_quarter INTEGER;"
+    "ALTER TABLE intervals ADD COLUMN last_quarter INTEGER;"
+    "ALTER TABLE intervals ADD COLUMN skipped_at TEXT NOT NULL DEFAULT '[]';"
+    "ALTER TABLE intervals ADD COLUMN records_at TEXT NOT NULL DEFAULT '[]';"
+    "CREATE INDEX intervals_quarter ON intervals(last_quarter);";
+
 static const char *const steps[] = {step_1,      step_2,     step_reads,  step_exclusions,
-                                    step_people, step_nodes, step_logins, step_exclusion_notes};
+                                    step_people, step_nodes, step_logins, step_exclusion_notes,
+                                    step_days};
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)

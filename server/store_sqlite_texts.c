@@ -47,8 +47,10 @@ static const char *const sql_texts[SQL_COUNT] = {
     [SQL_PUT_BATCH] = "INSERT INTO batches(team, id, body_hash, node, job, received, answer)"
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [SQL_PUT_INTERVAL] = "INSERT OR REPLACE INTO intervals(team, node, stream, \"from\", \"to\","
-                         " lines, records, skipped, name, job, received)"
-                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                         " lines, records, skipped, name, job, received, first_quarter,"
+                         " last_quarter, skipped_at, records_at)"
+                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+                         " ?15)",
     [SQL_DROP_INTERVAL] = "DELETE FROM intervals WHERE team = ?1 AND node = ?2 AND stream = ?3"
                           " AND \"from\" = ?4 AND \"to\" = ?5",
     [SQL_DROP_WITHIN] =
@@ -60,9 +62,21 @@ static const char *const sql_texts[SQL_COUNT] = {
         "SELECT max(\"to\") FROM (SELECT \"to\" FROM intervals WHERE team = ?1 AND node = ?2"
         " AND stream = ?3 AND \"from\" <= ?4 AND NOT (\"from\" = ?5 AND \"to\" = ?6)"
         " ORDER BY \"from\" DESC LIMIT 8)",
-    [SQL_ADD_PART] = "UPDATE intervals SET records = records + ?6 WHERE team = ?1 AND node = ?2"
+    [SQL_ADD_PART] = "UPDATE intervals SET records = records + ?6,"
+                     " first_quarter = min(first_quarter, ?7),"
+                     " last_quarter = max(last_quarter, ?8),"
+                     " records_at = CASE '[]' WHEN records_at THEN ?9 WHEN ?9 THEN records_at"
+                     " ELSE substr(records_at, 1, length(records_at) - 1) || ',' || substr(?9, 2)"
+                     " END"
+                     " WHERE team = ?1 AND node = ?2"
                      " AND stream = ?3 AND \"from\" = ?4 AND \"to\" = ?5 AND records + ?6"
                      " + (SELECT coalesce(sum(value), 0) FROM json_each(skipped)) <= lines",
+    [SQL_MOVE_REFUSED] =
+        "UPDATE intervals SET records_at = json_insert(records_at,"
+        " '$[#]', json_array(?6, ?7, 'refused', -?10), '$[#]', json_array(?6, ?8, ?9, ?10))"
+        " WHERE team = ?1 AND node = ?2 AND stream = ?3 AND \"from\" = ?4 AND \"to\" = ?5"
+        " AND (SELECT sum(value ->> 3) FROM json_each(records_at) WHERE value ->> 0 = ?6"
+        " AND value ->> 1 = ?7 AND value ->> 2 = 'refused') >= ?10",
     [SQL_ADD_TALLY] = "INSERT INTO tallies(node, day, batches, stored, duplicate, excluded,"
                       " rejected) VALUES(?1, ?2, 1, ?3, ?4, ?5, ?6)"
                       " ON CONFLICT(node, day) DO UPDATE SET batches = batches + 1,"

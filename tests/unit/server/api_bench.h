@@ -80,6 +80,16 @@ static inline void note_job(struct store *s, const struct store_job *job)
                    STR_ARGS(job->node), job->n_streams, STR_ARGS(job->tail));
     for (size_t i = 0; i < job->n_rows; i++)
         note_record(to, job, &job->rows[i]);
+    for (size_t i = 0; i < job->n_left; i++)
+        buf_printf(to, "left site=%d stream=%u fate=%s time=%lld\n", (int)job->left[i].site,
+                   job->left[i].stream, store_fate_name(job->left[i].fate),
+                   (long long)job->left[i].time_ms);
+    for (size_t i = 0; i < job->n_streams; i++)
+        for (uint32_t k = 0; k < job->streams[i].n_cells; k++) {
+            const struct batch_cell *cell = &job->cells[job->streams[i].first_cell + k];
+            buf_printf(to, "cell stream=%zu quarter=%u reason=%u n=%u\n", i, cell->quarter,
+                       cell->reason, cell->n);
+        }
     if (job->kind == STORE_EVENT) {
         const struct store_event *e = job->event;
         buf_printf(to, "event site=%d", (int)e->site);

@@ -511,6 +511,38 @@ static void going_down_with_work_in_the_worker(void **state)
 
 #define T(test) cmocka_unit_test_setup_teardown(test, bench_setup, bench_teardown)
 
+/* What is stored of none, and when lines were skipped: for the ledger of a day. */
+static void the_ledger_is_told(void **state)
+{
+    static const struct call calls[] = {
+        {"nobody's", ONE("1") PAGE("0", URL("http://nowhere.net/") UA("0")), 200, "\"line\":2",
+         "left site=0 stream=0 fate=refused time=1704067200000\n"},
+        {"no URL", ONE("1") PAGE("0", URL("nowhere") UA("0")), 200, "\"line\":2",
+         "left site=0 stream=0 fate=refused"},
+        {"another team's", ONE("1") PAGE("0", URL("http://www.foreign.net:8080/") UA("0")), 200,
+         "\"line\":2", "left site=3 stream=0 fate=refused"},
+        {"another team's fetch",
+         ONE("1") FETCH("0", HOST("foreign.net") PATH("/") STATUS("200") UA("1")), 200,
+         "\"line\":2", "left site=3 stream=0 fate=refused"},
+        {"a site that is only read",
+         ONE("1") FETCH("0", HOST("x") PATH("/") STATUS("200") UA("1") ",\"site\":\"example.org\""),
+         200, "\"line\":2", "left site=2 stream=0 fate=refused"},
+        {"its own, but no status",
+         ONE("1") FETCH("0", HOST("example.com") PATH("/") STATUS("99") UA("1")), 200, "\"line\":2",
+         "left site=1 stream=0 fate=refused"},
+        {"quarters",
+         HEAD("{" STREAM ",\"from\":0,\"to\":10,\"lines\":0,\"records\":0},"
+              "{" STREAM ",\"from\":10,\"to\":20,\"lines\":4,\"records\":0,"
+              "\"skipped\":{\"new\":4},\"quarters\":[[7,{\"new\":3}]]}"),
+         200, "\"stored\":0", "cell stream=1 quarter=7 reason="},
+        {"too many lines in quarters",
+         HEAD("{" STREAM ",\"from\":0,\"to\":10,\"lines\":4,\"records\":0,"
+              "\"skipped\":{\"bot\":4},\"quarters\":[[7,{\"bot\":5}]]}"),
+         400, "line 1: a stream's \"quarters\" count more than its \"skipped\"\n", NULL},
+    };
+    CHECK_CALLS(*state, calls);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -525,6 +557,7 @@ int main(void)
         T(bad_tokens_are_limited_good_ones_are_not),
         T(a_quota_of_records),
         T(excluded_records_are_counted),
+        T(the_ledger_is_told),
         T(the_stores_answers),
         T(going_down_with_work_in_the_worker),
     };

@@ -182,6 +182,7 @@ static const struct broken cases[] = {
     {"UPDATE intervals SET \"from\" = 2000", "intervals", "node=1 stream=1 from=2000",
      "ends before it begins"},
     {"UPDATE intervals SET skipped = '{'", "intervals", "node=1", "no JSON"},
+    {"UPDATE intervals SET records_at = '['", "intervals", "node=1", "the ledger of a day"},
     {"UPDATE tallies SET node = 98", "tallies", "node=98 day=", "is not there"},
     {"UPDATE day_keys SET key = x'00'", "day_keys", "day=20000", "32 bytes"},
     {"CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM odd; END", "sqlite_schema", "t",

@@ -111,7 +111,7 @@ static void test_each_byte_counts_once(void **state)
         struct read_node node = read_ledger(f);
         if (node.lines != cases[i].lines || node.overlapping != cases[i].overlapping ||
             node.overlapping_bytes != cases[i].bytes ||
-            node.skipped[REASON_ASSET] != cases[i].lines)
+            node.skipped.by_reason[REASON_ASSET] != cases[i].lines)
             fail_msg("%s: %d lines, %d overlapping by %d", cases[i].name, (int)node.lines,
                      (int)node.overlapping, (int)node.overlapping_bytes);
         fixture_teardown(state);
@@ -165,7 +165,7 @@ static void test_unknown_reasons_are_kept(void **state)
     b.streams[0].skipped_other = 2;
     assert_int_equal(fixture_run(f->store, &b.job).result, STORE_OK);
     expect_text(f, "SELECT skipped FROM intervals", "{\"asset\":18,\"other\":2}");
-    assert_int_equal(read_ledger(f).other_skipped, 2);
+    assert_int_equal(read_ledger(f).skipped.other, 2);
     expect_ledger(f, "    other                     2\n  every line accounted for\n",
                   "\"other\":2}");
 }

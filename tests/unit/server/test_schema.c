@@ -72,6 +72,33 @@ static void test_parts_of_1_are_no_intervals(void **state)
     assert_int_equal(number(f, "SELECT lines FROM intervals"), 3);
 }
 
+static void on_node(void *arg, const struct read_day *day)
+{
+    ++*(int *)arg;
+}
+
+/* What was told before there were books of time is told to be missing in them. */
+static void test_intervals_of_1_have_no_times(void **state)
+{
+    static const struct day_filter days[] = {{1, 0, DAY_MS}, {1, 3 * DAY_MS, 4 * DAY_MS}};
+    struct fixture *f = *state;
+    enum store_failure failure;
+    struct buf error;
+    buf_init(&error, 1000);
+    f->store = fixture_open(f->dir, false);
+    struct store_reader *reader = store_reader_open(f->dir, &error, &failure);
+    assert_non_null(reader);
+    for (size_t i = 0; i < COUNT_OF(days); i++) {
+        int64_t uncounted = -1;
+        int nodes = 0;
+        assert_int_equal(store_reader_day(reader, &days[i], on_node, &nodes, &uncounted), 0);
+        assert_int_equal(nodes, 0);
+        assert_int_equal(uncounted, i ? 0 : 1);
+    }
+    store_reader_close(reader);
+    buf_release(&error);
+}
+
 static void test_a_reader_migrates_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -113,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_from_1),
         T(test_parts_of_1_are_no_intervals),
+        T(test_intervals_of_1_have_no_times),
         T(test_people_of_1),
         T(test_a_reader_migrates_nothing),
     };

@@ -2,6 +2,7 @@
 #include "agent/backfill_run.h"
 
 #include "agent/backfill_job.h"
+#include "agent/retention.h"
 #include "agent/terminal.h"
 #include "config/exit_codes.h"
 
@@ -14,6 +15,7 @@
 #define FIRST_ANSWER_S 30.0     /* a server that never answered by then is unreachable */
 #define PLAIN_BYTES_PER_S 300e6 /* for the plan's guess of the time */
 #define GZIP_BYTES_PER_S 25e6
+#define RETENTION_S 5.0 /* to tell how long records are kept; it goes on without */
 #define RETRY_S 0.1
 #define GRACE_S 0.3 /* for the word of a client that is gone to come, too */
 
@@ -24,6 +26,7 @@ struct backfill {
     struct pool *pool; /* looks for the files: the loop does not wait for a disk */
     struct task looking;
     bool out_of_memory;
+    struct retention *retention; /* while it is asked */
     struct engine *engine;
     struct discovery files;
     struct buf complaints; /* of the search */
@@ -290,6 +293,22 @@ static int make_engine(struct backfill *b)
     return b->engine ? add_files(b) : code ? code : EXIT_INTERNAL;
 }
 
+static void on_retention(void *context)
+{
+    struct backfill *b = context;
+    const struct retention_view view = {.host =
+                                            b->options->host ? str_of(b->options->host) : STR_NONE,
+                                        .since_ms = b->options->since_ms};
+    put_plan(b, &b->complaints);
+    retention_put(b->retention, &view, &b->complaints);
+    say(b, &b->complaints);
+    retention_free(b->retention);
+    b->retention = NULL;
+    b->begun = ev_now(b->host.loop);
+    ev_timer_start(b->host.loop, &b->tick);
+    engine_start(b->engine);
+}
+
 static void on_looked(struct task *task)
 {
     struct backfill *b = (struct backfill *)((char *)task - offsetof(struct backfill, looking));
@@ -300,15 +319,11 @@ static void on_looked(struct task *task)
         code = EXIT_PERMISSION;
     else
         say(b, &b->complaints);
-    if (code) {
+    if (!code &&
+        !(b->retention = retention_ask(b->host.loop, b->job.config, RETENTION_S, on_retention, b)))
+        code = EXIT_INTERNAL;
+    if (code)
         finish_soon(b, code);
-        return;
-    }
-    put_plan(b, &b->complaints);
-    say(b, &b->complaints);
-    b->begun = ev_now(b->host.loop);
-    ev_timer_start(b->host.loop, &b->tick);
-    engine_start(b->engine);
 }
 
 static bool may_wait(const struct backfill *b)
@@ -369,7 +384,11 @@ struct backfill *backfill_start(const struct options *o, const struct backfill_h
 void backfill_stop(struct backfill *b, double seconds)
 {
     b->interrupted = true;
-    if (b->engine && !ev_is_active(&b->end))
+    if (b->retention) {
+        retention_free(b->retention);
+        b->retention = NULL;
+        finish_soon(b, 130);
+    } else if (b->engine && !ev_is_active(&b->end))
         engine_stop(b->engine, seconds);
 }
 
@@ -397,6 +416,7 @@ void backfill_free(struct backfill *b)
     ev_timer_stop(b->host.loop, &b->retry);
     ev_timer_stop(b->host.loop, &b->tick);
     ev_timer_stop(b->host.loop, &b->end);
+    retention_free(b->retention);
     pool_free(b->pool);
     discovery_release(&b->files);
     buf_release(&b->complaints);

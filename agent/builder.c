@@ -28,8 +28,8 @@ struct builder {
     uint64_t mark; /* of part 0 in the user-agent cache; part i has mark + i */
     struct span *spans;
     size_t n_spans, cap_spans;
-    struct batch_cell *cells; /* of the spans, in their order; MAX_CELLS */
-    size_t n_cells;
+    struct batch_cell *cells; /* of the spans, in their order */
+    size_t n_cells, cap_cells;
     uint32_t last_cell[REASON_COUNT]; /* where a reason was counted last; may be of another span */
     struct part parts[GROUP_MAX_BATCHES];
     size_t n_parts;
@@ -41,11 +41,6 @@ struct builder *builder_new(const struct builder_labels *labels)
     struct builder *b = calloc(1, sizeof(*b));
     if (!b)
         return NULL;
-    b->cells = malloc(MAX_CELLS * sizeof(*b->cells));
-    if (!b->cells) {
-        free(b);
-        return NULL;
-    }
     b->labels = *labels;
     for (size_t i = 0; i < GROUP_MAX_BATCHES; i++) {
         buf_init(&b->parts[i].records, BATCH_MAX_DECODED / 2);
@@ -125,11 +120,26 @@ int builder_stream(struct builder *b, const struct span *start)
     return 0;
 }
 
+static bool has_cell_room(struct builder *b)
+{
+    if (b->n_cells < b->cap_cells)
+        return true;
+    size_t cap = b->cap_cells ? b->cap_cells * 2 : 64;
+    struct batch_cell *v = cap > MAX_CELLS ? NULL : realloc(b->cells, cap * sizeof(*v));
+    if (!v)
+        return false;
+    b->cells = v;
+    b->cap_cells = cap;
+    return true;
+}
+
 /* The cell of the last span; NULL: there is no room. The line then counts as one whose time is not
  * known. */
 static struct batch_cell *cell_for(struct builder *b, struct span *s, enum reason reason,
                                    uint32_t quarter)
 {
+    if (!has_cell_room(b))
+        return NULL;
     struct batch_cell *first = b->cells + s->first_cell, *end = first + s->n_cells;
     struct batch_cell *last = b->cells + b->last_cell[reason];
     if (last >= first && last < end && last->quarter == quarter && last->reason == reason)
@@ -137,8 +147,6 @@ static struct batch_cell *cell_for(struct builder *b, struct span *s, enum reaso
     for (struct batch_cell *c = end; c > first; c--)
         if (c[-1].quarter == quarter && c[-1].reason == reason)
             return &c[-1];
-    if (b->n_cells == MAX_CELLS)
-        return NULL;
     s->n_cells++;
     b->cells[b->n_cells] = (struct batch_cell){.quarter = quarter, .reason = reason};
     return &b->cells[b->n_cells++];

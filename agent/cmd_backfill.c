@@ -3,6 +3,7 @@
 #include "agent/commands.h"
 #include "agent/control_wire.h"
 #include "agent/offline.h"
+#include "agent/retention.h"
 #include "agent/terminal.h"
 #include "config/agent_config.h"
 #include "config/exit_codes.h"
@@ -16,15 +17,26 @@
 #include <unistd.h>
 
 #define STOP_S 4.0
+#define RETENTION_S 5.0 /* to tell how long records are kept; it goes on without */
 
 /* ---- to nowhere, or to standard output --------------------------------------------------------
  */
 
 struct dry {
     bool print;
+    struct str default_host;
+    struct retention *retention; /* NULL: nobody was asked */
     struct counts counts;
     struct buf text;
 };
+
+/* Without sites in the configuration a record may go everywhere. */
+static void count_record(struct dry *d, const struct digested *g)
+{
+    struct str host = str_is_set(g->hit.host) ? g->hit.host : d->default_host;
+    retention_count(d->retention, str_is_set(g->record.site) ? g->record.site : host,
+                    g->to ? g->to : ~0u, g->hit.time_ms);
+}
 
 static bool on_dry_line(void *context, const struct offline_line *line)
 {
@@ -36,6 +48,8 @@ static bool on_dry_line(void *context, const struct offline_line *line)
         return true;
     }
     d->counts.records++;
+    if (d->retention)
+        count_record(d, g);
     if (!d->print)
         return true;
     struct record r = g->record;
@@ -59,20 +73,55 @@ static void print_counts(const struct counts *c)
     fputc('\n', stderr);
 }
 
+static void on_told(void *context)
+{
+    ev_break(context, EVBREAK_ALL);
+}
+
+/* Only a dry run asks: what goes nowhere or to standard output is kept by nobody. */
+static int ask_retention(struct dry *d, struct ev_loop *loop, const struct agent_config *config)
+{
+    d->retention = retention_ask(loop, config, RETENTION_S, on_told, loop);
+    if (!d->retention)
+        return EXIT_INTERNAL;
+    ev_run(loop, 0);
+    return 0;
+}
+
+static void print_retention(const struct dry *d, const struct options *o)
+{
+    const struct retention_view view = {
+        .host = o->host ? str_of(o->host) : STR_NONE, .since_ms = o->since_ms, .counted = true};
+    struct buf out;
+    buf_init(&out, 1u << 20);
+    if (d->retention)
+        retention_put(d->retention, &view, &out);
+    fwrite(buf_str(&out).p, 1, out.n, stderr);
+    buf_release(&out);
+}
+
 static int dry_run(const struct options *o, bool print)
 {
     struct offline off;
     struct dry d = {.print = print};
+    struct ev_loop *loop = NULL;
     int code = offline_init(&off, o, "backfill");
     buf_init(&d.text, 16u << 20);
+    if (!code && o->dry_run && off.config && (loop = ev_default_loop(EVFLAG_AUTO)))
+        code = ask_retention(&d, loop, off.config);
+    d.default_host = off.digest_rules.default_host;
     if (!code)
         code = offline_read(&off, o->paths, o->n_paths, on_dry_line, &d);
     print_counts(&d.counts);
+    print_retention(&d, o);
     if (!code && print && fflush(stdout))
         code = EXIT_CANNOT_WRITE;
     if (!code && off.unread)
         code = EXIT_BAD_DATA;
     buf_release(&d.text);
+    retention_free(d.retention);
+    if (loop)
+        ev_loop_destroy(loop);
     offline_release(&off);
     return code;
 }

@@ -192,7 +192,10 @@ struct answer {
     struct str *names; /* domain and aliases of the site at hand */
     size_t n_names, cap_names;
     struct str id;
-    bool may_write, want_ids;
+    bool may_write, has_role, want_ids;
+    int64_t retention_days;
+    bool (*on_site)(void *context, const struct site_told *site); /* NULL: the hosts are added */
+    void *context;
 };
 
 static bool writes(struct str role)
@@ -229,6 +232,8 @@ static bool read_site(struct json_reader *r, struct answer *a)
     enum json_event e;
     a->n_names = 0;
     a->may_write = true;
+    a->has_role = false;
+    a->retention_days = -1;
     a->id = STR_NONE;
     while ((e = json_next(r)) == JSON_KEY) {
         struct str key = r->text;
@@ -237,7 +242,9 @@ static bool read_site(struct json_reader *r, struct answer *a)
         if (str_eq(key, STR("domain")) && e == JSON_STRING)
             good = take_name(a, host_without_port(r->text));
         else if (str_eq(key, STR("role")) && e == JSON_STRING)
-            a->may_write = writes(r->text);
+            a->may_write = writes(r->text), a->has_role = true;
+        else if (str_eq(key, STR("data_retention_days")) && e == JSON_NUMBER)
+            (void)str_to_u64(r->text, INT32_MAX, (uint64_t *)&a->retention_days);
         else if (str_eq(key, STR("id")) && e == JSON_STRING)
             a->id = r->text;
         else if (str_eq(key, STR("aliases")))
@@ -262,6 +269,13 @@ static bool is_plain_id(struct str id)
 /* Its hosts, each with the site that is to stand beside it. 1: they count; -1: out of memory. */
 static int add_names(struct answer *a)
 {
+    const struct site_told told = {.names = a->names,
+                                   .n_names = a->n_names,
+                                   .retention_days = a->retention_days,
+                                   .may_write = a->may_write,
+                                   .has_role = a->has_role};
+    if (a->on_site)
+        return a->on_site(a->context, &told) ? 0 : -1;
     bool wanted = a->want_ids ? is_plain_id(a->id) : a->may_write;
     for (size_t i = 0; wanted && i < a->n_names; i++)
         if (sites_add(a->sites, a->names[i], a->want_ids ? a->id : STR_NONE, a->to))
@@ -294,6 +308,13 @@ out:
     free(a->names);
     buf_release(&scratch);
     return count;
+}
+
+int sites_each(struct str json, bool (*on_site)(void *context, const struct site_told *site),
+               void *context, const char **why)
+{
+    struct answer a = {.on_site = on_site, .context = context};
+    return read_answer(&a, json, why) < 0 ? -1 : 0;
 }
 
 int sites_add_answer(struct sites *s, struct str json, unsigned to, const char **why)

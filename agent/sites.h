@@ -42,6 +42,16 @@ int sites_add_answer(struct sites *s, struct str json, unsigned to, const char *
 /* The same answer with each site's id as the `site` of its hosts, whatever the role. NULL with a
  * sentence; a site without an id is left out. */
 struct sites *sites_with_ids(struct str json, const char **why);
+/* A site of such an answer, as it was told. Borrowed. */
+struct site_told {
+    const struct str *names; /* domain and aliases, in the order of the answer */
+    size_t n_names;
+    int64_t retention_days; /* 0: for ever; -1: not told */
+    bool may_write, has_role;
+};
+/* Calls on_site for each; false from it ends the reading as a failure. 0, or -1 with a sentence. */
+int sites_each(struct str json, bool (*on_site)(void *context, const struct site_told *site),
+               void *context, const char **why);
 /* What sites_add_answer reads: every host that goes to these destinations. */
 void sites_write_answer(const struct sites *s, unsigned to, struct buf *out);
 

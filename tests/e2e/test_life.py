@@ -88,3 +88,33 @@ def test_purge(world):
     out = server.cli("site", "purge", "--site", SITE, "--from", "2000-01-01", "--to", "2100-01-01", "--yes")
     check(out.startswith(f"{len(want)} deleted") and stored(server) == [], out)
     server.cli("fsck")
+
+
+def test_plan(world):
+    """A backfill says beforehand what would not be kept, and how to mend it."""
+    server = world.server(sites=(SITE, "other.example"))
+    server.cli("site", "set", SITE, "--retention", "30d")
+    server.start()
+    agent = world.agent(server)
+    log, base = world.path("access.log"), lines.default_base()
+    with open(log, "w", encoding="ascii") as f:
+        f.write("".join(lines.combined(n, base - (40 - n) * DAY) for n in range(20)))
+    old = [n for n in range(20) if lines.kind(n) != lines.SKIP and 40 - n + 1 > 30]
+
+    def dry(*more):
+        return agent.command("backfill", "--source", "web", "--dry-run", *more, log)[2]
+
+    told = dry()
+    check(f"retention: main: {SITE} keeps records for 30 days; {len(old)} records of " in told, told)
+    mend = f"logferry-server site set {SITE} --retention 42d"
+    check(mend in told and "retention: main: 1 site keeps records for ever" in told, told)
+    check("30 days\n" in dry("--since", "20d"), "a warning of what is not sent")
+    _, out, err = agent.command("backfill", "--source", "web", log)
+    plan = (out + err).split("plan: ")[1]
+    check(f"retention: main: {SITE} keeps records for 30 days; what is older than " in plan, plan)
+    check(f"excluded={len(old)} " in plan, f"{len(old)} are late: {plan}")
+    server.cli(*mend.split()[1:])
+    check("; no record is older" in dry(), "after it was mended")
+    server.stop()
+    told = dry()
+    check("retention: main: not known, for it cannot be asked (" in told and " records=" in told, told)

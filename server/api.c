@@ -211,6 +211,7 @@ static const struct route routes[] = {
     {ROUTE_POST, "/api/ingest/server/verify", API_BATCH_BODY_MAX, api_batch_before, api_verify},
     {ROUTE_GET, "/api/ingest/server/capabilities", 0, NULL, api_capabilities},
     {ROUTE_GET, "/api/sites", 0, NULL, api_sites},
+    {ROUTE_GET, "/api/nodes", 0, NULL, api_nodes},
     {ROUTE_GET, "/api/sites/{id}/ai-fetch/overview", 0, NULL, api_fetch_overview},
     {ROUTE_GET, "/api/sites/{id}/ai-fetch/timeseries", 0, NULL, api_fetch_timeseries},
     {ROUTE_GET, "/api/sites/{id}/ai-fetch/correlation", 0, NULL, api_fetch_correlation},

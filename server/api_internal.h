@@ -87,6 +87,7 @@ void api_batch_before(void *ctx, struct http_request *req);
 void api_batch(void *ctx, struct http_request *req);
 void api_verify(void *ctx, struct http_request *req); /* api_batch_before is its, too */
 void api_sites(void *ctx, struct http_request *req);
+void api_nodes(void *ctx, struct http_request *req); /* api_nodes.c */
 void api_fetch_overview(void *ctx, struct http_request *req);
 void api_fetch_timeseries(void *ctx, struct http_request *req);
 void api_fetch_correlation(void *ctx, struct http_request *req);

@@ -546,6 +546,8 @@ def ask_server(e, desk):
         e.ask("GET", path, 200)
     e.ask("GET", "/api/sites", 200, token=desk.token)
     e.ask("GET", "/api/sites", 401, good=False)
+    e.ask("GET", "/api/nodes", 200, token=desk.token)
+    e.ask("GET", "/api/nodes", 401, good=False)
 
 
 def examine(world, proxied):

@@ -5,9 +5,13 @@ import os
 import shutil
 import signal
 import socket
+import ssl
+import subprocess
 
 import lines
 import test_contract
+import test_people
+from test_batch import Batch, accepted
 from harness import SITE, Server, World, wait_stored
 from proc import Proc, Skip, check, wait_for
 
@@ -23,8 +27,18 @@ class OverUnix(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+class TlsOverUnix(OverUnix):
+    def connect(self):
+        super().connect()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.sock = context.wrap_socket(self.sock)
+
+
 class FrontServer(Server):
     """Listens on a unix socket; whoever asks it asks the proxy, which has another."""
+
+    connect = OverUnix
 
     def start(self, fault=None, seconds=20):
         self.address = "unix:" + self.world.path("behind")
@@ -37,7 +51,7 @@ class FrontServer(Server):
         return "unix:" + self.front
 
     def request(self, method, path, body=b"", token=None, headers=None):
-        connection = OverUnix(self.front)
+        connection = self.connect(self.front)
         fields = dict(headers or {}, **({"Authorization": "Bearer " + token} if token else {}))
         try:
             connection.request(method, path, body or None, fields)
@@ -58,13 +72,22 @@ class FrontWorld(World):
         return FrontServer(self, sites, grants, config, name)
 
 
-def nginx(world):
-    """The location of docs/operations.md."""
+def nginx(world, tls=False):
+    """The location of docs/operations.md; with `tls`, as configuration.md wants it for people's pages."""
     prefix, front = world.mkdir("nginx"), world.path("front")
     with open(os.path.join(os.path.dirname(__file__), "../../docs/operations.md"), encoding="utf-8") as f:
         location = f.read().split("For nginx:\n\n```\n")[1].split("```")[0]
     location = location.replace("http://127.0.0.1:8080", f"http://unix:{world.path('behind')}")
     check(location.startswith("location /api/ {") and "unix:" in location, f"the page has another block: {location}")
+    listen, more = f"unix:{front}", ""
+    if tls:
+        listen += " ssl"
+        more = f"ssl_certificate {prefix}/cert; ssl_certificate_key {prefix}/key;"
+        location = location.replace("}", "    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
+                                    "    proxy_set_header X-Forwarded-Proto $scheme;\n}")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=stats.example", "-keyout", prefix + "/key", "-out", prefix + "/cert"],
+                       check=True, capture_output=True, timeout=60)
     temp = "".join(f"    {m}_temp_path {prefix}/tmp;\n" for m in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     user = "user root;\n" if os.geteuid() == 0 else ""
     world.write("nginx/conf", f"""{user}daemon off;
@@ -75,7 +98,8 @@ events {{}}
 http {{
 {temp}    access_log off;
     server {{
-        listen unix:{front};
+        listen {listen};
+        {more}
         {location}
         location / {{ proxy_pass http://unix:{world.path("behind")}; }}
     }}
@@ -122,6 +146,54 @@ def test_nginx(world):
     contract_through(world, nginx, [
         test_contract.test_ai_fetch_checks, test_contract.test_pageview_checks, test_contract.test_event_checks,
         test_contract.test_tokens, test_contract.test_roles])
+
+
+def cookie_of(server):
+    """Logs in, and gives the whole field."""
+    body = json.dumps({"email": test_people.OWNER, "password": test_people.SECRET}).encode()
+    status, headers, text = server.request("POST", "/api/login", body)
+    check(status == 200, f"{status} {text!r}")
+    return headers["Set-Cookie"]
+
+
+def start_for_people(world, config, tls):
+    server = world.server(config=world.write("server.yaml", "initial_user: true\n" + config))
+    if tls:
+        server.connect = TlsOverUnix
+    return server.start()
+
+
+def test_people_through_nginx(world):
+    """Logins, management, the rule of foreign pages, and an export that is made piece by piece."""
+    below = FrontWorld(world, "tls", lambda w: nginx(w, True))
+    server = start_for_people(below, "trusted_proxies: [127.0.0.1]\n", True)
+    ann = test_people.first(server)
+    check("; Secure" in cookie_of(server), "TLS ends at the proxy: the cookie goes over plain HTTP, too")
+    evil = {"Origin": "https://evil.example"}
+    ann.want(404, "POST", "/api/user/api-clients", {"name": "a"}, **evil)
+    ann.want(404, "POST", "/api/user/api-clients", {"name": "a"}, Sec_Fetch_Site="cross-site")
+    made = ann.want(201, "POST", "/api/user/api-clients", {"name": "a", "site_roles": []},
+                    Sec_Fetch_Site="same-origin")
+    check(made["token"].startswith("lf_"), f"{made}")
+    check([n["node"] for n in ann.want(200, "GET", "/api/nodes")] == [], "nodes that nobody has seen")
+    batch = Batch()
+    for n in range(5000):
+        batch.fetch(n)
+    accepted(server, batch, 5000)
+    site = json.loads(server.request("GET", "/api/sites", token=server.token)[2])[0]["id"]
+    path = f"/api/sites/{site}/ai-fetch/export?from=2026-10-01T00:00:00Z&to=2026-10-31T00:00:00Z&format="
+    rows = ann.ask("GET", path + "ndjson")[1].splitlines()
+    check(len(rows) == 5000 and len({json.loads(r)["path"] for r in rows}) == 5000, f"{len(rows)} rows")
+    ann.want(204, "POST", "/api/logout", {})
+    ann.want(401, "GET", "/api/user")
+    # By its name, for a proxy that says nothing of TLS.
+    below = FrontWorld(world, "plain", nginx)
+    server = start_for_people(below, "public_url: https://stats.example\n", False)
+    ann = test_people.first(server)
+    check("; Secure" in cookie_of(server), "public_url says https")
+    ann.want(404, "POST", "/api/user/api-clients", {"name": "a"}, **evil)
+    ann.want(201, "POST", "/api/user/api-clients", {"name": "a", "site_roles": []},
+             Origin="https://stats.example", Sec_Fetch_Site="cross-site")
 
 
 def test_caddy(world):

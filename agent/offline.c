@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME_ROOM 4096 /* of a path in a message */
@@ -319,6 +320,19 @@ static int read_stdin(struct offline *o, offline_fn fn, void *context)
     return read_fd(o, STDIN_FILENO, CONTAINER_PLAIN, "-", fn, context);
 }
 
+static void tell_no_file(struct offline *o, const char *path, int why)
+{
+    char name[NAME_ROOM];
+    struct stat st;
+    const char *what = "there is no file";
+    if (why)
+        what = strerror(why);
+    else if (!stat(path, &st) && !S_ISDIR(st.st_mode))
+        what = "it is no regular file; hand a pipe over as standard input: --format NAME -";
+    fprintf(stderr, "logferry: %s: %s\n", terminal_safe(path, name, sizeof(name)), what);
+    o->unread++;
+}
+
 int offline_read(struct offline *o, char *const *paths, size_t n, offline_fn fn, void *context)
 {
     int code = 0;
@@ -331,13 +345,8 @@ int offline_read(struct offline *o, char *const *paths, size_t n, offline_fn fn,
         errno = 0;
         if (discover_path(paths[i], &found))
             code = EXIT_INTERNAL;
-        if (!found.n) {
-            int why = errno;
-            char name[NAME_ROOM];
-            fprintf(stderr, "logferry: %s: %s\n", terminal_safe(paths[i], name, sizeof(name)),
-                    why ? strerror(why) : "there is no file");
-            o->unread++;
-        }
+        if (!found.n)
+            tell_no_file(o, paths[i], errno);
         for (size_t k = 0; k < found.n && !code; k++)
             code = read_file(o, &found.files[k], fn, context);
         discovery_release(&found);

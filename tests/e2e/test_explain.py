@@ -85,3 +85,12 @@ def test_colours(world):
     plain = re.sub("\x1b\\[[0-9]m", "", coloured)
     check("\x1b" not in plain and plain == on_terminal(world, NO_COLOR="1"), plain)
     check("\x1b" not in explain(world, LOG), "a pipe")
+
+
+def test_pipe_as_a_path(world):
+    """Says that standard input takes it: it is read once, and a path may be looked at twice."""
+    os.mkfifo(world.path("pipe"))
+    for command in ("report", "explain"):
+        p = subprocess.run([world.agent_bin, command, world.path("pipe")], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           timeout=60, check=False)
+        check(p.returncode == 65 and b"no regular file; hand a pipe over as standard input" in p.stderr, p)

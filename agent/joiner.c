@@ -250,8 +250,10 @@ static enum lines_result next_of(struct joiner *j, struct lines *l, struct joine
         j->held = false;
         if (!passes(j))
             continue;
-        *out = (struct joined){
-            .text = j->line, .at = j->line_at, .next = lines_position(l), .number = j->line_number};
+        *out = (struct joined){.text = j->what == LINES_LINE ? j->line : STR(""),
+                               .at = j->line_at,
+                               .next = lines_position(l),
+                               .number = j->line_number};
         return j->what;
     }
 }
@@ -261,6 +263,8 @@ static enum lines_result plain(struct lines *l, struct joined *out, bool rest)
     struct str line = STR("");
     enum lines_result what = rest ? lines_take_half(l, &line) : lines_next(l, &line);
 
+    if (what == LINES_TOO_LONG)
+        line = STR("");
     if (what != LINES_END)
         *out = (struct joined){line, lines_at(l), lines_position(l), lines_number(l), false, {{0}}};
     return what;

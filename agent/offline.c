@@ -214,7 +214,7 @@ static bool hand_out(struct offline *o, const char *path, enum lines_result what
                      const struct joined *j, offline_fn fn, void *context)
 {
     struct digested d;
-    struct str text = what == LINES_TOO_LONG ? STR("") : j->text;
+    struct str text = j->text;
     struct offline_line line = {path, j->number, j->at, text, &d};
     if (what != LINES_LINE) {
         d = (struct digested){.parsed = PARSE_BAD};

@@ -11,14 +11,10 @@
 
 #define MANY 12000 /* more than two steps */
 
+/* In two batches: one holds no more than BATCH_MAX_RECORDS. */
 static void put_many(const struct fixture *f, unsigned char id, int64_t first_ms)
 {
-    struct batch b;
     struct store_row *rows = calloc(MANY, sizeof(*rows));
-    batch_init(&b, f, id);
-    b.job.rows = rows;
-    b.job.n_rows = MANY;
-    b.streams[0].to = 100 * MANY;
     for (unsigned i = 0; i < MANY; i++) {
         rows[i].site = f->site;
         rows[i].record = (struct record){.kind = i % 4 ? RECORD_PAGEVIEW : RECORD_AI_FETCH,
@@ -32,8 +28,15 @@ static void put_many(const struct fixture *f, unsigned char id, int64_t first_ms
                                          .response_ms = HIT_NO_NUMBER,
                                          .bytes_served = HIT_NO_NUMBER};
     }
-    struct outcome done = fixture_run(f->store, &b.job);
-    assert_int_equal(done.result, STORE_OK);
+    for (unsigned from = 0; from < MANY; from += MANY / 2) {
+        struct batch b;
+        batch_init(&b, f, (unsigned char)(id + (from ? 128 : 0)));
+        b.job.rows = rows + from;
+        b.job.n_rows = MANY / 2;
+        b.streams[0].from = 100 * from;
+        b.streams[0].to = 100 * (from + MANY / 2);
+        assert_int_equal(fixture_run(f->store, &b.job).result, STORE_OK);
+    }
     free(rows);
 }
 

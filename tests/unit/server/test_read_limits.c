@@ -26,7 +26,6 @@ static void fill(struct fixture *f)
 {
     struct rows *r = calloc(1, sizeof(*r));
     assert_non_null(r);
-    batch_init(&r->batch, f, 1);
     for (size_t i = 0; i < ROWS; i++) {
         struct store_row *row = &r->rows[i];
         snprintf(r->paths[i], PATH_BYTES + 1, "/%05zu/%0*d", i, PATH_BYTES - 7, 0);
@@ -36,9 +35,12 @@ static void fill(struct fixture *f)
         row->record.time_ms = NOON + (int64_t)i;
         row->record.path = str_of(r->paths[i]);
     }
-    r->batch.job.rows = r->rows;
-    r->batch.job.n_rows = ROWS;
-    assert_int_equal(fixture_run(f->store, &r->batch.job).stored, ROWS);
+    for (size_t from = 0; from < ROWS; from += ROWS / 2) { /* a batch holds 10,000 */
+        batch_init(&r->batch, f, from ? 2 : 1);
+        r->batch.job.rows = r->rows + from;
+        r->batch.job.n_rows = ROWS / 2;
+        assert_int_equal(fixture_run(f->store, &r->batch.job).stored, ROWS / 2);
+    }
     free(r);
 }
 

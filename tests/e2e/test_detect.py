@@ -334,13 +334,13 @@ def test_a_job_outlives_a_decision(world):
     server = world.server().start()
     late = world.path("late.log")
     open(late, "w").close()
-    history = lines.Log(world.path("old.log"), first=1000)
-    history.write(600)
+    history = lines.Log(world.path("old.log"), first=100000)
+    history.write(40000)  # several fills: the rate holds between them
     agent = world.agent(server)
     agent.sources["late"] = {"files": late, "format": "auto"}
     agent.configure()
     agent.start()
-    job = agent.start_backfill("--source", "web", "--rate", "60", history.path)
+    job = agent.start_backfill("--source", "web", "--rate", "3000", history.path)
     agent.proc.wait_event("job_started", 20)
     with open(late, "w") as f:
         f.write("".join(lines.combined(n, lines.default_base()) for n in range(20)))

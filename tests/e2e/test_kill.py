@@ -9,7 +9,7 @@ from harness import check_nothing_lost, expected, wait_stored, wait_sunk
 from proc import check, wait_for, within
 from sink import number_of
 
-KILLS = int(os.environ.get("E2E_KILLS", "25"))
+KILLS = int(os.environ.get("E2E_KILLS", "12"))
 # Positions are written at most once a second; a sanitizer build on a busy machine is late.
 WINDOW_S, FLYING_S = 1.5, 0.5
 SAVING_S = 0.4  # until the first of a life is on such a disk

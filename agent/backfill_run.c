@@ -15,7 +15,6 @@
 #define FIRST_ANSWER_S 30.0     /* a server that never answered by then is unreachable */
 #define PLAIN_BYTES_PER_S 300e6 /* for the plan's guess of the time */
 #define GZIP_BYTES_PER_S 25e6
-#define RETENTION_S 5.0 /* to tell how long records are kept; it goes on without */
 #define RETRY_S 0.1
 #define GRACE_S 0.3 /* for the word of a client that is gone to come, too */
 
@@ -319,8 +318,8 @@ static void on_looked(struct task *task)
         code = EXIT_PERMISSION;
     else
         say(b, &b->complaints);
-    if (!code &&
-        !(b->retention = retention_ask(b->host.loop, b->job.config, RETENTION_S, on_retention, b)))
+    if (!code && !(b->retention = retention_ask(b->host.loop, b->job.config, RETENTION_ASK_S,
+                                                on_retention, b)))
         code = EXIT_INTERNAL;
     if (code)
         finish_soon(b, code);

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #define STOP_S 4.0
-#define RETENTION_S 5.0 /* to tell how long records are kept; it goes on without */
 
 /* ---- to nowhere, or to standard output --------------------------------------------------------
  */
@@ -81,7 +80,7 @@ static void on_told(void *context)
 /* Only a dry run asks: what goes nowhere or to standard output is kept by nobody. */
 static int ask_retention(struct dry *d, struct ev_loop *loop, const struct agent_config *config)
 {
-    d->retention = retention_ask(loop, config, RETENTION_S, on_told, loop);
+    d->retention = retention_ask(loop, config, RETENTION_ASK_S, on_told, loop);
     if (!d->retention)
         return EXIT_INTERNAL;
     ev_run(loop, 0);

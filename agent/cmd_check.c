@@ -163,12 +163,8 @@ static void on_capabilities(void *context, const struct http_answer *a)
 static bool take_token(struct check *c, const struct destination_config *d, struct buf *token)
 {
     struct buf why;
-    if (str_is_set(d->token)) {
-        buf_put_str(token, d->token);
-        return true;
-    }
     buf_init(&why, 1024);
-    bool good = token_file_read(d->token_file.p, token, &why);
+    bool good = destination_token(d, token, &why);
     if (!good) {
         printf("destination %s: %.*s\n", d->name.p, STR_ARGS(buf_str(&why)));
         problem(c, EXIT_PERMISSION);

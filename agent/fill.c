@@ -159,10 +159,8 @@ static bool open_lines(struct stream *s)
         return fail(r, READ_FOREIGN, 0);
     r->kind = kind;
     uint64_t offset = r->sequential ? r->at : opening_offset(s, kind);
-    enum prefix_kind cutter = format_cutter(s->source->format);
     r->lines = lines_new(r->fd, kind, offset);
-    r->joiner = cutter == PREFIX_NONE ? NULL : joiner_new(cutter);
-    if (!r->lines || (cutter != PREFIX_NONE && !r->joiner)) {
+    if (!r->lines || joiner_new(&r->joiner, format_cutter(s->source->format))) {
         close_lines(r);
         return fail(r, READ_FAILED, ENOMEM);
     }

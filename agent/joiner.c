@@ -44,20 +44,25 @@ struct joiner {
     char kept[KEPT_BYTES];
 };
 
-struct joiner *joiner_new(enum prefix_kind cutter)
+int joiner_new(struct joiner **out, enum prefix_kind cutter)
 {
-    struct joiner *j = malloc(sizeof(*j)); /* the large parts cost nothing until they are used */
+    struct joiner *j;
 
+    *out = NULL;
+    if (cutter == PREFIX_NONE)
+        return 0;
+    j = malloc(sizeof(*j)); /* the large parts cost nothing until they are used */
     if (!j)
-        return NULL;
+        return -1;
     memset(j, 0, offsetof(struct joiner, queue));
     j->streams[0].open = j->streams[1].open = false;
     j->cutter = cutter;
     if (cutter == PREFIX_DOCKER && !(j->keys = prefix_keys_new())) {
         free(j);
-        return NULL;
+        return -1;
     }
-    return j;
+    *out = j;
+    return 0;
 }
 
 void joiner_free(struct joiner *j)

@@ -32,8 +32,8 @@ struct joined {
 
 struct joiner;
 
-/* NULL: out of memory. */
-struct joiner *joiner_new(enum prefix_kind cutter);
+/* *out is NULL for PREFIX_NONE: lines that nobody cut need none. -1: out of memory. */
+int joiner_new(struct joiner **out, enum prefix_kind cutter);
 void joiner_free(struct joiner *j); /* accepts NULL */
 /* The next line, as lines_next; LINES_PART too. After LINES_END: what begins before may be waiting.
  * Without a joiner (NULL) lines are what they are. */

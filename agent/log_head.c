@@ -24,18 +24,17 @@ static enum prefix_kind cutter_of(int fd, enum container_kind kind)
     if (line.n > 0)
         cutter = prefix_detect(line);
     lines_free(l);
-    return cutter == PREFIX_CRI || cutter == PREFIX_DOCKER ? cutter : PREFIX_NONE;
+    return prefix_cuts(cutter) ? cutter : PREFIX_NONE;
 }
 
 int log_head_read(struct log_head *head, int fd, enum container_kind kind)
 {
     size_t at[DETECT_MAX_LINES] = {0};
-    enum prefix_kind cutter = cutter_of(fd, kind);
-    struct joiner *j = cutter == PREFIX_NONE ? NULL : joiner_new(cutter);
+    struct joiner *j;
     struct lines *l = lines_new(fd, kind, 0);
+    bool good = joiner_new(&j, cutter_of(fd, kind)) == 0 && l;
     struct joined line;
     enum lines_result what;
-    bool good = l && (j || cutter == PREFIX_NONE);
 
     head->n = 0;
     buf_init(&head->text, LOG_HEAD_BYTES + LINE_MAX_BYTES);

@@ -258,14 +258,13 @@ static bool is_complete(const struct lines *l)
 static int read_fd(struct offline *o, int fd, enum container_kind kind, const char *path,
                    offline_fn fn, void *context)
 {
-    enum prefix_kind cutter = format_cutter(o->format);
-    struct joiner *j = cutter == PREFIX_NONE ? NULL : joiner_new(cutter);
+    struct joiner *j = NULL;
     struct lines *l = lines_new(fd, kind, 0);
     struct joined line;
     enum lines_result what;
     bool go_on = true;
     int code = EXIT_INTERNAL;
-    if (l && (j || cutter == PREFIX_NONE)) {
+    if (l && joiner_new(&j, format_cutter(o->format)) == 0) {
         parser_reset(o->parser);
         while (go_on && ((what = joiner_next(j, l, &line)) != LINES_END ||
                          (is_complete(l) && (what = joiner_take_rest(j, l, &line)) != LINES_END)))

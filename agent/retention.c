@@ -12,7 +12,6 @@
 #include "agent/terminal.h"
 #include "parsers/base/time.h"
 
-#define DAY_MS INT64_C(86400000)
 #define SHOWN_SITES 20u
 #define MAX_KEPT 65536u
 
@@ -114,11 +113,7 @@ static void ask(struct asked *a)
     struct buf token, why;
     buf_init(&token, 1024);
     buf_init(&why, sizeof(a->why) - 1);
-    bool good = true;
-    if (str_is_set(d->token))
-        buf_put_str(&token, d->token);
-    else
-        good = token_file_read(d->token_file.p, &token, &why);
+    bool good = destination_token(d, &token, &why);
     const struct http_request request = {.base = d->url.p,
                                          .path = "/api/sites",
                                          .token = buf_cstr(&token),
@@ -266,7 +261,7 @@ static void put_destination(const struct retention *r, const struct asked *a,
     size_t for_ever = 0, shown = 0;
     for (size_t i = 0; i < a->n; i++) {
         const struct kept *k = &a->v[i];
-        if (str_is_set(view->host) && k != only)
+        if (only ? k != only : str_is_set(view->host))
             continue;
         for_ever += k->days == 0;
         if (k->days != 0 && shown++ < SHOWN_SITES)

@@ -7,6 +7,8 @@
 
 #include "config/agent_config.h"
 
+#define RETENTION_ASK_S 5.0 /* a backfill waits no longer, and goes on without */
+
 struct ev_loop;
 struct retention;
 

@@ -198,9 +198,19 @@ struct answer {
     void *context;
 };
 
-static bool writes(struct str role)
+static void take_role(struct answer *a, struct str role)
 {
-    return str_eq(role, STR("owner")) || str_eq(role, STR("admin")) || str_eq(role, STR("ingest"));
+    a->has_role = true;
+    a->may_write =
+        str_eq(role, STR("owner")) || str_eq(role, STR("admin")) || str_eq(role, STR("ingest"));
+}
+
+/* Of a number that cannot be days nothing is known. */
+static void take_retention(struct answer *a, struct str number)
+{
+    uint64_t days;
+    if (str_to_u64(number, INT32_MAX, &days))
+        a->retention_days = (int64_t)days;
 }
 
 static bool take_name(struct answer *a, struct str name)
@@ -242,9 +252,9 @@ static bool read_site(struct json_reader *r, struct answer *a)
         if (str_eq(key, STR("domain")) && e == JSON_STRING)
             good = take_name(a, host_without_port(r->text));
         else if (str_eq(key, STR("role")) && e == JSON_STRING)
-            a->may_write = writes(r->text), a->has_role = true;
+            take_role(a, r->text);
         else if (str_eq(key, STR("data_retention_days")) && e == JSON_NUMBER)
-            (void)str_to_u64(r->text, INT32_MAX, (uint64_t *)&a->retention_days);
+            take_retention(a, r->text);
         else if (str_eq(key, STR("id")) && e == JSON_STRING)
             a->id = r->text;
         else if (str_eq(key, STR("aliases")))

@@ -3,6 +3,7 @@
 #include "agent/state_dir.h"
 #include "parsers/base/fault.h"
 #include "parsers/base/sys.h"
+#include "parsers/base/time.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 #define FILE_MAX (SPOOL_META_MAX + 2 * (size_t)BATCH_MAX_DECODED)
 #define NAME_BYTES 32
-#define ABSENT_MS (30 * 86400000ll) /* so long an agent may be off, with files in its spool */
+#define ABSENT_MS (30 * DAY_MS) /* so long an agent may be off, with files in its spool */
 
 const char *shelf_name(enum shelf shelf)
 {

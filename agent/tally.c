@@ -119,7 +119,7 @@ static bool put(uint64_t *v, size_t cap, uint64_t value)
     return fresh;
 }
 
-static void look_for(struct distinct *d, uint64_t value)
+static void put_value(struct distinct *d, uint64_t value)
 {
     if (d->n * 2 >= d->cap) {
         size_t cap = d->cap ? d->cap * 2 : 1024;
@@ -149,7 +149,7 @@ void distinct_add(struct distinct *d, uint64_t value)
 size_t distinct_count(struct distinct *d)
 {
     for (size_t i = 0; i < d->n_waiting; i++)
-        look_for(d, d->waiting[i]);
+        put_value(d, d->waiting[i]);
     d->n_waiting = 0;
     return d->n;
 }

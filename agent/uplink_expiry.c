@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define DAY_MS 86400000ll
-#define ABSENT_MS                                                                                  \
-    (30 * DAY_MS)    /* for so long an agent may have been off with files in its spool             \
-                      */
 #define SLOW_MS 1000 /* longer nobody's batch waits in memory for another destination */
 #define TELL_MS 60000
 

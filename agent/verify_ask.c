@@ -388,16 +388,6 @@ void verify_ask_sites(struct verify_ask *a, struct sites *sites)
 /* ---- life -------------------------------------------------------------------------------------
  */
 
-static bool take_token(struct verify_ask *a, struct buf *why)
-{
-    const struct destination_config *d = a->o.destination;
-    buf_init(&a->token, 1024);
-    if (!str_is_set(d->token))
-        return token_file_read(d->token_file.p, &a->token, why);
-    buf_put_str(&a->token, d->token);
-    return true;
-}
-
 struct verify_ask *verify_ask_new(const struct verify_ask_options *o, struct buf *why, int *code)
 {
     struct verify_ask *a = calloc(1, sizeof(*a));
@@ -407,7 +397,8 @@ struct verify_ask *verify_ask_new(const struct verify_ask_options *o, struct buf
     a->o = *o;
     ev_timer_init(&a->pause, on_pause, 0.0, 0.0);
     a->pause.data = a;
-    if (!take_token(a, why)) {
+    buf_init(&a->token, 1024);
+    if (!destination_token(a->o.destination, &a->token, why)) {
         *code = EXIT_PERMISSION;
         verify_ask_free(a);
         return NULL;

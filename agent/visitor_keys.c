@@ -2,6 +2,7 @@
 #include "agent/visitor_keys.h"
 
 #include "agent/state_dir.h"
+#include "parsers/base/time.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +14,6 @@
 #define HEAD "logferry-visitor-keys 1\n"
 #define MAX_KEYS 4096u /* days: a backfill of eleven years */
 #define MAX_BYTES (MAX_KEYS * 80u)
-#define DAY_MS 86400000ll
 #define KEPT_MS (2 * DAY_MS)
 #define MAX_DAY (INT64_MAX / DAY_MS - 1) /* so that its end is a time */
 

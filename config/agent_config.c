@@ -9,6 +9,7 @@
 #include "config/config_file.h"
 #include "config/fields.h"
 #include "config/values.h"
+#include "parsers/base/time.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -18,7 +19,6 @@
 #define MIB (KIB * 1024)
 #define GIB (MIB * 1024)
 #define TIB (GIB * 1024)
-#define DAY_MS UINT64_C(86400000)
 #define MAX_WORKERS 16 /* POOL_MAX_WORKERS of agent/pool.h */
 
 static unsigned default_workers(void)

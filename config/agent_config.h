@@ -114,5 +114,7 @@ bool destination_url_check(struct str url, bool *local, const char **why);
  * may read it, unless it lies in $CREDENTIALS_DIRECTORY. The token is appended to `out`; false,
  * with one sentence in `why`, otherwise. */
 bool token_file_read(const char *path, struct buf *out, struct buf *why);
+/* The same of a destination: its token as it was given, or out of its file. */
+bool destination_token(const struct destination_config *d, struct buf *out, struct buf *why);
 
 #endif

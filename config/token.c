@@ -142,3 +142,11 @@ bool token_file_read(const char *path, struct buf *out, struct buf *why)
     close(fd);
     return ok;
 }
+
+bool destination_token(const struct destination_config *d, struct buf *out, struct buf *why)
+{
+    if (!str_is_set(d->token))
+        return token_file_read(d->token_file.p, out, why);
+    buf_put_str(out, d->token);
+    return true;
+}

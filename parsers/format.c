@@ -356,7 +356,7 @@ enum prefix_kind format_cutter(const struct format *f)
 {
     enum prefix_kind first = f->n_prefixes > 0 ? f->prefixes[0] : PREFIX_NONE;
 
-    return first == PREFIX_CRI || first == PREFIX_DOCKER ? first : PREFIX_NONE;
+    return prefix_cuts(first) ? first : PREFIX_NONE;
 }
 
 enum cdn format_cdn(const struct format *f)

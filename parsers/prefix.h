@@ -19,6 +19,12 @@ struct json_keys;
 
 enum prefix_kind { PREFIX_NONE, PREFIX_CRI, PREFIX_DOCKER, PREFIX_SYSLOG };
 
+/* Kubernetes and Docker. */
+static inline bool prefix_cuts(enum prefix_kind kind)
+{
+    return kind == PREFIX_CRI || kind == PREFIX_DOCKER;
+}
+
 #define PREFIXES_MAX 3u /* in front of one format */
 
 struct prefix_result {

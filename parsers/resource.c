@@ -254,7 +254,8 @@ static void look_at_extension(const struct resource_index *ix, struct asked *a)
     }
     unsigned resource = ix->resources[slot_of(ix, key)]; /* 0 in a free one: unknown */
     a->extension = (enum resource)(resource & ~PAGES_BIT);
-    a->pages = (resource & PAGES_BIT) != 0 && extension.p[extension.n - 1] != '\0';
+    /* A key does not tell a NUL at the end from none. */
+    a->pages = (resource & PAGES_BIT) != 0 && !str_ends(extension, STR("\0"));
 }
 
 /* ---- the index ----------------------------------------------------------------------------- */

@@ -31,9 +31,6 @@ struct asked {
     bool pages;              /* it is one of resource_index_pages */
 };
 
-/* An extension of pages, whatever it is known as; one that is not known has no need of it. */
-void resource_index_pages(struct resource_index *ix, struct str extension);
-
 /* `scratch` is used when there is any %XX to decode. */
 void resource_look(const struct resource_index *ix, struct str path,
                    char scratch[RESOURCE_PATH_MAX], struct asked *out);

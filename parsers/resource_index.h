@@ -37,5 +37,7 @@ struct resource_index {
 void resource_index_init(struct resource_index *ix);
 /* A name that a segment is, or begins with. */
 void resource_index_add(struct resource_index *ix, struct str name, enum path_list list);
+/* An extension of pages, whatever it is known as; one that is not known has no need of it. */
+void resource_index_pages(struct resource_index *ix, struct str extension);
 
 #endif

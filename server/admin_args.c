@@ -5,8 +5,6 @@
 
 #include "parsers/base/time.h"
 
-#define DAY_MS (INT64_C(86400) * 1000)
-
 static bool listed(const char *const *names, struct str name, const char **found)
 {
     for (; *names; names++) {

@@ -135,7 +135,10 @@ static void put_line(struct buf *out, const struct rights *r, const struct exclu
 {
     buf_printf(out, "%s %-10s %s  (", e->uuid_text, exclusion_kind_name(e->kind), e->value.p);
     put_scope(out, r, e);
-    buf_printf(out, e->description.n > 0 ? ") %s\n" : ")\n", e->description.p);
+    buf_putc(out, ')');
+    if (e->description.n > 0)
+        buf_printf(out, " %s", e->description.p);
+    buf_putc(out, '\n');
 }
 
 /* Those of one site, or all. */

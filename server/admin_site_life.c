@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "parsers/base/time.h"
 #include "server/store_life.h"
-
-#define DAY_MS (INT64_C(86400) * 1000)
 
 int admin_retention(struct admin_job *job, unsigned otherwise, unsigned *days)
 {

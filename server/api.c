@@ -155,6 +155,19 @@ bool api_path_uuid(struct str segment, unsigned char uuid[16])
     return uuid_parse((struct str){text, n}, uuid);
 }
 
+enum access api_may(const struct api_caller *caller, const struct site *site,
+                    enum permission permission)
+{
+    return caller->user ? rights_user_may(caller->rights, caller->user, site, permission)
+                        : rights_may(caller->rights, caller->client, site, permission);
+}
+
+bool api_may_on_server(const struct api_caller *caller, enum permission permission)
+{
+    return caller->user ? permits(instance_permissions(caller->user->instance_role), permission)
+                        : rights_may_on_server(caller->rights, caller->client, permission);
+}
+
 const struct site *api_site_with(const struct api_caller *caller, struct http_request *req,
                                  enum permission permission)
 {
@@ -164,9 +177,7 @@ const struct site *api_site_with(const struct api_caller *caller, struct http_re
         return NULL;
     }
     const struct site *site = rights_site_by_uuid(caller->rights, uuid);
-    enum access access = caller->user
-                             ? rights_user_may(caller->rights, caller->user, site, permission)
-                             : rights_may(caller->rights, caller->client, site, permission);
+    enum access access = api_may(caller, site, permission);
     if (access == ACCESS_OK)
         return site;
     http_error(req, 403, access == ACCESS_DENIED ? "Access denied" : "Forbidden");

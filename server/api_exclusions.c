@@ -21,19 +21,9 @@ static enum access site_access(const struct api_caller *caller, const struct sit
 {
     if (!caller->user)
         return rights_may_by_grant(caller->rights, caller->client, site, PERM_SITE_MANAGE_TEAM);
-    if (site && permits(instance_permissions(caller->user->instance_role),
-                        PERM_INSTANCE_MANAGE_SITE_EXCLUSIONS))
+    if (site && api_may_on_server(caller, PERM_INSTANCE_MANAGE_SITE_EXCLUSIONS))
         return ACCESS_OK;
     return rights_user_may(caller->rights, caller->user, site, PERM_SITE_MANAGE_TEAM);
-}
-
-static bool may_on_server(const struct api_caller *caller)
-{
-    if (!caller->user)
-        return rights_may_on_server(caller->rights, caller->client,
-                                    PERM_INSTANCE_MANAGE_SITE_EXCLUSIONS);
-    return permits(instance_permissions(caller->user->instance_role),
-                   PERM_INSTANCE_MANAGE_SITE_EXCLUSIONS);
 }
 
 /* NULL: *site is the site's number, or 0 for the server. */
@@ -45,7 +35,7 @@ static const struct api_refusal *refusal_of(const struct api_caller *caller, enu
     unsigned char uuid[16];
     if (whose == OF_SERVER) {
         *site = 0;
-        return may_on_server(caller) ? NULL : &too_small;
+        return api_may_on_server(caller, PERM_INSTANCE_MANAGE_SITE_EXCLUSIONS) ? NULL : &too_small;
     }
     if (!api_path_uuid(req->params[0], uuid))
         return &no_id;

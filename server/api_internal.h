@@ -63,6 +63,10 @@ bool api_admit_unlimited(struct api *a, struct limiter *l, struct http_request *
 /* The quota of a token's records in batches. False: *wait_ms says how long. */
 bool api_take_records(struct api *a, const struct client *client, uint32_t n, int64_t *wait_ms);
 
+/* Whoever asks, as rights_may and rights_user_may; and on the server itself. */
+enum access api_may(const struct api_caller *caller, const struct site *site,
+                    enum permission permission);
+bool api_may_on_server(const struct api_caller *caller, enum permission permission);
 /* The site that the path names, if the caller has that permission on it. Rule A: 403 for a site
  * that is not there, too; and another 403 for too small a role. NULL: answered. */
 const struct site *api_site_with(const struct api_caller *caller, struct http_request *req,

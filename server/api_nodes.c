@@ -9,22 +9,6 @@
 #include "server/api_internal.h"
 #include "server/nodes.h"
 
-static bool may_view(const struct api_caller *caller, const struct site *site)
-{
-    enum access access = caller->user
-                             ? rights_user_may(caller->rights, caller->user, site, PERM_SITE_VIEW)
-                             : rights_may(caller->rights, caller->client, site, PERM_SITE_VIEW);
-    return access == ACCESS_OK;
-}
-
-static bool may_view_all(const struct api_caller *caller)
-{
-    return caller->user
-               ? permits(instance_permissions(caller->user->instance_role),
-                         PERM_INSTANCE_VIEW_SYSTEM)
-               : rights_may_on_server(caller->rights, caller->client, PERM_INSTANCE_VIEW_SYSTEM);
-}
-
 /* Whose nodes are shown: teams' numbers, and minus a user's. */
 struct owners {
     bool all;
@@ -46,12 +30,12 @@ static bool find_owners(const struct api_caller *caller, struct owners *o)
 {
     const struct site *sites;
     size_t n = rights_sites(caller->rights, &sites);
-    o->all = may_view_all(caller);
+    o->all = api_may_on_server(caller, PERM_INSTANCE_VIEW_SYSTEM);
     o->v = calloc(n + 1, sizeof(*o->v));
     if (!o->v)
         return false;
     for (size_t i = 0; i < n && !o->all; i++)
-        if (may_view(caller, &sites[i]))
+        if (api_may(caller, &sites[i], PERM_SITE_VIEW) == ACCESS_OK)
             add_owner(o, sites[i].team);
     if (caller->user)
         add_owner(o, -caller->user->id);

@@ -8,10 +8,11 @@
  */
 #include "server/read_correlation.h"
 
+#include "parsers/base/time.h"
+
 #include <stdlib.h>
 
 #define FETCHES_MAX (16u << 20) /* with more the report fails */
-#define DAY_MS (INT64_C(86400) * 1000)
 
 /* ---- the visits ---------------------------------------------------------------------------- */
 

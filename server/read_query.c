@@ -9,7 +9,6 @@
 #include "server/url.h"
 #include "server/uuid.h"
 
-#define DAY_MS (INT64_C(86400) * 1000)
 #define DEFAULT_DAYS 30
 #define WINDOW_DAYS 30
 #define WINDOW_DAYS_MAX 90

@@ -153,11 +153,7 @@ static void add_node(void *arg, const struct read_day *day)
     struct day_json *j = arg;
     struct buf *out = &j->nodes;
     add_day(&j->sum, day);
-    buf_put_str(out, out->n ? STR(",{\"team\":") : STR("{\"team\":"));
-    json_put_string(out, day->team);
-    buf_lit(out, ",\"node\":");
-    json_put_string(out, day->name);
-    buf_putc(out, ',');
+    put_node_json(out, day->team, day->name);
     put_numbers(out, day);
     buf_putc(out, '}');
 }

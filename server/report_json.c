@@ -106,6 +106,15 @@ struct ledger {
     struct buf nodes;
 };
 
+void put_node_json(struct buf *out, struct str team, struct str name)
+{
+    buf_put_str(out, out->n ? STR(",{\"team\":") : STR("{\"team\":"));
+    json_put_string(out, team);
+    buf_lit(out, ",\"node\":");
+    json_put_string(out, name);
+    buf_putc(out, ',');
+}
+
 void put_skips_json(struct buf *out, const struct read_skips *skips)
 {
     const char *comma = "";
@@ -152,11 +161,7 @@ static void add_node(void *arg, const struct read_node *node)
     l->sum.duplicate += node->duplicate;
     l->sum.excluded += node->excluded;
     l->sum.rejected += node->rejected;
-    buf_put_str(out, out->n ? STR(",{\"team\":") : STR("{\"team\":"));
-    json_put_string(out, node->team);
-    buf_lit(out, ",\"node\":");
-    json_put_string(out, node->name);
-    buf_putc(out, ',');
+    put_node_json(out, node->team, node->name);
     put_numbers(out, node);
     buf_putc(out, '}');
 }

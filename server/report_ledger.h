@@ -10,6 +10,8 @@ void put_skips_text(struct buf *out, const struct read_skips *skips);
 void put_node_name(struct buf *out, struct str team, struct str name);
 /* Nothing when there is no overlap. */
 void put_overlap(struct buf *out, int64_t intervals, int64_t bytes);
+/* One more node of a list that holds nothing else, up to the comma behind its name. */
+void put_node_json(struct buf *out, struct str team, struct str name);
 /* An object of reasons and their numbers. */
 void put_skips_json(struct buf *out, const struct read_skips *skips);
 

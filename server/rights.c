@@ -14,8 +14,6 @@
 #include "server/exclusions.h"
 #include "server/url.h"
 
-#define DAY_MS (INT64_C(24) * 3600 * 1000)
-
 /* ---- life ----------------------------------------------------------------------------------- */
 
 static void rights_destroy(struct rights *r)

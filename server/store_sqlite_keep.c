@@ -8,7 +8,6 @@
 #include "parsers/base/fault.h"
 #include "parsers/base/time.h"
 
-#define DAY_MS (INT64_C(24) * 3600 * 1000)
 #define ROWS_PER_GO 2000
 /* The promise is STORE_BATCH_KEEP_DAYS; clocks may be wrong by a few. */
 #define KEEP_MS ((STORE_BATCH_KEEP_DAYS + 5) * DAY_MS)

@@ -4,8 +4,6 @@
 #include "parsers/base/time.h"
 #include "server/store_nodes.h"
 
-#define DAY_MS INT64_C(86400000)
-
 enum admin_result session_put_node(struct store_session *session, const struct node_state *s)
 {
     struct engine *e = session->engine;

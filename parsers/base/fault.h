@@ -12,8 +12,8 @@
  *   ERRNO is ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, ENOMEM or a number. NAME is one of
  *   - a point of docs/architecture.md: crash and sleep at all of them, fail where it says so;
  *   - a call of sys.h, before it is made: sys.open, sys.read, sys.write (pwrite as well),
- * sys.fsync, sys.fsync_dir, sys.ftruncate, sys.rename, sys.unlink, sys.mkdir; all kinds, tear for
- *     sys.write; with ".done" behind it the moment after: crash only;
+ *     sys.fsync, sys.fsync_dir, sys.ftruncate, sys.rename, sys.unlink, sys.mkdir: all kinds, and
+ *     tear for sys.write; with ".done" behind it the moment after: crash only;
  *   - malloc: calloc, realloc, strdup and strndup too, of our own code, not of the libraries: fail;
  *   - config_alloc: the arena of a configuration: fail.
  * LOGFERRY_FAULT_COUNTS=FILE    appends "NAME PASSES" lines when the program ends or crashes

@@ -5,7 +5,6 @@
  */
 #include "parsers/base/time.h"
 
-#define DAY_MS INT64_C(86400000)
 #define ERA_DAYS 146097
 #define EPOCH_DAY 719468 /* days from 0000-03-01 to 1970-01-01 */
 #define YEAR_0_MS (-INT64_C(62167219200000))

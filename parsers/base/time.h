@@ -7,6 +7,8 @@
 
 #include "parsers/base/bytes.h"
 
+#define DAY_MS INT64_C(86400000)
+
 bool time_date_exists(int year, int month, int day);
 /* Epoch seconds; the caller has checked the ranges (month 1..12, day 1..31). */
 int64_t time_from_civil(int year, int month, int day, int hour, int minute, int second);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "parsers/base/time.h"
 #include "server/read_list.h"
 #include "server/read_stats.h"
 #include "server/store_admin.h"
@@ -24,7 +25,6 @@
 #define TEXT_BYTES 160
 #define RUNS 5
 #define FIRST_MS INT64_C(1790000000000)
-#define DAY_MS (INT64_C(86400) * 1000)
 
 struct bench {
     struct store *store;

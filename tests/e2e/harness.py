@@ -336,6 +336,24 @@ def wait_sunk(sink, numbers, seconds=60, what="every line delivered"):
 
 # ---- real web server, real rotation --------------------------------------------------------------
 
+def start_nginx(world, http):
+    """nginx in the directory "nginx" with this inside of its http block, once it listens."""
+    prefix = world.mkdir("nginx")
+    temp = "".join(f"    {m}_temp_path {prefix}/tmp;\n" for m in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    world.write("nginx/conf", f"""{user}daemon off;
+worker_processes 1;
+pid {prefix}/pid;
+error_log {prefix}/error.log;
+events {{}}
+http {{
+{temp}{http}}}
+""")
+    proc = Proc(["nginx", "-e", prefix + "/error.log", "-p", prefix, "-c", prefix + "/conf"], world.dir, "nginx")
+    wait_for(lambda: os.path.exists(prefix + "/pid"), 10, "nginx")  # it is written when all sockets are
+    return proc
+
+
 class Nginx:
     """nginx in the test's directory on a unix socket, so that no port can be taken; a request names
     its visitor's address in X-Forwarded-For."""
@@ -348,16 +366,7 @@ class Nginx:
         root = world.mkdir("nginx", "www")
         with open(os.path.join(root, "page"), "w", encoding="ascii") as f:
             f.write("<html>hello</html>\n")
-        temp = "".join(f"    {m}_temp_path {self.prefix}/tmp;\n"
-                       for m in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        user = "user root;\n" if os.geteuid() == 0 else ""
-        world.write("nginx/conf", f"""{user}daemon off;
-worker_processes 1;
-pid {self.prefix}/pid;
-error_log {self.prefix}/error.log;
-events {{}}
-http {{
-{temp}    default_type text/html;
+        self.proc = start_nginx(world, f"""    default_type text/html;
     types {{ text/html html; text/css css; }}
     set_real_ip_from unix:;
     real_ip_header X-Forwarded-For;
@@ -369,11 +378,7 @@ http {{
         location /n/ {{ try_files /page =404; }}
         location /static/ {{ try_files /page =404; }}
     }}
-}}
 """)
-        argv = ["nginx", "-e", self.prefix + "/error.log", "-p", self.prefix, "-c", self.prefix + "/conf"]
-        self.proc = Proc(argv, world.dir, "nginx")
-        wait_for(lambda: os.path.exists(self.socket) and os.path.exists(self.prefix + "/pid"), 10, "nginx")
         self.asked = []
         self.connection = None
 

@@ -8,23 +8,15 @@ import time
 from collections import Counter
 
 import lines
-from harness import expected, wait_stored, wait_sunk
-from proc import Proc, check, wait_for
+from harness import expected, start_nginx, wait_stored, wait_sunk
+from proc import check, wait_for
 
 
 def nginx_by_host(world):
     """A real nginx that logs to logs/<host>/access.log, in directories that are not there yet."""
     prefix, logs = world.mkdir("nginx"), world.path("logs")
     path = os.path.join(prefix, "s")
-    temp = "".join(f"    {m}_temp_path {prefix}/tmp;\n" for m in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    user = "user root;\n" if os.geteuid() == 0 else ""
-    world.write("nginx/conf", f"""{user}daemon off;
-worker_processes 1;
-pid {prefix}/pid;
-error_log {prefix}/error.log;
-events {{}}
-http {{
-{temp}    default_type text/html;
+    proc = start_nginx(world, f"""    default_type text/html;
     set_real_ip_from unix:;
     real_ip_header X-Forwarded-For;
     access_log {logs}/$host/access.log combined;
@@ -33,10 +25,7 @@ http {{
         root {prefix};
         location / {{ return 200 "<html>hello</html>"; }}
     }}
-}}
 """)
-    proc = Proc(["nginx", "-e", prefix + "/error.log", "-p", prefix, "-c", prefix + "/conf"], world.dir, "nginx")
-    wait_for(lambda: os.path.exists(path) and os.path.exists(prefix + "/pid"), 10, "nginx")
     return proc, path
 
 

@@ -12,7 +12,7 @@ import lines
 import test_contract
 import test_people
 from test_batch import Batch, accepted
-from harness import SITE, Server, World, wait_stored
+from harness import SITE, Server, World, start_nginx, wait_stored
 from proc import Proc, Skip, check, wait_for
 
 
@@ -88,25 +88,14 @@ def nginx(world, tls=False):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-subj", "/CN=stats.example", "-keyout", prefix + "/key", "-out", prefix + "/cert"],
                        check=True, capture_output=True, timeout=60)
-    temp = "".join(f"    {m}_temp_path {prefix}/tmp;\n" for m in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    user = "user root;\n" if os.geteuid() == 0 else ""
-    world.write("nginx/conf", f"""{user}daemon off;
-worker_processes 1;
-pid {prefix}/pid;
-error_log {prefix}/error.log;
-events {{}}
-http {{
-{temp}    access_log off;
+    start_nginx(world, f"""    access_log off;
     server {{
         listen {listen};
         {more}
         {location}
         location / {{ proxy_pass http://unix:{world.path("behind")}; }}
     }}
-}}
 """)
-    Proc(["nginx", "-e", prefix + "/error.log", "-p", prefix, "-c", prefix + "/conf"], world.dir, "nginx")
-    wait_for(lambda: os.path.exists(front), 10, "nginx")
     return front
 
 

@@ -1,12 +1,11 @@
 """A HitKeep as it stands in the world: behind a proxy with TLS and HTTP/2, below a path, with a redirect
 where plain HTTP is spoken, and with the proxy's own pages while it is away."""
-import os
 import socket
 
 import lines
-from harness import expected
+from harness import expected, start_nginx
 from hitkeep import FETCH, PAGEVIEW
-from proc import Proc, check, wait_for
+from proc import check
 from test_hitkeep import BOTH, FAST, agent_for, hitkeep, recent, wait_delivered
 from test_tls import certificate
 
@@ -30,16 +29,7 @@ class Front:
         key, self.pem = certificate(world, "front")
         self.url, self.plain = f"https://ingest.localhost:{tls}/stats/", f"http://127.0.0.1:{plain}"
         self.token = fake.token
-        temp = "".join(f"    {m}_temp_path {prefix}/tmp;\n"
-                       for m in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        user = "user root;\n" if os.geteuid() == 0 else ""
-        world.write("nginx/conf", f"""{user}daemon off;
-worker_processes 1;
-pid {prefix}/pid;
-error_log {prefix}/error.log;
-events {{}}
-http {{
-{temp}    access_log off;
+        start_nginx(world, f"""    access_log off;
     server {{
         listen 127.0.0.1:{tls} ssl http2;
         ssl_certificate {self.pem};
@@ -50,10 +40,7 @@ http {{
         listen 127.0.0.1:{plain};
         return 301 {self.url.rstrip("/")}$request_uri;
     }}
-}}
 """)
-        Proc(["nginx", "-e", prefix + "/error.log", "-p", prefix, "-c", prefix + "/conf"], world.dir, "nginx")
-        wait_for(lambda: os.path.exists(prefix + "/pid"), 10, "nginx")
 
 
 def test_behind_nginx(world):

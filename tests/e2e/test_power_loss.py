@@ -243,21 +243,20 @@ class AgentJudge:
         check(self.durable, "no generation of the positions was ever durable")
 
 
-def agent_seeds(run, judge, records, seeds, seed, stop_at_first=True):
-    """How many of the drawn disks would lose a line; with the first one's sentence."""
+def agent_seeds(run, judge, records, seeds, seed, go_on=None):
+    """How many of the drawn disks would lose a line; with the first one's sentence. With `go_on`, the real agent
+    is started on some of the disks, and the first bad one is the last."""
     bad, first = 0, ""
-    rng = random.Random(seed)
-    for i, (index, disk, ns) in enumerate(disks.moments(records, run.directory, seeds, rng)):
-        draw = random.Random(f"{seed}.{i}")
-        files = disk.crashed(draw)
+    for i, (index, disk, ns) in enumerate(disks.moments(records, run.directory, seeds, random.Random(seed))):
+        files = disk.crashed(random.Random(f"{seed}.{i}"))
         problem = judge.problem(files, ns)
         if problem:
             bad += 1
             first = first or f"seed {seed}.{i}, {index} of {len(records)} calls made: {problem}"
-            if stop_at_first:
+            if go_on:
                 break
-        elif stop_at_first and i % REAL_EVERY == REAL_EVERY - 1:
-            go_on_from(run, judge, files, ns, i)
+        elif go_on and i % REAL_EVERY == REAL_EVERY - 1:
+            go_on(run, judge, files, ns, i)
     return bad, first
 
 
@@ -306,14 +305,14 @@ def test_agent(world):
     judge.note_durable(records)
     began = time.monotonic()
     seed = world.random.randrange(10**9)
-    bad, first = agent_seeds(run, judge, records, SEEDS, seed)
+    bad, first = agent_seeds(run, judge, records, SEEDS, seed, go_on_from)
     check(not bad, first)
     seconds = time.monotonic() - began
     # The same run, had the syncs not been made: the simulation must tell.
     caught = {}
     for what, of_directories in (("directories", True), ("files", False)):
         lame = without_syncs(records, run.directory, of_directories)
-        caught[what] = agent_seeds(run, judge, lame, 200, seed, stop_at_first=False)[0]
+        caught[what] = agent_seeds(run, judge, lame, 200, seed)[0]
     check(all(caught.values()), f"without syncs no line was lost: {caught}")
     print(f"{SEEDS} disks of {len(records)} calls in {seconds:.1f} s; of 200 without the syncs of directories "
           f"{caught['directories']}, of files {caught['files']} lose lines")
@@ -325,7 +324,7 @@ def test_agent_that_does_not_sync(world):
         run = AgentRun(world, what.replace(".", "-"), fault=f"skip:{what}:1-99999999")
         run.short_story()
         records = journal.read(run.journal)
-        bad, first = agent_seeds(run, AgentJudge(run), records, 200, world.random.randrange(10**9), False)
+        bad, first = agent_seeds(run, AgentJudge(run), records, 200, world.random.randrange(10**9))
         check(bad, f"without {what}, none of 200 disks lost a line")
         print(f"without {what} {bad} of 200 disks lose lines; {first}")
 

@@ -3,7 +3,6 @@ is lost, and what is sent twice was on its way. As test_power_loss.py, with the 
 parked parts and the keys of visitors. Needs SAN=1.
 """
 import os
-import random
 import shutil
 import time
 from collections import Counter
@@ -12,7 +11,7 @@ import lines
 from harness import SITE, expected
 from hitkeep import HitKeep
 from proc import CRASHED, Proc, check, wait_for
-from test_power_loss import REAL_EVERY, SEEDS, without_syncs
+from test_power_loss import SEEDS, agent_seeds, without_syncs
 
 import agent_state
 import disk as disks
@@ -158,21 +157,6 @@ def number(record):
     return int((record.get("url") or record["path"]).rsplit("/", 1)[1])
 
 
-def seeds(run, judge, records, count, seed, stop_at_first=True):
-    bad, first = 0, ""
-    for i, (index, disk, ns) in enumerate(disks.moments(records, run.directory, count, random.Random(seed))):
-        files = disk.crashed(random.Random(f"{seed}.{i}"))
-        problem = judge.problem(files, ns)
-        if problem:
-            bad += 1
-            first = first or f"seed {seed}.{i}, {index} of {len(records)} calls made: {problem}"
-            if stop_at_first:
-                break
-        elif stop_at_first and i % REAL_EVERY == REAL_EVERY // 2:
-            go_on_from(run, judge, files, ns, i)
-    return bad, first
-
-
 def without_syncs_of(records, suffix):
     """The journal of a program that does not sync the files with these names."""
     names = {r.object: r.path for r in records if r.operation == journal.OPEN}
@@ -202,13 +186,13 @@ def test_hitkeep(world):
     records = journal.read(run.journal)
     judge = Judge(run)
     began, seed = time.monotonic(), world.random.randrange(10**9)
-    bad, first = seeds(run, judge, records, SEEDS, seed)
+    bad, first = agent_seeds(run, judge, records, SEEDS, seed, go_on_from)
     check(not bad, first)
     seconds = time.monotonic() - began
     lame = {"directories": without_syncs(records, run.directory, True),
             "files": without_syncs(records, run.directory, False), "notes": without_syncs_of(records, ".sent"),
             "keys": without_syncs_of(records, "visitor.keys.new")}
-    caught = {what: seeds(run, judge, left, 100, seed, False)[0] for what, left in lame.items()}
+    caught = {what: agent_seeds(run, judge, left, 100, seed)[0] for what, left in lame.items()}
     check(all(caught.values()), f"without syncs nothing was lost, or sent twice: {caught}")
     print(f"{SEEDS} disks of {len(records)} calls in {seconds:.1f} s; of 100 without syncs lose records, repeat "
           f"them, or lose keys: {caught}")

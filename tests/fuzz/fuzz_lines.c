@@ -118,10 +118,11 @@ static uint64_t check_joined(int fd, enum prefix_kind kind, uint64_t from, uint6
                              uint64_t *sum)
 {
     struct lines *l = lines_new(fd, CONTAINER_PLAIN, from);
-    struct joiner *j = joiner_new(kind);
+    struct joiner *j;
     struct joined line;
     enum lines_result r;
     bool rest = false;
+    require(joiner_new(&j, kind) == 0);
     require(lines_position(l) == from);
     for (;;) {
         r = rest ? joiner_take_rest(j, l, &line) : joiner_next(j, l, &line);

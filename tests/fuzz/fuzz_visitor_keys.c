@@ -2,9 +2,8 @@
  * asks, and again after the file is read anew. The first bytes say which day, and how late it is.
  */
 #include "agent/visitor_keys.h"
+#include "parsers/base/time.h"
 #include "tests/fuzz/fuzz_file.h"
-
-#define DAY_MS 86400000ll
 
 static void get(int64_t day, int64_t now_ms, unsigned char key[SIPHASH_KEY])
 {

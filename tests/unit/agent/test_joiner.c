@@ -213,7 +213,8 @@ static void read_all(enum prefix_kind kind, struct str content, bool rest, struc
     scratch_write(&dir, "log", content);
     int fd = scratch_open(&dir, "log");
     struct lines *l = lines_new(fd, CONTAINER_PLAIN, 0);
-    struct joiner *j = joiner_new(kind);
+    struct joiner *j;
+    assert_int_equal(joiner_new(&j, kind), 0);
     buf_reset(out);
     while ((what = joiner_next(j, l, &line)) != LINES_END ||
            (rest && (what = joiner_take_rest(j, l, &line)) != LINES_END)) {

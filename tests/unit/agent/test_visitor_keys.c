@@ -6,9 +6,9 @@
 #include <cmocka.h>
 
 #include "agent/visitor_keys.h"
+#include "parsers/base/time.h"
 #include "tests/unit/agent/scratch.h"
 
-#define DAY_MS INT64_C(86400000)
 #define TODAY INT64_C(20000)
 
 struct key {

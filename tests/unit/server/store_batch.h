@@ -4,11 +4,11 @@
 #ifndef LOGFERRY_TESTS_STORE_BATCH_H
 #define LOGFERRY_TESTS_STORE_BATCH_H
 
+#include "parsers/base/time.h"
 #include "tests/unit/server/store_fixture.h"
 
 #include <sqlite3.h>
 
-#define DAY_MS (INT64_C(86400) * 1000)
 #define NOON (INT64_C(20000) * DAY_MS + DAY_MS / 2)
 
 /* ---- making batches ----------------------------------------------------------------------- */

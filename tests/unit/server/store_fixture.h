@@ -15,6 +15,7 @@
 
 #include "server/store.h"
 #include "server/store_admin.h"
+#include "server/store_read.h"
 
 struct fixture {
     char dir[64];
@@ -65,6 +66,19 @@ static inline struct store *fixture_open(const char *dir, bool create)
         print_message("%s\n", buf_cstr(&error));
     buf_release(&error);
     return store;
+}
+
+static inline struct store_reader *fixture_reader(const struct fixture *f)
+{
+    enum store_failure failure;
+    struct buf error;
+    buf_init(&error, 1000);
+    struct store_reader *reader = store_reader_open(f->dir, &error, &failure);
+    if (!reader)
+        print_message("%s\n", buf_cstr(&error));
+    buf_release(&error);
+    assert_non_null(reader);
+    return reader;
 }
 
 static inline struct new_client new_client_of(struct str name, int64_t team,

@@ -10,12 +10,12 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "parsers/base/time.h"
 #include "config/exit_codes.h"
 #include "server/admin.h"
 #include "server/control.h"
 
 #define NOW INT64_C(1790000000000)
-#define DAY_MS (INT64_C(86400) * 1000)
 
 struct run {
     int code;

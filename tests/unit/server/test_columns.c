@@ -201,11 +201,7 @@ static void compare(struct fixture *f)
         " WHERE id = content_type), response_ms, bytes, verified, referrer, utm_source"
         " FROM records WHERE id = ?1";
     struct scanned s = {0};
-    enum store_failure failure;
-    struct buf error;
-    buf_init(&error, 1000);
-    s.reader = store_reader_open(f->dir, &error, &failure);
-    assert_non_null(s.reader);
+    s.reader = fixture_reader(f);
     assert_int_equal(sqlite3_prepare_v2(s.reader->db, row, -1, &s.row, NULL), SQLITE_OK);
     for (int kind = 0; kind < 2; kind++)
         for (int site = 0; site < 2; site++) {
@@ -217,7 +213,6 @@ static void compare(struct fixture *f)
     assert_int_equal(s.sum, number(f, "SELECT coalesce(sum(id), 0) FROM records"));
     sqlite3_finalize(s.row);
     store_reader_close(s.reader);
-    buf_release(&error);
 }
 
 /* ---- the tests ----------------------------------------------------------------------------- */

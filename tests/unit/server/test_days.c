@@ -70,17 +70,6 @@ static void send_part(struct fixture *f, struct timed *t)
     send_batch(f, t);
 }
 
-static struct store_reader *open_reader(const struct fixture *f)
-{
-    enum store_failure failure;
-    struct buf error;
-    buf_init(&error, 1000);
-    struct store_reader *reader = store_reader_open(f->dir, &error, &failure);
-    assert_non_null(reader);
-    buf_release(&error);
-    return reader;
-}
-
 struct seen {
     struct read_day days[4];
     char names[4][32];
@@ -101,7 +90,7 @@ static struct seen look(const struct fixture *f, int64_t site, int64_t from_ms, 
 {
     struct seen seen = {.n = 0};
     const struct day_filter filter = {site, from_ms, to_ms};
-    struct store_reader *reader = open_reader(f);
+    struct store_reader *reader = fixture_reader(f);
     assert_int_equal(store_reader_day(reader, &filter, on_node, &seen, &seen.uncounted), 0);
     store_reader_close(reader);
     return seen;
@@ -408,7 +397,7 @@ static void test_nodes(void **state)
 
 static void expect_print(const struct fixture *f, const char *text, const char *json)
 {
-    struct store_reader *reader = open_reader(f);
+    struct store_reader *reader = fixture_reader(f);
     const struct day_question q = {
         {f->site, THE_DAY}, STR("example.com"), STR("UTC"), STR("2024-10-04")};
     struct buf out;

@@ -9,10 +9,10 @@
 
 #include <sqlite3.h>
 
+#include "parsers/base/time.h"
 #include "server/store_admin.h"
 #include "server/store_engine.h"
 
-#define DAY_MS (INT64_C(86400) * 1000)
 #define START (INT64_C(20000) * DAY_MS + DAY_MS / 2)
 
 struct kept {

@@ -27,17 +27,6 @@ static void report_one(struct fixture *f, unsigned char id, struct said said)
     assert_int_equal(fixture_run(f->store, &b.job).result, STORE_OK);
 }
 
-static struct store_reader *open_reader(const struct fixture *f)
-{
-    enum store_failure failure;
-    struct buf error;
-    buf_init(&error, 1000);
-    struct store_reader *reader = store_reader_open(f->dir, &error, &failure);
-    assert_non_null(reader);
-    buf_release(&error);
-    return reader;
-}
-
 static void on_node(void *arg, const struct read_node *node)
 {
     *(struct read_node *)arg = *node;
@@ -46,7 +35,7 @@ static void on_node(void *arg, const struct read_node *node)
 static struct read_node read_ledger(const struct fixture *f)
 {
     struct read_node node = {0};
-    struct store_reader *reader = open_reader(f);
+    struct store_reader *reader = fixture_reader(f);
     assert_int_equal(store_reader_nodes(reader, 0, on_node, &node), 0);
     store_reader_close(reader);
     return node;
@@ -54,7 +43,7 @@ static struct read_node read_ledger(const struct fixture *f)
 
 static void expect_ledger(const struct fixture *f, const char *text_part, const char *json_part)
 {
-    struct store_reader *reader = open_reader(f);
+    struct store_reader *reader = fixture_reader(f);
     struct buf out;
     buf_init(&out, 100000);
     assert_int_equal(ledger_put_text(reader, 0, &out), 0);

@@ -153,15 +153,11 @@ static void with_all_that_belongs_to_it(void **state)
 static void counted_before(void **state)
 {
     struct fixture *f = *state;
-    struct buf error;
-    enum store_failure failure;
     uint64_t counts[3];
     put_many(f, 1, NOON);
     put_event(f, NOON);
     struct purge p = {.site = f->site, .from_ms = NOON, .to_ms = NOON + 8000 * 1000};
-    buf_init(&error, 1024);
-    struct store_reader *reader = store_reader_open(f->dir, &error, &failure);
-    assert_non_null(reader);
+    struct store_reader *reader = fixture_reader(f);
     assert_int_equal(store_reader_count(reader, &p, counts), 0);
     assert_int_equal(counts[0], 6000);
     assert_int_equal(counts[1], 2000);
@@ -170,7 +166,6 @@ static void counted_before(void **state)
     assert_int_equal(store_reader_count(reader, &p, counts), 0);
     assert_int_equal(counts[0] + counts[1] + counts[2], 0);
     store_reader_close(reader);
-    buf_release(&error);
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)

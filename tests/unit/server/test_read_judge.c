@@ -611,17 +611,6 @@ static void judge_stats(struct judge *j)
 
 /* ---- comparing ------------------------------------------------------------------------------ */
 
-static struct store_reader *open_reader(const struct fixture *f)
-{
-    enum store_failure failure;
-    struct buf error;
-    buf_init(&error, 1000);
-    struct store_reader *reader = store_reader_open(f->dir, &error, &failure);
-    assert_non_null(reader);
-    buf_release(&error);
-    return reader;
-}
-
 static void judge_init(struct judge *j, const struct fixture *f, struct catalogue *catalogue)
 {
     static const struct {
@@ -633,7 +622,7 @@ static void judge_init(struct judge *j, const struct fixture *f, struct catalogu
     struct read_query none = {0};
     struct list_query any = {.site_uuid = "", .q = &none};
     uint64_t n;
-    *j = (struct judge){.reader = open_reader(f)};
+    *j = (struct judge){.reader = fixture_reader(f)};
     j->db = j->reader->db;
     assert_int_equal(store_reader_list_count(j->reader, &any, &n), 0); /* brings its functions */
     for (size_t i = 0; i < COUNT_OF(functions); i++)
@@ -641,7 +630,7 @@ static void judge_init(struct judge *j, const struct fixture *f, struct catalogu
                                 SQLITE_UTF8 | SQLITE_DETERMINISTIC, catalogue, functions[i].run,
                                 NULL, NULL);
     run(j, "PRAGMA query_only = OFF");
-    j->x = (struct read_context){.reader = open_reader(f),
+    j->x = (struct read_context){.reader = fixture_reader(f),
                                  .catalogue = catalogue,
                                  .seen = read_agents_seen_new(),
                                  .site = f->site,

@@ -6,9 +6,9 @@
 
 #include "tests/unit/server/store_fixture.h"
 
+#include "parsers/base/time.h"
 #include "server/report.h"
 
-#define DAY_MS (INT64_C(86400) * 1000)
 #define NOON (INT64_C(20000) * DAY_MS + DAY_MS / 2)
 
 static const struct str user_agents[] = {{"Mozilla/5.0 Firefox/1", 21},
@@ -57,13 +57,8 @@ struct view {
 
 static void open_view(struct view *v, struct fixture *f, struct read_filter filter)
 {
-    enum store_failure failure;
-    struct buf error;
-    buf_init(&error, 1000);
-    v->reader = store_reader_open(f->dir, &error, &failure);
-    assert_non_null(v->reader);
+    v->reader = fixture_reader(f);
     assert_int_equal(report_gather(&v->report, v->reader, &filter, STR_NONE), 0);
-    buf_release(&error);
 }
 
 static void close_view(struct view *v)

@@ -82,12 +82,8 @@ static void test_intervals_of_1_have_no_times(void **state)
 {
     static const struct day_filter days[] = {{1, 0, DAY_MS}, {1, 3 * DAY_MS, 4 * DAY_MS}};
     struct fixture *f = *state;
-    enum store_failure failure;
-    struct buf error;
-    buf_init(&error, 1000);
     f->store = fixture_open(f->dir, false);
-    struct store_reader *reader = store_reader_open(f->dir, &error, &failure);
-    assert_non_null(reader);
+    struct store_reader *reader = fixture_reader(f);
     for (size_t i = 0; i < COUNT_OF(days); i++) {
         int64_t uncounted = -1;
         int nodes = 0;
@@ -96,7 +92,6 @@ static void test_intervals_of_1_have_no_times(void **state)
         assert_int_equal(uncounted, i ? 0 : 1);
     }
     store_reader_close(reader);
-    buf_release(&error);
 }
 
 static void test_a_reader_migrates_nothing(void **state)

@@ -142,6 +142,7 @@ static int identify_from(struct search *s, size_t first)
         if (s->config)
             f->family = discover_family(s->config, f->path);
         discover_identify(f, s->config ? &roots : NULL, known->claims, known->n_claims);
+        s->out->starved = s->out->starved || log_file_is_shortage(f->error);
     }
     log_roots_release(&roots);
     return 0;
@@ -150,15 +151,27 @@ static int identify_from(struct search *s, size_t first)
 /* ---- a source's files -------------------------------------------------------------------------
  */
 
+static _Thread_local bool glob_starved; /* glob(3) hands its callback no pointer of ours */
+
+static int on_glob_error(const char *path, int error)
+{
+    (void)path;
+    glob_starved = glob_starved || log_file_is_shortage(error);
+    return 0;
+}
+
 static int add_matches(struct search *s, const char *pattern, bool live)
 {
     glob_t g;
     int rc = 0;
-    if (glob(pattern, 0, NULL, &g) == 0) {
+    glob_starved = false;
+    int found = glob(pattern, 0, on_glob_error, &g);
+    if (found == 0) {
         for (size_t i = 0; i < g.gl_pathc && !rc; i++)
             rc = add_file(s, g.gl_pathv[i], live);
         globfree(&g);
     }
+    s->out->starved = s->out->starved || glob_starved || found == GLOB_NOSPACE;
     return rc;
 }
 

@@ -88,6 +88,7 @@ struct discovery {
     size_t n, cap;
     struct file_map by_inode; /* index + 1, so that each is there once */
     bool capped;              /* there were more than DISCOVER_MAX_FILES */
+    bool starved; /* too few descriptors or too little memory to see everything: look again */
 };
 
 /* By a source's pattern. -1: out of memory. */

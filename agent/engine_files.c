@@ -355,14 +355,19 @@ static void tell_no_lines(struct engine *e, size_t source, const struct found_fi
         tell_damaged(&e->sources[source], f);
 }
 
+const char *engine_mend_unreadable(int error)
+{
+    return log_file_is_shortage(error)
+               ? "raise the limit of open files (LimitNOFILE=); it is tried again"
+               : "let the agent's user read it, e.g. add it to the group adm";
+}
+
 static void tell_unreadable(struct engine *e, size_t source, const struct found_file *f)
 {
     struct source *s = &e->sources[source];
     if (f->error && f->error != ENOENT && log_limit_pass(&s->unreadable, engine_mono_ms(), 60000))
-        log_event(LOG_WARN, "file_unreadable",
-                  "source=%s path=\"%s\" why=\"%s\" mend=\"let the agent's user read it, e.g. add "
-                  "it to the group adm\"",
-                  s->config->name.p, f->path, strerror(f->error));
+        log_event(LOG_WARN, "file_unreadable", "source=%s path=\"%s\" why=\"%s\" mend=\"%s\"",
+                  s->config->name.p, f->path, strerror(f->error), engine_mend_unreadable(f->error));
     if (f->refused && f->live && may_tell(e))
         log_event(LOG_WARN, "file_refused",
                   "source=%s path=\"%s\" why=\"%s\" mend=\"name the directory that it leads to "

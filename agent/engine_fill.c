@@ -140,10 +140,10 @@ static bool may_fill(struct engine *e, bool backlog)
     return false;
 }
 
-/* Leaves some for the other workers. */
-static size_t share(const struct engine *e, size_t ready)
+/* So many that the other workers, who open their own, find some left, and descriptors. */
+static size_t share(const struct engine *e, size_t workers)
 {
-    size_t n = ready / pool_size(e->pool);
+    size_t n = (e->n_ready < e->max_open ? e->n_ready : e->max_open) / workers;
     if (n > FILL_MAX_STREAMS)
         return FILL_MAX_STREAMS;
     return n ? n : 1;
@@ -162,7 +162,7 @@ void engine_fill_streams(struct engine *e)
 {
     while (e->n_ready && may_fill(e, e->n_backlog)) {
         struct fill *f = new_fill(take_builder(e));
-        take_ready(e, f, e->o.follow && !e->n_backlog ? FILL_MAX_STREAMS : share(e, e->n_ready));
+        take_ready(e, f, share(e, e->o.follow && !e->n_backlog ? 1 : pool_size(e->pool)));
         start_fill(e, f);
     }
 }

@@ -27,6 +27,7 @@
 #define EXPIRE_S (60ull * 86400) /* of running time: no clock can move it */
 #define ABSENT_LOOKS 2           /* that found no file of an entry: it is gone */
 #define MAX_OPEN 128u            /* files kept open between reads, lest they be deleted unread */
+#define MAX_HALF_READ 16u        /* of them; with more, one is read to its end before the next */
 #define TRIM_FILES 1000u         /* followed: from then on memory is given back after a look */
 #define MEND_BYTES 20000u        /* a command with a path, each of whose bytes is escaped */
 #define MAX_REFUSALS 10          /* told in a minute */
@@ -72,7 +73,7 @@ struct engine {
 
     struct stream_list streams, ready;
     struct stream_list open; /* with a descriptor, the longest unused first */
-    size_t n_ready, n_backlog, n_open, max_open;
+    size_t n_ready, n_backlog, n_open, n_half_read, max_open;
     struct file_map by_inode, by_path; /* streams; by_path: hash of the path */
 
     struct builder *spare[MAX_BUILDERS];
@@ -92,6 +93,7 @@ struct engine {
     int64_t looking_ms, looked_ms; /* when this discovery began, and the one before; wall clock */
     bool looked;                   /* every source was looked at once */
     bool hazy;                     /* this discovery met files that could not be told or read */
+    bool starved;                  /* it lacked descriptors or memory to see all of them */
     bool polling;                  /* events do not tell of everything */
     struct log_limit polled, overflowed, refusals;
     unsigned n_refused; /* in this minute */
@@ -150,6 +152,7 @@ void engine_tidy(struct engine *e);
 /* The command that reads a file by hand: "lz4 -dc PATH | logferry backfill --source NAME -". */
 void engine_put_unpacked(struct buf *b, const char *codec, const char *path,
                          const struct source *s);
+const char *engine_mend_unreadable(int error);
 void engine_take_in(struct engine *e, size_t source, const struct found_file *f);
 /* The file was read to its end, or is not what it was: forget the stream, remember the file. */
 void engine_leave(struct engine *e, struct stream *s);

@@ -26,7 +26,7 @@ void engine_look_soon(struct engine *e)
 double engine_look_every(const struct engine *e)
 {
     double after = e->look_cost_s * POLL_SHARE;
-    if (!e->polling)
+    if (!e->polling && !e->starved)
         return LOOK_EVERY_S;
     return after > POLL_EVERY_S ? after : POLL_EVERY_S;
 }
@@ -64,7 +64,8 @@ static void looking_free(struct looking *l)
 static void tell_empty(struct engine *e, const struct looking *l)
 {
     struct source *s = &e->sources[l->source];
-    if (!l->found.n && !s->config->optional && log_limit_pass(&s->empty, engine_mono_ms(), 3600000))
+    if (!l->found.n && !l->found.starved && !s->config->optional &&
+        log_limit_pass(&s->empty, engine_mono_ms(), 3600000))
         log_event(LOG_WARN, "no_file",
                   "source=%s files=\"%s\" why=\"nothing matches yet; it is waited for\" "
                   "mend=\"check the path, or set `optional: true`\"",
@@ -118,6 +119,7 @@ static void on_looked(struct task *task)
     /* What happened before the watch was there, nothing tells. */
     if (engine_watch_directories(e, l))
         e->look_again = true;
+    e->starved = e->starved || l->found.starved;
     tell_empty(e, l);
     fault_point("files.looked");
     for (size_t i = 0; i < l->found.n; i++)
@@ -179,7 +181,7 @@ void engine_look(struct engine *e)
     e->looked_ms = e->looking_ms;
     e->looking_ms = engine_now_ms(e);
     e->look_cost_s = 0;
-    e->hazy = false;
+    e->hazy = e->starved = false;
     for (size_t i = 0; i < e->o.n_sources && !e->stopping; i++) {
         struct looking *l = calloc(1, sizeof(*l));
         if (!l)

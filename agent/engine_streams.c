@@ -101,6 +101,12 @@ void engine_drop_stream(struct engine *e, struct stream *s)
     free(s);
 }
 
+/* Files are read by turns; but a half-read one holds its descriptor and its buffers. */
+static bool goes_first(const struct engine *e, const struct stream *s)
+{
+    return s->r.lines && e->n_half_read > MAX_HALF_READ;
+}
+
 void engine_make_ready(struct engine *e, struct stream *s)
 {
     if (s->state != STREAM_IDLE)
@@ -108,7 +114,10 @@ void engine_make_ready(struct engine *e, struct stream *s)
     s->state = STREAM_READY;
     if (!s->unread_since_ms)
         s->unread_since_ms = engine_mono_ms();
-    TAILQ_INSERT_TAIL(&e->ready, s, ready);
+    if (goes_first(e, s))
+        TAILQ_INSERT_HEAD(&e->ready, s, ready);
+    else
+        TAILQ_INSERT_TAIL(&e->ready, s, ready);
     e->n_ready++;
     e->n_backlog += s->backlog;
 }
@@ -157,7 +166,8 @@ void engine_bind(struct engine *e, struct stream *s, struct position *p)
 
 void engine_close_idle(struct engine *e, struct stream *s)
 {
-    if (s->state != STREAM_IDLE || s->r.fd < 0 || s->r.sequential)
+    bool half_read = s->r.lines; /* from that descriptor */
+    if (s->state != STREAM_IDLE || s->r.fd < 0 || s->r.sequential || half_read)
         return;
     close(s->r.fd);
     s->r.fd = -1;
@@ -169,14 +179,15 @@ static void close_unused(struct engine *e, size_t most)
     struct stream *next;
     for (struct stream *s = TAILQ_FIRST(&e->open); s && e->n_open > most; s = next) {
         next = TAILQ_NEXT(s, open);
-        if (s->state == STREAM_IDLE && !s->r.sequential)
-            engine_close_idle(e, s);
+        engine_close_idle(e, s);
     }
 }
 
 void engine_note_open(struct engine *e, struct stream *s)
 {
-    bool open = s->r.fd >= 0;
+    bool open = s->r.fd >= 0, half_read = s->r.lines;
+    e->n_half_read = e->n_half_read + half_read - s->counted_half_read;
+    s->counted_half_read = half_read;
     if (s->counted_open) {
         TAILQ_REMOVE(&e->open, s, open);
         e->n_open--;
@@ -249,11 +260,9 @@ static void is_another(struct engine *e, struct stream *s)
 static void cannot_open(struct engine *e, struct stream *s)
 {
     int error = s->r.error;
-    bool later = error == EMFILE || error == ENFILE || error == ENOMEM;
+    bool later = log_file_is_shortage(error);
     if (error != ENOENT)
-        tell(e, s, "file_unreadable", strerror(error),
-             later ? "raise the limit of open files (LimitNOFILE=); it is tried again"
-                   : "let the agent's user read it, e.g. add it to the group adm");
+        tell(e, s, "file_unreadable", strerror(error), engine_mend_unreadable(error));
     if (later && e->o.follow) {
         close_unused(e, e->max_open / 2);
         s->retry = true;

@@ -1,6 +1,8 @@
 /* log_file.c - see log_file.h. */
 #include "agent/log_file.h"
 
+#include "parsers/base/fault.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -97,6 +99,8 @@ int log_file_open(const char *path, const struct log_roots *roots, int *fd, stru
                   const char **why)
 {
     char self[DESCRIPTOR_PATH_BYTES];
+    if (fault_fails("log_file.open"))
+        return errno;
     int there =
         open(path, O_PATH | O_CLOEXEC); /* opens nothing: a device or a FIFO stays as it is */
     if (there < 0)
@@ -109,4 +113,9 @@ int log_file_open(const char *path, const struct log_roots *roots, int *fd, stru
     }
     close(there);
     return rc;
+}
+
+bool log_file_is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
 }

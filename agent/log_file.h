@@ -30,5 +30,8 @@ void log_roots_release(struct log_roots *roots);
  */
 int log_file_open(const char *path, const struct log_roots *roots, int *fd, struct stat *st,
                   const char **why);
+/* This process, or the machine, lacks descriptors or memory: an error that says nothing of the
+ * file. It is tried again. */
+bool log_file_is_shortage(int error);
 
 #endif

@@ -130,6 +130,7 @@ struct stream {
     int64_t unread_since_ms; /* monotonic: there may be lines to read since; 0: there are none */
     int64_t backlog_ms; /* the time of the last line that was read, while more follow; 0: none */
     bool counted_open;  /* in the engine's list of open ones */
+    bool counted_half_read; /* among those with `lines` */
     bool told_error;
 };
 

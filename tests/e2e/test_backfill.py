@@ -3,7 +3,7 @@ import os
 import shutil
 
 import lines
-from harness import SITE, check_exactly_once, expected, skipped, wait_stored
+from harness import SITE, check_exactly_once, expected, ledger_of, skipped, wait_stored
 from proc import check, run
 
 
@@ -138,3 +138,20 @@ def test_history_keeps_its_dates(world):
     low, high = server.rows("SELECT min(at), max(at) FROM records")[0]
     check(base * 1000 <= low and high <= (base + 2000) * 1000,
           f"records lie between {low} and {high}, lines between {base * 1000} and {(base + 2000) * 1000}")
+
+
+def test_more_long_files_than_descriptors(world):
+    """Each is read by turns, a batch at a time: whose lines are whose, and how far, is never mixed up."""
+    server, directory, written = world.server().start(), world.mkdir("logs"), []
+    for i in range(40):
+        log = lines.Log(os.path.join(directory, f"{i}.log"), first=i * 10000)
+        log.raw(log.text(3200).replace("/n/", f"/n/{'p' * 1900}/").encode())  # more than one batch, by its bytes
+        written += log.written
+    agent = world.agent(server)
+    argv = ["sh", "-c", 'ulimit -n 48; exec "$@"', "sh", world.agent_bin, "--config", agent.config,
+            "backfill", "--source", "web", directory]
+    _, out, err = run(argv, world.dir, 120, agent.environment())
+    ledger = ledger_of(out + err, "the backfill")
+    check_exactly_once(expected(written), server.numbers(), "long files")
+    check(ledger["lines"] == len(written) and not ledger["duplicate"], f"read once: {ledger}")
+    check("level=warn" not in err, f"nothing to complain of: {err[-1500:]}")

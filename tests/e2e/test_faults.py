@@ -170,6 +170,22 @@ def test_spool_file_that_cannot_be_read_now(world):
         agent.stop()
 
 
+def test_no_descriptors_for_a_while(world):
+    """A log that cannot be opened for want of descriptors is looked at again though nothing happens to it:
+    at the start, and when it was rotated."""
+    server, log = world.server().start(), lines.Log(world.path("access.log"))
+    log.write(100)
+    agent = world.agent(server).start("fail:log_file.open:1+2500:EMFILE")
+    wait_stored(server, log.written, seconds=15, what="what was there at the start")
+    agent.stop()
+    log.write(100)
+    os.rename(log.path, log.path + ".1")
+    agent.start("fail:log_file.open:1+2500:EMFILE")
+    wait_stored(server, log.written, seconds=15, what="what was rotated meanwhile")
+    check("LimitNOFILE" in agent.proc.text(), f"it tells what lacks: {agent.proc.text()[-1500:]}")
+    agent.stop()
+
+
 # ---- the server
 
 def test_server(world):

@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "agent/discover.h"
@@ -654,6 +656,32 @@ static void test_paths(void **state)
     scratch_remove(&s);
 }
 
+/* No descriptor is to be had: what was not seen is not taken for gone. */
+static void test_starved(void **state)
+{
+    struct scratch s;
+    struct rlimit before, none;
+    scratch_make(&s);
+    scratch_write(&s, "a.log", STR(LINE));
+    int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){(rlim_t)lowest, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct discovery by_glob = find(&s, "*.log"), by_name = find(&s, "a.log");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    struct discovery whole = find(&s, "*.log");
+    assert_true(by_glob.starved && by_name.starved && !whole.starved);
+    assert_int_equal(by_name.n, 1);
+    assert_int_equal(by_name.files[0].error, EMFILE);
+    assert_int_equal(whole.n, 1);
+    assert_int_equal(whole.files[0].error, 0);
+    discovery_release(&by_glob);
+    discovery_release(&by_name);
+    discovery_release(&whole);
+    scratch_remove(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -673,6 +701,7 @@ int main(void)
         cmocka_unit_test(test_known_files),
         cmocka_unit_test(test_directories),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_starved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,7 +205,8 @@ def main():
         return 64
     options.seed = options.seed or random.SystemRandom().randrange(1, 10**6)
     print(f"e2e: {len(tests)} tests, {options.jobs} at a time, E2E_SEED={options.seed}")
-    return run_all(tests, options)
+    with tempfile.TemporaryDirectory(prefix="lf-e2e-common-", dir=options.dir) as os.environ["E2E_COMMON"]:
+        return run_all(tests, options)
 
 
 def set_environment():

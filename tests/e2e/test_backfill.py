@@ -143,11 +143,11 @@ def test_history_keeps_its_dates(world):
 def test_more_long_files_than_descriptors(world):
     """Each is read by turns, a batch at a time: whose lines are whose, and how far, is never mixed up."""
     server, directory, written = world.server().start(), world.mkdir("logs"), []
-    for i in range(40):
+    for i in range(28):
         log = lines.Log(os.path.join(directory, f"{i}.log"), first=i * 10000)
-        log.raw(log.text(3200).replace("/n/", f"/n/{'p' * 1900}/").encode())  # more than one batch, by its bytes
+        log.raw(log.text(2800).replace("/n/", f"/n/{'p' * 1900}/").encode())  # more than one batch, by its bytes
         written += log.written
-    agent = world.agent(server)
+    agent = world.agent(server, extra="workers: 8\n")
     argv = ["sh", "-c", 'ulimit -n 48; exec "$@"', "sh", world.agent_bin, "--config", agent.config,
             "backfill", "--source", "web", directory]
     _, out, err = run(argv, world.dir, 120, agent.environment())

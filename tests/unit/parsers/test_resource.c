@@ -226,7 +226,7 @@ static void test_probe_lists(void **state)
 static void test_any_bytes(void **state)
 {
     static const char bytes[] = {'/', '.', '%', '2', 'e', ';', '~', '\0', '\\', 'p', (char)0xff};
-    char text[6];
+    char text[5];
     size_t total = 1;
 
     for (size_t n = 0; n <= sizeof(text) - 1; n++, total *= sizeof(bytes))

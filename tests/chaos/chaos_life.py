@@ -300,6 +300,7 @@ class Everything:
         rename_to = f"{self.log}.{self.turn:06d}"
         os.rename(self.log, rename_to)
         self.writer.reopen()
+        wait_for(lambda: os.path.exists(self.log), 20, "the writer's next file")
         for old in sorted(glob.glob(self.log + ".*"))[:-20]:
             os.unlink(old)
 

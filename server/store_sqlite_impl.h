@@ -157,6 +157,7 @@ struct engine {
 
     struct columnizer *columnizer; /* NULL until the first packing */
     int64_t opened_ms, pack_cursor;
+    int64_t merge_cursor; /* quarter: intervals that end before it are merged, or stay */
 };
 
 struct store_session {
@@ -268,6 +269,10 @@ int times_of_stream(struct engine *e, const struct store_job *job, size_t stream
 
 /* store_sqlite_intervals.c: what the job says of its stream's lines; -1 on failure. */
 int interval_put(struct engine *e, const struct store_job *job, size_t stream, int64_t node);
+
+/* store_sqlite_merge.c: neighbours among old intervals become one; inside a transaction. *more:
+ * call again. */
+int intervals_merge(struct engine *e, bool *more);
 
 /* store_sqlite_batch.c */
 int batch_put(struct engine *e, struct store_job *job); /* sets result; -1: the job failed */

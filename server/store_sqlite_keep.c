@@ -1,7 +1,7 @@
 /*
  * store_sqlite_keep.c - housekeeping: old batch ids, unused day keys, records over their site's
- * retention, what is left of removed sites, old entries of the audit log. In small transactions, so
- * that the writer is never away for long.
+ * retention, what is left of removed sites, old entries of the audit log, intervals that can be one
+ * (store_sqlite_merge.c). In small transactions, so that the writer is never away for long.
  */
 #include "server/store_sqlite_impl.h"
 
@@ -94,7 +94,8 @@ bool engine_housekeep(struct engine *e, int64_t now_ms)
     fault_point("keep.begin");
     if (forget_keys(e) == 0 && forget_batches(e, &more) == 0 && retire_lane(e, &more) == 0 &&
         retire_events(e, &more) == 0 && removed_retire(e, &more) == 0 &&
-        audit_forget(e, &more) == 0 && engine_commit(e) == ENGINE_OK) {
+        audit_forget(e, &more) == 0 && intervals_merge(e, &more) == 0 &&
+        engine_commit(e) == ENGINE_OK) {
         fault_point("keep.after_commit");
         return more;
     }

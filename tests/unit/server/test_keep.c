@@ -1,6 +1,6 @@
 /*
  * test_keep.c - what the store forgets, and when: batch ids, day keys, records over their
- * retention, removed sites, the audit log.
+ * retention, removed sites, the audit log; and intervals, which become few.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -220,6 +220,113 @@ static void test_the_audit_log_ages(void **state)
     assert_int_equal(number(k, "SELECT count(*) FROM audit"), 0);
 }
 
+/* ---- what agents said of their lines ---------------------------------------------------------
+ */
+
+/* Interval i of a stream, [100 * i, 100 * (i + 1)), of `lines` lines: one record, or all skipped
+ * when i is even. `fate`: what became of the record. */
+static void put_interval(struct kept *k, unsigned i, uint32_t lines, enum store_fate fate)
+{
+    static unsigned serial = 1;
+    struct store_row row = {.site = k->long_site};
+    struct store_left left = {.site = k->long_site, .time_ms = START, .fate = fate};
+    struct batch_cell cell = {(uint32_t)(START / QUARTER_MS) + i % 2, REASON_ASSET, lines};
+    struct batch_stream stream = {
+        .from = i * 100, .to = i * 100 + 100, .lines = lines, .name = STR("access.log")};
+    struct store_job job = {.kind = STORE_BATCH,
+                            .team = k->team,
+                            .batch_id = {(unsigned char)serial, (unsigned char)(serial >> 8)},
+                            .node = STR("n"),
+                            .streams = &stream,
+                            .n_streams = 1,
+                            .cells = &cell,
+                            .rows = &row,
+                            .left = &left};
+    serial++;
+    memset(stream.id.b, 7, sizeof(stream.id.b));
+    row.record = (struct record){.at = i * 100,
+                                 .user_agent = -1,
+                                 .user_agent_text = STR("u"),
+                                 .url = STR("https://long.example/"),
+                                 .visitor_ip = STR("192.0.2.1"),
+                                 .time_ms = START + i * INT64_C(1000)};
+    if (i % 2 == 0) {
+        stream.skipped[REASON_ASSET] = lines;
+        stream.n_cells = 1;
+    } else {
+        stream.records = 1;
+        job.n_rows = fate == FATE_STORED;
+        job.n_left = fate != FATE_STORED;
+    }
+    run_at(k, START + i * INT64_C(1000), &job);
+}
+
+static int64_t intervals(const struct kept *k)
+{
+    return number(k, "SELECT count(*) FROM intervals");
+}
+
+/* The figures of all that lie there, in one number for each. */
+struct books {
+    int64_t lines, records, skipped, skipped_at, records_at, first, last, holes;
+};
+
+static struct books read_books(const struct kept *k)
+{
+    return (struct books){
+        number(k, "SELECT sum(lines) FROM intervals"),
+        number(k, "SELECT sum(records) FROM intervals"),
+        number(k, "SELECT sum(j.value) FROM intervals, json_each(skipped) j"),
+        number(k, "SELECT sum((v ->> 0) * (v ->> 2) + length(v ->> 1) * (v ->> 2)) FROM"
+                  " (SELECT j.value AS v FROM intervals, json_each(skipped_at) j)"),
+        number(k, "SELECT sum((v ->> 0) * (v ->> 3) + (v ->> 1) * 7 * (v ->> 3)) FROM"
+                  " (SELECT j.value AS v FROM intervals, json_each(records_at) j)"),
+        number(k, "SELECT min(first_quarter) FROM intervals"),
+        number(k, "SELECT max(last_quarter) FROM intervals"),
+        number(k, "SELECT sum(\"to\" - \"from\") FROM intervals")};
+}
+
+static void test_a_trickle_becomes_few_intervals(void **state)
+{
+    struct kept *k = *state;
+    for (unsigned i = 0; i < 600; i++)
+        put_interval(k, i, 1, FATE_STORED);
+    struct books before = read_books(k), after;
+    keep(k, START + DAY_MS); /* they may still be changed */
+    assert_int_equal(intervals(k), 600);
+    keep(k, START + 4 * DAY_MS);
+    assert_int_equal(intervals(k), 1);
+    after = read_books(k);
+    assert_memory_equal(&before, &after, sizeof(after));
+    assert_int_equal(number(k, "SELECT count(*) FROM intervals WHERE name = 'access.log' AND"
+                               " job IS NULL AND \"from\" = 0 AND \"to\" = 60000"),
+                     1);
+}
+
+static void test_what_stays_an_interval(void **state)
+{
+    struct kept *k = *state;
+    for (unsigned i = 0; i < 20; i++)
+        put_interval(k, i, 1, i == 7 ? FATE_REFUSED : FATE_STORED);
+    put_interval(k, 21, 1, FATE_STORED); /* behind a gap */
+    put_interval(k, 23, 5, FATE_STORED); /* four of its records have not been told yet */
+    put_interval(k, 24, 1, FATE_STORED);
+    put_interval(k, 26, 6000, FATE_STORED); /* together they would be too large */
+    put_interval(k, 27, 1, FATE_STORED);
+    put_interval(k, 28, 6000, FATE_STORED);
+    struct books before = read_books(k), after;
+    keep(k, START + 4 * DAY_MS);
+    /* [0, 7) 7 [8, 20) 21 23 24 [26, 28) 28 */
+    assert_int_equal(intervals(k), 8);
+    after = read_books(k);
+    assert_memory_equal(&before, &after, sizeof(after));
+    put_interval(k, 7, 1, FATE_STORED);
+    keep(k, START + 5 * DAY_MS);
+    assert_int_equal(intervals(k), 8); /* it came just now, and is behind the cursor */
+    assert_int_equal(number(k, "SELECT count(*) FROM intervals WHERE records_at LIKE '%refused%'"),
+                     0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +335,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_removed_site_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_audit_log_ages, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_trickle_becomes_few_intervals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_stays_an_interval, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

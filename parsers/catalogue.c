@@ -347,12 +347,20 @@ const char *agent_category_name(enum agent_category category)
 
 /* ---- checking a hit ------------------------------------------------------------------------ */
 
+/* The whole user agent, or all of it before " (+", the beginning of a robot's address. */
+static bool stands_alone(struct str ua, const struct aho_hit *hit)
+{
+    return hit->start == 0 &&
+           (hit->end == ua.n || str_starts(str_slice(ua, hit->end, ua.n), STR(" (+")));
+}
+
 static bool product_fits(struct str ua, const struct aho_hit *hit)
 {
     char before = hit->start == 0 ? ' ' : ua.p[hit->start - 1];
 
-    return (before == ' ' || before == ';' || before == '(') && hit->end + 1 < ua.n &&
-           ua.p[hit->end] == '/' && ascii_digit(ua.p[hit->end + 1]);
+    return stands_alone(ua, hit) ||
+           ((before == ' ' || before == ';' || before == '(') && hit->end + 1 < ua.n &&
+            ua.p[hit->end] == '/' && ascii_digit(ua.p[hit->end + 1]));
 }
 
 static bool is_exempt(const struct catalogue *c, struct str word)

@@ -16,7 +16,7 @@ import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-DATE = "2026-11-22"
+DATE = "2026-11-26"
 CATEGORIES = {"training", "search", "assistant", "agent", "coding", "other"}
 COLUMNS = "name operator category token match verification search_engine source licence".split()
 LICENCES = {"ai.robots.txt": "MIT", "crawler-user-agents": "MIT", "vendor": "facts"}
@@ -25,14 +25,12 @@ LICENCES = {"ai.robots.txt": "MIT", "crawler-user-agents": "MIT", "vendor": "fac
 DROPPED = {
     "code": "every VS Code web view says Code/1.x: that is a person",
     "facebookexternalhit": "a link preview that people ask for; in bots.tsv",
-    "lcc": "hits SLCC2 in old Internet Explorers; a corpus of linguists, with an address",
-    "openai": "any user agent that quotes an address at openai.com",
     "spider": "a generic word; bots.tsv has it as a word ending",
 }
 # Tokens known only from a list under the LGPL. They may come in by an operator's own pages only.
 LGPL_ONLY = set("""bard-ai character-ai chatgpt-browser cohere-command cohere-training
 doximity-diffbot gemini-ai githubcopilotchat gochitchat.ai google-pinpoint googleagent-search
-groq-bot huggingface-bot ias_crawler ias_wombles iboubot imagesift prorata replicate-bot runpod-bot
+groq-bot huggingface-bot ias_crawler ias_wombles imagesift prorata replicate-bot runpod-bot
 sentibot together-bot udv-ai-research webzio xai-bot""".split())
 # Patterns of that list that are the beginning of a token of ours.
 PREFIXES = {"sogou", "coccoc"}

@@ -76,8 +76,18 @@ static bool begins_as_phone(struct str ua, const struct ua_words *phones)
     return false;
 }
 
+/* "1.40.0" */
+static bool is_plain_version(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (!ascii_digit(text.p[i]) && text.p[i] != '.')
+            return false;
+    return text.n > 0;
+}
+
 /* "Java/1.8.0_151", "reqwest", "Mozilla/5.0", a UUID: nothing but a name and a version. A name with
- * a digit in it and a version is most often a feature phone's ("W810i/R4EA"). */
+ * a digit in it and a version that is more than figures is most often a feature phone's
+ * ("W810i/R4EA"; but "nghttp2/1.40.0"). */
 static bool is_bare_name(struct str ua, const struct ua_words *browsers)
 {
     ptrdiff_t slash = str_chr(ua, '/', 0);
@@ -88,7 +98,9 @@ static bool is_bare_name(struct str ua, const struct ua_words *browsers)
         digits = digits || ascii_digit(name.p[i]);
         letters = letters || (ascii_alnum(name.p[i]) && !ascii_digit(name.p[i]));
     }
-    return !(letters && digits && slash >= 0) && !is_one_of(browsers, name);
+    bool phone = letters && digits && slash >= 0 &&
+                 !is_plain_version(str_slice(ua, (size_t)slash + 1, ua.n));
+    return !phone && !is_one_of(browsers, name);
 }
 
 /* Behind "Mozilla/5.0"; STR_NONE for what does not begin so. */
@@ -121,6 +133,24 @@ static bool is_bare_comment(struct str rest)
     return false;
 }
 
+/* "(KHTML, like Gecko); compatible; Name/1.0", "Safari/537.36 (compatible; Name)": behind the name
+ * of its engine, where a browser says so at most of another browser ("compatible; MSIE"). */
+static bool says_compatible_late(struct str ua, const struct ua_words *browsers)
+{
+    static const struct str word = STR_INIT("ompatible;");
+    ptrdiff_t at = str_find(ua, STR("Gecko"), 0);
+
+    if (at < 0 || (at = str_find(ua, word, (size_t)at)) < 0)
+        return false;
+    if (ascii_lower(ua.p[at - 1]) != 'c' || ascii_alnum(ua.p[at - 2]))
+        return false;
+    struct str name = str_trim(str_slice(ua, (size_t)at + word.n, ua.n));
+    size_t n = 0;
+    while (n < name.n && ascii_alnum(name.p[n]))
+        n++;
+    return !is_one_of(browsers, str_slice(name, 0, n));
+}
+
 /* What apps of Facebook send without a browser around it: "[FBAN/FB4A;FBAV/…]". */
 static bool is_facebook_app(struct str ua)
 {
@@ -132,7 +162,7 @@ bool ua_looks_made(struct str ua, const struct ua_words *browsers, const struct 
 {
     if (is_facebook_app(ua))
         return false;
-    if (has_mail_address(ua))
+    if (has_mail_address(ua) || says_compatible_late(ua, browsers))
         return true;
     struct str rest = behind_mozilla(ua);
     if (str_is_set(rest))

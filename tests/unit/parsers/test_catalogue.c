@@ -471,6 +471,49 @@ static void test_tokens_left_out(void **state)
             assert_string_not_equal(catalogue_at(catalogue, i)->token, tokens[k]);
 }
 
+/* Told by their shape; no name of the lists stands in them. */
+static void test_forms(void **state)
+{
+    static const struct {
+        const char *ua;
+        enum ua_kind kind;
+    } cases[] = {
+        /* "compatible;" behind the engine's name: how crawlers of today introduce themselves */
+        {"Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko); compatible; Newcomer/1.1", UA_BOT},
+        {"Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; Newcomer) Chrome/131.0",
+         UA_BOT},
+        {"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/27.0 "
+         "Safari/537.36 (compatible; Newcomer/2.0)",
+         UA_BOT},
+        {"Mozilla/5.0 (Linux; Android 5.0) AppleWebKit/537.36 (KHTML, like Gecko) Mobile "
+         "Safari/537.36 (Compatible;Newcomer)",
+         UA_BOT},
+        {"Mozilla/5.0 (X11; rv:28.0) Gecko/20100101 Firefox/28.0 (compatible; Newcomer)", UA_BOT},
+        {"Mozilla/5.0 (compatible; Konqueror/3.5; Linux) KHTML/3.5.5 (like Gecko)", UA_HUMAN},
+        {"Mozilla/5.0 (compatible; MSIE 9.0; Windows NT 6.1; Trident/5.0) like Gecko", UA_HUMAN},
+        {"Mozilla/5.0 (Windows NT 10.0; rv:9.0) Gecko/20100101 Firefox/9 incompatible; x",
+         UA_HUMAN},
+        {"Mozilla/5.0 (Windows NT 10.0; rv:9.0) Gecko/20100101 Firefox/9 (compatible)", UA_HUMAN},
+        {"Mozilla/5.0 (X11; Linux; compatible; x) AppleWebKit/538 (KHTML, like Gecko)", UA_HUMAN},
+        {"Mozilla/5.0 (X11; Linux) like Gecko", UA_HUMAN},
+        /* a name with a digit in it, and a version: a program's in figures, a phone's otherwise */
+        {"nghttp2/1.40.0", UA_BOT},
+        {"Boto3/1.26", UA_BOT},
+        {"W810i/R4EA", UA_HUMAN},
+        {"w3m/0.5.3", UA_HUMAN},
+        {"w3m/0.5.3+git20190105", UA_HUMAN},
+        {"Apple-iPhone7C2/1202.466", UA_HUMAN},
+        {"UCWEB8.4.0.150/28/352", UA_HUMAN},
+        {"J2ME/UCWEB7.0.3.45/139/7682", UA_HUMAN},
+        {"E97510d/", UA_HUMAN},
+    };
+    size_t wrong = 0;
+
+    for (size_t i = 0; i < COUNT(cases); i++)
+        wrong += !is_kind(cases[i].ua, cases[i].kind);
+    assert_int_equal(wrong, 0);
+}
+
 static void test_boundaries_and_order(void **state)
 {
     static const struct {
@@ -618,6 +661,7 @@ int main(void)
         cmocka_unit_test(test_data),
         cmocka_unit_test(test_leading_agents),
         cmocka_unit_test(test_tokens_left_out),
+        cmocka_unit_test(test_forms),
         cmocka_unit_test(test_boundaries_and_order),
         cmocka_unit_test(test_search_engines),
         cmocka_unit_test(test_cache),

@@ -409,7 +409,7 @@ static bool suffix_fits(const struct catalogue *c, struct str ua, const struct a
 static bool address_fits(const struct catalogue *c, struct str ua)
 {
     for (size_t i = 0; i < c->exempt.n; i++)
-        if (str_chr(c->exempt.items[i], '.', 0) >= 0 && str_find(ua, c->exempt.items[i], 0) >= 0)
+        if (str_chr(c->exempt.items[i], '.', 0) >= 0 && str_holds_nocase(ua, c->exempt.items[i]))
             return false;
     return true;
 }

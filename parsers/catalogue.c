@@ -371,38 +371,13 @@ static bool is_exempt(const struct catalogue *c, struct str word)
     return false;
 }
 
-/* The end of the parenthesis that opens at `open`; the end of the text when it does not close. */
-static size_t comment_end(struct str ua, size_t open)
-{
-    size_t depth = 0;
-
-    for (size_t i = open; i < ua.n; i++) {
-        if (ua.p[i] == '(')
-            depth++;
-        else if (ua.p[i] == ')' && --depth == 0)
-            return i;
-    }
-    return ua.n;
-}
-
-/* "(Linux; Android 14; <model> Build/…)": models bear any name. */
-static bool in_android_comment(struct str ua, size_t at)
-{
-    ptrdiff_t open = str_chr(ua, '(', 0);
-
-    if (open < 0 || (size_t)open > at)
-        return false;
-    size_t end = comment_end(ua, (size_t)open);
-    return at < end && str_find(str_slice(ua, (size_t)open, end), STR("Android"), 0) >= 0;
-}
-
 static bool suffix_fits(const struct catalogue *c, struct str ua, const struct aho_hit *hit)
 {
     size_t start = hit->start;
 
     while (start > 0 && ascii_alnum(ua.p[start - 1]))
         start--;
-    return !is_exempt(c, str_slice(ua, start, hit->end)) && !in_android_comment(ua, start);
+    return !is_exempt(c, str_slice(ua, start, hit->end)) && !ua_names_a_model(ua, start);
 }
 
 /* Some controls that programmers put into their windows name the address of their maker. */
@@ -423,8 +398,6 @@ static bool hit_counts(const struct catalogue *c, struct str ua, const struct ah
         return product_fits(ua, hit);
     case TOKEN_SUFFIX:
         return suffix_fits(c, ua, hit);
-    case TOKEN_ADDRESS:
-        return address_fits(c, ua);
     default:
         return true;
     }
@@ -437,6 +410,7 @@ struct found {
     const struct agent *agent;
     size_t longest; /* of an agent's token, or of one that is its rival */
     bool bot, browser, device;
+    bool address; /* of the web; whose it is, is looked up once */
 };
 
 static void take_hit(const struct catalogue *c, const struct aho_hit *hit, struct found *f)
@@ -448,6 +422,10 @@ static void take_hit(const struct catalogue *c, const struct aho_hit *hit, struc
     if (t->match == TOKEN_BROWSER || t->match == TOKEN_DEVICE) {
         f->browser = f->browser || t->match == TOKEN_BROWSER;
         f->device = true;
+        return;
+    }
+    if (t->match == TOKEN_ADDRESS && a == NULL) {
+        f->address = true;
         return;
     }
     f->bot = f->bot || a == NULL || engine;
@@ -471,12 +449,16 @@ enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent
     struct str ua = ua_plain(str_trim(user_agent), plain);
     if (ua.n == 0 || str_eq(ua, STR("-")))
         return UA_BOT;
-    while (aho_next(c->aho, ua, &cursor, &hit))
-        if (hit_counts(c, ua, &hit))
+    while (aho_next(c->aho, ua, &cursor, &hit)) {
+        const struct token *t = &c->tokens[hit.pattern];
+        bool settled = f.bot && t->match == TOKEN_SUFFIX && t->agent == NULL;
+        if (!settled && hit_counts(c, ua, &hit))
             take_hit(c, &hit, &f);
+    }
     *agent = f.agent;
     if (f.agent != NULL)
         return UA_AI;
-    return f.bot || ua_looks_made(ua, &c->browsers, &c->phones, f.browser, f.device) ? UA_BOT
-                                                                                     : UA_HUMAN;
+    if (f.bot || (f.address && address_fits(c, ua)))
+        return UA_BOT;
+    return ua_looks_made(ua, &c->browsers, &c->phones, f.browser, f.device) ? UA_BOT : UA_HUMAN;
 }

@@ -174,6 +174,66 @@ bool ua_looks_made(struct str ua, const struct ua_words *browsers, const struct 
     return !device;
 }
 
+/* ---- phones -----------------------------------------------------------------------------------
+ */
+
+/* The end of the parenthesis that opens at `open`; the end of the text when it does not close. */
+static size_t comment_end(struct str ua, size_t open)
+{
+    size_t depth = 0;
+
+    for (size_t i = open; i < ua.n; i++) {
+        if (ua.p[i] == '(')
+            depth++;
+        else if (ua.p[i] == ')' && --depth == 0)
+            return i;
+    }
+    return ua.n;
+}
+
+#define MODEL_WINDOW 1024u /* bytes before and behind a word that are looked at */
+#define MODEL_DEPTH 4u     /* parentheses around it */
+
+/* Is the parenthesis that opens at `open` one in which phones have their names? "(Linux; Android
+ * 14; <model> Build/…)", and what apps put behind it, "Instagram 300 Android (33/13; …; <model>;
+ * …)",
+ * "[FBAN/FB4A;…;FBDV/<model>;…]". */
+static bool has_model(struct str ua, size_t open)
+{
+    static const struct str android = STR_INIT("Android");
+
+    if (ua.p[open] == '[')
+        return str_starts(str_slice(ua, open + 1, ua.n), STR("FB"));
+    size_t from = open > android.n ? open - android.n - 1 : 0;
+    return str_find(str_slice(ua, from, comment_end(ua, open)), android, 0) >= 0;
+}
+
+/* By each parenthesis around `at`, in a window: whoever writes 64 KiB of parentheses shall not be
+ * waited for. */
+bool ua_names_a_model(struct str ua, size_t at)
+{
+    size_t first = at > MODEL_WINDOW ? at - MODEL_WINDOW : 0;
+    size_t end = at + MODEL_WINDOW < ua.n ? at + MODEL_WINDOW : ua.n;
+    size_t closed = 0, around = 0;
+
+    ua = str_slice(ua, first, end);
+    at -= first;
+    while (at-- > 0 && around < MODEL_DEPTH) {
+        char c = ua.p[at];
+        if (c == ')' || c == ']')
+            closed++;
+        else if (c != '(' && c != '[')
+            continue;
+        else if (closed > 0)
+            closed--;
+        else if (has_model(ua, at))
+            return true;
+        else
+            around++;
+    }
+    return false;
+}
+
 /* ---- health checks ---------------------------------------------------------------------------
  */
 

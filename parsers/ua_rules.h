@@ -30,6 +30,9 @@ struct str ua_plain(struct str ua, char *room);
 bool ua_looks_made(struct str ua, const struct ua_words *browsers, const struct ua_words *phones,
                    bool browser, bool device);
 
+/* Does the word at `at` stand where phones have their names? Models bear any name. */
+bool ua_names_a_model(struct str ua, size_t at);
+
 /* Of a load balancer, an orchestrator, or one that says so? `ua` is trimmed. */
 bool ua_is_health_check(struct str ua);
 

@@ -174,8 +174,7 @@ bool ua_looks_made(struct str ua, const struct ua_words *browsers, const struct 
     return !device;
 }
 
-/* ---- phones -----------------------------------------------------------------------------------
- */
+/* ---- phones -------------------------------------------------------------------------------- */
 
 /* The end of the parenthesis that opens at `open`; the end of the text when it does not close. */
 static size_t comment_end(struct str ua, size_t open)
@@ -194,10 +193,9 @@ static size_t comment_end(struct str ua, size_t open)
 #define MODEL_WINDOW 1024u /* bytes before and behind a word that are looked at */
 #define MODEL_DEPTH 4u     /* parentheses around it */
 
-/* Is the parenthesis that opens at `open` one in which phones have their names? "(Linux; Android
- * 14; <model> Build/…)", and what apps put behind it, "Instagram 300 Android (33/13; …; <model>;
- * …)",
- * "[FBAN/FB4A;…;FBDV/<model>;…]". */
+/* Is the parenthesis that opens at `open` one in which phones have their names? Android's comment,
+ * "(Linux; Android 14; <model> Build/…)", and what apps put behind it: "Instagram 300 Android
+ * (33/13; …; <model>; …)", "[FBAN/FB4A;…;FBDV/<model>;…]". */
 static bool has_model(struct str ua, size_t open)
 {
     static const struct str android = STR_INIT("Android");

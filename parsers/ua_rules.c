@@ -151,6 +151,13 @@ static bool says_compatible_late(struct str ua, const struct ua_words *browsers)
     return !is_one_of(browsers, str_slice(name, 0, n));
 }
 
+/* "Mozilla/5.0 Name/1.0": words, and no parenthesis, in which every browser has its platform. */
+static bool is_bare_words(struct str rest)
+{
+    return rest.n > 1 && rest.p[0] == ' ' && ascii_alnum(rest.p[1]) && str_chr(rest, '(', 0) < 0 &&
+           str_chr(rest, ';', 0) < 0;
+}
+
 /* What apps of Facebook send without a browser around it: "[FBAN/FB4A;FBAV/…]". */
 static bool is_facebook_app(struct str ua)
 {
@@ -166,7 +173,8 @@ bool ua_looks_made(struct str ua, const struct ua_words *browsers, const struct 
         return true;
     struct str rest = behind_mozilla(ua);
     if (str_is_set(rest))
-        return rest.n == 0 || rest.p[0] == '/' || (!browser && is_bare_comment(rest));
+        return rest.n == 0 || rest.p[0] == '/' || is_bare_words(rest) ||
+               (!browser && is_bare_comment(rest));
     if (begins_as_phone(ua, phones))
         return false;
     if (str_chr(ua, ' ', 0) < 0 && str_chr(ua, '(', 0) < 0)

@@ -496,6 +496,16 @@ static void test_forms(void **state)
         {"Mozilla/5.0 (Windows NT 10.0; rv:9.0) Gecko/20100101 Firefox/9 (compatible)", UA_HUMAN},
         {"Mozilla/5.0 (X11; Linux; compatible; x) AppleWebKit/538 (KHTML, like Gecko)", UA_HUMAN},
         {"Mozilla/5.0 (X11; Linux) like Gecko", UA_HUMAN},
+        /* "Mozilla/5.0" and words, without the parenthesis in which every browser has its platform
+         */
+        {"Mozilla/5.0 Newcomer", UA_BOT},
+        {"Mozilla/5.0 newcomer/2.12.4", UA_BOT},
+        {"Mozilla/5.0 Firefox/26.0", UA_BOT},
+        {"Mozilla/5.0 Macintosh; U; PPC Mac OS X; en-US; rv:1.0.1) Gecko/20030917 Camino/0.7",
+         UA_HUMAN},
+        {"Mozilla/5.0 Galeon/1.2.5 (X11; Linux i686; U)", UA_HUMAN},
+        {"Mozilla 4.75 [en]", UA_HUMAN},
+        {"Mozilla/4.75 [en] (X11; U)", UA_HUMAN},
         /* a name with a digit in it, and a version: a program's in figures, a phone's otherwise */
         {"nghttp2/1.40.0", UA_BOT},
         {"Boto3/1.26", UA_BOT},

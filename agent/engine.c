@@ -57,35 +57,39 @@ static void plan_save(struct engine *e, double after)
 
 /* What became safe is saved a second after the last such save, and at once when there was none in
  * this life: a process that lives shorter has saved something too. With very many files it takes
- * longer. */
+ * longer, and so it does after a failure. */
 static double save_due(const struct engine *e)
 {
-    double every = e->save_cost_s * SAVE_SHARE;
+    double every = e->save_cost_s * SAVE_SHARE, now = engine_mono_s();
     every = every < SAVE_EVERY_S ? SAVE_EVERY_S : every > SAVE_AT_MOST_S ? SAVE_AT_MOST_S : every;
-    return e->last_saved_at > 0 ? e->last_saved_at + every - engine_mono_s() : 0;
+    if (e->save_rc)
+        return e->save_failed_at + SAVE_RETRY_S - now;
+    return e->last_saved_at > 0 ? e->last_saved_at + every - now : 0;
 }
 
 static void save_failed(struct engine *e)
 {
     e->dirty = true;
+    e->save_failed_at = engine_mono_s();
     if (log_limit_pass(&e->save_complaint, engine_mono_ms(), 60000))
         log_event(LOG_ERROR, "positions_not_saved",
                   "directory=%s why=\"%s\" mend=\"free space or mend the disk; after a crash lines "
                   "would be sent twice, and dropped by the server\"",
                   e->o.state_path, strerror(e->save_rc));
-    plan_save(e, SAVE_RETRY_S);
+    plan_save(e, save_due(e));
 }
 
 static void on_saved(struct task *task)
 {
     struct engine *e = (struct engine *)((char *)task - offsetof(struct engine, save_task));
     e->saving = false;
-    if (e->save_rc)
+    if (e->save_rc) {
         save_failed(e);
-    else
+    } else {
         uplink_saved(e->uplink, e->saved_generation);
-    if (e->dirty)
-        plan_save(e, save_due(e));
+        if (e->dirty)
+            plan_save(e, save_due(e));
+    }
     engine_go_on(e);
 }
 
@@ -132,7 +136,7 @@ void engine_dirty_later(struct engine *e)
 {
     e->dirty = true;
     if (e->started && !e->saving)
-        plan_save(e, SAVE_EVERY_S);
+        plan_save(e, e->save_rc ? save_due(e) : SAVE_EVERY_S);
 }
 
 static void on_uplink_dirty(void *context)

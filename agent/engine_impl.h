@@ -103,7 +103,8 @@ struct engine {
     bool started, stopping, too_late, finished, dirty, saving, last_save;
     bool progress; /* something became safe that was not saved yet */
     uint64_t saved_generation;
-    double last_saved_at; /* monotonic: when progress was saved last; 0: not in this life */
+    double last_saved_at;  /* monotonic: when progress was saved last; 0: not in this life */
+    double save_failed_at; /* monotonic, when save_rc is set */
     double save_cost_s;
     struct buf saving_text;
     struct task save_task;

@@ -7,6 +7,7 @@ import time
 import lines
 from harness import SITE, expected, wait_stored, wait_sunk
 from proc import check, run, wait_for
+from test_crash_points import read_counts
 
 
 def says(text, *words):
@@ -181,6 +182,23 @@ def test_full_disk_for_the_positions(world):
     agent.start()
     wait_stored(server, log.written, 40, "after a restart")
     agent.stop()
+
+
+def test_full_disk_is_tried_every_few_seconds(world):
+    """... and not all the time."""
+    server, log = world.server().start(), lines.Log(world.path("access.log"))
+    log.write(100)
+    os.environ["LOGFERRY_FAULT_COUNTS"] = world.path("counts")
+    agent = world.agent(server).start(fault="fail:positions.write:2-1000000:ENOSPC")
+    for _ in range(3):
+        log.write(100)
+        time.sleep(1.2)
+    wait_stored(server, log.written, 40)
+    time.sleep(6)
+    agent.stop()
+    del os.environ["LOGFERRY_FAULT_COUNTS"]
+    tried = read_counts(world.path("counts"))["positions.write"]
+    check(3 <= tried <= 15, f"positions were written {tried} times in ten seconds")
 
 
 def fill(path):

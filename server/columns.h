@@ -7,14 +7,14 @@
  * last time), then for each column of the kind, in the order of enum column_id: the width of a
  * value in bytes (0: every value is 0), three zeros, the number of keys; the keys; their samples;
  * the values. Little-endian. To change it: raise COLUMNS_VERSION and empty the table `columns` in a
- * step of the schema; everything in it is made from the records again.
+ * step of the schema, as step_countries does; everything in it is made from the records again.
  */
 #ifndef LOGFERRY_SERVER_COLUMNS_H
 #define LOGFERRY_SERVER_COLUMNS_H
 
 #include "parsers/base/bytes.h"
 
-#define COLUMNS_VERSION 1
+#define COLUMNS_VERSION 2
 #define COLUMNS_MAX_RECORDS 65536u
 
 enum columns_kind { COLUMNS_PAGEVIEWS, COLUMNS_FETCHES };
@@ -45,6 +45,7 @@ enum column_id {
     COLUMN_UTM_CONTENT,
     COLUMN_LANGUAGE,
     COLUMN_QR_CODE,
+    COLUMN_COUNTRY, /* of the address, two letters */
     COLUMN_COUNT
 };
 

@@ -25,12 +25,13 @@ enum {
     ROW_BYTES,
     ROW_VERIFIED,
     ROW_REFERRER,
-    ROW_UTM
+    ROW_UTM,
+    ROW_COUNTRY = ROW_UTM + 5
 };
 static const char rows_text[] =
     "SELECT id, kind, at, path, host, ua, visitor, agent, status, content_type, response_ms, bytes,"
-    " verified, referrer, utm_source, utm_medium, utm_campaign, utm_term, utm_content FROM records"
-    " WHERE id >= ?1 AND id < ?2 ORDER BY id";
+    " verified, referrer, utm_source, utm_medium, utm_campaign, utm_term, utm_content, country"
+    " FROM records WHERE id >= ?1 AND id < ?2 ORDER BY id";
 static const char extras_text[] = "SELECT record, language, qr_code_id FROM page_extras"
                                   " WHERE record >= ?1 AND record < ?2 ORDER BY record";
 
@@ -155,6 +156,7 @@ static void put_pageview(struct columnizer *c, struct columns_builder *b)
     for (int i = 0; i < 5; i++)
         columns_put_key(b, (enum column_id)(COLUMN_UTM_SOURCE + i),
                         column_key(column_str(c->rows, ROW_UTM + i)));
+    columns_put_key(b, COLUMN_COUNTRY, column_key(column_str(c->rows, ROW_COUNTRY)));
     put_extras(c, b, sqlite3_column_int64(c->rows, ROW_ID));
 }
 

@@ -166,9 +166,13 @@ static const char step_days[] =
     "ALTER TABLE intervals ADD COLUMN records_at TEXT NOT NULL DEFAULT '[]';"
     "CREATE INDEX intervals_quarter ON intervals(last_quarter);";
 
-static const char *const steps[] = {step_1,      step_2,     step_reads,  step_exclusions,
-                                    step_people, step_nodes, step_logins, step_exclusion_notes,
-                                    step_days};
+static const char step_countries[] =
+    /* Version 2 of the columns has countries: all are made again. */
+    "DELETE FROM columns; UPDATE lanes SET packed = 0, open = 1;";
+
+static const char *const steps[] = {step_1,      step_2,        step_reads,  step_exclusions,
+                                    step_people, step_nodes,    step_logins, step_exclusion_notes,
+                                    step_days,   step_countries};
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)

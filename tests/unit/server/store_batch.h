@@ -7,7 +7,7 @@
 #include "parsers/base/time.h"
 #include "tests/unit/server/store_fixture.h"
 
-#include <sqlite3.h>
+#include "server/store_sqlite_impl.h"
 
 #define NOON (INT64_C(20000) * DAY_MS + DAY_MS / 2)
 
@@ -70,6 +70,18 @@ static inline void make_ai_fetch(struct record *r)
     r->status_code = 200;
     r->content_type = STR("text/plain");
     r->verified = STR("yes");
+}
+
+/* A call (fixture_call): what is stored, as columns. */
+static inline int pack_all(struct store_session *session, void *arg)
+{
+    bool more = true;
+    (void)arg;
+    session->engine->pack_cursor = 0;
+    while (more)
+        if (pack_next(session->engine, true, &more))
+            return -1;
+    return 0;
 }
 
 /* One number from the store's file, by a second connection that only reads. */

@@ -38,6 +38,7 @@ static void make_row(struct random_batch *r, size_t i, struct fixture *f, uint64
                                             "https://www.a.example/x"};
     struct store_row *row = &r->rows[i];
     struct record *record = &row->record;
+    static const char countries[][3] = {"", "DE", "FR"};
     const char *referrer = referrers[chance(3)];
     *row = (struct store_row){.site = chance(3) ? f->site : f->second, .stream = chance(2)};
     *record = (struct record){.at = at,
@@ -52,6 +53,7 @@ static void make_row(struct random_batch *r, size_t i, struct fixture *f, uint64
         record->url = str_of(r->texts[i]);
         record->visitor_ip = chance(2) ? STR("192.0.2.1") : STR("192.0.2.2");
         record->referrer = referrer ? str_of(referrer) : STR_NONE;
+        memcpy(row->country, countries[chance(COUNT_OF(countries))], 3);
         return;
     }
     record->kind = RECORD_AI_FETCH;
@@ -74,17 +76,6 @@ static uint64_t put_batch(struct fixture *f, struct random_batch *r, size_t n, u
     struct outcome o = fixture_run(f->store, &r->batch.job);
     assert_int_equal(o.result, STORE_OK);
     return o.stored;
-}
-
-static int pack_all(struct store_session *session, void *arg)
-{
-    bool more = true;
-    (void)arg;
-    session->engine->pack_cursor = 0;
-    while (more)
-        if (pack_next(session->engine, true, &more))
-            return -1;
-    return 0;
 }
 
 static int pack_due(struct store_session *session, void *arg)
@@ -113,7 +104,23 @@ struct scanned {
     int64_t sum;
 };
 
-enum { AT, KIND, PATH, HOST, UA, VISITOR, AGENT, STATUS, TYPE, MS, BYTES, VERIFIED, REFERRER, UTM };
+enum {
+    AT,
+    KIND,
+    PATH,
+    HOST,
+    UA,
+    VISITOR,
+    AGENT,
+    STATUS,
+    TYPE,
+    MS,
+    BYTES,
+    VERIFIED,
+    REFERRER,
+    UTM,
+    COUNTRY
+};
 
 static uint64_t key_at(const struct columns *part, enum column_id id, uint32_t i)
 {
@@ -160,6 +167,7 @@ static void compare_page(const struct columns *part, uint32_t i, sqlite3_stmt *r
     assert_int_equal(key_at(part, COLUMN_UTM_SOURCE, i), column_key(text(row, UTM)));
     assert_int_equal(key_at(part, COLUMN_UTM_TERM, i), 0);
     assert_int_equal(key_at(part, COLUMN_AI_SOURCE, i), source ? column_key(str_of(source)) : 0);
+    assert_int_equal(key_at(part, COLUMN_COUNTRY, i), column_key(text(row, COUNTRY)));
 }
 
 static void compare_record(struct scanned *s, const struct columns *part, uint32_t i)
@@ -198,7 +206,8 @@ static void compare(struct fixture *f)
 {
     static const char row[] =
         "SELECT at, kind, path, host, ua, visitor, agent, status, (SELECT text FROM texts"
-        " WHERE id = content_type), response_ms, bytes, verified, referrer, utm_source"
+        " WHERE id = content_type), response_ms, bytes, verified, referrer, utm_source,"
+        " country"
         " FROM records WHERE id = ?1";
     struct scanned s = {0};
     s.reader = fixture_reader(f);

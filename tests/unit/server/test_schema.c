@@ -7,7 +7,7 @@
 #include "tests/unit/server/schema_1.h"
 #include "tests/unit/server/store_batch.h"
 
-#include "server/store_sqlite_impl.h"
+#include "server/store_scan.h"
 
 /* A team with a site, and one record at position 100 of the stream that batch_init names first. */
 static const char rows_1[] =
@@ -129,6 +129,96 @@ static void test_people_of_1(void **state)
     rights_release(r);
 }
 
+/* ---- from 9: columns without countries ----------------------------------------------------- */
+
+/* What version 1 of the columns had of these bytes: a pageview's country was not there. */
+static void put_columns_1(sqlite3 *db, int64_t id, struct str bytes)
+{
+    struct columns c;
+    struct buf old;
+    sqlite3_stmt *put = NULL;
+    buf_init(&old, 1u << 20);
+    assert_true(columns_open(&c, bytes));
+    if (c.kind == COLUMNS_PAGEVIEWS)
+        bytes.n = (size_t)(c.of[COLUMN_COUNTRY].keys - bytes.p) - 8;
+    buf_putc(&old, 1);
+    buf_put_str(&old, str_slice(bytes, 1, bytes.n));
+    sqlite3_prepare_v2(db, "UPDATE columns SET data = ?2 WHERE id = ?1", -1, &put, NULL);
+    sqlite3_bind_int64(put, 1, id);
+    sqlite3_bind_blob(put, 2, old.p, (int)old.n, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(put), SQLITE_DONE);
+    sqlite3_finalize(put);
+    buf_release(&old);
+}
+
+static void make_it_9(const struct fixture *f)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *row = NULL;
+    snprintf(path, sizeof(path), "%s/logferry.db", f->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_prepare_v2(db, "SELECT id, data FROM columns", -1, &row, NULL);
+    while (sqlite3_step(row) == SQLITE_ROW)
+        put_columns_1(db, sqlite3_column_int64(row, 0), column_str(row, 1));
+    sqlite3_finalize(row);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 9", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+struct seen {
+    uint32_t all, from_de;
+};
+
+static void on_part(void *arg, const struct columns *part)
+{
+    struct seen *seen = arg;
+    seen->all += part->n;
+    for (uint32_t i = 0; i < part->n && part->kind == COLUMNS_PAGEVIEWS; i++) {
+        uint64_t index;
+        columns_read(part, COLUMN_COUNTRY, i, 1, &index);
+        seen->from_de +=
+            columns_key(part, COLUMN_COUNTRY, (uint32_t)index) == column_key(STR("DE"));
+    }
+}
+
+static void expect_columns(const struct fixture *f)
+{
+    struct store_reader *reader = fixture_reader(f);
+    struct seen pages = {0}, fetches = {0};
+    struct scan_filter filter = {f->site, COLUMNS_PAGEVIEWS, INT64_MIN, INT64_MAX};
+    assert_int_equal(store_reader_scan(reader, &filter, on_part, &pages), 0);
+    filter.kind = COLUMNS_FETCHES;
+    assert_int_equal(store_reader_scan(reader, &filter, on_part, &fetches), 0);
+    assert_int_equal(pages.all, 3);
+    assert_int_equal(pages.from_de, 2);
+    assert_int_equal(fetches.all, 1);
+    store_reader_close(reader);
+}
+
+static void test_columns_of_9_are_made_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct batch b;
+    batch_init(&b, f, 1);
+    for (uint64_t i = 0; i < 3; i++)
+        add_row(&b, f->site, 0, 100 + i, 7);
+    memcpy(b.rows[0].country, "DE", 3);
+    memcpy(b.rows[2].country, "DE", 3);
+    make_ai_fetch(add_row(&b, f->site, 0, 200, 7));
+    assert_int_equal(fixture_run(f->store, &b.job).stored, 4);
+    assert_int_equal(fixture_call(f->store, pack_all, NULL), 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM columns"), 2);
+    store_close(f->store);
+    make_it_9(f);
+    f->store = fixture_open(f->dir, false);
+    assert_int_equal(number(f, "SELECT user_version FROM pragma_user_version"), schema_newest());
+    expect_columns(f);
+    assert_int_equal(fixture_call(f->store, pack_all, NULL), 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM columns"), 2);
+    expect_columns(f);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
@@ -138,6 +228,8 @@ int main(void)
         T(test_intervals_of_1_have_no_times),
         T(test_people_of_1),
         T(test_a_reader_migrates_nothing),
+        cmocka_unit_test_setup_teardown(test_columns_of_9_are_made_anew, fixture_setup,
+                                        fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@ struct str referrer_host(struct str referrer);
 /* What stands for a text that is not there. */
 #define UNSPECIFIED "(Unspecified)"
 #define DIRECT "(Direct)"
+#define UNKNOWN_PLACE "(Unknown)"
 
 /* "en" of "en-US", in lower case, into `text`; UNSPECIFIED of none. */
 struct str language_name(struct str language, char text[16]);

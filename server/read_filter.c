@@ -52,6 +52,8 @@ static enum column_id column_of(enum hit_filter_type type)
         return COLUMN_REFERRER;
     case HIT_FILTER_REFERRER_HOST:
         return COLUMN_REFERRER_HOST;
+    case HIT_FILTER_COUNTRY:
+        return COLUMN_COUNTRY;
     case HIT_FILTER_LANGUAGE:
         return COLUMN_LANGUAGE;
     case HIT_FILTER_UTM_SOURCE:
@@ -99,6 +101,9 @@ static bool key_of(struct hit_filters *f, const struct hit_filter *filter, uint6
     case HIT_FILTER_REFERRER_HOST:
         value = str_eq(value, STR(DIRECT)) ? STR_NONE : value;
         break;
+    case HIT_FILTER_COUNTRY:
+        value = str_eq(value, STR(UNKNOWN_PLACE)) ? STR_NONE : value;
+        break;
     case HIT_FILTER_UTM_SOURCE:
     case HIT_FILTER_UTM_MEDIUM:
     case HIT_FILTER_UTM_CAMPAIGN:
@@ -141,12 +146,6 @@ void hit_filters_release(struct hit_filters *f)
     *f = (struct hit_filters){0};
 }
 
-/* Where a visitor was is not known here. */
-static bool is_unknown_place(struct str value)
-{
-    return str_eq(value, STR("(Unknown)"));
-}
-
 static bool is_language(const struct hit_filters *f, const struct columns *part, uint32_t index,
                         struct str value)
 {
@@ -175,8 +174,8 @@ static bool passes(const struct hit_filters *f, size_t i, const struct columns *
         return str_eq(filter->value, str_of(seen_agent(f->x, key)->browser));
     case HIT_FILTER_LANGUAGE:
         return is_language(f, part, index, filter->value);
-    default: /* countries, cities, providers, networks */
-        return is_unknown_place(filter->value);
+    default: /* cities, providers, networks: none is known */
+        return str_eq(filter->value, STR(UNKNOWN_PLACE));
     }
 }
 

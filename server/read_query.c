@@ -6,6 +6,7 @@
 
 #include "parsers/base/time.h"
 #include "server/go_text.h"
+#include "server/page_path.h"
 #include "server/url.h"
 #include "server/uuid.h"
 
@@ -125,6 +126,12 @@ static const char *const filter_names[HIT_FILTER_TYPES] = {
     [HIT_FILTER_QR_CODE_ID] = "qr_code_id",
 };
 
+/* HitKeep's other words for no country. */
+static bool is_unknown(struct str country)
+{
+    return str_eq_nocase(country, STR("unknown")) || str_eq_nocase(country, STR(UNKNOWN_PLACE));
+}
+
 static const char *add_filter(struct read_query *q, struct str type, struct str value)
 {
     if (type.n == 0 || value.n == 0)
@@ -133,6 +140,8 @@ static const char *add_filter(struct read_query *q, struct str type, struct str 
         return "too many filters";
     for (int i = 0; i < HIT_FILTER_TYPES; i++)
         if (str_eq_nocase(type, str_of(filter_names[i]))) {
+            if (i == HIT_FILTER_COUNTRY && is_unknown(value))
+                value = STR(UNKNOWN_PLACE);
             q->filters[q->n_filters++] =
                 (struct hit_filter){.type = (enum hit_filter_type)i, .value = value};
             return NULL;

@@ -44,6 +44,7 @@ static void on_stats_part(void *arg, const struct columns *part)
     count_column(s, &s->referrers, part, COLUMN_REFERRER_HOST);
     count_column(s, &s->languages, part, COLUMN_LANGUAGE);
     count_column(s, &s->agents, part, COLUMN_UA);
+    count_column(s, &s->countries, part, COLUMN_COUNTRY);
     for (int i = 0; i < UTM_COLUMNS; i++)
         count_column(s, &s->utm[i], part, (enum column_id)(COLUMN_UTM_SOURCE + i));
     if (part->of[COLUMN_AI_SOURCE].n_keys > 1 || columns_key(part, COLUMN_AI_SOURCE, 0))
@@ -77,7 +78,8 @@ int stats_gather(struct stats *s, const struct read_context *x, const struct rea
 void stats_release(struct stats *s)
 {
     struct places *places[] = {&s->session_places, &s->page_places, &s->in_bucket, &s->from_source};
-    struct key_counts *counts[] = {&s->referrers, &s->languages, &s->agents, &s->ai_sources};
+    struct key_counts *counts[] = {&s->referrers, &s->languages, &s->agents, &s->countries,
+                                   &s->ai_sources};
     for (size_t i = 0; i < COUNT_OF(places); i++)
         places_release(places[i]);
     for (size_t i = 0; i < COUNT_OF(counts); i++)

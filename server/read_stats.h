@@ -97,7 +97,7 @@ struct stats {
     struct session *sessions[SESSION_CHUNKS]; /* in chunks, by place */
     struct page *pages;
     size_t n_sessions, n_pages, pages_room;
-    struct key_counts referrers, languages, agents; /* hits */
+    struct key_counts referrers, languages, agents, countries; /* hits */
     struct key_counts utm[UTM_COLUMNS];
     struct key_counts ai_sources; /* sessions */
     struct stats_part *part;

@@ -1,6 +1,6 @@
 /*
- * read_stats_json.c - the answer of the stats endpoint: HitKeep's fields, in its order. What no log
- * tells (countries, cities, networks, goals) is there, and empty.
+ * read_stats_json.c - the answer of the stats endpoint: HitKeep's fields, in its order. What is
+ * not known here (cities, networks, goals) is there, and empty.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +49,14 @@ static struct str language_of(void *arg, const struct count *c)
     if (c->key)
         text = store_reader_sample(n->stats->x->reader, c->sample, SAMPLE_LANGUAGE);
     return language_name(text, n->language);
+}
+
+static struct str country_name(void *arg, const struct count *c)
+{
+    const struct naming *n = arg;
+    if (c->key == 0)
+        return STR(UNKNOWN_PLACE);
+    return store_reader_sample(n->stats->x->reader, c->sample, SAMPLE_COUNTRY);
 }
 
 static struct str browser_name(void *arg, const struct count *c)
@@ -190,6 +198,7 @@ static int put_lists(struct buf *out, const struct stats *s)
         {"top_ai_bots", &s->agents, bot_name, true},
         {"top_ai_bot_categories", &s->agents, category_name, true},
         {"top_ai_sources", &s->ai_sources, source_name, false},
+        {"top_countries", &s->countries, country_name, false},
     };
     if (put_pages(out, "top_pages", s, 0) || put_pages(out, "top_landing_pages", s, 1) ||
         put_pages(out, "top_exit_pages", s, 2))
@@ -201,7 +210,7 @@ static int put_lists(struct buf *out, const struct stats *s)
         if (put_counts(out, lists[i].name, &counts, &choice))
             return -1;
     }
-    buf_lit(out, ",\"top_countries\":[],\"top_cities\":[],\"top_providers\":[],\"top_asns\":[]");
+    buf_lit(out, ",\"top_cities\":[],\"top_providers\":[],\"top_asns\":[]");
     return put_bots_by_category(out, s);
 }
 

@@ -44,6 +44,7 @@ enum sample_text {
     SAMPLE_UTM_TERM,
     SAMPLE_UTM_CONTENT,
     SAMPLE_LANGUAGE,
+    SAMPLE_COUNTRY,
     SAMPLE_TEXTS
 };
 /* A text of a record by its row id; STR_NONE when it has none, or is gone. */

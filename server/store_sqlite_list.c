@@ -47,8 +47,8 @@ const char *const list_fetch_columns[LIST_FETCH_COLUMNS] = {
 static const char select_pageviews[] =
     "SELECT r.id, r.at, lf_uuid(?1, 'hit', r.id), ?1, lf_uuid(?1, 'session', r.visitor),"
     " lf_uuid_text(x.page_id), r.at, r.path, h.text, r.referrer, u.text, x.viewport_width,"
-    " x.viewport_height, x.screen_width, x.screen_height, x.language, NULL, NULL, NULL, NULL, NULL,"
-    " NULL, r.utm_source, r.utm_medium, r.utm_campaign, r.utm_term, r.utm_content,"
+    " x.viewport_height, x.screen_width, x.screen_height, x.language, r.country, NULL, NULL, NULL,"
+    " NULL, NULL, r.utm_source, r.utm_medium, r.utm_campaign, r.utm_term, r.utm_content,"
     " lf_uuid_text(x.qr_code_id), NULL FROM (";
 static const char select_fetches[] =
     "SELECT r.id, r.at, lf_uuid(?1, 'ai_fetch', r.id), ?1, r.at, coalesce(a.name, '(unknown)'),"
@@ -196,10 +196,10 @@ static const struct {
     [HIT_FILTER_REFERRER] = {"coalesce(nullif(r.referrer, ''), '" DIRECT "') = ", ""},
     [HIT_FILTER_REFERRER_HOST] = {"lf_referrer_host(r.referrer) = ", ""},
     [HIT_FILTER_DEVICE] = {"lf_device(" UA_TEXT ") = ", ""},
-    [HIT_FILTER_COUNTRY] = {"'(Unknown)' = ", ""},
-    [HIT_FILTER_CITY] = {"'(Unknown)' = ", ""},
-    [HIT_FILTER_PROVIDER] = {"'(Unknown)' = ", ""},
-    [HIT_FILTER_ASN] = {"'(Unknown)' = ", ""},
+    [HIT_FILTER_COUNTRY] = {"coalesce(r.country, '" UNKNOWN_PLACE "') = ", ""},
+    [HIT_FILTER_CITY] = {"'" UNKNOWN_PLACE "' = ", ""},
+    [HIT_FILTER_PROVIDER] = {"'" UNKNOWN_PLACE "' = ", ""},
+    [HIT_FILTER_ASN] = {"'" UNKNOWN_PLACE "' = ", ""},
     [HIT_FILTER_BROWSER] = {"lf_browser(" UA_TEXT ") = ", ""},
     [HIT_FILTER_LANGUAGE] = {"lf_language(" EXTRA("language") ") = ", ""},
     [HIT_FILTER_UTM_SOURCE] = {"coalesce(r.utm_source, '" UNSPECIFIED "') = ", ""},

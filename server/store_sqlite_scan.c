@@ -156,7 +156,8 @@ struct str store_reader_sample(struct store_reader *r, int64_t row, enum sample_
 {
     static const char text[] =
         "SELECT path, referrer, utm_source, utm_medium, utm_campaign, utm_term, utm_content,"
-        " (SELECT language FROM page_extras WHERE record = ?1) FROM records WHERE id = ?1";
+        " (SELECT language FROM page_extras WHERE record = ?1), country FROM records"
+        " WHERE id = ?1";
     if (r->sample_row != row)
         r->sample_row = find_one(r, &r->sample, text, row) ? row : 0;
     return r->sample_row ? column_str(r->sample, (int)which) : STR_NONE;

@@ -6,6 +6,7 @@ import json
 import time
 import urllib.parse
 
+import mmdb
 from harness import SITE
 from proc import check
 
@@ -147,4 +148,63 @@ def test_reads(world):
     series = reader.json("ai-fetch/timeseries", **span)
     check([p["count"] for p in series] == [days[FIRST // DAY + i] for i in range(len(series))], series)
     check(series[0]["time"].endswith("T00:00:00+09:00"), series[0])
+    server.stop()
+
+
+COUNTRIES = {"DE": ["192.0.2.0/24", "2001:db8:1::/48"], "AT": ["198.51.100.0/24"]}
+
+
+def write_countries(path):
+    """Visits of two countries and of nowhere, and fetches of an address in one; the visits as (time, page, country)."""
+    visits = []
+    with open(path, "w", encoding="ascii") as f:
+        for n in range(90):
+            ip, country = (("192.0.2.7", "DE"), ("203.0.113.9", None), ("198.51.100.3", "AT"), ("2001:db8:1::7", "DE"))[n % 4]
+            at, agent = FIRST + n * 600, FIREFOX if n % 3 else GPTBOT
+            when = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(at))
+            f.write(f'{ip} - - [{when}] "GET /p/{n % 5} HTTP/1.1" 200 100 "-" "{agent}"\n')
+            if agent == FIREFOX:
+                visits.append((at, f"/p/{n % 5}", country))
+    return visits
+
+
+def check_country(reader, name, visits, span):
+    """Stats, hits and export of one country are its visits, whatever it is called."""
+    want = [(stamp(at), page, country or "") for at, page, country in sorted(visits, reverse=True) if (country or "(Unknown)") == name]
+    s = reader.json("stats", filter=f"country:{name}", **span)
+    check(s["total_pageviews"] == len(want) and s["top_countries"] == ([{"name": name, "value": len(want)}] if want else []), s)
+    check(sum(p["pageviews"] for p in s["chart_data"]) == len(want), s["chart_data"])
+    check(s["top_pages"] == top(collections.Counter(page for _, page, _ in want)), s["top_pages"])
+    hits = reader.json("hits", filter=f"country:{name}", limit=100, **span)
+    have = [(h["timestamp"], h["path"], h["country_code"] or "") for h in hits["data"]]
+    check(have == want and hits["total"] == len(want), f"{name}: {hits['total']} hits, wanted {len(want)}")
+    rows = csv.DictReader(io.StringIO(reader.get("hits/export", filter=f"country:{name}", **span).decode()))
+    check([(r["timestamp"], r["path"], r["country_code"]) for r in rows] == want, f"{name}: the export is not the log")
+
+
+def test_countries(world):
+    """What geo.country told of a visitor is in the stats, a filter everywhere, and in the exports; an AI fetch has none."""
+    geo = world.path("country.mmdb")
+    with open(geo, "wb") as f:
+        f.write(mmdb.countries(**COUNTRIES))
+    server = world.server(config=world.write("server.yaml", f"geo: {{country: {geo}}}\n")).start()
+    visits = write_countries(world.path("access.log"))
+    world.agent(server).backfill("--source", "web", world.path("access.log"))
+    reader = Reader(server)
+    span = {"from": stamp(FIRST), "to": stamp(FIRST + DAY)}
+    counts = collections.Counter(country or "(Unknown)" for _, _, country in visits)
+    s = reader.json("stats", **span)
+    check(len(counts) == 3 and s["top_countries"] == top(counts), f"{s['top_countries']}, wanted {top(counts)}")
+    for name in ("DE", "AT", "(Unknown)", "FR"):
+        check_country(reader, name, visits, span)
+    lines = reader.get("hits/export", format="ndjson", **span).decode().splitlines()
+    want = [country for _, _, country in sorted(visits, key=lambda v: v[0], reverse=True)]
+    check([json.loads(line)["country_code"] for line in lines] == want, "ndjson has other countries")
+    check(json.loads(reader.get("hits/export", format="json", **span)) == [json.loads(line) for line in lines], "json differs")
+    for form in ("ndjson", "json", "csv"):
+        out = server.cli("export", "--site", SITE, "--kind", "pageviews", "--format", form)
+        check(out == reader.get("hits/export", format=form, **span).decode(), f"the command exports another {form}")
+    fetches = reader.get("ai-fetch/export", format="ndjson", **span).decode().splitlines()
+    check(len(fetches) == 30 and not any("country" in line for line in fetches), fetches[0])
+    check(server.rows("SELECT count(*) FROM records WHERE kind = 1 AND country IS NOT NULL") == [(0,)], "a fetch with a country")
     server.stop()

@@ -137,6 +137,7 @@ static void fill(struct fixture *f)
     visit(&b, f, 3 * HOUR_MS + 90000, "https://example.com/pricing", "192.0.2.1");
     r = visit(&b, f, 4 * HOUR_MS + 250, "https://www.example.com/docs?x=\"1,2\"", "192.0.2.2");
     r->referrer = STR("https://www.google.com/search?q=a");
+    memcpy(b.rows[b.job.n_rows - 1].country, "DE", 3);
     assert_int_equal(fixture_run(f->store, &b.job).stored, 6);
 }
 
@@ -396,7 +397,8 @@ static void stats_fields(void **state)
         "top_browsers\":[{\"name\":\"Firefox\",\"value\":3}],\"top_languages\":[{\"name"
         "\":\"(Unspecified)\",\"value\":3}],\"top_ai_bots\":[],\"top_ai_bot_categorie"
         "s\":[],\"top_ai_sources\":[{\"name\":\"ChatGPT\",\"value\":1}],\"top_countries"
-        "\":[],\"top_cities\":[],\"top_providers\":[],\"top_asns\":[],\"top_ai_bots_b"
+        "\":[{\"name\":\"(Unknown)\",\"value\":2},{\"name\":\"DE\",\"value\":1}],\"top_cities\":[],"
+        "\"top_providers\":[],\"top_asns\":[],\"top_ai_bots_b"
         "y_category\":{},\"top_utm_sources\":[{\"name\":\"(Unspecified)\",\"value\":2}"
         ",{\"name\":\"chatgpt.com\",\"value\":1}],\"top_utm_mediums\":[{\"name\":\"(Unsp"
         "ecified)\",\"value\":3}],\"top_utm_campaigns\":[{\"name\":\"(Unspecified)\",\""
@@ -413,7 +415,9 @@ static void stats_fields(void **state)
     expect_part(b, "stats", FROM_TO "&filter=browser:Firefox&filter=device:Desktop",
                 "\"total_pageviews\":3,");
     expect_part(b, "stats", FROM_TO "&filter=utm_source:chatgpt.com", "\"total_pageviews\":1,");
-    expect_part(b, "stats", FROM_TO "&filter=country:DE", "\"total_pageviews\":0,");
+    expect_part(b, "stats", FROM_TO "&filter=country:DE", "\"total_pageviews\":1,");
+    expect_part(b, "stats", FROM_TO "&filter=country:AT", "\"total_pageviews\":0,");
+    expect_part(b, "stats", FROM_TO "&filter=country:unknown", "\"total_pageviews\":2,");
     expect_part(b, "stats", FROM_TO "&filter=path:/pricing&filter=utm_source:chatgpt.com",
                 "\"total_pageviews\":0,");
     expect_part(b, "stats", FROM_TO "&goal_id=11111111-1111-4111-8111-111111111111",
@@ -432,10 +436,11 @@ static void hits_fields(void **state)
                 "x=\\\"1,2\\\"\",\"hostname\":\"example.com\",\"referrer\":\"https://www.google.c"
                 "om/search?q=a\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64) Firefox"
                 "/130.0\",\"viewport_width\":null,\"viewport_height\":null,\"screen_width\":"
-                "null,\"screen_height\":null,\"language\":null,\"country_code\":null,\"regio"
+                "null,\"screen_height\":null,\"language\":null,\"country_code\":\"DE\",\"regio"
                 "n\":null,\"city\":null,\"provider\":null,\"asn\":null,\"asn_org\":null,\"utm_s"
                 "ource\":null,\"utm_medium\":null,\"utm_campaign\":null,\"utm_term\":null,\"u"
                 "tm_content\":null,\"qr_code_id\":null,\"is_unique\":null}],\"total\":3}\n");
+    expect_part(b, "hits", FROM_TO "&filter=country:(unknown)", "\"total\":2}\n");
     expect_part(b, "hits", FROM_TO "&q=PRICING", "\"total\":1}\n");
     expect_part(b, "hits", FROM_TO "&q=google", "\"total\":1}\n");
     expect_part(b, "hits", FROM_TO "&q=%25", "{\"data\":[],\"total\":0}\n");
@@ -463,7 +468,9 @@ static void filters_agree(void **state)
                                           "device:Desktop",
                                           "device:Mobile",
                                           "country:(Unknown)",
+                                          "country:Unknown",
                                           "country:DE",
+                                          "country:de",
                                           "city:x",
                                           "asn:1",
                                           "provider:(Unknown)",

@@ -537,6 +537,7 @@ static void put_lists(struct judge *j)
         {"top_ai_bots", "bot(ua, 0)", "w"},
         {"top_ai_bot_categories", "bot(ua, 1)", "w"},
         {"top_ai_sources", "ai", "(SELECT DISTINCT visitor, ai FROM w)"},
+        {"top_countries", "coalesce(country, '(Unknown)')", "w"},
     };
     put_top_of(j, "top_pages", "path", "w");
     buf_putc(j->out, ',');
@@ -546,7 +547,7 @@ static void put_lists(struct judge *j)
         put_top_of(j, lists[i].name, lists[i].of, lists[i].from);
         buf_putc(j->out, ',');
     }
-    buf_lit(j->out, "\"top_countries\":[],\"top_cities\":[],\"top_providers\":[],\"top_asns\":[],"
+    buf_lit(j->out, "\"top_cities\":[],\"top_providers\":[],\"top_asns\":[],"
                     "\"top_ai_bots_by_category\":{");
     const char *comma = "";
     for (int k = AGENT_TRAINING; k <= AGENT_OTHER; k++) {
@@ -671,6 +672,9 @@ static void random_filters(struct read_query *q)
         {HIT_FILTER_REFERRER, STR_INIT("https://a.example/x")},
         {HIT_FILTER_REFERRER_HOST, STR_INIT("a.example")},
         {HIT_FILTER_DEVICE, STR_INIT("Mobile")},
+        {HIT_FILTER_COUNTRY, STR_INIT("DE")},
+        {HIT_FILTER_COUNTRY, STR_INIT("(Unknown)")},
+        {HIT_FILTER_COUNTRY, STR_INIT("AT")},
         {HIT_FILTER_CITY, STR_INIT("(Unknown)")},
         {HIT_FILTER_ASN, STR_INIT("1")},
         {HIT_FILTER_BROWSER, STR_INIT("Firefox")},

@@ -46,10 +46,10 @@ const char *const list_fetch_columns[LIST_FETCH_COLUMNS] = {
 /* In the order of those. ?1 is the site's UUID. */
 static const char select_pageviews[] =
     "SELECT r.id, r.at, lf_uuid(?1, 'hit', r.id), ?1, lf_uuid(?1, 'session', r.visitor),"
-    " lf_uuid_text(x.page_id), r.at, r.path, h.text, r.referrer, u.text, x.viewport_width,"
-    " x.viewport_height, x.screen_width, x.screen_height, x.language, r.country, NULL, NULL, NULL,"
-    " NULL, NULL, r.utm_source, r.utm_medium, r.utm_campaign, r.utm_term, r.utm_content,"
-    " lf_uuid_text(x.qr_code_id), NULL FROM (";
+    " coalesce(lf_uuid_text(x.page_id), lf_uuid(?1, 'page', r.id)), r.at, r.path, h.text,"
+    " r.referrer, u.text, x.viewport_width, x.viewport_height, x.screen_width, x.screen_height,"
+    " x.language, r.country, NULL, NULL, NULL, NULL, NULL, r.utm_source, r.utm_medium,"
+    " r.utm_campaign, r.utm_term, r.utm_content, lf_uuid_text(x.qr_code_id), NULL FROM (";
 static const char select_fetches[] =
     "SELECT r.id, r.at, lf_uuid(?1, 'ai_fetch', r.id), ?1, r.at, coalesce(a.name, '(unknown)'),"
     " coalesce(a.operator, '(unknown)'), r.path, h.text, r.status, t.text, lf_resource(t.text),"

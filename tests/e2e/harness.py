@@ -114,7 +114,7 @@ class Server:
                 with open(made + ".token", "w", encoding="ascii") as f:
                     f.write(token)
                 return token
-        shutil.copytree(made, self.store)
+        shutil.copytree(made, self.store, dirs_exist_ok=True)  # a test may have mounted a disk there
         with open(made + ".token", encoding="ascii") as f:
             return f.read()
 

@@ -218,21 +218,22 @@ char *buf_grow(struct buf *b, size_t n)
     return p + b->n;
 }
 
+const char decimal_pairs[201] =
+    "00010203040506070809101112131415161718192021222324252627282930313233"
+    "34353637383940414243444546474849505152535455565758596061626364656667"
+    "6869707172737475767778798081828384858687888990919293949596979899";
+
 /* The digits of v, ending before `end`; returns where they begin. */
 static char *digits_before(char *end, uint64_t v)
 {
-    static const char pairs[] =
-        "00010203040506070809101112131415161718192021222324252627282930313233"
-        "34353637383940414243444546474849505152535455565758596061626364656667"
-        "6869707172737475767778798081828384858687888990919293949596979899";
     while (v >= 100) {
         end -= 2;
-        memcpy(end, pairs + 2 * (v % 100), 2);
+        decimal_pair(end, (unsigned)(v % 100));
         v /= 100;
     }
     if (v >= 10) {
         end -= 2;
-        memcpy(end, pairs + 2 * v, 2);
+        decimal_pair(end, (unsigned)v);
         return end;
     }
     *--end = (char)('0' + v);

@@ -171,6 +171,13 @@ static inline void buf_putc(struct buf *b, char c)
         buf_put(b, &c, 1);
 }
 #define buf_lit(b, literal) buf_put((b), "" literal, sizeof(literal) - 1)
+/* "00" to "99", one behind the other. */
+extern const char decimal_pairs[201];
+/* v < 100, as two digits. */
+static inline void decimal_pair(char *to, unsigned v)
+{
+    memcpy(to, decimal_pairs + 2 * (size_t)v, 2);
+}
 void buf_put_u64(struct buf *b, uint64_t v);
 void buf_put_i64(struct buf *b, int64_t v);
 void buf_put_hex(struct buf *b, const void *p, size_t n); /* 2n lower-case digits */

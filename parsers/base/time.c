@@ -253,22 +253,16 @@ bool time_parse_text(struct str s, int64_t *ms, bool *local)
     return true;
 }
 
-static void write_two(char *to, int v)
-{
-    to[0] = (char)('0' + v / 10);
-    to[1] = (char)('0' + v % 10);
-}
-
 static void write_date(char *to, int64_t days)
 {
     struct civil c = civil_from_days(days);
 
-    write_two(to, c.year / 100);
-    write_two(to + 2, c.year % 100);
+    decimal_pair(to, (unsigned)c.year / 100);
+    decimal_pair(to + 2, (unsigned)c.year % 100);
     to[4] = '-';
-    write_two(to + 5, c.month);
+    decimal_pair(to + 5, (unsigned)c.month);
     to[7] = '-';
-    write_two(to + 8, c.day);
+    decimal_pair(to + 8, (unsigned)c.day);
 }
 
 static int64_t clamp_years(int64_t ms)
@@ -286,19 +280,19 @@ void time_put_rfc3339(struct buf *out, int64_t ms)
         return;
     ms = clamp_years(ms);
     int64_t days = time_day(ms);
-    int rest = (int)(ms - days * DAY_MS);
-    int second = rest / 1000;
-    int fraction = rest % 1000;
+    unsigned rest = (unsigned)(ms - days * DAY_MS);
+    unsigned second = rest / 1000;
+    unsigned fraction = rest % 1000;
     write_date(to, days);
     to[10] = 'T';
-    write_two(to + 11, second / 3600);
+    decimal_pair(to + 11, second / 3600);
     to[13] = ':';
-    write_two(to + 14, second / 60 % 60);
+    decimal_pair(to + 14, second / 60 % 60);
     to[16] = ':';
-    write_two(to + 17, second % 60);
+    decimal_pair(to + 17, second % 60);
     to[19] = '.';
     to[20] = (char)('0' + fraction / 100);
-    write_two(to + 21, fraction % 100);
+    decimal_pair(to + 21, fraction % 100);
     to[23] = 'Z';
     out->n += 24;
 }

@@ -6,26 +6,43 @@
 
 #include "parsers/verdict.h"
 
+#define ADDRESS4_TEXT 15
 #define ADDRESS_TEXT 45 /* the longest IPv6 text: eight groups with an IPv4 tail */
 
-/* Four numbers as inet_pton takes them: 0 to 255, no leading zero. By hand, because it is done for
- * every record. */
+/* 0 to 255 without a leading zero; the byte behind it, or NULL. What is at `at` ends in a NUL. */
+static const char *parse_octet(const char *at, unsigned char *out)
+{
+    unsigned value = (unsigned char)*at++ - (unsigned)'0';
+
+    if (value > 9)
+        return NULL;
+    for (int more = 0; more < 2 && ascii_digit(*at); more++) {
+        if (value == 0)
+            return NULL;
+        value = value * 10 + (unsigned)(*at++ - '0');
+    }
+    *out = (unsigned char)value;
+    return value <= 255 ? at : NULL;
+}
+
+/* Four numbers as inet_pton takes them. By hand, because it is done for every record. */
 static bool parse4(struct str text, unsigned char out[4])
 {
-    size_t at = 0;
+    char copy[ADDRESS4_TEXT + 1];
+    const char *at = copy;
 
+    if (text.n > ADDRESS4_TEXT || text.n == 0)
+        return false;
+    memcpy(copy, text.p, text.n);
+    copy[text.n] = '\0';
     for (int i = 0; i < 4; i++) {
-        unsigned value = 0;
-        if (i > 0 && (at >= text.n || text.p[at++] != '.'))
+        if (i > 0 && *at++ != '.')
             return false;
-        size_t from = at;
-        while (at < text.n && text.p[at] >= '0' && text.p[at] <= '9' && at - from < 3)
-            value = value * 10 + (unsigned)(text.p[at++] - '0');
-        if (at == from || value > 255 || (text.p[from] == '0' && at - from > 1))
+        at = parse_octet(at, &out[i]);
+        if (!at)
             return false;
-        out[i] = (unsigned char)value;
     }
-    return at == text.n;
+    return at == copy + text.n;
 }
 
 bool address_parse(struct str text, unsigned char out[16])

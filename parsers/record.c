@@ -110,10 +110,11 @@ static const bool host_keeps[256] = {
 
 static bool host_is_clean(struct str host)
 {
-    for (size_t i = 0; i < host.n; i++)
-        if (!host_keeps[(unsigned char)host.p[i]])
-            return false;
-    return host.n > 0;
+    bool clean = host.n > 0;
+
+    for (size_t i = 0; i < host.n; i++) /* to the end: it is nearly always clean */
+        clean &= host_keeps[(unsigned char)host.p[i]];
+    return clean;
 }
 
 /* Path and query as one text, behind what `out` holds already. */

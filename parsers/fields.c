@@ -181,6 +181,9 @@ bool fields_suffice(uint64_t have, struct buf *why)
 /* ---- numbers -----------------------------------------------------------------------------------
  */
 
+/* Of a number as large, one more digit counts; the others behind it do not. */
+#define SIGNIFICANT_MAX (UINT64_C(100000000000000000) - 1)
+
 struct decimal {
     uint64_t digits; /* 18 significant ones at most */
     int exponent;
@@ -222,7 +225,7 @@ static bool read_decimal(struct str s, size_t *at, struct decimal *d)
             continue;
         }
         n++;
-        if (d->digits < UINT64_C(100000000000000000)) {
+        if (d->digits <= SIGNIFICANT_MAX) {
             d->digits = d->digits * 10 + (uint64_t)(s.p[i] - '0');
             d->exponent -= point;
         } else {
@@ -311,7 +314,12 @@ bool field_number(struct str text, int scale, int64_t *value)
 {
     struct decimal d;
     size_t at = 0;
+    uint64_t whole;
 
+    if (scale == 0 && str_to_u64(text, SIGNIFICANT_MAX, &whole)) { /* mostly */
+        *value = (int64_t)whole;
+        return true;
+    }
     if (!read_decimal(text, &at, &d))
         return false;
     return at == text.n ? scaled(&d, scale, value) : go_duration(text, scale, value);

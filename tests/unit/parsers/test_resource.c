@@ -5,8 +5,9 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "parsers/resource.h"
+#include "parsers/resource_impl.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -246,12 +247,51 @@ static void test_any_bytes(void **state)
         }
 }
 
+static unsigned mark_of(char c)
+{
+    switch (c) {
+    case '.':
+        return MARK_DOT;
+    case ';':
+        return MARK_PARAMS;
+    case '_':
+        return MARK_UNDERSCORE;
+    case '%':
+        return MARK_PERCENT | MARK_ODD;
+    case '<':
+    case '$':
+    case '\0':
+        return MARK_ODD;
+    default:
+        return 0;
+    }
+}
+
+/* A mark is seen wherever it stands in a path of any length, and no other byte is one. */
+static void test_marks(void **state)
+{
+    for (size_t n = 1; n <= 50; n++) {
+        char *path = malloc(n); /* so that the sanitizers see a byte read behind its end */
+        assert_non_null(path);
+        memset(path, 'x', n);
+        for (size_t at = 0; at < n; at++) {
+            for (int c = 0; c < 256; c++) {
+                path[at] = (char)c;
+                assert_int_equal(look((struct str){path, n})->marks, mark_of((char)c));
+            }
+            path[at] = 'x';
+        }
+        free(path);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_extension), cmocka_unit_test(test_every_type),
         cmocka_unit_test(test_decoding),        cmocka_unit_test(test_below),
         cmocka_unit_test(test_probe_lists),     cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

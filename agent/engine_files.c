@@ -3,6 +3,7 @@
 #include "agent/engine_impl.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -97,10 +98,11 @@ void engine_leave(struct engine *e, struct stream *s)
     struct stat st;
     struct position *p = s->position;
     bool finished = s->r.end == READ_FINISHED || s->r.end == READ_CORRUPT;
+    if (++e->n_left % TRIM_EVERY == 0)
+        malloc_trim(0); /* what an entry keeps lies between what its file took, and holds it */
     if (!e->o.follow) {
-        reading_close(&s->r);
-        engine_note_open(e, s);
-        s->state = STREAM_DONE;
+        e->left_bytes += s->size;
+        engine_drop_stream(e, s);
         return;
     }
     if (finished != p->finished) {

@@ -431,11 +431,24 @@ void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
 /* ---- files that are gone ----------------------------------------------------------------------
  */
 
+/* Of a file of which nothing was read only its beginning is known: its copy, or its compressed
+ * form, got an entry of its own. */
+static bool has_twin(const struct engine *e, const struct position *p)
+{
+    for (size_t i = 0; i < e->positions.n && !p->seam.at; i++) {
+        const struct position *q = e->positions.v[i];
+        if (q != p && hash128_eq(q->stream, p->stream) && q->head.bytes == p->head.bytes &&
+            q->head.hash == p->head.hash && q->size >= p->size)
+            return true;
+    }
+    return false;
+}
+
 /* Its file is nowhere any more, under no name and in no form. */
 static void tell_gone(struct engine *e, struct position *p)
 {
     uint64_t frontier = positions_frontier(p);
-    uint64_t lost = p->size > frontier ? p->size - frontier : 0;
+    uint64_t lost = p->size > frontier && !has_twin(e, p) ? p->size - frontier : 0;
     e->sources[p->source].counts.lost += lost;
     p->finished = true;
     p->size = frontier;

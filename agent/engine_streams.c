@@ -268,6 +268,7 @@ static void cannot_open(struct engine *e, struct stream *s)
         s->retry = true;
         waits(e, s);
     } else if (e->o.follow) {
+        engine_unpass(e, s->position->key); /* its compressed form may have the rest */
         engine_drop_stream(e, s);
         engine_look_soon(e);
     } else {

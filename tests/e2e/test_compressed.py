@@ -97,6 +97,56 @@ def test_known_but_never_read(world):
         agent.stop()
 
 
+def unanswered(agent, sink):
+    """The agent starts and finds the files, and reads none: it does not know the sites yet."""
+    for path in agent.state_files():
+        if os.path.basename(path).startswith("sites."):
+            os.unlink(path)
+    sink.mood = 503
+    agent.start()
+    agent.proc.wait_event("destination_unwell", 20)
+    time.sleep(1)  # for the look at its files
+
+
+def test_gone_but_for_its_compressed_form(world):
+    """Beside the .gz that is made of it a file waits to be read, and is deleted: the .gz has the rest."""
+    sink, log = world.sink(), lines.Log(world.path("access.log"))
+    log.write(300)
+    agent = world.agent(sink).start()
+    wait_sunk(sink, log.written)
+    agent.stop()
+    log.write(200)
+    os.rename(log.path, log.path + ".1")
+    lines.gzip_copy(log.path + ".1", log.path + ".1.gz")
+    unanswered(agent, sink)
+    os.unlink(log.path + ".1")
+    sink.mood = None
+    again = wait_sunk(sink, log.written, 20, "the rest, from the .gz")
+    check(again == 0, f"{again} records came twice")
+    agent.stop()
+    check("event=lines_lost" not in agent.proc.text(), "nothing was lost")
+
+
+def test_compressed_before_it_was_read(world):
+    """Nothing of a file was read when it is rotated and compressed: its .gz is another file, which has
+    all of it. Nothing was lost, and it is not said."""
+    sink, log = world.sink(), lines.Log(world.path("access.log"))
+    log.write(300)
+    agent = world.agent(sink)
+    unanswered(agent, sink)
+    os.rename(log.path, log.path + ".1")
+    lines.gzip_copy(log.path + ".1", log.path + ".1.gz")
+    os.unlink(log.path + ".1")
+    time.sleep(0.5)
+    sink.mood = None
+    wait_sunk(sink, log.written, 20, "all of it, from the .gz")
+    wait_for(lambda: agent.proc.events("file_vanished") or agent.proc.events("lines_lost"), 20,
+             "the first form to be told as gone")
+    ledger = agent.ledger()
+    check(ledger["lost"] == 0 and not agent.proc.events("lines_lost"), f"nothing was lost: {ledger}")
+    agent.stop()
+
+
 def test_backfill_of_each(world):
     """What one form has stored, no other form adds to; report and explain read them as well."""
     server = world.server().start()

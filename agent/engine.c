@@ -452,6 +452,18 @@ static void name_sources(struct engine *e)
     }
 }
 
+/* What another process has read to its end is finished only if it lived to make it safe. */
+static void reopen_unsafe(struct engine *e)
+{
+    for (size_t i = 0; i < e->positions.n; i++) {
+        struct position *p = e->positions.v[i];
+        if (!p->finished || positions_frontier(p) >= p->size)
+            continue;
+        p->finished = false;
+        positions_changed(p);
+    }
+}
+
 void engine_start(struct engine *e)
 {
     e->started = true;
@@ -459,6 +471,7 @@ void engine_start(struct engine *e)
         engine_dirty(e);
     if (e->o.follow) {
         name_sources(e);
+        reopen_unsafe(e);
         engine_watch(e);
         engine_look(e);
         ev_timer_start(e->o.loop, &e->tidy_timer);

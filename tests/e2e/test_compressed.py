@@ -147,6 +147,35 @@ def test_compressed_before_it_was_read(world):
     agent.stop()
 
 
+def test_killed_after_the_end_of_a_file(world):
+    """It was read to its end, and no answer came for its lines: the next start does not take it for done,
+    whatever its form tells of its length."""
+    sink, log = world.sink(), lines.Log(world.path("access.log"))
+    log.write(10)
+    agent = world.agent(sink).start()
+    wait_sunk(sink, log.written)
+    agent.stop()
+    for number, (extension, command) in enumerate(CODECS):
+        older = lines.Log(world.path(f"older.{number}"), first=100 * (number + 1))
+        older.write(100)
+        log.written += older.written
+        compress(command, older.path, f"{log.path}.{number + 1}.{extension}")
+    sink.mood = "silent"
+    agent.start()
+    positions = [os.path.join(agent.state, f"positions.{x}") for x in "ab"]
+
+    def finished():
+        texts = [open(p, encoding="utf-8").read() for p in positions if os.path.exists(p)]
+        return any(text.count(" 1  \"") + text.count(" 1 0-") >= len(CODECS) for text in texts)
+    wait_for(finished, 20, "positions that tell of every file's end")
+    agent.kill()
+    sink.mood = None
+    sink.released.set()
+    agent.start()
+    wait_sunk(sink, log.written, 20, "every line")
+    agent.stop()
+
+
 def test_backfill_of_each(world):
     """What one form has stored, no other form adds to; report and explain read them as well."""
     server = world.server().start()

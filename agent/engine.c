@@ -211,6 +211,8 @@ void engine_go_on(struct engine *e)
         return;
     if (!e->stopping)
         engine_fill_streams(e);
+    if (e->carry && !ev_is_active(&e->carry_timer)) /* there was no room when it was due */
+        engine_carry_due(e);
     bool ended = e->stopping || (!e->o.follow && TAILQ_EMPTY(&e->streams));
     if (ended && !e->carry && !e->fills && !e->looks && uplink_is_settled(e->uplink))
         finish(e);

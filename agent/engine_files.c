@@ -432,13 +432,13 @@ void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
  */
 
 /* Of a file of which nothing was read only its beginning is known: its copy, or its compressed
- * form, got an entry of its own. */
+ * form, got an entry of its own, which tells what is lost of it. */
 static bool has_twin(const struct engine *e, const struct position *p)
 {
     for (size_t i = 0; i < e->positions.n && !p->seam.at; i++) {
         const struct position *q = e->positions.v[i];
         if (q != p && hash128_eq(q->stream, p->stream) && q->head.bytes == p->head.bytes &&
-            q->head.hash == p->head.hash && q->size >= p->size)
+            q->head.hash == p->head.hash && (q->bound || q->size >= p->size))
             return true;
     }
     return false;

@@ -408,6 +408,15 @@ static void take_unreadable(struct engine *e, size_t source, const struct found_
         pass_found(e, f, 0);
 }
 
+/* Under this name the stream's file would be no file of its source: it was deleted, and a file of
+ * another source got its inode; or it went there. The other source may read it when the stream is
+ * gone. */
+static bool is_elsewhere(const struct engine *e, const struct stream *s, size_t source,
+                         const struct found_file *f)
+{
+    return s->source != &e->sources[source] && !discover_family(s->source->config, f->path);
+}
+
 void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
 {
     struct stream *s = file_map_find(&e->by_inode, f->dev, f->ino);
@@ -415,7 +424,8 @@ void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
     if (p)
         p->seen = true;
     if (s) {
-        seen_again(e, s, f);
+        if (!is_elsewhere(e, s, source, f))
+            seen_again(e, s, f);
     } else if (f->error || f->refused || f->kind == CONTAINER_FOREIGN) {
         take_unreadable(e, source, f);
     } else if (!f->known && f->identified) {

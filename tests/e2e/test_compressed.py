@@ -127,6 +127,31 @@ def test_gone_but_for_its_compressed_form(world):
     check("event=lines_lost" not in agent.proc.text(), "nothing was lost")
 
 
+def test_inode_of_another_source(world):
+    """The same, and a file of another source gets its inode: each source reads what is its own."""
+    sink, log = world.sink(), lines.Log(os.path.join(world.mkdir("b"), "access.log"))
+    log.write(300)
+    sources = {name: {"files": world.path(name, "*.log"), "format": "nginx_combined"} for name in "ab"}
+    agent = world.agent(sink, sources=sources).start()
+    wait_sunk(sink, log.written)
+    agent.stop()
+    log.write(200)
+    os.rename(log.path, log.path + ".1")
+    lines.gzip_copy(log.path + ".1", log.path + ".1.gz")
+    other = lines.Log(os.path.join(world.mkdir("a"), "other.log"), first=5000)
+    text = other.text(300)
+    unanswered(agent, sink)
+    os.rename(log.path + ".1", other.path)  # the inode, whatever file system it is
+    with open(other.path, "w", encoding="utf-8") as f:
+        f.write(text)
+    time.sleep(0.5)
+    sink.mood = None
+    again = wait_sunk(sink, log.written + other.written, 20, "the lines of both sources")
+    check(again == 0, f"{again} records came twice")
+    agent.stop()
+    check(not agent.proc.events("file_refused") and not agent.proc.events("lines_lost"), agent.proc.text()[-800:])
+
+
 def test_compressed_before_it_was_read(world):
     """Nothing of a file was read when it is rotated and compressed: its .gz is another file, which has
     all of it. Nothing was lost, and it is not said."""

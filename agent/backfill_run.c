@@ -299,6 +299,7 @@ static void on_retention(void *context)
                                             b->options->host ? str_of(b->options->host) : STR_NONE,
                                         .since_ms = b->options->since_ms};
     put_plan(b, &b->complaints);
+    discovery_release(&b->files);
     retention_put(b->retention, &view, &b->complaints);
     say(b, &b->complaints);
     retention_free(b->retention);

@@ -189,14 +189,6 @@ static bool logs_are_known(void *context)
 /* ---- progress ---------------------------------------------------------------------------------
  */
 
-static bool all_read(const struct engine *e)
-{
-    for (const struct stream *s = TAILQ_FIRST(&e->streams); s; s = TAILQ_NEXT(s, all))
-        if (s->state != STREAM_DONE)
-            return false;
-    return true;
-}
-
 static void finish(struct engine *e)
 {
     if (e->finished || e->saving)
@@ -219,7 +211,9 @@ void engine_go_on(struct engine *e)
         return;
     if (!e->stopping)
         engine_fill_streams(e);
-    bool ended = e->stopping || (!e->o.follow && all_read(e));
+    if (e->carry && !ev_is_active(&e->carry_timer)) /* there was no room when it was due */
+        engine_carry_due(e);
+    bool ended = e->stopping || (!e->o.follow && TAILQ_EMPTY(&e->streams));
     if (ended && !e->carry && !e->fills && !e->looks && uplink_is_settled(e->uplink))
         finish(e);
 }
@@ -460,6 +454,18 @@ static void name_sources(struct engine *e)
     }
 }
 
+/* What another process has read to its end is finished only if it lived to make it safe. */
+static void reopen_unsafe(struct engine *e)
+{
+    for (size_t i = 0; i < e->positions.n; i++) {
+        struct position *p = e->positions.v[i];
+        if (!p->finished || positions_frontier(p) >= p->size)
+            continue;
+        p->finished = false;
+        positions_changed(p);
+    }
+}
+
 void engine_start(struct engine *e)
 {
     e->started = true;
@@ -467,6 +473,7 @@ void engine_start(struct engine *e)
         engine_dirty(e);
     if (e->o.follow) {
         name_sources(e);
+        reopen_unsafe(e);
         engine_watch(e);
         engine_look(e);
         ev_timer_start(e->o.loop, &e->tidy_timer);
@@ -497,13 +504,10 @@ void engine_counts(const struct engine *e, struct counts *out)
 
 double engine_progress(const struct engine *e, uint64_t bytes)
 {
-    double done = 0;
-    for (const struct stream *s = TAILQ_FIRST(&e->streams); s; s = TAILQ_NEXT(s, all)) {
-        if (s->state == STREAM_DONE)
-            done += (double)s->size;
-        else if (s->state != STREAM_BUSY)
+    double done = (double)e->left_bytes;
+    for (const struct stream *s = TAILQ_FIRST(&e->streams); s; s = TAILQ_NEXT(s, all))
+        if (s->state != STREAM_BUSY)
             done += (double)(s->r.file_offset < s->size ? s->r.file_offset : s->size);
-    }
     return bytes ? done / (double)bytes : 1;
 }
 

@@ -3,6 +3,7 @@
 #include "agent/engine_impl.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -97,10 +98,11 @@ void engine_leave(struct engine *e, struct stream *s)
     struct stat st;
     struct position *p = s->position;
     bool finished = s->r.end == READ_FINISHED || s->r.end == READ_CORRUPT;
+    if (++e->n_left % TRIM_EVERY == 0)
+        malloc_trim(0); /* what an entry keeps lies between what its file took, and holds it */
     if (!e->o.follow) {
-        reading_close(&s->r);
-        engine_note_open(e, s);
-        s->state = STREAM_DONE;
+        e->left_bytes += s->size;
+        engine_drop_stream(e, s);
         return;
     }
     if (finished != p->finished) {
@@ -406,6 +408,15 @@ static void take_unreadable(struct engine *e, size_t source, const struct found_
         pass_found(e, f, 0);
 }
 
+/* Under this name the stream's file would be no file of its source: it was deleted, and a file of
+ * another source got its inode; or it went there. The other source may read it when the stream is
+ * gone. */
+static bool is_elsewhere(const struct engine *e, const struct stream *s, size_t source,
+                         const struct found_file *f)
+{
+    return s->source != &e->sources[source] && !discover_family(s->source->config, f->path);
+}
+
 void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
 {
     struct stream *s = file_map_find(&e->by_inode, f->dev, f->ino);
@@ -413,7 +424,8 @@ void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
     if (p)
         p->seen = true;
     if (s) {
-        seen_again(e, s, f);
+        if (!is_elsewhere(e, s, source, f))
+            seen_again(e, s, f);
     } else if (f->error || f->refused || f->kind == CONTAINER_FOREIGN) {
         take_unreadable(e, source, f);
     } else if (!f->known && f->identified) {
@@ -429,11 +441,24 @@ void engine_take_in(struct engine *e, size_t source, const struct found_file *f)
 /* ---- files that are gone ----------------------------------------------------------------------
  */
 
+/* Of a file of which nothing was read only its beginning is known: its copy, or its compressed
+ * form, got an entry of its own, which tells what is lost of it. */
+static bool has_twin(const struct engine *e, const struct position *p)
+{
+    for (size_t i = 0; i < e->positions.n && !p->seam.at; i++) {
+        const struct position *q = e->positions.v[i];
+        if (q != p && hash128_eq(q->stream, p->stream) && q->head.bytes == p->head.bytes &&
+            q->head.hash == p->head.hash && (q->bound || q->size >= p->size))
+            return true;
+    }
+    return false;
+}
+
 /* Its file is nowhere any more, under no name and in no form. */
 static void tell_gone(struct engine *e, struct position *p)
 {
     uint64_t frontier = positions_frontier(p);
-    uint64_t lost = p->size > frontier ? p->size - frontier : 0;
+    uint64_t lost = p->size > frontier && !has_twin(e, p) ? p->size - frontier : 0;
     e->sources[p->source].counts.lost += lost;
     p->finished = true;
     p->size = frontier;

@@ -29,6 +29,7 @@
 #define MAX_OPEN 128u            /* files kept open between reads, lest they be deleted unread */
 #define MAX_HALF_READ 16u        /* of them; with more, one is read to its end before the next */
 #define TRIM_FILES 1000u         /* followed: from then on memory is given back after a look */
+#define TRIM_EVERY 256u          /* files that were read: as well */
 #define MEND_BYTES 20000u        /* a command with a path, each of whose bytes is escaped */
 #define MAX_REFUSALS 10          /* told in a minute */
 #define MAX_BUILDERS POOL_MAX_WORKERS
@@ -80,10 +81,12 @@ struct engine {
     size_t n_spare;
     struct builder *carry; /* lines that made no record yet */
     unsigned fills;
-    unsigned unread;  /* files whose end was not reached: damaged, unreadable */
-    double paced_at;  /* when a fill was last begun with every destination down */
-    double rate_at;   /* the time at which the next line may be read under --rate */
-    int64_t began_ms; /* monotonic; the positions' uptime goes on from there */
+    uint64_t n_left;     /* files that were read to their end, or given up */
+    uint64_t left_bytes; /* of those of the command line, as they lie there */
+    unsigned unread;     /* files whose end was not reached: damaged, unreadable */
+    double paced_at;     /* when a fill was last begun with every destination down */
+    double rate_at;      /* the time at which the next line may be read under --rate */
+    int64_t began_ms;    /* monotonic; the positions' uptime goes on from there */
     uint64_t uptime_s;
 
     struct watch *watch;

@@ -268,6 +268,7 @@ static void cannot_open(struct engine *e, struct stream *s)
         s->retry = true;
         waits(e, s);
     } else if (e->o.follow) {
+        engine_unpass(e, s->position->key); /* its compressed form may have the rest */
         engine_drop_stream(e, s);
         engine_look_soon(e);
     } else {
@@ -419,10 +420,12 @@ static void update_position(struct engine *e, struct stream *s)
         p->stream = r->stream;
         positions_changed(p);
     }
-    if (r->head.bytes > p->head.bytes || r->size > p->size) {
+    bool ended = r->end == READ_FINISHED || r->end == READ_CORRUPT;
+    uint64_t size = ended ? r->at : r->size > p->size ? r->size : p->size;
+    if (r->head.bytes > p->head.bytes || size != p->size) {
         if (r->head.bytes > p->head.bytes)
             p->head = r->head;
-        p->size = r->size > p->size ? r->size : p->size;
+        p->size = size;
         positions_changed(p);
         engine_dirty_later(e);
     }

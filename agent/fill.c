@@ -371,6 +371,18 @@ static void take_lost(struct filling *f, enum reason reason)
     skip_line(f, reason, HIT_NO_NUMBER);
 }
 
+/* A line that is safe already. A header line holds for those behind it, though: with a '#' in
+ * whatever a collector has put around it. */
+static void pass_over(struct filling *f, const struct joined *j)
+{
+    struct reading *r = &f->stream->r;
+    struct hit none;
+    if (f->stream->source->directives && memchr(j->text.p, '#', j->text.n))
+        parser_line(f->parser, j->text, &none);
+    if (j->next > r->at && !has_waiting(r))
+        r->at = j->next;
+}
+
 /* Takes one line. False: no room, the line stays. */
 static bool take(struct filling *f, enum lines_result what, const struct joined *j)
 {
@@ -379,8 +391,7 @@ static bool take(struct filling *f, enum lines_result what, const struct joined 
     if (taken == TAKEN_FULL)
         return false;
     if (j->at < f->skip_to) {
-        if (j->next > r->at && !has_waiting(r))
-            r->at = j->next;
+        pass_over(f, j);
         return true;
     }
     if (taken == TAKEN_WAITS)
@@ -516,7 +527,6 @@ static void fill_stream(struct filling *f)
     struct stream *s = f->stream;
     struct reading *r = &s->r;
     r->half = 0;
-    r->began = r->at;
     r->size = 0;
     f->parser = parser_for(f);
     if (!f->parser) {
@@ -551,6 +561,7 @@ void fill_run(struct task *task, unsigned worker)
     for (size_t i = 0; i < fill->n_streams; i++) {
         struct filling f = {.fill = fill, .stream = fill->streams[i], .kit = kit};
         f.stream->r.end = READ_MORE;
+        f.stream->r.began = f.stream->r.at;
         if (builder_is_full(fill->builder) || fill->bytes >= FILL_MAX_BYTES || fill->n_groups)
             continue;
         fill_stream(&f);

@@ -117,7 +117,7 @@ struct stream {
     uint64_t dev, ino;
     struct digest_rules rules; /* the source's, with the host of this file */
     struct reading r;
-    enum stream_state { STREAM_IDLE, STREAM_READY, STREAM_BUSY, STREAM_DONE } state;
+    enum stream_state { STREAM_IDLE, STREAM_READY, STREAM_BUSY } state;
     bool again;              /* it changed while it was busy */
     bool backlog;            /* the last fill left lines */
     bool retry;              /* reading failed: the disk, or too many open files */

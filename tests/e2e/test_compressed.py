@@ -97,6 +97,110 @@ def test_known_but_never_read(world):
         agent.stop()
 
 
+def unanswered(agent, sink):
+    """The agent starts and finds the files, and reads none: it does not know the sites yet."""
+    for path in agent.state_files():
+        if os.path.basename(path).startswith("sites."):
+            os.unlink(path)
+    sink.mood = 503
+    agent.start()
+    agent.proc.wait_event("destination_unwell", 20)
+    time.sleep(1)  # for the look at its files
+
+
+def test_gone_but_for_its_compressed_form(world):
+    """Beside the .gz that is made of it a file waits to be read, and is deleted: the .gz has the rest."""
+    sink, log = world.sink(), lines.Log(world.path("access.log"))
+    log.write(300)
+    agent = world.agent(sink).start()
+    wait_sunk(sink, log.written)
+    agent.stop()
+    log.write(200)
+    os.rename(log.path, log.path + ".1")
+    lines.gzip_copy(log.path + ".1", log.path + ".1.gz")
+    unanswered(agent, sink)
+    os.unlink(log.path + ".1")
+    sink.mood = None
+    again = wait_sunk(sink, log.written, 20, "the rest, from the .gz")
+    check(again == 0, f"{again} records came twice")
+    agent.stop()
+    check("event=lines_lost" not in agent.proc.text(), "nothing was lost")
+
+
+def test_inode_of_another_source(world):
+    """The same, and a file of another source gets its inode: each source reads what is its own."""
+    sink, log = world.sink(), lines.Log(os.path.join(world.mkdir("b"), "access.log"))
+    log.write(300)
+    sources = {name: {"files": world.path(name, "*.log"), "format": "nginx_combined"} for name in "ab"}
+    agent = world.agent(sink, sources=sources).start()
+    wait_sunk(sink, log.written)
+    agent.stop()
+    log.write(200)
+    os.rename(log.path, log.path + ".1")
+    lines.gzip_copy(log.path + ".1", log.path + ".1.gz")
+    other = lines.Log(os.path.join(world.mkdir("a"), "other.log"), first=5000)
+    text = other.text(300)
+    unanswered(agent, sink)
+    os.rename(log.path + ".1", other.path)  # the inode, whatever file system it is
+    with open(other.path, "w", encoding="utf-8") as f:
+        f.write(text)
+    time.sleep(0.5)
+    sink.mood = None
+    again = wait_sunk(sink, log.written + other.written, 20, "the lines of both sources")
+    check(again == 0, f"{again} records came twice")
+    agent.stop()
+    check(not agent.proc.events("file_refused") and not agent.proc.events("lines_lost"), agent.proc.text()[-800:])
+
+
+def test_compressed_before_it_was_read(world):
+    """Nothing of a file was read when it is rotated and compressed: its .gz is another file, which has
+    all of it. Nothing was lost, and it is not said."""
+    sink, log = world.sink(), lines.Log(world.path("access.log"))
+    log.write(300)
+    agent = world.agent(sink)
+    unanswered(agent, sink)
+    os.rename(log.path, log.path + ".1")
+    lines.gzip_copy(log.path + ".1", log.path + ".1.gz")
+    os.unlink(log.path + ".1")
+    time.sleep(0.5)
+    sink.mood = None
+    wait_sunk(sink, log.written, 20, "all of it, from the .gz")
+    wait_for(lambda: agent.proc.events("file_vanished") or agent.proc.events("lines_lost"), 20,
+             "the first form to be told as gone")
+    ledger = agent.ledger()
+    check(ledger["lost"] == 0 and not agent.proc.events("lines_lost"), f"nothing was lost: {ledger}")
+    agent.stop()
+
+
+def test_killed_after_the_end_of_a_file(world):
+    """It was read to its end, and no answer came for its lines: the next start does not take it for done,
+    whatever its form tells of its length."""
+    sink, log = world.sink(), lines.Log(world.path("access.log"))
+    log.write(10)
+    agent = world.agent(sink).start()
+    wait_sunk(sink, log.written)
+    agent.stop()
+    for number, (extension, command) in enumerate(CODECS):
+        older = lines.Log(world.path(f"older.{number}"), first=100 * (number + 1))
+        older.write(100)
+        log.written += older.written
+        compress(command, older.path, f"{log.path}.{number + 1}.{extension}")
+    sink.mood = "silent"
+    agent.start()
+    positions = [os.path.join(agent.state, f"positions.{x}") for x in "ab"]
+
+    def finished():
+        texts = [open(p, encoding="utf-8").read() for p in positions if os.path.exists(p)]
+        return any(text.count(" 1  \"") + text.count(" 1 0-") >= len(CODECS) for text in texts)
+    wait_for(finished, 20, "positions that tell of every file's end")
+    agent.kill()
+    sink.mood = None
+    sink.released.set()
+    agent.start()
+    wait_sunk(sink, log.written, 20, "every line")
+    agent.stop()
+
+
 def test_backfill_of_each(world):
     """What one form has stored, no other form adds to; report and explain read them as well."""
     server = world.server().start()

@@ -260,6 +260,22 @@ def test_late_fetches(world):
     check("late_ai_fetch: send" in said and "send: [pageview" in said, said)
 
 
+def test_backfill_ends_with_skipped_lines(world):
+    """The last line makes no record, and is read beside the batch with which it has as many in hand as it
+    may: it is told when there is room, and the command ends."""
+    fake = hitkeep(world)
+    fake.delay = 0.4
+    directory, written = world.mkdir("logs"), []
+    for i in range(41):
+        last = 7 if i == 40 else 0
+        log = lines.Log(os.path.join(directory, f"{i:02d}.log"), first=10 * i + last, base=recent())
+        log.write(1)
+        written += log.written
+    ledger = agent_for(world, fake).backfill("--jobs", "2", directory, seconds=60)
+    check(ledger["lines"] == len(written) and ledger["asset"] == 1, f"{ledger}")
+    check(wait_delivered(fake, expected(written)) == 0, "twice")
+
+
 def test_pacing(world):
     """Two agents behind one address, each faster than the server lets both: they settle below it."""
     fake = hitkeep(world, api=(60, 20))

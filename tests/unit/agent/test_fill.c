@@ -523,6 +523,65 @@ static void test_headers_come_first(void **state)
     rig_remove(&g);
 }
 
+/* A collector hides the '#' of header lines: they are known by the format alone. */
+static void test_headers_behind_a_prefix(void **state)
+{
+    static const struct wrap {
+        const char *format, *before, *after;
+    } wraps[] = {
+        {"docker+iis", "{\"log\":\"",
+         "\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:05.678901234Z\"}\n"},
+        {"cri+iis", "2026-01-02T03:04:05.678901234Z stdout F ", "\n"},
+        {"syslog+iis", "<190>Jan  2 03:04:05 host iis[12]: ", "\n"},
+    };
+    for (size_t i = 0; i < 2 * COUNT(wraps); i++) {
+        const struct wrap *w = &wraps[i % COUNT(wraps)];
+        bool anew = i >= COUNT(wraps);
+        struct rig g;
+        struct log l;
+        struct stream s;
+        struct ledger got;
+        rig_make(&g, w->format);
+        log_make(&l);
+        ledger_make(&got);
+        scratch_write(&g.dir, "a.log", STR(""));
+        stream_open(&g, &s, "a.log");
+        for (unsigned n = 0; n < 12; n++) {
+            size_t at = l.text.n;
+            bool header = n % 8 == 0; /* a second one, with other columns, in the middle */
+            if (header) {
+                want_skipped(&l);
+                l.want.directives++;
+            } else {
+                want_record(&l, at);
+            }
+            buf_printf(&l.text, "%s", w->before);
+            if (header)
+                buf_printf(&l.text,
+                           "#Fields: date time c-ip cs-method cs-uri-stem sc-status %s"
+                           "cs(User-Agent)",
+                           n ? "sc-bytes " : "");
+            else
+                buf_printf(&l.text, "2026-01-02 03:04:05 192.0.2.7 GET /%u 200 %sMozilla/5.0+(X11)",
+                           n, n > 8 ? "512 " : "");
+            buf_printf(&l.text, "%s", w->after);
+            scratch_append(&g.dir, "a.log", str_slice(buf_str(&l.text), at, l.text.n));
+            assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);
+            if (anew) {
+                stream_close(&s);
+                reload_positions(&g);
+                stream_open(&g, &s, "a.log");
+            }
+        }
+        name_stream_by_first_line(&l);
+        assert_same_records(w->format, &got, &l.want);
+        stream_close(&s);
+        free(got.v);
+        log_release(&l);
+        rig_remove(&g);
+    }
+}
+
 /* ---- room in the builder ----------------------------------------------------------------------
  */
 
@@ -630,6 +689,36 @@ static void test_too_many_sets_of_destinations(void **state)
     rig_remove(&g);
 }
 
+/* The loop takes what lies between `began` and `at` for what this fill has read. */
+static void test_a_turn_without_a_line(void **state)
+{
+    struct rig g;
+    struct log l;
+    struct stream s[2], *streams[] = {&s[0], &s[1]}, *second = &s[1];
+    struct fill f;
+    rig_make(&g, "nginx_combined");
+    log_make(&l);
+    for (unsigned i = 0; i < 100; i++)
+        put_page(&l, i);
+    write_log(&g, "a.log", &l, false);
+    write_log(&g, "b.log", &l, false);
+    for (size_t i = 0; i < 2; i++)
+        stream_open(&g, &s[i], i ? "b.log" : "a.log");
+    fill_some(&g, &second, 1, 2000, true, &f);
+    group_free(f.groups[0]);
+    uint64_t at = s[1].r.at;
+    assert_true(at > 0 && s[1].r.end == READ_MORE);
+    fill_some(&g, streams, 2, 2000, true, &f);
+    group_free(f.groups[0]);
+    assert_true(s[0].r.at > 0 && s[1].r.end == READ_MORE);
+    assert_int_equal(s[1].r.at, at);
+    assert_int_equal(s[1].r.began, at);
+    for (size_t i = 0; i < 2; i++)
+        stream_close(&s[i]);
+    log_release(&l);
+    rig_remove(&g);
+}
+
 /* Standard input: no seeking, no detecting; its last line counts. */
 static void test_pipe(void **state)
 {
@@ -678,8 +767,10 @@ int main(void)
         cmocka_unit_test(test_joined_files),
         cmocka_unit_test(test_crashes_in_joined_files),
         cmocka_unit_test(test_headers_come_first),
+        cmocka_unit_test(test_headers_behind_a_prefix),
         cmocka_unit_test(test_many_files_without_records),
         cmocka_unit_test(test_too_many_sets_of_destinations),
+        cmocka_unit_test(test_a_turn_without_a_line),
         cmocka_unit_test(test_pipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

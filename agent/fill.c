@@ -91,12 +91,24 @@ static bool head_in_place(const struct reading *r, enum container_kind kind)
     return n < 0 || head_fits(&r->head, (struct str){text, (size_t)n});
 }
 
+static bool has_waiting(const struct reading *r)
+{
+    return r->directives || r->blanks;
+}
+
+/* Its parser has read all before r->at: the header lines need not be read again. */
+static bool parser_is_there(const struct reading *r, enum container_kind kind)
+{
+    return kind == CONTAINER_PLAIN && r->parser && r->known && r->seam.at == r->at &&
+           !has_waiting(r);
+}
+
 /* Where reading must begin to arrive at r->at with what the format needs to know. No line reaches
  * over a seam; a first part before another place is at most that far behind. */
 static uint64_t opening_offset(const struct stream *s, enum container_kind kind)
 {
     const struct reading *r = &s->r;
-    if (s->source->directives)
+    if (s->source->directives && !parser_is_there(r, kind))
         return 0; /* the header lines are there */
     if (r->seam.at)
         return r->seam.at;
@@ -209,11 +221,6 @@ static void skip_lines(struct filling *f, enum reason reason, uint32_t n)
     r->counts.skipped[reason] += n;
     while (n--)
         builder_skip(f->fill->builder, reason, HIT_NO_NUMBER);
-}
-
-static bool has_waiting(const struct reading *r)
-{
-    return r->directives || r->blanks;
 }
 
 /* The builder is ready for a line of this stream that begins at `at`; what waited before it is

@@ -414,4 +414,39 @@ static inline void crash_once(struct rig *g, const char *name, struct log *l, ui
     free(got.v);
 }
 
+/* ---- CloudFront -------------------------------------------------------------------------------
+ */
+
+#define CF_HEAD                                                                                    \
+    "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) "          \
+    "cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query\n"
+
+/* One file of a CDN: two header lines and `n` rows. Its records get their stream here. */
+static inline void put_cdn_file(struct log *l, unsigned serial, unsigned n)
+{
+    uint64_t base = l->text.n;
+    size_t first = l->want.n, row = 0;
+    want_skipped(l);
+    want_skipped(l);
+    l->want.directives += 2;
+    buf_lit(&l->text, CF_HEAD);
+    row = l->text.n;
+    for (unsigned i = 0; i < n; i++) {
+        bool page = (serial + i) % 3 != 0;
+        if (page)
+            want_record(l, l->text.n - base);
+        else
+            want_skipped(l);
+        buf_printf(&l->text,
+                   "2026-01-02\t03:04:05\tFRA56-P4\t%u\t203.0.113.7\tGET\texample.com\t/%u/%u%s\t"
+                   "200\t-\tMozilla/5.0%%20(X11;%%20Linux%%20x86_64;%%20rv:126.0)%%20Gecko/"
+                   "20100101%%20Firefox/126.0\t-\n",
+                   serial + 1000, serial, i, page ? "" : ".css");
+    }
+    struct str rest = str_slice(buf_str(&l->text), row, l->text.n);
+    struct hash128 id = stream_id(str_cut(&rest, '\n'));
+    for (size_t i = first; i < l->want.n; i++)
+        l->want.v[i].stream = id;
+}
+
 #endif

@@ -358,94 +358,6 @@ static void test_crashes(void **state)
     }
 }
 
-/* ---- CloudFront -------------------------------------------------------------------------------
- */
-
-#define CF_HEAD                                                                                    \
-    "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) "          \
-    "cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query\n"
-
-/* One file of a CDN: two header lines and `n` rows. Its records get their stream here. */
-static void put_cdn_file(struct log *l, unsigned serial, unsigned n)
-{
-    uint64_t base = l->text.n;
-    size_t first = l->want.n, row = 0;
-    want_skipped(l);
-    want_skipped(l);
-    l->want.directives += 2;
-    buf_lit(&l->text, CF_HEAD);
-    row = l->text.n;
-    for (unsigned i = 0; i < n; i++) {
-        bool page = (serial + i) % 3 != 0;
-        if (page)
-            want_record(l, l->text.n - base);
-        else
-            want_skipped(l);
-        buf_printf(&l->text,
-                   "2026-01-02\t03:04:05\tFRA56-P4\t%u\t203.0.113.7\tGET\texample.com\t/%u/%u%s\t"
-                   "200\t-\tMozilla/5.0%%20(X11;%%20Linux%%20x86_64;%%20rv:126.0)%%20Gecko/"
-                   "20100101%%20Firefox/126.0\t-\n",
-                   serial + 1000, serial, i, page ? "" : ".css");
-    }
-    struct str rest = str_slice(buf_str(&l->text), row, l->text.n);
-    struct hash128 id = stream_id(str_cut(&rest, '\n'));
-    for (size_t i = first; i < l->want.n; i++)
-        l->want.v[i].stream = id;
-}
-
-/* cat a b c > all: the same streams, the same positions as in a, b and c. */
-static void test_joined_files(void **state)
-{
-    static const unsigned rows[][6] = {{3, 4, 5, 0, 0, 0},
-                                       {1, 1, 1, 1, 1, 1},
-                                       {7, 0, 0, 2, 0, 3},
-                                       {0, 0, 4, 0, 0, 0},
-                                       {0, 0, 0, 0, 0, 0}};
-    static const uint64_t sizes[] = {1, 300, 1000, 1 << 20};
-    for (size_t i = 0; i < COUNT(rows); i++)
-        for (size_t k = 0; k < COUNT(sizes); k++)
-            for (int gzip = 0; gzip < 2; gzip++) {
-                struct rig g;
-                struct log l;
-                struct stream s;
-                struct ledger got;
-                rig_make(&g, "cloudfront");
-                log_make(&l);
-                ledger_make(&got);
-                for (unsigned n = 0; n < 6; n++)
-                    put_cdn_file(&l, n, rows[i][n]);
-                write_log(&g, "all", &l, gzip);
-                stream_open(&g, &s, "all");
-                s.r.finish = true;
-                assert_int_equal(read_to_end(&g, &s, sizes[k], &got), READ_FINISHED);
-                assert_same_records("joined", &got, &l.want);
-                assert_int_equal(got.directives, 12);
-                assert_int_equal(intervals_gap(&s.position->safe, 0), l.text.n);
-                stream_close(&s);
-                free(got.v);
-                log_release(&l);
-                rig_remove(&g);
-            }
-}
-
-static void test_crashes_in_joined_files(void **state)
-{
-    for (uint64_t seed = 1; seed <= 120; seed++) {
-        struct rig g;
-        struct log l;
-        uint64_t x = seed;
-        rig_make(&g, "cloudfront");
-        log_make(&l);
-        for (unsigned n = 0; n < 8; n++)
-            put_cdn_file(&l, n, next_random(&x) % 3 ? (unsigned)(next_random(&x) % 20) : 0);
-        put_cdn_file(&l, 9, 3);
-        write_log(&g, "all.gz", &l, true);
-        crash_once(&g, "all.gz", &l, seed * 33);
-        log_release(&l);
-        rig_remove(&g);
-    }
-}
-
 static void test_strangers(void **state)
 {
     static const struct change {
@@ -497,91 +409,6 @@ static void test_strangers(void **state)
 }
 
 /* A live log of this kind: header lines first, its rows come later. */
-static void test_headers_come_first(void **state)
-{
-    struct rig g;
-    struct log l;
-    struct stream s;
-    struct ledger got;
-    rig_make(&g, "cloudfront");
-    log_make(&l);
-    ledger_make(&got);
-    put_cdn_file(&l, 1, 5);
-    scratch_write(&g.dir, "a.log", STR(""));
-    stream_open(&g, &s, "a.log");
-    for (size_t at = 0; at < l.text.n; at += 50) {
-        assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);
-        size_t to = at + 50 < l.text.n ? at + 50 : l.text.n;
-        scratch_append(&g.dir, "a.log", str_slice(buf_str(&l.text), at, to));
-    }
-    assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);
-    assert_same_records("headers first", &got, &l.want);
-    assert_int_equal(intervals_gap(&s.position->safe, 0), l.text.n);
-    stream_close(&s);
-    free(got.v);
-    log_release(&l);
-    rig_remove(&g);
-}
-
-/* A collector hides the '#' of header lines: they are known by the format alone. */
-static void test_headers_behind_a_prefix(void **state)
-{
-    static const struct wrap {
-        const char *format, *before, *after;
-    } wraps[] = {
-        {"docker+iis", "{\"log\":\"",
-         "\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:05.678901234Z\"}\n"},
-        {"cri+iis", "2026-01-02T03:04:05.678901234Z stdout F ", "\n"},
-        {"syslog+iis", "<190>Jan  2 03:04:05 host iis[12]: ", "\n"},
-    };
-    for (size_t i = 0; i < 2 * COUNT(wraps); i++) {
-        const struct wrap *w = &wraps[i % COUNT(wraps)];
-        bool anew = i >= COUNT(wraps);
-        struct rig g;
-        struct log l;
-        struct stream s;
-        struct ledger got;
-        rig_make(&g, w->format);
-        log_make(&l);
-        ledger_make(&got);
-        scratch_write(&g.dir, "a.log", STR(""));
-        stream_open(&g, &s, "a.log");
-        for (unsigned n = 0; n < 12; n++) {
-            size_t at = l.text.n;
-            bool header = n % 8 == 0; /* a second one, with other columns, in the middle */
-            if (header) {
-                want_skipped(&l);
-                l.want.directives++;
-            } else {
-                want_record(&l, at);
-            }
-            buf_printf(&l.text, "%s", w->before);
-            if (header)
-                buf_printf(&l.text,
-                           "#Fields: date time c-ip cs-method cs-uri-stem sc-status %s"
-                           "cs(User-Agent)",
-                           n ? "sc-bytes " : "");
-            else
-                buf_printf(&l.text, "2026-01-02 03:04:05 192.0.2.7 GET /%u 200 %sMozilla/5.0+(X11)",
-                           n, n > 8 ? "512 " : "");
-            buf_printf(&l.text, "%s", w->after);
-            scratch_append(&g.dir, "a.log", str_slice(buf_str(&l.text), at, l.text.n));
-            assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);
-            if (anew) {
-                stream_close(&s);
-                reload_positions(&g);
-                stream_open(&g, &s, "a.log");
-            }
-        }
-        name_stream_by_first_line(&l);
-        assert_same_records(w->format, &got, &l.want);
-        stream_close(&s);
-        free(got.v);
-        log_release(&l);
-        rig_remove(&g);
-    }
-}
-
 /* ---- room in the builder ----------------------------------------------------------------------
  */
 
@@ -764,10 +591,6 @@ int main(void)
         cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_gone),
         cmocka_unit_test(test_crashes),
-        cmocka_unit_test(test_joined_files),
-        cmocka_unit_test(test_crashes_in_joined_files),
-        cmocka_unit_test(test_headers_come_first),
-        cmocka_unit_test(test_headers_behind_a_prefix),
         cmocka_unit_test(test_many_files_without_records),
         cmocka_unit_test(test_too_many_sets_of_destinations),
         cmocka_unit_test(test_a_turn_without_a_line),

@@ -52,19 +52,19 @@ void engine_start_timer(struct engine *e, ev_timer *t, double after)
 
 static void plan_save(struct engine *e, double after)
 {
+    double retry = e->save_rc ? e->save_failed_at + SAVE_RETRY_S - engine_mono_s() : 0;
+    after = after > retry ? after : retry;
     timer_pull(e->o.loop, &e->save_timer, after);
 }
 
 /* What became safe is saved a second after the last such save, and at once when there was none in
  * this life: a process that lives shorter has saved something too. With very many files it takes
- * longer, and so it does after a failure. */
+ * longer. */
 static double save_due(const struct engine *e)
 {
-    double every = e->save_cost_s * SAVE_SHARE, now = engine_mono_s();
+    double every = e->save_cost_s * SAVE_SHARE;
     every = every < SAVE_EVERY_S ? SAVE_EVERY_S : every > SAVE_AT_MOST_S ? SAVE_AT_MOST_S : every;
-    if (e->save_rc)
-        return e->save_failed_at + SAVE_RETRY_S - now;
-    return e->last_saved_at > 0 ? e->last_saved_at + every - now : 0;
+    return e->last_saved_at > 0 ? e->last_saved_at + every - engine_mono_s() : 0;
 }
 
 static void save_failed(struct engine *e)
@@ -76,20 +76,19 @@ static void save_failed(struct engine *e)
                   "directory=%s why=\"%s\" mend=\"free space or mend the disk; after a crash lines "
                   "would be sent twice, and dropped by the server\"",
                   e->o.state_path, strerror(e->save_rc));
-    plan_save(e, save_due(e));
+    plan_save(e, SAVE_RETRY_S);
 }
 
 static void on_saved(struct task *task)
 {
     struct engine *e = (struct engine *)((char *)task - offsetof(struct engine, save_task));
     e->saving = false;
-    if (e->save_rc) {
+    if (e->save_rc)
         save_failed(e);
-    } else {
+    else
         uplink_saved(e->uplink, e->saved_generation);
-        if (e->dirty)
-            plan_save(e, save_due(e));
-    }
+    if (e->dirty)
+        plan_save(e, save_due(e));
     engine_go_on(e);
 }
 
@@ -136,7 +135,7 @@ void engine_dirty_later(struct engine *e)
 {
     e->dirty = true;
     if (e->started && !e->saving)
-        plan_save(e, e->save_rc ? save_due(e) : SAVE_EVERY_S);
+        plan_save(e, SAVE_EVERY_S);
 }
 
 static void on_uplink_dirty(void *context)

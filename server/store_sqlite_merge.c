@@ -17,16 +17,16 @@
 #define RUNS_PER_GO 200
 
 /* [?1, ?2) quarters, ?3 milliseconds: received before. */
-#define DONE                                                                                       \
+#define SETTLED                                                                                    \
     " last_quarter >= ?1 AND last_quarter < ?2 AND received < ?3"                                  \
     " AND instr(records_at, '\"refused\"') = 0"                                                    \
     " AND lines = records + (SELECT coalesce(sum(value), 0) FROM json_each(skipped)) "
 /* Of the node ?5 of team ?4, in stream ?6, all of them that lie in [?7, ?8). */
 #define OF_RUN                                                                                     \
-    " team = ?4 AND node = ?5 AND stream = ?6 AND \"from\" >= ?7 AND \"to\" <= ?8 AND" DONE
+    " team = ?4 AND node = ?5 AND stream = ?6 AND \"from\" >= ?7 AND \"to\" <= ?8 AND" SETTLED
 
 static const char list_text[] =
-    "SELECT team, node, stream, \"from\", \"to\", lines, name, job FROM intervals WHERE" DONE
+    "SELECT team, node, stream, \"from\", \"to\", lines, name, job FROM intervals WHERE" SETTLED
     "ORDER BY +team, node, stream, \"from\", \"to\"";
 
 static const char merge_text[] =

@@ -7,6 +7,24 @@
 #include "parsers/base/time.h"
 #include "server/uuid.h"
 
+/* Batches are noted for weeks, at one a second or more, so a row is short: of the body's SHA-256 as
+ * much as tells two bodies of one owner apart, and of the answer what is not the usual. */
+#define BODY_HASH_KEPT 16
+#define PLAIN_TAIL ",\"excluded\":0,\"rejected\":[]"
+
+/* -1: no memory. */
+static int write_answer(struct store_job *job, int64_t stored, int64_t duplicate, struct str tail)
+{
+    char id[UUID_TEXT + 1];
+    struct buf *answer = &job->answer;
+    uuid_format(job->batch_id, id);
+    buf_printf(answer, "{\"batch\":\"%s\",\"stored\":%lld,\"duplicate\":%lld", id,
+               (long long)stored, (long long)duplicate);
+    buf_put_str(answer, tail);
+    buf_putc(answer, '}');
+    return answer->failed ? -1 : 0;
+}
+
 /* 1: this id was seen, the result is set; 0: it is new; -1: failed. */
 static int seen_before(struct engine *e, struct store_job *job)
 {
@@ -16,12 +34,15 @@ static int seen_before(struct engine *e, struct store_job *job)
     if (found <= 0)
         return found;
     struct str hash = column_str(row, 0);
-    bool same = hash.n == sizeof(job->body_hash) && memcmp(hash.p, job->body_hash, hash.n) == 0;
+    struct str tail = column_str(row, 3);
+    bool same = hash.n == BODY_HASH_KEPT && memcmp(hash.p, job->body_hash, hash.n) == 0;
+    int status = 0;
     job->result = same ? STORE_REPLAYED : STORE_REUSED;
     if (same)
-        buf_put_str(&job->answer, column_str(row, 1));
+        status = write_answer(job, sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2),
+                              tail.n > 0 ? tail : STR(PLAIN_TAIL));
     sqlite3_reset(row);
-    return job->answer.failed ? -1 : 1;
+    return status ? -1 : 1;
 }
 
 static int put_rows(struct engine *e, struct store_job *job)
@@ -46,20 +67,15 @@ static int put_intervals(struct engine *e, const struct store_job *job, int64_t 
     return status;
 }
 
-static int put_answer(struct engine *e, struct store_job *job, int64_t node)
+static int put_answer(struct engine *e, struct store_job *job)
 {
-    char id[UUID_TEXT + 1];
-    struct buf *answer = &job->answer;
     const void *batch = job->batch_id, *hash = job->body_hash;
-    uuid_format(job->batch_id, id);
-    buf_printf(answer, "{\"batch\":\"%s\",\"stored\":%llu,\"duplicate\":%llu", id,
-               (unsigned long long)job->stored, (unsigned long long)job->duplicate);
-    buf_put_str(answer, job->tail);
-    buf_putc(answer, '}');
-    if (answer->failed)
+    int64_t stored = (int64_t)job->stored, duplicate = (int64_t)job->duplicate;
+    if (write_answer(job, stored, duplicate, job->tail))
         return -1;
-    return sql_run(e, SQL_PUT_BATCH, "ibbisis", job->team, batch, (int)sizeof(job->batch_id), hash,
-                   (int)sizeof(job->body_hash), node, job->job, e->now_ms, buf_str(answer));
+    struct str tail = str_eq(job->tail, STR(PLAIN_TAIL)) ? STR_NONE : job->tail;
+    return sql_run(e, SQL_PUT_BATCH, "ibbiiis", job->team, batch, (int)sizeof(job->batch_id), hash,
+                   BODY_HASH_KEPT, e->now_ms, stored, duplicate, tail);
 }
 
 int batch_put(struct engine *e, struct store_job *job)
@@ -74,7 +90,7 @@ int batch_put(struct engine *e, struct store_job *job)
     for (size_t i = 0; i < job->n_streams; i++)
         if ((e->stream_ids[i] = stream_id(e, job->streams[i].id)) < 0)
             return -1;
-    if (node < 0 || put_rows(e, job) || put_intervals(e, job, node) || put_answer(e, job, node))
+    if (node < 0 || put_rows(e, job) || put_intervals(e, job, node) || put_answer(e, job))
         return -1;
     return sql_run(e, SQL_ADD_TALLY, "iiiiii", node, time_day(e->now_ms), (int64_t)job->stored,
                    (int64_t)job->duplicate, (int64_t)job->n_excluded, (int64_t)job->n_rejected);

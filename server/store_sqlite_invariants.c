@@ -90,11 +90,12 @@ static const char grants_text[] =
 
 static const char batches_text[] =
     "SELECT row, what FROM (SELECT 'team=' || b.team || ' id=' || hex(b.id) AS row, CASE"
-    " WHEN n.id IS NULL THEN 'node ' || b.node || ' is not there: the batch is nobody''s'"
-    " WHEN n.team <> b.team THEN 'node ' || b.node || ' is another team''s'"
-    " WHEN length(b.id) <> 16 OR length(b.body_hash) <> 32 OR b.answer NOT GLOB '{\"batch\":*}'"
+    " WHEN NOT EXISTS (SELECT 1 FROM nodes n WHERE n.team = b.team)"
+    "  THEN 'no node is of that team: the batch is nobody''s'"
+    " WHEN length(b.id) <> 16 OR length(b.body_hash) <> 16"
+    "  OR b.tail NOT GLOB ',\"excluded\":*,\"rejected\":[[]*]'"
     "  THEN 'it is not what a batch leaves: sent again, it would be refused'"
-    " END AS what FROM batches b LEFT JOIN nodes n ON n.id = b.node) WHERE what IS NOT NULL";
+    " END AS what FROM batches b) WHERE what IS NOT NULL";
 
 static const char intervals_text[] =
     "SELECT row, what FROM (SELECT 'node=' || i.node || ' stream=' || i.stream || ' from=' ||"

@@ -170,9 +170,23 @@ static const char step_countries[] =
     /* Version 2 of the columns has countries: all are made again. */
     "DELETE FROM columns; UPDATE lanes SET packed = 0, open = 1;";
 
-static const char *const steps[] = {step_1,      step_2,        step_reads,  step_exclusions,
-                                    step_people, step_nodes,    step_logins, step_exclusion_notes,
-                                    step_days,   step_countries};
+static const char step_answers[] =
+    /* An answer's text is written anew from what it says; `tail` only where it is not the usual. */
+    "CREATE TABLE batches_new(team INTEGER NOT NULL, id BLOB NOT NULL, body_hash BLOB NOT NULL,"
+    "  received INTEGER NOT NULL, stored INTEGER NOT NULL, duplicate INTEGER NOT NULL, tail TEXT,"
+    "  PRIMARY KEY(team, id)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO batches_new SELECT team, id, substr(body_hash, 1, 16), received,"
+    "  json_extract(answer, '$.stored'), json_extract(answer, '$.duplicate'),"
+    "  nullif(substr(answer, instr(answer, ',\"excluded\":'),"
+    "    length(answer) - instr(answer, ',\"excluded\":')), ',\"excluded\":0,\"rejected\":[]')"
+    "  FROM batches;"
+    "DROP TABLE batches;"
+    "ALTER TABLE batches_new RENAME TO batches;"
+    "CREATE INDEX batches_received ON batches(received);";
+
+static const char *const steps[] = {step_1,      step_2,         step_reads,  step_exclusions,
+                                    step_people, step_nodes,     step_logins, step_exclusion_notes,
+                                    step_days,   step_countries, step_answers};
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)

@@ -43,8 +43,9 @@ static const char *const sql_texts[SQL_COUNT] = {
     [SQL_TOUCH_DAY_KEY] = "UPDATE day_keys SET used = ?2 WHERE day = ?1",
     [SQL_PUT_EVENT] = "INSERT INTO events(site, at, name, properties, visitor)"
                       " VALUES(?1, ?2, ?3, ?4, ?5)",
-    [SQL_GET_BATCH] = "SELECT body_hash, answer FROM batches WHERE team = ?1 AND id = ?2",
-    [SQL_PUT_BATCH] = "INSERT INTO batches(team, id, body_hash, node, job, received, answer)"
+    [SQL_GET_BATCH] = "SELECT body_hash, stored, duplicate, tail FROM batches"
+                      " WHERE team = ?1 AND id = ?2",
+    [SQL_PUT_BATCH] = "INSERT INTO batches(team, id, body_hash, received, stored, duplicate, tail)"
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [SQL_PUT_INTERVAL] = "INSERT OR REPLACE INTO intervals(team, node, stream, \"from\", \"to\","
                          " lines, records, skipped, name, job, received, first_quarter,"

@@ -25,6 +25,12 @@ static const char rows_1[] =
     "INSERT INTO records(id, hash, kind, at, path, visitor) VALUES(16777216 + 100, 7, 0, 5, '/', "
     "1);"
     "INSERT INTO nodes VALUES(1, 1, 'web-1');"
+    "INSERT INTO batches VALUES(1, x'ab000000000000000000000000000000', zeroblob(32), 1, NULL, 5,"
+    " '{\"batch\":\"ab000000-0000-0000-0000-000000000000\",\"stored\":1,\"duplicate\":2,"
+    "\"excluded\":0,\"rejected\":[]}');"
+    "INSERT INTO batches VALUES(1, x'ac000000000000000000000000000000', zeroblob(32), 1, NULL, 5,"
+    " '{\"batch\":\"ac000000-0000-0000-0000-000000000000\",\"stored\":4,\"duplicate\":0,"
+    "\"excluded\":1,\"rejected\":[{\"line\":3}]}');"
     "INSERT INTO intervals VALUES(1, 1, 1, 0, 200, 3, 1, '{\"asset\":2}', 'access.log', NULL, 5);"
     "INSERT INTO intervals VALUES(1, 1, 1, 50, 80, 0, 1, '{}', 'access.log', NULL, 6);";
 
@@ -70,6 +76,29 @@ static void test_parts_of_1_are_no_intervals(void **state)
     f->store = fixture_open(f->dir, false);
     assert_int_equal(number(f, "SELECT count(*) FROM intervals"), 1);
     assert_int_equal(number(f, "SELECT lines FROM intervals"), 3);
+}
+
+static void test_answers_of_1(void **state)
+{
+    static const struct {
+        unsigned char id;
+        const char *answer;
+    } cases[] = {
+        {0xab, "{\"batch\":\"ab000000-0000-0000-0000-000000000000\",\"stored\":1,\"duplicate\":2,"
+               "\"excluded\":0,\"rejected\":[]}"},
+        {0xac, "{\"batch\":\"ac000000-0000-0000-0000-000000000000\",\"stored\":4,\"duplicate\":0,"
+               "\"excluded\":1,\"rejected\":[{\"line\":3}]}"},
+    };
+    struct fixture *f = *state;
+    f->store = fixture_open(f->dir, false);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct batch b;
+        batch_init(&b, f, cases[i].id);
+        memset(b.job.body_hash, 0, sizeof(b.job.body_hash));
+        struct outcome o = fixture_run(f->store, &b.job);
+        assert_int_equal(o.result, STORE_REPLAYED);
+        assert_string_equal(o.answer, cases[i].answer);
+    }
 }
 
 static void on_node(void *arg, const struct read_day *day)
@@ -151,6 +180,13 @@ static void put_columns_1(sqlite3 *db, int64_t id, struct str bytes)
     buf_release(&old);
 }
 
+static const char back_to_9[] =
+    "DROP TABLE batches;"
+    "CREATE TABLE batches(team INTEGER NOT NULL, id BLOB NOT NULL, body_hash BLOB NOT NULL,"
+    "  node INTEGER NOT NULL, job TEXT, received INTEGER NOT NULL, answer TEXT NOT NULL,"
+    "  PRIMARY KEY(team, id)) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 9";
+
 static void make_it_9(const struct fixture *f)
 {
     char path[128];
@@ -162,7 +198,7 @@ static void make_it_9(const struct fixture *f)
     while (sqlite3_step(row) == SQLITE_ROW)
         put_columns_1(db, sqlite3_column_int64(row, 0), column_str(row, 1));
     sqlite3_finalize(row);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 9", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, back_to_9, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
 }
 
@@ -225,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_from_1),
         T(test_parts_of_1_are_no_intervals),
+        T(test_answers_of_1),
         T(test_intervals_of_1_have_no_times),
         T(test_people_of_1),
         T(test_a_reader_migrates_nothing),

@@ -207,6 +207,20 @@ static void test_answer_replay_and_reuse(void **state)
     assert_int_equal(number(f, "SELECT sum(stored) FROM tallies"), 2);
 }
 
+static void test_replay_tells_what_was_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct batch b;
+    batch_init(&b, f, 0xab);
+    b.job.tail = STR(",\"excluded\":2,\"rejected\":[{\"line\":3,\"status\":403,\"error\":\"no\"}]");
+    struct outcome first = fixture_run(f->store, &b.job);
+    struct outcome again = fixture_run(f->store, &b.job);
+    assert_int_equal(again.result, STORE_REPLAYED);
+    assert_non_null(
+        strstr(first.answer, "\"duplicate\":0,\"excluded\":2,\"rejected\":[{\"line\":3"));
+    assert_string_equal(again.answer, first.answer);
+}
+
 static void test_failing_job_leaves_others_alone(void **state)
 {
     struct fixture *f = *state;
@@ -585,6 +599,7 @@ int main(int argc, char **argv)
         T(test_done_may_free_the_job),
         T(test_duplicates_after_reopening),
         T(test_answer_replay_and_reuse),
+        T(test_replay_tells_what_was_refused),
         T(test_failing_job_leaves_others_alone),
         T(test_intervals_replace),
         T(test_fields),

@@ -128,7 +128,7 @@ int intervals_read(struct intervals *s, struct str text)
         ptrdiff_t dash = str_chr(one, '-', 0);
         uint64_t from, to;
         if (dash < 0 || !str_to_u64(str_slice(one, 0, (size_t)dash), UINT64_MAX - 1, &from) ||
-            !str_to_u64(str_slice(one, (size_t)dash + 1, one.n), UINT64_MAX - 1, &to) || from >= to)
+            !str_to_u64(str_slice(one, (size_t)dash + 1, one.n), UINT64_MAX, &to) || from >= to)
             return -1;
         if (intervals_add(s, from, to))
             return -1;

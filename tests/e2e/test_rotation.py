@@ -26,6 +26,25 @@ def test_tail_through_rotations(world):
     check(server.count() == len(expected(web.asked)), "stopping stored something more")
 
 
+def test_first_start_beside_rotated_files(world):
+    """What was rotated before the agent came is not read, and after a restart it is not either."""
+    server, web = world.server().start(), Nginx(world)
+    for n in range(60):
+        web.get(n)
+        if n in (20, 40):
+            web.rotate(compress=n == 20)
+    agent = world.agent(server, files=web.log).start()
+    wait_for(lambda: os.path.exists(os.path.join(agent.state, "positions.a")), 5, "the agent's first look")
+    for end in (agent.stop, agent.kill, agent.stop):
+        first = web.asked[-1] + 1
+        for n in range(first, first + 20):
+            web.get(n)
+        wait_stored(server, web.asked[41:])
+        end()
+        agent.start()
+    agent.stop()
+
+
 def test_agent_stopped_during_rotations(world):
     """What was written to files that were rotated and compressed while the agent was down is read
     when it is back."""

@@ -75,7 +75,7 @@ static void test_malformed_text(void **state)
                                         "+1-2",
                                         "1--2",
                                         "0x1-2",
-                                        "1-18446744073709551615",
+                                        "1-18446744073709551616",
                                         "18446744073709551616-18446744073709551617"};
     for (size_t i = 0; i < COUNT(table); i++) {
         struct intervals s = {0};
@@ -93,6 +93,10 @@ static void test_last_point(void **state)
     assert_false(intervals_contain(&s, UINT64_MAX));
     assert_int_equal(intervals_add(&s, 9, UINT64_MAX), 0);
     assert_int_equal(intervals_gap(&s, UINT64_MAX), UINT64_MAX);
+    assert_int_equal(intervals_gap(&s, 9), UINT64_MAX);
+    assert_text("to the end", &s, "0-7,9-18446744073709551615");
+    intervals_release(&s);
+    assert_int_equal(intervals_read(&s, STR("0-7,9-18446744073709551615")), 0);
     assert_int_equal(intervals_gap(&s, 9), UINT64_MAX);
     intervals_release(&s);
 }

@@ -341,6 +341,8 @@ static void test_malformed_lines(void **state)
         {HEAD "spool-done \"main\" 1-\n", false},
         {HEAD_2, true},
         {HEAD_2 KEY_2 "3 04 3 9 0a 5 0b 6 1 0-5 \"/a\"\n", true},
+        {HEAD_2 KEY_2 "0 00 0 9 0a 5 0b 6 1 0-18446744073709551615 \"/a\"\n",
+         true},                                                    /* passed over */
         {HEAD_2 KEY_2 "3 04 4 9 0a 5 0b 6 1 0-5 \"/a\"\n", false}, /* more than stands before */
         {HEAD_2 KEY_2 "9999 04 1025 9 0a 5 0b 6 1 0-5 \"/a\"\n", false},
         {HEAD_2 KEY_2 "3 04 3 4097 0a 5 0b 6 1 0-5 \"/a\"\n", false},

@@ -36,7 +36,7 @@ void api_sites(void *ctx, struct http_request *req)
     const struct site *sites;
     size_t n = rights_sites(caller.rights, &sites);
     buf_putc(&out, '[');
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = n; i-- > 0;) { /* newest first, as HitKeep lists them */
         enum role role = caller.user ? rights_user_role(caller.rights, caller.user, &sites[i])
                                      : rights_role_now(caller.rights, caller.client, &sites[i]);
         if (role == ROLE_NONE)

@@ -303,6 +303,10 @@ def test_administration(world):
             who(*row)
     check(p.ask(owner, 200, "POST", f"{bob}/role", {"Role": "admin", "more": 1}) == OK, "a role")
     check(p.bob.want(200, "GET", "/api/admin/audit"), "an admin reads the log")
+    # Who may view all sites sees them listed; his token has what it was granted.
+    check([s["role"] for s in p.bob.want(200, "GET", "/api/sites")] == ["viewer"], "an admin's list of sites")
+    check(p.ask(p.token(p.bob, "admin"), 200, "GET", "/api/sites") == [], "an admin's token's")
+    check("cloud" not in p.bob.want(200, "GET", "/api/status"), "a cloud")
     # Who owns a team alone stays.
     team = p.bob.want(201, "POST", "/api/user/teams", {"name": "bob's"})["team"]
     blocked = p.ask(owner, 409, "DELETE", bob)
@@ -360,6 +364,7 @@ def test_clients(world):
         (403, "POST", teams, body("king", NOBODY), "cannot delegate site role outside the selected team"),
         (403, "POST", teams, body("king"), "invalid delegated site role"),
         (403, "POST", own, body("king", NOBODY), "invalid delegated site role"),
+        (400, "POST", own, b"null", "Name is required and must be <= 120 characters"),
         (201, "POST", own, body(" admin ", f" {site} ", instance_role=" user ", name="\u00a0x\u3000"), None),
         (400, "POST", own, body("admin", expires_at=""), "Invalid JSON payload"),
         (201, "POST", own, body("admin", expires_at="2020-01-01T00:00:00+02:00"), None),

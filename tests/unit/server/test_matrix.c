@@ -485,7 +485,8 @@ static void test_tenants_are_apart(void **state)
 
 /* ---- the list of sites ----------------------------------------------------------------------- */
 
-/* What a token was granted, as far as its owner goes by now. */
+/* What a token was granted, as far as its owner goes by now; and all, for who may view all sites.
+ */
 static void test_the_list_of_sites(void **state)
 {
     static const struct {
@@ -493,7 +494,7 @@ static void test_the_list_of_sites(void **state)
     } cases[] = {
         {"right", "admin"},    {"viewer", "viewer"}, {"ingest", "ingest"}, {"own", "admin"},
         {"demoted", "viewer"}, {"gone", NULL},       {"high", "viewer"},   {"lord's", "viewer"},
-        {"reach", NULL},       {"c-admin", "admin"}, {"c-gone", NULL},     {"c-watcher", NULL},
+        {"reach", NULL},       {"c-admin", "admin"}, {"c-gone", NULL},     {"c-watcher", "viewer"},
     };
     struct bench *b = *state;
     struct buf text;

@@ -15,6 +15,8 @@
 #include "server/go_text.h"
 #include "server/password.h"
 
+#define NAME_MAX_BYTES 120 /* of each of the first person's names */
+
 enum entry_kind {
     ENTRY_LOGIN,
     ENTRY_FIRST,
@@ -315,6 +317,9 @@ static const char *body_refusal(const struct entry *e)
         return bodies[e->kind].too_short;
     if (e->kind == ENTRY_FIRST && !api_is_email(e->body.email))
         return "A valid email is required";
+    if (go_trim(e->body.given_name).n > NAME_MAX_BYTES ||
+        go_trim(e->body.last_name).n > NAME_MAX_BYTES)
+        return "Given and last name must be 120 characters or fewer";
     if (password_refusal(fresh))
         return "Password must have 8 to 256 bytes and no control characters";
     return NULL;

@@ -75,6 +75,8 @@ def test_first_user_and_logins(world):
                        ({"email": "nobody", "password": SECRET}, "A valid email is required"),
                        ({"email": OWNER, "password": "x" * 257},
                         "Password must have 8 to 256 bytes and no control characters"),
+                       ({"email": OWNER, "password": SECRET, "last_name": "n" * 121},
+                        "Given and last name must be 120 characters or fewer"),
                        ({"email": 1}, "Invalid request body"), (b"", "Invalid request body")):
         browser.want(400, "POST", "/api/initial-user", body, text)
     made = browser.want(201, "POST", "/api/initial-user",

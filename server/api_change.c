@@ -71,6 +71,61 @@ void change_refuse(struct change *c, int status, const char *message)
     c->message = message;
 }
 
+void change_refuse_coded(struct change *c, int status, const char *code, const char *message)
+{
+    change_refuse(c, status, NULL);
+    buf_reset(&c->text);
+    buf_printf(&c->text, "{\"status\":\"error\",\"code\":\"%s\",\"message\":\"%s\"}\n", code,
+               message);
+}
+
+void change_is_ok(struct change *c)
+{
+    buf_lit(&c->text, "{\"status\":\"ok\"}\n");
+    c->status = 200;
+}
+
+static struct api_caller caller_of(const struct change *c)
+{
+    return (struct api_caller){c->rights, c->client, c->user};
+}
+
+bool change_may_on_server(struct change *c, enum permission permission)
+{
+    struct api_caller caller = caller_of(c);
+    if (api_may_on_server(&caller, permission))
+        return true;
+    change_refuse(c, 403, "Forbidden");
+    return false;
+}
+
+const struct site *change_site(struct change *c, enum permission permission)
+{
+    struct api_caller caller = caller_of(c);
+    unsigned char uuid[16];
+    if (!api_path_uuid(c->req->params[0], uuid)) {
+        change_refuse(c, 400, "invalid site ID");
+        return NULL;
+    }
+    const struct site *site = rights_site_by_uuid(c->rights, uuid);
+    switch (api_may(&caller, site, permission)) {
+    case ACCESS_OK:
+        return site;
+    case ACCESS_DENIED:
+        change_refuse(c, 403, "Access denied");
+        break;
+    case ACCESS_TOO_SMALL:
+        change_refuse(c, 403, "Forbidden");
+        break;
+    }
+    return NULL;
+}
+
+int64_t change_user_id(const struct change *c)
+{
+    return c->client ? c->client->user : c->user_id;
+}
+
 const struct rights *change_rights(struct change *c)
 {
     c->rights = session_rights(c->session);
@@ -87,6 +142,16 @@ bool change_body(struct change *c, const struct api_field *fields, size_t n, voi
         api_json_read_strict(c->req->body, fields, n, out, &c->scratch, given))
         return true;
     change_refuse(c, 400, "Invalid JSON payload");
+    return false;
+}
+
+bool change_body_lenient(struct change *c, const struct api_field *fields, size_t n, void *out,
+                         const char *refusal)
+{
+    if (!c->req->body_too_large && buf_reserve(&c->scratch, 4 * c->req->body.n) &&
+        api_json_read(c->req->body, fields, n, out, &c->scratch, NULL))
+        return true;
+    change_refuse(c, 400, refusal);
     return false;
 }
 
@@ -120,9 +185,11 @@ static bool find_asker(struct change *c)
 {
     if (c->user_id == 0) {
         c->client = auth_client(c->rights, c->req, api_now_ms());
-        if (c->client)
-            session_act_for_client(c->session, c->client->id);
-        return c->client != NULL;
+        if (!c->client)
+            return false;
+        c->client_id = c->client->id;
+        session_act_for_client(c->session, c->client_id);
+        return true;
     }
     c->user = rights_user_by_id(c->rights, c->user_id);
     session_act_for(c->session, c->user_id);
@@ -147,9 +214,9 @@ static int on_writer(struct store_session *session, void *arg)
 static void on_done(struct store_job *job)
 {
     struct change *c = job->owner;
-    if (c->status >= 400)
+    if (c->status >= 400 && c->message)
         http_error(c->answered, c->status, c->message);
-    else if (job->result != STORE_OK)
+    else if (c->status < 400 && job->result != STORE_OK)
         http_error(c->answered, 500, "Internal server error");
     else if (c->text.n > 0)
         http_respond(c->answered, c->status, "application/json", "Cache-Control: no-store\r\n",
@@ -214,10 +281,15 @@ void api_put_time(struct buf *out, int64_t ms)
     buf_putc(out, '"');
 }
 
+void api_put_email(struct buf *out, const struct user *user)
+{
+    json_put_string(out, user->email.n > 0 ? user->email : STR(""));
+}
+
 void api_put_user(struct buf *out, const struct user *user)
 {
     buf_printf(out, "{\"id\":\"%s\",\"email\":", user->uuid_text);
-    json_put_string(out, user->email);
+    api_put_email(out, user);
     buf_lit(out, ",\"name\":");
     json_put_string(out, user->name);
     buf_printf(

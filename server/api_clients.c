@@ -8,6 +8,7 @@
 #include "server/api_json.h"
 #include "server/api_person.h"
 #include "server/delegation.h"
+#include "server/go_text.h"
 
 #define NAME_MAX_BYTES 120
 #define DESCRIPTION_MAX_BYTES 500
@@ -243,8 +244,9 @@ static bool read_client(struct change *c, struct owner owner, bool update, struc
         change_refuse(c, 400, "Invalid JSON payload");
         return false;
     }
-    f->name = body->name.n ? str_trim(body->name) : STR("");
-    f->description = body->description.n ? str_trim(body->description) : STR("");
+    f->name = go_trim(body->name);
+    f->description = go_trim(body->description);
+    body->instance_role = go_trim(body->instance_role);
     f->instance_role = INSTANCE_USER;
     bool wants_role = !owner.team && (update || body->instance_role.n > 0);
     if (f->name.n == 0 || f->name.n > NAME_MAX_BYTES)

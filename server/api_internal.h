@@ -112,6 +112,8 @@ void api_initial_user(void *ctx, struct http_request *req);
 void api_user_password(void *ctx, struct http_request *req);
 void api_logout(void *ctx, struct http_request *req); /* api_user.c */
 void api_user(void *ctx, struct http_request *req);
+void api_user_profile(void *ctx, struct http_request *req);
+void api_user_permissions(void *ctx, struct http_request *req);
 void api_status(void *ctx, struct http_request *req);
 void api_client_list(void *ctx, struct http_request *req); /* api_clients.c */
 void api_client_create(void *ctx, struct http_request *req);
@@ -130,14 +132,29 @@ void api_member_list(void *ctx, struct http_request *req);
 void api_member_add(void *ctx, struct http_request *req);
 void api_member_change(void *ctx, struct http_request *req);
 void api_member_remove(void *ctx, struct http_request *req);
-void api_site_create(void *ctx, struct http_request *req);
+void api_team_leave(void *ctx, struct http_request *req);
+void api_team_archive(void *ctx, struct http_request *req);
+void api_team_transfer(void *ctx, struct http_request *req);
+void api_site_create(void *ctx, struct http_request *req); /* api_sites.c */
 void api_site_remove(void *ctx, struct http_request *req);
+void api_site_retention(void *ctx, struct http_request *req);
+void api_site_rename(void *ctx, struct http_request *req);
+void api_site_move(void *ctx, struct http_request *req);
+void api_site_member_list(void *ctx, struct http_request *req);
+void api_site_member_add(void *ctx, struct http_request *req);
+void api_site_member_remove(void *ctx, struct http_request *req);
 void api_alias_add(void *ctx, struct http_request *req);
 void api_alias_remove(void *ctx, struct http_request *req);
 void api_users_list(void *ctx, struct http_request *req); /* api_people.c */
 void api_users_create(void *ctx, struct http_request *req);
 void api_users_change(void *ctx, struct http_request *req);
 void api_users_remove(void *ctx, struct http_request *req);
+void api_users_role(void *ctx, struct http_request *req);
+void api_admin_sites(void *ctx, struct http_request *req); /* api_admin.c */
+void api_admin_site_remove(void *ctx, struct http_request *req);
+void api_admin_teams(void *ctx, struct http_request *req);
+void api_admin_team_archive(void *ctx, struct http_request *req);
+void api_admin_audit(void *ctx, struct http_request *req);
 void api_users_password(void *ctx, struct http_request *req); /* api_login.c */
 void api_audit(void *ctx, struct http_request *req);
 void api_healthz(void *ctx, struct http_request *req);

@@ -175,8 +175,9 @@ bool api_json_read_strict(struct str body, const struct api_field *fields, size_
     assert(n <= API_FIELDS_MAX);
     *given = 0;
     json_reader_init(&in.r, body, scratch);
-    if (json_next(&in.r) != JSON_OBJECT)
-        return false;
+    event = json_next(&in.r);
+    if (event != JSON_OBJECT)
+        return event == JSON_NULL && json_next(&in.r) == JSON_END;
     while ((event = json_next(&in.r)) == JSON_KEY) {
         const struct api_field *f = find_field(fields, n, in.r.text);
         uint32_t bit = f ? UINT32_C(1) << (f - fields) : 0;

@@ -44,8 +44,8 @@ bool api_json_read(struct str body, const struct api_field *fields, size_t n, vo
 
 /*
  * The same for management calls: nothing may follow the object, every key must be one of `fields`
- * and come once, and text must be UTF-8. Bit i of *given: the body has fields[i], and not as null.
- * No API_OBJECT.
+ * and come once, and text must be UTF-8. null counts as an empty object here, too. Bit i of *given:
+ * the body has fields[i], and not as null. No API_OBJECT.
  */
 bool api_json_read_strict(struct str body, const struct api_field *fields, size_t n, void *out,
                           struct buf *scratch, uint32_t *given);

@@ -2,7 +2,9 @@
  * api_login.c - how people come in: the first one, a login, a new password.
  *
  * A password is hashed on a thread of its own; what follows is done on the store's writer, and then
- * the browser gets its cookie. An address pays the limiter before anything is looked at.
+ * the browser gets its cookie. An address pays the limiter before anything is looked at. Calls,
+ * messages and answers are HitKeep's; a body is read as leniently as there, but for a reset, which
+ * is ours.
  */
 #include <stdlib.h>
 
@@ -10,7 +12,10 @@
 #include "server/api_json.h"
 #include "server/api_person.h"
 #include "server/cookie.h"
+#include "server/go_text.h"
 #include "server/password.h"
+
+#define NAME_MAX_BYTES 120 /* of each of the first person's names */
 
 enum entry_kind {
     ENTRY_LOGIN,
@@ -20,7 +25,8 @@ enum entry_kind {
 };
 
 struct entry_body {
-    struct str email, name, password, fresh;
+    struct str email, given_name, last_name, password, fresh;
+    bool remember; /* taken and not looked at: a login lasts as long as it lasts */
 };
 
 /* One request, from its body to its cookie. Its texts borrow from the request and from scratch. */
@@ -48,6 +54,8 @@ static void entry_free(struct entry *e)
 {
     if (e->scratch.p)
         secret_wipe(e->scratch.p, e->scratch.cap);
+    if (e->answer.p)
+        secret_wipe(e->answer.p, e->answer.cap);
     secret_wipe(e->token, sizeof(e->token));
     rights_release(e->rights);
     buf_release(&e->scratch);
@@ -81,12 +89,17 @@ static int64_t first_user(struct entry *e, struct store_session *session,
         if (users[i].instance_role == INSTANCE_OWNER && !users[i].disabled_ms)
             return session_set_email(session, id, e->body.email) == ADMIN_OK ? id : 0;
     }
-    struct new_user user = {.name = e->body.name.n ? e->body.name : e->body.email,
+    struct str given = go_trim(e->body.given_name), last = go_trim(e->body.last_name);
+    struct buf name;
+    buf_init(&name, API_SINGLE_BODY_MAX);
+    buf_printf(&name, "%.*s%s%.*s", STR_ARGS(given), given.n && last.n ? " " : "", STR_ARGS(last));
+    struct new_user user = {.name = name.n ? buf_str(&name) : e->body.email,
                             .email = e->body.email,
                             .instance_role = INSTANCE_OWNER};
     struct member member = {.role = TEAM_OWNER};
-    if (session_add_user(session, &user, &member.user) != ADMIN_OK ||
-        session_add_team(session, STR("main"), &member.team) != ADMIN_OK ||
+    enum admin_result added = session_add_user(session, &user, &member.user);
+    buf_release(&name);
+    if (added != ADMIN_OK || session_add_team(session, STR("main"), &member.team) != ADMIN_OK ||
         session_set_member(session, &member) != ADMIN_OK)
         return 0;
     return member.user;
@@ -98,7 +111,7 @@ static int64_t make_first(struct entry *e, struct store_session *session)
     if (!rights)
         return 0;
     if (api_anybody_can_log_in(rights)) {
-        fail(e, 409, "Initial user already exists");
+        fail(e, 403, "Setup has already been completed.");
         return 0;
     }
     int64_t id = first_user(e, session, rights);
@@ -155,11 +168,11 @@ static int note_login(struct entry *e, struct store_session *session, int64_t us
     if (session_add_login(session, &e->login) != ADMIN_OK ||
         session_audit(session, "user.login", AUDIT_USER, user, STR("")) != ADMIN_OK)
         return -1;
-    const struct rights *rights = session_rights(session);
-    const struct user *now = rights ? rights_user_by_id(rights, user) : NULL;
-    if (!now)
-        return -1;
-    api_put_user(&e->answer, now);
+    /* HitKeep shows the first person what the cookie holds, too. */
+    if (e->kind == ENTRY_FIRST)
+        buf_printf(&e->answer, "{\"token\":\"%s\"}\n", e->token);
+    else
+        buf_lit(&e->answer, "{\"status\":\"ok\"}\n");
     return 0;
 }
 
@@ -185,7 +198,6 @@ static void let_in(struct entry *e)
     buf_init(&headers, 1024);
     buf_lit(&headers, "Cache-Control: no-store\r\n");
     cookie_put(&headers, str_of(e->token), api_is_https(e->api, e->req));
-    buf_putc(&e->answer, '\n');
     if (logins_add(e->api->account->logins, &e->login) != 0 || headers.failed || e->answer.failed) {
         refuse(e, 500, "Internal server error");
     } else {
@@ -236,7 +248,7 @@ static void on_hashed(struct work *work)
     else if (e->kind == ENTRY_LOGIN && (!e->matches || e->user->disabled_ms))
         refuse(e, 401, "Invalid email or password");
     else if (e->kind == ENTRY_PASSWORD && !e->matches)
-        refuse(e, 403, "Current password is wrong");
+        refuse(e, 403, "Current password is incorrect");
     else {
         e->job = (struct store_job){.kind = STORE_CALL,
                                     .bytes = sizeof(*e),
@@ -255,9 +267,13 @@ static void on_hashed(struct work *work)
     {                                                                                              \
         STR_INIT(name), API_TEXT, offsetof(struct entry_body, member)                              \
     }
-static const struct api_field login_fields[] = {FIELD("email", email), FIELD("password", password)};
-static const struct api_field first_fields[] = {FIELD("email", email), FIELD("name", name),
-                                                FIELD("password", password)};
+static const struct api_field login_fields[] = {
+    FIELD("email", email),
+    FIELD("password", password),
+    {STR_INIT("remember_me"), API_BOOL, offsetof(struct entry_body, remember)}};
+static const struct api_field first_fields[] = {FIELD("email", email), FIELD("password", password),
+                                                FIELD("given_name", given_name),
+                                                FIELD("last_name", last_name)};
 static const struct api_field reset_fields[] = {FIELD("new_password", fresh)};
 static const struct api_field password_fields[] = {FIELD("current_password", password),
                                                    FIELD("new_password", fresh)};
@@ -266,11 +282,17 @@ static const struct api_field password_fields[] = {FIELD("current_password", pas
 static const struct {
     const struct api_field *fields;
     size_t n;
+    bool strict;
+    const char *refusal;   /* of what is no such body */
+    const char *too_short; /* of a new password */
 } bodies[] = {
-    [ENTRY_LOGIN] = {login_fields, COUNT_OF(login_fields)},
-    [ENTRY_FIRST] = {first_fields, COUNT_OF(first_fields)},
-    [ENTRY_PASSWORD] = {password_fields, COUNT_OF(password_fields)},
-    [ENTRY_RESET] = {reset_fields, COUNT_OF(reset_fields)},
+    [ENTRY_LOGIN] = {login_fields, COUNT_OF(login_fields), false, "Invalid request body", NULL},
+    [ENTRY_FIRST] = {first_fields, COUNT_OF(first_fields), false, "Invalid request body",
+                     "Email required; Password must be at least 8 characters"},
+    [ENTRY_PASSWORD] = {password_fields, COUNT_OF(password_fields), false, "Invalid request",
+                        "New password must be at least 8 characters"},
+    [ENTRY_RESET] = {reset_fields, COUNT_OF(reset_fields), true, "Invalid JSON payload",
+                     "New password must be at least 8 characters"},
 };
 
 /* Something on both sides of one '@'; what is right beyond that, only a letter would tell. */
@@ -289,13 +311,31 @@ bool api_is_email(struct str s)
 static const char *body_refusal(const struct entry *e)
 {
     struct str fresh = e->kind == ENTRY_FIRST ? e->body.password : e->body.fresh;
+    if (e->kind == ENTRY_LOGIN)
+        return NULL;
+    if (fresh.n < PASSWORD_MIN || (e->kind == ENTRY_FIRST && e->body.email.n == 0))
+        return bodies[e->kind].too_short;
     if (e->kind == ENTRY_FIRST && !api_is_email(e->body.email))
         return "A valid email is required";
-    if (e->kind == ENTRY_LOGIN && (e->body.email.n == 0 || e->body.password.n == 0))
-        return "Email and password are required";
-    if (e->kind != ENTRY_LOGIN && password_refusal(fresh))
-        return "Password must have 12 to 256 bytes and no control characters";
+    if (go_trim(e->body.given_name).n > NAME_MAX_BYTES ||
+        go_trim(e->body.last_name).n > NAME_MAX_BYTES)
+        return "Given and last name must be 120 characters or fewer";
+    if (password_refusal(fresh))
+        return "Password must have 8 to 256 bytes and no control characters";
     return NULL;
+}
+
+static bool read_body(struct entry *e)
+{
+    const struct http_request *req = e->req;
+    uint32_t given;
+    if (req->body_too_large)
+        return false;
+    return bodies[e->kind].strict
+               ? api_json_read_strict(req->body, bodies[e->kind].fields, bodies[e->kind].n,
+                                      &e->body, &e->scratch, &given)
+               : api_json_read(req->body, bodies[e->kind].fields, bodies[e->kind].n, &e->body,
+                               &e->scratch, NULL);
 }
 
 static struct entry *entry_new(struct api *a, struct http_request *req, enum entry_kind kind)
@@ -318,7 +358,6 @@ static void start(struct api *a, struct http_request *req, enum entry_kind kind,
                   struct api_person person, int64_t asker)
 {
     struct entry *e = entry_new(a, req, kind);
-    uint32_t given;
     if (!e) {
         rights_release(person.rights);
         http_error(req, 500, "Internal server error");
@@ -327,9 +366,8 @@ static void start(struct api *a, struct http_request *req, enum entry_kind kind,
     e->rights = person.rights;
     e->user = person.user;
     e->asker = asker;
-    if (req->body_too_large || !api_json_read_strict(req->body, bodies[kind].fields, bodies[kind].n,
-                                                     &e->body, &e->scratch, &given)) {
-        refuse(e, 400, "Invalid JSON payload");
+    if (!read_body(e)) {
+        refuse(e, 400, bodies[kind].refusal);
         return;
     }
     e->body.email = e->body.email.n ? str_trim(e->body.email) : STR_NONE;
@@ -366,7 +404,7 @@ void api_initial_user(void *ctx, struct http_request *req)
     bool late = api_anybody_can_log_in(rights);
     if (late || !a->config.account.initial_user) {
         rights_release(rights);
-        http_error(req, late ? 409 : 403, late ? "Initial user already exists" : "Forbidden");
+        http_error(req, 403, late ? "Setup has already been completed." : "Forbidden");
         return;
     }
     start(a, req, ENTRY_FIRST, (struct api_person){.rights = rights}, 0);

@@ -1,6 +1,7 @@
 /*
  * api_people.c - who may manage users manages them; who may view the audit log reads it. By
- * instance roles alone: a team's owner is nobody here.
+ * instance roles alone: a team's owner is nobody here. A person's token does as much as its own
+ * instance role and his allow.
  */
 #include <stdlib.h>
 
@@ -12,28 +13,19 @@
 #define AUDIT_DEFAULT 100
 #define AUDIT_MAX 1000
 
-/* False: refused. */
-static bool has(struct change *c, enum permission permission)
-{
-    if (permits(instance_permissions(c->user->instance_role), permission))
-        return true;
-    change_refuse(c, 403, "Forbidden");
-    return false;
-}
-
 /* ---- users --------------------------------------------------------------------------------- */
 
 static void list_users(struct change *c)
 {
     const struct user *users;
-    if (!has(c, PERM_INSTANCE_MANAGE_USERS))
+    if (!change_may_on_server(c, PERM_INSTANCE_MANAGE_USERS))
         return;
     size_t n = rights_users(c->rights, &users);
     buf_putc(&c->text, '[');
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0)
+    while (n-- > 0) { /* newest first */
+        if (c->text.n > 1)
             buf_putc(&c->text, ',');
-        api_put_user(&c->text, &users[i]);
+        api_put_user(&c->text, &users[n]);
     }
     buf_lit(&c->text, "]\n");
     c->status = 200;
@@ -41,7 +33,7 @@ static void list_users(struct change *c)
 
 void api_users_list(void *ctx, struct http_request *req)
 {
-    change_start(ctx, req, list_users);
+    change_start_any(ctx, req, list_users);
 }
 
 static void answer_user(struct change *c, int status, int64_t id)
@@ -76,7 +68,7 @@ static void create_user(struct change *c)
     struct new_user user = {.password_hash = STR_NONE};
     uint32_t given;
     int64_t id;
-    if (!has(c, PERM_INSTANCE_MANAGE_USERS) ||
+    if (!change_may_on_server(c, PERM_INSTANCE_MANAGE_USERS) ||
         !change_body(c, fields, COUNT_OF(fields), &body, &given))
         return;
     user.email = body.email.n ? str_trim(body.email) : STR_NONE;
@@ -93,14 +85,14 @@ static void create_user(struct change *c)
 
 void api_users_create(void *ctx, struct http_request *req)
 {
-    change_start(ctx, req, create_user);
+    change_start_any(ctx, req, create_user);
 }
 
 /* The user in the path. NULL: refused. */
 static const struct user *user_of(struct change *c)
 {
     unsigned char uuid[16];
-    if (!has(c, PERM_INSTANCE_MANAGE_USERS))
+    if (!change_may_on_server(c, PERM_INSTANCE_MANAGE_USERS))
         return NULL;
     if (!api_path_uuid(c->req->params[0], uuid)) {
         change_refuse(c, 400, "Invalid user ID");
@@ -145,19 +137,89 @@ static void change_user(struct change *c)
 
 void api_users_change(void *ctx, struct http_request *req)
 {
-    change_start(ctx, req, change_user);
+    change_start_any(ctx, req, change_user);
+}
+
+struct role_body {
+    struct str role;
+};
+
+static void set_role(struct change *c)
+{
+    static const struct api_field fields[] = {
+        {STR_INIT("role"), API_TEXT, offsetof(struct role_body, role)}};
+    struct role_body body = {STR_NONE};
+    const struct user *user = user_of(c);
+    enum instance_role role;
+    if (!user || !change_body_lenient(c, fields, COUNT_OF(fields), &body, "Invalid request"))
+        return;
+    if (!instance_role_parse(body.role, &role))
+        change_refuse(c, 400, "Invalid instance role");
+    else if (change_done(c, session_set_instance_role(c->session, user->id, role), "User not found",
+                         ""))
+        change_is_ok(c);
+}
+
+void api_users_role(void *ctx, struct http_request *req)
+{
+    change_start_any(ctx, req, set_role);
+}
+
+static bool has_other_owner(const struct rights *r, int64_t team, int64_t user)
+{
+    const struct member *members;
+    size_t n = rights_members(r, &members);
+    for (size_t i = 0; i < n; i++)
+        if (members[i].team == team && members[i].user != user && members[i].role == TEAM_OWNER)
+            return true;
+    return false;
+}
+
+/* Nobody but this person owns them. False: there is no such team. */
+static bool put_lone_teams(struct buf *out, const struct rights *r, const struct user *user)
+{
+    const struct member *members;
+    size_t n = rights_members(r, &members), found = 0;
+    buf_putc(out, '[');
+    for (size_t i = 0; i < n; i++) {
+        const struct team *team = rights_team_by_id(r, members[i].team);
+        if (members[i].user != user->id || members[i].role != TEAM_OWNER || !team ||
+            team->archived_ms || has_other_owner(r, team->id, user->id))
+            continue;
+        if (found++ > 0)
+            buf_putc(out, ',');
+        api_put_team(out, team, TEAM_OWNER);
+    }
+    buf_putc(out, ']');
+    return found > 0;
 }
 
 static void remove_user(struct change *c)
 {
     const struct user *user = user_of(c);
-    if (user && change_done(c, session_remove_user(c->session, user->id), "User not found", ""))
-        c->status = 204;
+    struct buf *out = &c->text;
+    if (!user)
+        return;
+    if (user->id == change_user_id(c)) {
+        change_refuse(c, 400, "Cannot delete yourself");
+        return;
+    }
+    buf_lit(out, "{\"status\":\"error\",\"code\":\"user_owns_teams\",\"message\":"
+                 "\"Transfer ownership before deleting this user, or use ?force=true to archive"
+                 " their teams.\",\"teams\":");
+    if (put_lone_teams(out, c->rights, user)) {
+        buf_lit(out, "}\n");
+        change_refuse(c, 409, NULL);
+        return;
+    }
+    buf_reset(out);
+    if (change_done(c, session_remove_user(c->session, user->id), "User not found", ""))
+        change_is_ok(c);
 }
 
 void api_users_remove(void *ctx, struct http_request *req)
 {
-    change_start(ctx, req, remove_user);
+    change_start_any(ctx, req, remove_user);
 }
 
 /* ---- the audit log -------------------------------------------------------------------------- */
@@ -203,7 +265,7 @@ static void read_audit(struct change *c)
 {
     struct audit_text text = {&c->text, ""};
     struct audit_filter filter = {.most = limit_of(c->req->query)};
-    if (!has(c, PERM_INSTANCE_VIEW_AUDIT))
+    if (!change_may_on_server(c, PERM_INSTANCE_VIEW_AUDIT))
         return;
     buf_putc(&c->text, '[');
     if (session_read_audit(c->session, &filter, put_entry, &text) != 0) {
@@ -216,5 +278,5 @@ static void read_audit(struct change *c)
 
 void api_audit(void *ctx, struct http_request *req)
 {
-    change_start(ctx, req, read_audit);
+    change_start_any(ctx, req, read_audit);
 }

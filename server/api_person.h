@@ -1,6 +1,7 @@
 /*
  * api_person.h - requests of people: who is logged in, and changes made by them. Shared by
- * api_login.c, api_user.c, api_clients.c, api_teams.c, api_people.c and api_exclusions.c.
+ * api_login.c, api_user.c, api_clients.c, api_teams.c, api_sites.c, api_people.c, api_admin.c and
+ * api_exclusions.c.
  *
  * A change is made on the store's writer, in one transaction with its checks: what it was allowed
  * by cannot change meanwhile. The loop only asks who it is, and answers afterwards.
@@ -44,13 +45,15 @@ struct change {
     const struct http_request *req; /* its params and body, to be read only */
     struct buf scratch;             /* for api_json_read_strict */
     /* Found: */
-    int status;          /* under 400 it is committed; 0 counts as 500 */
-    const char *message; /* of an error; static, or in `text` */
-    struct buf text;     /* the answer's JSON, or an error's text */
+    int status; /* under 400 it is committed; 0 counts as 500 */
+    const char
+        *message;    /* of an error; static, or in `text`. NULL: the error is the JSON in `text` */
+    struct buf text; /* the answer's JSON, or an error's text */
     /* The gate's: */
     struct http_request *answered;
     const struct rights *held;
-    int64_t user_id; /* 0: a token asks */
+    int64_t user_id;   /* 0: a token asks */
+    int64_t client_id; /* its client's; 0: a person asks */
     void (*run)(struct change *c);
     struct store_job job;
 };
@@ -62,17 +65,35 @@ void change_start(struct api *a, struct http_request *req, void (*run)(struct ch
 void change_start_any(struct api *a, struct http_request *req, void (*run)(struct change *c));
 /* Ends `run`: the answer is an error, and nothing is changed. */
 void change_refuse(struct change *c, int status, const char *message);
+/* The same for what HitKeep answers as JSON: {"status":"error","code":…,"message":…}. */
+void change_refuse_coded(struct change *c, int status, const char *code, const char *message);
+/* Ends `run`: 200 with {"status":"ok"}, as HitKeep tells most of its changes. */
+void change_is_ok(struct change *c);
+/* May whoever asks do this on the server? False: refused with 403. */
+bool change_may_on_server(struct change *c, enum permission permission);
+/* The site in the path, if whoever asks has that permission on it (rule A). NULL: refused. */
+const struct site *change_site(struct change *c, enum permission permission);
+/* Who asks; of a token, whose it is. 0: a team's. */
+int64_t change_user_id(const struct change *c);
 /* Rights as they are after what this change has done. NULL: refused with 500. */
 const struct rights *change_rights(struct change *c);
 /* Reads the body; on false, 400 `Invalid JSON payload`. */
 bool change_body(struct change *c, const struct api_field *fields, size_t n, void *out,
                  uint32_t *given);
+/* The same for a body that HitKeep reads leniently (api_json.h); on false, 400 with `refusal`. */
+bool change_body_lenient(struct change *c, const struct api_field *fields, size_t n, void *out,
+                         const char *refusal);
 /* What the store says of a change: ADMIN_OK is true, all others are refused; `none` and `taken` are
  * the messages of 404 and 409. */
 bool change_done(struct change *c, enum admin_result result, const char *none, const char *taken);
 
 /* ---- shapes ------------------------------------------------------------------------------- */
 
+/* The team that HitKeep would call the person's active one: the first by role, then by age. NULL:
+ * none. */
+const struct team *api_first_team(const struct rights *r, const struct user *user);
+void api_put_team(struct buf *out, const struct team *team, enum team_role role);
+void api_put_email(struct buf *out, const struct user *user); /* "" when it is not known */
 void api_put_user(struct buf *out, const struct user *user);
 void api_put_time(struct buf *out, int64_t ms); /* quoted; null for 0 */
 

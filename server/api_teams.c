@@ -1,38 +1,48 @@
 /*
- * api_teams.c - people manage their teams, who is in them, and the teams' sites.
+ * api_teams.c - people manage their teams, and who is in them. Calls, messages and answers are
+ * HitKeep's; a member's new role by PUT is ours. Nobody is invited: who is added is there at once,
+ * and has to have a login or a name here already.
  *
  * A team's owner decides about everybody in it, an admin about all but owners. Whoever is no member
  * is told what a team that is not there would tell: 403 `Access denied`.
  */
 #include "server/api_json.h"
 #include "server/api_person.h"
-#include "server/url.h"
+#include "server/go_text.h"
 
 #define NAME_MAX_BYTES 120
-#define SITE_RETENTION_DAYS 365
-#define SITE_RETENTION_MAX 36500
+#define LOGO_MAX_BYTES 2048
+#define NO_TEAM "00000000-0000-0000-0000-000000000000"
 
-/* ---- teams --------------------------------------------------------------------------------- */
+/* ---- which, and in which order ------------------------------------------------------------- */
 
-static void put_team(struct buf *out, const struct team *team, enum team_role role)
+/* One's teams as HitKeep orders them: those one owns, those one administers, the others; each kind
+ * by age. Calls `each` for every one. */
+static void each_team(const struct rights *r, const struct user *user,
+                      void (*each)(void *arg, const struct team *team, enum team_role role),
+                      void *arg)
 {
-    buf_printf(out, "{\"id\":\"%s\",\"name\":", team->uuid_text);
-    json_put_string(out, team->name);
-    buf_printf(out, ",\"role\":\"%s\",\"created_at\":", team_role_name(role));
-    api_put_time(out, team->created_ms);
-    buf_putc(out, '}');
+    const struct team *teams;
+    size_t n = rights_teams(r, &teams);
+    for (enum team_role role = TEAM_OWNER; role > TEAM_NONE; role--)
+        for (size_t i = 0; i < n; i++)
+            if (rights_team_role(r, teams[i].id, user) == role)
+                each(arg, &teams[i], role);
 }
 
-static void answer_team(struct change *c, int status, int64_t id)
+static void keep_first(void *arg, const struct team *team, enum team_role role)
 {
-    int64_t user = c->user_id;
-    const struct rights *rights = change_rights(c);
-    const struct team *team = rights ? rights_team_by_id(rights, id) : NULL;
-    if (!team)
-        return;
-    put_team(&c->text, team, rights_team_role(rights, id, rights_user_by_id(rights, user)));
-    buf_putc(&c->text, '\n');
-    c->status = status;
+    const struct team **first = arg;
+    (void)role;
+    if (!*first)
+        *first = team;
+}
+
+const struct team *api_first_team(const struct rights *r, const struct user *user)
+{
+    const struct team *first = NULL;
+    each_team(r, user, keep_first, &first);
+    return first;
 }
 
 /* The team in the path, when the person has at least that role in it. NULL: refused. */
@@ -50,60 +60,160 @@ static const struct team *team_of(struct change *c, enum team_role least)
     return NULL;
 }
 
-struct name_body {
-    struct str name;
+static size_t count_sites(const struct rights *r, int64_t team)
+{
+    const struct site *sites;
+    size_t n = rights_sites(r, &sites), count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += sites[i].team == team;
+    return count;
+}
+
+static size_t count_members(const struct rights *r, int64_t team)
+{
+    const struct member *members;
+    size_t n = rights_members(r, &members), count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += members[i].team == team;
+    return count;
+}
+
+/* ---- shapes -------------------------------------------------------------------------------- */
+
+/* Without its closing brace. */
+static void open_team(struct buf *out, const struct team *team, enum team_role role)
+{
+    buf_printf(out, "{\"id\":\"%s\",\"name\":", team->uuid_text);
+    json_put_string(out, team->name);
+    buf_printf(out, ",\"logo_url\":\"\",\"role\":\"%s\",\"created_at\":", team_role_name(role));
+    api_put_time(out, team->created_ms);
+}
+
+void api_put_team(struct buf *out, const struct team *team, enum team_role role)
+{
+    open_team(out, team, role);
+    buf_putc(out, '}');
+}
+
+struct team_texts {
+    const struct rights *rights;
+    struct buf *ids, *teams; /* either may be NULL */
 };
 
-/* The name that the body gives; STR_NONE: refused. */
-static struct str read_name(struct change *c)
+static void put_one(void *arg, const struct team *team, enum team_role role)
 {
-    static const struct api_field fields[] = {
-        {STR_INIT("name"), API_TEXT, offsetof(struct name_body, name)}};
-    struct name_body body = {STR_NONE};
-    uint32_t given;
-    if (!change_body(c, fields, COUNT_OF(fields), &body, &given))
-        return STR_NONE;
-    struct str name = body.name.n ? str_trim(body.name) : STR_NONE;
-    if (name.n > 0 && name.n <= NAME_MAX_BYTES)
-        return name;
-    change_refuse(c, 400, "Name is required and must be <= 120 characters");
-    return STR_NONE;
+    struct team_texts *texts = arg;
+    if (texts->ids)
+        buf_printf(texts->ids, "%s\"%s\"", texts->ids->n ? "," : "", team->uuid_text);
+    if (!texts->teams)
+        return;
+    if (texts->teams->n)
+        buf_putc(texts->teams, ',');
+    open_team(texts->teams, team, role);
+    buf_printf(texts->teams,
+               ",\"usage\":{\"current_sites\":%zu,\"current_members\":%zu,"
+               "\"current_pending_invites\":0}}",
+               count_sites(texts->rights, team->id), count_members(texts->rights, team->id));
+}
+
+/* `"active_team_id":…,"recent_team_ids":[…]`: there is no active team here; it is the first. */
+static void put_team_ids(struct buf *out, const struct rights *r, const struct user *user)
+{
+    const struct team *first = api_first_team(r, user);
+    struct buf ids;
+    buf_init(&ids, 4u << 20);
+    struct team_texts texts = {r, &ids, NULL};
+    each_team(r, user, put_one, &texts);
+    buf_printf(out, "\"active_team_id\":\"%s\",\"recent_team_ids\":[",
+               first ? first->uuid_text : NO_TEAM);
+    buf_put_str(out, buf_str(&ids));
+    buf_putc(out, ']');
+    out->failed = out->failed || ids.failed;
+    buf_release(&ids);
 }
 
 void api_team_list(void *ctx, struct http_request *req)
 {
     struct api_person person;
-    struct buf out;
-    const char *comma = "";
-    const struct team *teams;
+    struct buf out, teams;
     if (!api_admit_person(ctx, req, &person))
         return;
-    buf_init(&out, 4u << 20);
-    buf_putc(&out, '[');
-    size_t n = rights_teams(person.rights, &teams);
-    for (size_t i = 0; i < n; i++) {
-        enum team_role role = rights_team_role(person.rights, teams[i].id, person.user);
-        if (role == TEAM_NONE)
-            continue;
-        buf_put_str(&out, str_of(comma));
-        put_team(&out, &teams[i], role);
-        comma = ",";
-    }
-    buf_lit(&out, "]");
+    buf_init(&out, 8u << 20);
+    buf_init(&teams, 4u << 20);
+    struct team_texts texts = {person.rights, NULL, &teams};
+    each_team(person.rights, person.user, put_one, &texts);
+    buf_putc(&out, '{');
+    put_team_ids(&out, person.rights, person.user);
+    buf_lit(&out, ",\"teams\":[");
+    buf_put_str(&out, buf_str(&teams));
+    buf_lit(&out, "]}");
+    out.failed = out.failed || teams.failed;
     rights_release(person.rights);
     api_answer_json(req, 200, &out);
+    buf_release(&teams);
     buf_release(&out);
+}
+
+/* After a change: the teams that are left, and {"status":"ok"}. */
+static void answer_team_ids(struct change *c)
+{
+    int64_t id = c->user_id;
+    const struct rights *r = change_rights(c);
+    const struct user *user = r ? rights_user_by_id(r, id) : NULL;
+    if (!user)
+        return;
+    buf_putc(&c->text, '{');
+    put_team_ids(&c->text, r, user);
+    buf_lit(&c->text, ",\"status\":\"ok\"}\n");
+    c->status = 200;
+}
+
+/* ---- teams --------------------------------------------------------------------------------- */
+
+struct team_body {
+    struct str name, logo_url, target;
+};
+
+/* The name that the body gives; STR_NONE: refused. A logo is taken and not kept. */
+static struct str read_name(struct change *c)
+{
+    static const struct api_field fields[] = {
+        {STR_INIT("name"), API_TEXT, offsetof(struct team_body, name)},
+        {STR_INIT("logo_url"), API_TEXT, offsetof(struct team_body, logo_url)},
+    };
+    struct team_body body = {STR_NONE, STR_NONE, STR_NONE};
+    uint32_t given;
+    if (!change_body(c, fields, COUNT_OF(fields), &body, &given))
+        return STR_NONE;
+    struct str name = go_trim(body.name);
+    if (name.n == 0)
+        change_refuse(c, 400, "Team name is required");
+    else if (name.n > NAME_MAX_BYTES)
+        change_refuse(c, 400, "Team name must be 120 characters or fewer");
+    else if (go_trim(body.logo_url).n > LOGO_MAX_BYTES)
+        change_refuse(c, 400, "Logo URL must be 2048 characters or fewer");
+    else
+        return name;
+    return STR_NONE;
 }
 
 static void create_team(struct change *c)
 {
     struct member member = {.user = c->user_id, .role = TEAM_OWNER};
     struct str name = read_name(c);
-    if (str_is_set(name) &&
-        change_done(c, session_add_team(c->session, name, &member.team), "",
-                    "A team of this name already exists") &&
-        change_done(c, session_set_member(c->session, &member), "", ""))
-        answer_team(c, 201, member.team);
+    if (!str_is_set(name) ||
+        !change_done(c, session_add_team(c->session, name, &member.team), "",
+                     "A team of this name already exists") ||
+        !change_done(c, session_set_member(c->session, &member), "", ""))
+        return;
+    const struct rights *rights = change_rights(c);
+    const struct team *team = rights ? rights_team_by_id(rights, member.team) : NULL;
+    if (!team)
+        return;
+    buf_lit(&c->text, "{\"team\":");
+    api_put_team(&c->text, team, TEAM_OWNER);
+    buf_lit(&c->text, "}\n");
+    c->status = 201;
 }
 
 void api_team_create(void *ctx, struct http_request *req)
@@ -113,17 +223,70 @@ void api_team_create(void *ctx, struct http_request *req)
 
 static void rename_team(struct change *c)
 {
-    const struct team *team = team_of(c, TEAM_OWNER);
+    const struct team *team = team_of(c, TEAM_ADMIN);
     struct str name = team ? read_name(c) : STR_NONE;
-    int64_t id = team ? team->id : 0;
-    if (str_is_set(name) && change_done(c, session_rename_team(c->session, id, name), "",
+    if (str_is_set(name) && change_done(c, session_rename_team(c->session, team->id, name), "",
                                         "A team of this name already exists"))
-        answer_team(c, 200, id);
+        change_is_ok(c);
 }
 
 void api_team_rename(void *ctx, struct http_request *req)
 {
     change_start(ctx, req, rename_team);
+}
+
+static void archive_team(struct change *c)
+{
+    const struct team *team = team_of(c, TEAM_OWNER);
+    if (!team)
+        return;
+    if (count_sites(c->rights, team->id) > 0)
+        change_refuse_coded(c, 400, "team_archive_has_sites",
+                            "Transfer or delete all sites before archiving this team");
+    else if (change_done(c, session_archive_team(c->session, team->id, true), "", ""))
+        answer_team_ids(c);
+}
+
+void api_team_archive(void *ctx, struct http_request *req)
+{
+    change_start(ctx, req, archive_team);
+}
+
+static void transfer_team(struct change *c)
+{
+    static const struct api_field fields[] = {
+        {STR_INIT("target_user_id"), API_TEXT, offsetof(struct team_body, target)}};
+    struct team_body body = {STR_NONE, STR_NONE, STR_NONE};
+    unsigned char uuid[16];
+    uint32_t given;
+    const struct team *team = team_of(c, TEAM_OWNER);
+    if (!team || !change_body(c, fields, COUNT_OF(fields), &body, &given))
+        return;
+    if (!uuid_parse(go_trim(body.target), uuid)) {
+        change_refuse(c, 400, "Invalid target user ID");
+        return;
+    }
+    const struct user *user = rights_user_by_uuid(c->rights, uuid);
+    enum team_role role = user ? rights_team_role(c->rights, team->id, user) : TEAM_NONE;
+    struct member next = {team->id, user ? user->id : 0, TEAM_OWNER},
+                  last = {team->id, c->user_id, TEAM_ADMIN};
+    if (user && user->id == c->user_id)
+        change_refuse_coded(c, 409, "ownership_transfer_self",
+                            "Ownership transfer requires a different team member");
+    else if (role == TEAM_NONE)
+        change_refuse_coded(c, 400, "ownership_transfer_target_invalid",
+                            "The selected user must already be a team member");
+    else if (role == TEAM_OWNER)
+        change_refuse_coded(c, 409, "ownership_transfer_already_owner",
+                            "The selected member is already an owner");
+    else if (change_done(c, session_set_member(c->session, &next), "User not found", "") &&
+             change_done(c, session_set_member(c->session, &last), "User not found", ""))
+        change_is_ok(c);
+}
+
+void api_team_transfer(void *ctx, struct http_request *req)
+{
+    change_start(ctx, req, transfer_team);
 }
 
 /* ---- members ------------------------------------------------------------------------------- */
@@ -132,20 +295,21 @@ static void list_members(struct change *c)
 {
     const struct team *team = team_of(c, TEAM_MEMBER);
     const struct member *members;
-    const char *comma = "";
     if (!team)
         return;
     size_t n = rights_members(c->rights, &members);
     buf_putc(&c->text, '[');
-    for (size_t i = 0; i < n; i++) {
-        const struct user *user = rights_user_by_id(c->rights, members[i].user);
-        if (members[i].team != team->id || !user)
-            continue;
-        buf_printf(&c->text, "%s{\"user\":", comma);
-        api_put_user(&c->text, user);
-        buf_printf(&c->text, ",\"role\":\"%s\"}", team_role_name(members[i].role));
-        comma = ",";
-    }
+    for (enum team_role role = TEAM_OWNER; role > TEAM_NONE; role--)
+        for (size_t i = 0; i < n; i++) {
+            const struct user *user = rights_user_by_id(c->rights, members[i].user);
+            if (members[i].team != team->id || members[i].role != role || !user)
+                continue;
+            buf_printf(&c->text,
+                       "%s{\"id\":\"%s\",\"user_id\":\"%s\",\"email\":", c->text.n > 1 ? "," : "",
+                       user->uuid_text, user->uuid_text);
+            api_put_email(&c->text, user);
+            buf_printf(&c->text, ",\"role\":\"%s\"}", team_role_name(role));
+        }
     buf_lit(&c->text, "]\n");
     c->status = 200;
 }
@@ -170,18 +334,18 @@ struct member_body {
     struct str email, role;
 };
 
-static void put_member(struct change *c, const struct team *team, const struct user *user,
-                       struct str role_text)
+/* The role that the text names, in any case; none is a member's. TEAM_NONE: refused. */
+static enum team_role read_role(struct change *c, struct str text)
 {
-    struct member member = {.team = team->id, .user = user->id};
-    if (!team_role_parse(role_text, &member.role)) {
-        change_refuse(c, 400, "Invalid team role");
-        return;
-    }
-    enum team_role from = rights_team_role(c->rights, team->id, user);
-    if (may_make(c, team, from, member.role) &&
-        change_done(c, session_set_member(c->session, &member), "User not found", ""))
-        c->status = 204;
+    static const enum team_role roles[] = {TEAM_MEMBER, TEAM_ADMIN, TEAM_OWNER};
+    text = go_trim(text);
+    if (text.n == 0)
+        return TEAM_MEMBER;
+    for (size_t i = 0; i < COUNT_OF(roles); i++)
+        if (str_eq_nocase(text, str_of(team_role_name(roles[i]))))
+            return roles[i];
+    change_refuse(c, 400, "Invalid role");
+    return TEAM_NONE;
 }
 
 static void add_member(struct change *c)
@@ -195,12 +359,34 @@ static void add_member(struct change *c)
     const struct team *team = team_of(c, TEAM_ADMIN);
     if (!team || !change_body(c, fields, COUNT_OF(fields), &body, &given))
         return;
-    const struct user *user =
-        body.email.n ? rights_user_by_login(c->rights, str_trim(body.email)) : NULL;
+    struct str email = go_trim(body.email);
+    if (!api_is_email(email)) {
+        change_refuse(c, 400, "Invalid email");
+        return;
+    }
+    struct member member = {.team = team->id, .role = read_role(c, body.role)};
+    if (member.role == TEAM_NONE)
+        return;
+    if (member.role > rights_team_role(c->rights, team->id, c->user)) {
+        change_refuse(c, 403, "Forbidden role assignment");
+        return;
+    }
+    if (member.role == TEAM_OWNER) {
+        change_refuse_coded(c, 409, "ownership_transfer_required",
+                            "Use the ownership transfer action to assign the owner role");
+        return;
+    }
+    const struct user *user = rights_user_by_login(c->rights, email);
+    member.user = user ? user->id : 0;
     if (!user || user->disabled_ms)
         change_refuse(c, 404, "User not found");
-    else
-        put_member(c, team, user, body.role);
+    else if (user->id == c->user_id)
+        change_refuse(c, 409, "Cannot change your own role");
+    else if (may_make(c, team, rights_team_role(c->rights, team->id, user), member.role) &&
+             change_done(c, session_set_member(c->session, &member), "User not found", "")) {
+        buf_lit(&c->text, "{\"is_invite\":false,\"status\":\"ok\"}\n");
+        c->status = 200;
+    }
 }
 
 void api_member_add(void *ctx, struct http_request *req)
@@ -208,18 +394,22 @@ void api_member_add(void *ctx, struct http_request *req)
     change_start(ctx, req, add_member);
 }
 
-/* The member in the path. NULL: refused. */
-static const struct user *member_of(struct change *c, const struct team *team)
+/* The member in the path, of a team that the person has at least that role in. NULL: refused. */
+static const struct user *member_of(struct change *c, enum team_role least,
+                                    const struct team **team)
 {
     unsigned char uuid[16];
+    *team = team_of(c, least);
+    if (!*team)
+        return NULL;
     if (!api_path_uuid(c->req->params[1], uuid)) {
         change_refuse(c, 400, "Invalid user ID");
         return NULL;
     }
     const struct user *user = rights_user_by_uuid(c->rights, uuid);
-    if (user && rights_team_role(c->rights, team->id, user) != TEAM_NONE)
+    if (user && rights_team_role(c->rights, (*team)->id, user) != TEAM_NONE)
         return user;
-    change_refuse(c, 404, "User not found");
+    change_refuse(c, 404, "Team member not found");
     return NULL;
 }
 
@@ -228,11 +418,16 @@ static void change_member(struct change *c)
     static const struct api_field fields[] = {
         {STR_INIT("role"), API_TEXT, offsetof(struct member_body, role)}};
     struct member_body body = {STR_NONE, STR_NONE};
+    const struct team *team;
     uint32_t given;
-    const struct team *team = team_of(c, TEAM_ADMIN);
-    const struct user *user = team ? member_of(c, team) : NULL;
-    if (user && change_body(c, fields, COUNT_OF(fields), &body, &given))
-        put_member(c, team, user, body.role);
+    const struct user *user = member_of(c, TEAM_ADMIN, &team);
+    if (!user || !change_body(c, fields, COUNT_OF(fields), &body, &given))
+        return;
+    struct member member = {team->id, user->id, read_role(c, body.role)};
+    if (member.role != TEAM_NONE &&
+        may_make(c, team, rights_team_role(c->rights, team->id, user), member.role) &&
+        change_done(c, session_set_member(c->session, &member), "Team member not found", ""))
+        change_is_ok(c);
 }
 
 void api_member_change(void *ctx, struct http_request *req)
@@ -242,19 +437,15 @@ void api_member_change(void *ctx, struct http_request *req)
 
 static void remove_member(struct change *c)
 {
-    const struct team *team = team_of(c, TEAM_MEMBER);
-    const struct user *user = team ? member_of(c, team) : NULL;
-    if (!user)
+    const struct team *team;
+    const struct user *user = member_of(c, TEAM_ADMIN, &team);
+    if (!user || !may_make(c, team, rights_team_role(c->rights, team->id, user), TEAM_NONE))
         return;
-    enum team_role own = rights_team_role(c->rights, team->id, c->user);
-    /* Everybody may leave. */
-    if (user->id != c->user_id && own < TEAM_ADMIN)
-        change_refuse(c, 403, "Access denied");
-    else if ((user->id == c->user_id ||
-              may_make(c, team, rights_team_role(c->rights, team->id, user), TEAM_NONE)) &&
-             change_done(c, session_remove_member(c->session, team->id, user->id), "User not found",
-                         ""))
-        c->status = 204;
+    enum admin_result result = session_remove_member(c->session, team->id, user->id);
+    if (result == ADMIN_LAST_OWNER)
+        change_refuse(c, 400, "Cannot remove last owner");
+    else if (change_done(c, result, "Team member not found", ""))
+        change_is_ok(c);
 }
 
 void api_member_remove(void *ctx, struct http_request *req)
@@ -262,164 +453,40 @@ void api_member_remove(void *ctx, struct http_request *req)
     change_start(ctx, req, remove_member);
 }
 
-/* ---- sites --------------------------------------------------------------------------------- */
+static void count_one(void *arg, const struct team *team, enum team_role role)
+{
+    size_t *count = arg;
+    (void)team;
+    (void)role;
+    ++*count;
+}
 
-/* The site in the path, when the person has that permission on it. NULL: refused. */
-static const struct site *site_of(struct change *c, enum permission permission)
+static void leave_team(struct change *c)
 {
     unsigned char uuid[16];
+    size_t own = 0;
     if (!api_path_uuid(c->req->params[0], uuid)) {
-        change_refuse(c, 400, "invalid site ID");
-        return NULL;
-    }
-    const struct site *site = rights_site_by_uuid(c->rights, uuid);
-    switch (rights_user_may(c->rights, c->user, site, permission)) {
-    case ACCESS_OK:
-        return site;
-    case ACCESS_DENIED:
-        change_refuse(c, 403, "Access denied");
-        break;
-    case ACCESS_TOO_SMALL:
-        change_refuse(c, 403, "Forbidden");
-        break;
-    }
-    return NULL;
-}
-
-static void answer_site(struct change *c, int status, int64_t id)
-{
-    int64_t user = c->user_id;
-    const struct rights *rights = change_rights(c);
-    const struct site *site = rights ? rights_site_by_id(rights, id) : NULL;
-    if (!site)
-        return;
-    api_put_site(&c->text, rights, site,
-                 rights_user_role(rights, rights_user_by_id(rights, user), site));
-    buf_putc(&c->text, '\n');
-    c->status = status;
-}
-
-struct site_body {
-    struct str domain, team, host;
-    int64_t retention_days;
-};
-
-static const struct team *team_for_site(struct change *c, struct str text)
-{
-    unsigned char uuid[16];
-    const struct team *team = NULL, *teams;
-    size_t n = rights_teams(c->rights, &teams), own = 0;
-    if (str_is_set(text) && !uuid_parse(text, uuid)) {
         change_refuse(c, 400, "Invalid team ID");
-        return NULL;
-    }
-    for (size_t i = 0; i < n && !str_is_set(text); i++)
-        if (rights_team_role(c->rights, teams[i].id, c->user) >= TEAM_ADMIN) {
-            team = &teams[i];
-            own++;
-        }
-    if (str_is_set(text))
-        team = rights_team_by_uuid(c->rights, uuid);
-    if (own > 1)
-        change_refuse(c, 400, "team_id is required");
-    else if (!team || rights_team_role(c->rights, team->id, c->user) < TEAM_ADMIN)
-        change_refuse(c, 403, "Access denied");
-    else
-        return team;
-    return NULL;
-}
-
-static void create_site(struct change *c)
-{
-    static const struct api_field fields[] = {
-        {STR_INIT("domain"), API_TEXT, offsetof(struct site_body, domain)},
-        {STR_INIT("team_id"), API_TEXT, offsetof(struct site_body, team)},
-        {STR_INIT("data_retention_days"), API_INTEGER, offsetof(struct site_body, retention_days)},
-    };
-    struct site_body body = {.team = STR_NONE, .retention_days = SITE_RETENTION_DAYS};
-    char host[URL_HOST_MAX];
-    struct new_site site = {.owner = c->user_id};
-    uint32_t given;
-    int64_t id;
-    if (!change_body(c, fields, COUNT_OF(fields), &body, &given))
         return;
-    const struct team *team = team_for_site(c, body.team);
-    if (!team)
-        return;
-    site.team = team->id;
-    site.domain.p = host;
-    if (!body.domain.n || !site_host(str_trim(body.domain), false, host, &site.domain.n))
-        change_refuse(c, 400, "Invalid domain");
-    else if (body.retention_days < 0 || body.retention_days > SITE_RETENTION_MAX)
-        change_refuse(c, 400, "Invalid data_retention_days");
-    else {
-        site.retention_days = (unsigned)body.retention_days;
-        if (change_done(c, session_add_site(c->session, &site, &id), "", "Site already exists"))
-            answer_site(c, 201, id);
     }
+    const struct team *team = rights_team_by_uuid(c->rights, uuid);
+    each_team(c->rights, c->user, count_one, &own);
+    if (!team || rights_team_role(c->rights, team->id, c->user) == TEAM_NONE) {
+        change_refuse_coded(c, 403, "team_membership_required", "Access denied");
+        return;
+    }
+    /* Before anything is done: a refusal takes nothing back that the answer would need. */
+    enum admin_result result =
+        own > 1 ? session_remove_member(c->session, team->id, c->user_id) : ADMIN_TAKEN;
+    if (result == ADMIN_TAKEN)
+        change_refuse_coded(c, 400, "user_only_team", "Cannot leave your only team");
+    else if (result == ADMIN_LAST_OWNER)
+        change_refuse_coded(c, 400, "team_last_owner", "Cannot leave as the last owner");
+    else if (change_done(c, result, "Team member not found", ""))
+        answer_team_ids(c);
 }
 
-void api_site_create(void *ctx, struct http_request *req)
+void api_team_leave(void *ctx, struct http_request *req)
 {
-    change_start(ctx, req, create_site);
-}
-
-static void remove_site(struct change *c)
-{
-    const struct site *site = site_of(c, PERM_SITE_DELETE);
-    if (site && change_done(c, session_remove_site(c->session, site->id), "Site not found", ""))
-        c->status = 204;
-}
-
-void api_site_remove(void *ctx, struct http_request *req)
-{
-    change_start(ctx, req, remove_site);
-}
-
-/* The body's host. n 0: refused. */
-static struct str read_host(struct change *c, char bytes[URL_HOST_MAX])
-{
-    static const struct api_field fields[] = {
-        {STR_INIT("host"), API_TEXT, offsetof(struct site_body, host)}};
-    struct site_body body = {.host = STR_NONE};
-    struct str host = {bytes, 0};
-    uint32_t given;
-    if (!change_body(c, fields, COUNT_OF(fields), &body, &given))
-        return STR_NONE;
-    if (body.host.n && site_host(str_trim(body.host), true, bytes, &host.n))
-        return host;
-    change_refuse(c, 400, "Invalid host");
-    return STR_NONE;
-}
-
-static void set_alias(struct change *c,
-                      enum admin_result (*set)(struct store_session *, int64_t, struct str))
-{
-    char bytes[URL_HOST_MAX];
-    const struct site *site = site_of(c, PERM_SITE_MANAGE_TEAM);
-    struct str host = site ? read_host(c, bytes) : STR_NONE;
-    int64_t id = site ? site->id : 0;
-    if (host.n > 0 && change_done(c, set(c->session, id, host), "Host not found",
-                                  "Host belongs to a site already"))
-        answer_site(c, 200, id);
-}
-
-static void add_alias(struct change *c)
-{
-    set_alias(c, session_add_alias);
-}
-
-void api_alias_add(void *ctx, struct http_request *req)
-{
-    change_start(ctx, req, add_alias);
-}
-
-static void remove_alias(struct change *c)
-{
-    set_alias(c, session_remove_alias);
-}
-
-void api_alias_remove(void *ctx, struct http_request *req)
-{
-    change_start(ctx, req, remove_alias);
+    change_start(ctx, req, leave_team);
 }

@@ -33,7 +33,7 @@ static void answer_logout(struct api *a, struct http_request *req)
     struct buf headers;
     buf_init(&headers, 1024);
     cookie_put_none(&headers, api_is_https(a, req));
-    http_respond(req, 204, NULL, buf_cstr(&headers), STR(""));
+    http_respond(req, 200, "application/json", buf_cstr(&headers), STR("{\"status\":\"ok\"}\n"));
     buf_release(&headers);
 }
 
@@ -54,7 +54,7 @@ void api_logout(void *ctx, struct http_request *req)
 {
     struct api *a = ctx;
     struct api_person person;
-    if (!api_same_origin(a, req) || !api_within_rate(a, a->general, req))
+    if (!api_same_origin(a, req) || !api_within_rate(a, a->auth, req))
         return;
     if (!api_find_person(a, req, &person)) {
         answer_logout(a, req);
@@ -115,6 +115,133 @@ void api_user(void *ctx, struct http_request *req)
     buf_release(&out);
 }
 
+/* HitKeep keeps two names, and makes up one to show of the address when there is none; here is one
+ * name, whose last word is the family's. There is no picture. */
+static void put_profile(struct buf *out, const struct user *user)
+{
+    bool is_named = !str_eq_nocase(user->name, user->email);
+    struct str name = is_named ? user->name : STR("");
+    ptrdiff_t blank = name.n > 0 ? str_rchr(name, ' ') : -1;
+    struct str given = blank < 0 ? name : str_trim(str_slice(name, 0, (size_t)blank));
+    struct str last = blank < 0 ? STR("") : str_slice(name, (size_t)blank + 1, name.n);
+    buf_printf(out, "{\"id\":\"%s\",\"email\":", user->uuid_text);
+    api_put_email(out, user);
+    if (given.n > 0) {
+        buf_lit(out, ",\"given_name\":");
+        json_put_string(out, given);
+    }
+    if (last.n > 0) {
+        buf_lit(out, ",\"last_name\":");
+        json_put_string(out, last);
+    }
+    buf_lit(out, ",\"display_name\":");
+    json_put_string(out, user->name);
+    buf_lit(out, ",\"avatar_url\":\"\"}");
+}
+
+void api_user_profile(void *ctx, struct http_request *req)
+{
+    struct api_person person;
+    struct buf out;
+    if (!api_admit_person(ctx, req, &person))
+        return;
+    buf_init(&out, 1u << 16);
+    put_profile(&out, person.user);
+    rights_release(person.rights);
+    api_answer_json(req, 200, &out);
+    buf_release(&out);
+}
+
+/* ---- what one may do ----------------------------------------------------------------------- */
+
+/* Those of the instance first, as HitKeep lists them. */
+static void put_permissions(struct buf *out, permission_set set)
+{
+    const char *comma = "";
+    buf_putc(out, '[');
+    for (unsigned i = 0; i < PERM_COUNT; i++) {
+        enum permission permission = (PERM_INSTANCE_MANAGE_USERS + i) % PERM_COUNT;
+        if (!permits(set, permission))
+            continue;
+        buf_printf(out, "%s\"%s\"", comma, permission_name(permission));
+        comma = ",";
+    }
+    buf_putc(out, ']');
+}
+
+static void put_team_capabilities(struct buf *out, enum team_role role)
+{
+    static const struct {
+        enum team_role least;
+        const char *name;
+    } capabilities[] = {
+        {TEAM_MEMBER, "view_members"},      {TEAM_ADMIN, "manage_members"},
+        {TEAM_ADMIN, "view_audit"},         {TEAM_ADMIN, "manage_settings"},
+        {TEAM_ADMIN, "manage_api_clients"}, {TEAM_ADMIN, "manage_integrations"},
+        {TEAM_OWNER, "transfer_ownership"}, {TEAM_OWNER, "archive"},
+    };
+    const char *comma = "";
+    buf_putc(out, '[');
+    for (size_t i = 0; i < COUNT_OF(capabilities); i++) {
+        if (role < capabilities[i].least)
+            continue;
+        buf_printf(out, "%s\"team.%s\"", comma, capabilities[i].name);
+        comma = ",";
+    }
+    buf_putc(out, ']');
+}
+
+/* Of each site that the person has a role on: the role, or what it allows. */
+static void put_site_roles(struct buf *out, const struct api_person *person, bool allowed)
+{
+    const struct site *sites;
+    size_t n = rights_sites(person->rights, &sites);
+    const char *comma = "";
+    buf_putc(out, '{');
+    for (size_t i = 0; i < n; i++) {
+        enum role role = rights_user_role(person->rights, person->user, &sites[i]);
+        if (role == ROLE_NONE)
+            continue;
+        buf_printf(out, "%s\"%s\":", comma, sites[i].uuid_text);
+        if (allowed)
+            put_permissions(out, role_permissions(role));
+        else
+            buf_printf(out, "\"%s\"", role_name(role));
+        comma = ",";
+    }
+    buf_putc(out, '}');
+}
+
+void api_user_permissions(void *ctx, struct http_request *req)
+{
+    struct api_person person;
+    struct buf out;
+    if (!api_admit_person(ctx, req, &person))
+        return;
+    permission_set set = instance_permissions(person.user->instance_role);
+    const struct team *team = api_first_team(person.rights, person.user);
+    enum team_role role = team ? rights_team_role(person.rights, team->id, person.user) : TEAM_NONE;
+    buf_init(&out, 16u << 20);
+    buf_printf(&out, "{\"instance_role\":\"%s\",\"permissions\":",
+               instance_role_name(person.user->instance_role));
+    put_site_roles(&out, &person, false);
+    buf_lit(&out, ",\"instance_permissions\":");
+    put_permissions(&out, set);
+    buf_lit(&out, ",\"instance_capabilities\":");
+    put_permissions(&out, set);
+    buf_lit(&out, ",\"site_capabilities\":");
+    put_site_roles(&out, &person, true);
+    if (team)
+        buf_printf(&out, ",\"active_team_id\":\"%s\",\"active_team_role\":\"%s\"", team->uuid_text,
+                   team_role_name(role));
+    buf_lit(&out, ",\"active_team_capabilities\":");
+    put_team_capabilities(&out, role);
+    buf_lit(&out, ",\"can_create_teams\":true}");
+    rights_release(person.rights);
+    api_answer_json(req, 200, &out);
+    buf_release(&out);
+}
+
 void api_status(void *ctx, struct http_request *req)
 {
     struct api *a = ctx;
@@ -122,8 +249,8 @@ void api_status(void *ctx, struct http_request *req)
     bool needs = a->config.account.initial_user && !api_anybody_can_log_in(rights);
     struct buf out;
     buf_init(&out, 256);
-    buf_printf(&out, "{\"needs_setup\":%s,\"version\":\"%s\",\"cloud\":false}\n",
-               needs ? "true" : "false", LOGFERRY_VERSION);
+    buf_printf(&out, "{\"needs_setup\":%s,\"version\":\"%s\"}\n", needs ? "true" : "false",
+               LOGFERRY_VERSION);
     rights_release(rights);
     http_respond(req, 200, "application/json", NULL, buf_str(&out));
     buf_release(&out);

@@ -1,6 +1,7 @@
 /* delegation.c - see delegation.h. The order of the checks is HitKeep's, and the texts are. */
 #include "server/delegation.h"
 
+#include "server/go_text.h"
 #include "server/uuid.h"
 
 static bool exceeds(permission_set asked, permission_set own)
@@ -12,14 +13,16 @@ static const char *refusal_of(const struct rights *r, const struct user *user, i
                               const struct delegated_role *asked, struct grant *grant)
 {
     unsigned char uuid[16];
-    if (!uuid_parse(asked->site_id, uuid))
+    if (!uuid_parse(go_trim(asked->site_id), uuid))
         return "invalid delegated site role site_id";
-    if (!role_parse(asked->role, &grant->role))
-        return "invalid delegated site role";
     const struct site *site = rights_site_by_uuid(r, uuid);
     if (team && (!site || site->team != team))
         return "cannot delegate site role outside the selected team";
+    if (!role_parse(go_trim(asked->role), &grant->role))
+        return "invalid delegated site role";
     enum role own = site ? rights_user_role(r, user, site) : ROLE_NONE;
+    if (site && user->instance_role == INSTANCE_OWNER)
+        own = ROLE_OWNER;
     if (own == ROLE_NONE)
         return "cannot delegate site role for site without access";
     if (exceeds(role_permissions(grant->role), role_permissions(own)))

@@ -13,7 +13,7 @@
 const char *password_refusal(struct str plain)
 {
     if (plain.n < PASSWORD_MIN)
-        return "is shorter than 12 bytes";
+        return "is shorter than 8 bytes";
     if (plain.n > PASSWORD_MAX)
         return "is longer than 256 bytes";
     for (size_t i = 0; i < plain.n; i++)

@@ -9,7 +9,7 @@
 
 #include "parsers/base/bytes.h"
 
-#define PASSWORD_MIN 12  /* characters are not counted, bytes are */
+#define PASSWORD_MIN 8   /* HitKeep's; characters are not counted, bytes are */
 #define PASSWORD_MAX 256 /* libxcrypt's own cap is 511 */
 #define PASSWORD_HASH_MAX 384
 

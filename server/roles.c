@@ -36,6 +36,33 @@ static const char *const instance_names[] = {
 static const char *const team_names[] = {
     [TEAM_NONE] = "none", [TEAM_MEMBER] = "member", [TEAM_ADMIN] = "admin", [TEAM_OWNER] = "owner"};
 
+static const char *const permission_names[PERM_COUNT] = {
+    [PERM_SITE_VIEW] = "site.view",
+    [PERM_SITE_MANAGE_DATA] = "site.manage_data",
+    [PERM_SITE_MANAGE_GOALS] = "site.manage_goals",
+    [PERM_SITE_MANAGE_TEAM] = "site.manage_team",
+    [PERM_SITE_DELETE] = "site.delete",
+    [PERM_SITE_MANAGE_ANNOTATIONS] = "site.manage_annotations",
+    [PERM_SITE_MANAGE_WEBHOOKS] = "site.manage_webhooks",
+    [PERM_INSTANCE_MANAGE_USERS] = "instance.manage_users",
+    [PERM_INSTANCE_VIEW_ALL_SITES] = "instance.view_all_sites",
+    [PERM_INSTANCE_MANAGE_SETTINGS] = "instance.manage_settings",
+    [PERM_INSTANCE_VIEW_SYSTEM] = "instance.view_system",
+    [PERM_INSTANCE_VIEW_ACTIVATION] = "instance.view_activation",
+    [PERM_INSTANCE_MANAGE_SYSTEM] = "instance.manage_system",
+    [PERM_INSTANCE_RUN_MAINTENANCE] = "instance.run_maintenance",
+    [PERM_INSTANCE_VIEW_AUDIT] = "instance.view_audit",
+    [PERM_INSTANCE_EXPORT_AUDIT] = "instance.export_audit",
+    [PERM_INSTANCE_MANAGE_SITE_EXCLUSIONS] = "instance.manage_site_exclusions",
+    [PERM_INSTANCE_MANAGE_IMPORTS] = "instance.manage_imports",
+    [PERM_INSTANCE_MANAGE_WEBHOOKS] = "instance.manage_webhooks",
+};
+
+const char *permission_name(enum permission permission)
+{
+    return permission_names[permission];
+}
+
 /* The place of `name` in a list, from `first` on; -1: not there. */
 static int place_of(struct str name, const char *const *names, size_t first, size_t n)
 {

@@ -31,6 +31,8 @@ enum permission {
     PERM_COUNT,
 };
 
+const char *permission_name(enum permission permission); /* HitKeep's: "site.view", … */
+
 /* A set of permissions: bit `p` for permission `p`. Of two roles that both have to allow something,
  * what is left is `a & b`: for HitKeep's, which are ranked, the lesser one of the two. */
 typedef uint32_t permission_set;

@@ -46,6 +46,11 @@ struct new_site {
 };
 enum admin_result session_add_site(struct store_session *session, const struct new_site *site,
                                    int64_t *id);
+/* The old domain is no name of it any more; an alias may become the new one. */
+enum admin_result session_rename_site(struct store_session *session, int64_t site,
+                                      struct str domain);
+/* To another team. What the old one's members and clients were granted there counts no more. */
+enum admin_result session_move_site(struct store_session *session, int64_t site, int64_t team);
 /* IANA's name, known to be one. */
 enum admin_result session_set_time_zone(struct store_session *session, int64_t site,
                                         struct str name);
@@ -141,6 +146,7 @@ enum admin_result session_audit(struct store_session *session, const char *actio
 
 struct audit_entry {
     int64_t id, at_ms;
+    int64_t user;       /* who did it; 0: a client, or the command line */
     struct str actor;   /* a person's name then, or "client NAME"; STR_NONE: the command line */
     struct str action;  /* "api_client.created", … (docs/operations.md) */
     struct str subject; /* its name then */

@@ -328,6 +328,34 @@ enum admin_result session_add_site(struct store_session *session, const struct n
     return session_noted(session, result, "site.created", AUDIT_SITE, *id, STR_NONE);
 }
 
+enum admin_result session_rename_site(struct store_session *session, int64_t site,
+                                      struct str domain)
+{
+    struct engine *e = session->engine;
+    if (sql_run_text(e,
+                     "DELETE FROM site_hosts WHERE host = (SELECT domain FROM sites WHERE id = ?1)",
+                     "i", site) ||
+        sql_run_text(e, "DELETE FROM site_hosts WHERE host = ?2 AND site = ?1", "is", site, domain))
+        return ADMIN_FAILED;
+    enum admin_result result = add_host(session, site, domain);
+    if (result == ADMIN_OK)
+        result = session_changed(
+            session,
+            sql_run_text(e, "UPDATE sites SET domain = ?2 WHERE id = ?1 AND removed IS NULL", "is",
+                         site, domain));
+    return session_noted(session, result, "site.renamed", AUDIT_SITE, site, STR_NONE);
+}
+
+enum admin_result session_move_site(struct store_session *session, int64_t site, int64_t team)
+{
+    enum admin_result result = session_changed(
+        session, sql_run_text(session->engine,
+                              "UPDATE sites SET team = ?2 WHERE id = ?1 AND removed IS NULL"
+                              " AND EXISTS (SELECT 1 FROM teams WHERE id = ?2)",
+                              "ii", site, team));
+    return session_noted(session, result, "site.moved", AUDIT_SITE, site, STR_NONE);
+}
+
 enum admin_result session_set_time_zone(struct store_session *session, int64_t site,
                                         struct str name)
 {

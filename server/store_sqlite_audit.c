@@ -49,7 +49,8 @@ static void tell(sqlite3_stmt *row, void (*on_entry)(void *arg, const struct aud
                                 .action = column_str(row, 3),
                                 .subject = column_str(row, 4),
                                 .team = sqlite3_column_int64(row, 6),
-                                .detail = column_str(row, 7)};
+                                .detail = column_str(row, 7),
+                                .user = sqlite3_column_int64(row, 8)};
     if (uuid.n == 16)
         uuid_format((const unsigned char *)uuid.p, entry.subject_id);
     on_entry(arg, &entry);
@@ -62,7 +63,7 @@ int session_read_audit(struct store_session *session, const struct audit_filter 
     int code =
         sqlite3_prepare_v2(session->engine->db,
                            "SELECT * FROM (SELECT id, at, actor, action, subject, uuid, team,"
-                           " detail FROM audit WHERE at >= ?1 AND (?2 = 0 OR team = ?2)"
+                           " detail, user FROM audit WHERE at >= ?1 AND (?2 = 0 OR team = ?2)"
                            " ORDER BY id DESC LIMIT ?3) ORDER BY id",
                            -1, &row, NULL);
     if (code == SQLITE_OK) {

@@ -105,11 +105,12 @@ enum admin_result session_disable_user(struct store_session *session, int64_t us
                          user, STR_NONE);
 }
 
-/* The same for all teams at once. */
+/* The same for all teams at once; one that is archived needs nobody. */
 static enum admin_result others_own_teams(struct store_session *session, int64_t user)
 {
     int alone = holds(session->engine,
-                      "SELECT 1 FROM members m WHERE user = ?1 AND role = 'owner' AND NOT EXISTS"
+                      "SELECT 1 FROM members m WHERE user = ?1 AND role = 'owner'"
+                      " AND team IN (SELECT id FROM teams WHERE archived IS NULL) AND NOT EXISTS"
                       " (SELECT 1 FROM members o WHERE o.team = m.team AND o.user <> ?1"
                       " AND o.role = 'owner')",
                       user, 0);

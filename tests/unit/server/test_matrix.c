@@ -45,7 +45,9 @@ static bool allows_everywhere(const struct caller *caller, unsigned permission)
 static bool allows_there(const struct caller *caller, unsigned permission)
 {
     if (permission == PERM_SITE_DELETE)
-        return false; /* but to the instance's owner, see above */
+        return false;                        /* but to the instance's owner, see above */
+    if (permission == PERM_SITE_MANAGE_TEAM) /* not a web server's token's */
+        return caller->a == MAY_BOTH;
     if (permission == EXCLUDES)
         return caller->a == MAY_BOTH && (has_cookie(caller) || caller->instance == INSTANCE_USER);
     return allows(caller->a, permission);
@@ -302,7 +304,8 @@ static void check_site_route(struct check *c, const struct wanted *w, const stru
             want(c, w, caller, forms[i].name, 401, "Unauthorized\n");
         else if (forms[i].where == NO_ID)
             want(c, w, caller, forms[i].name, 400, "invalid site ID\n");
-        else if (everywhere && there && w->by == PERM_SITE_DELETE)
+        else if ((everywhere || tenant || caller->instance == INSTANCE_OWNER) && there &&
+                 w->by == PERM_SITE_DELETE)
             continue;                             /* the others are still to be asked about it */
         else if (tenant || (everywhere && there)) /* to whom it is its own */
             want(c, w, caller, forms[i].name, w->status, "");
@@ -482,7 +485,8 @@ static void test_tenants_are_apart(void **state)
 
 /* ---- the list of sites ----------------------------------------------------------------------- */
 
-/* What a token was granted, as far as its owner goes by now. */
+/* What a token was granted, as far as its owner goes by now; and all, for who may view all sites.
+ */
 static void test_the_list_of_sites(void **state)
 {
     static const struct {
@@ -490,7 +494,7 @@ static void test_the_list_of_sites(void **state)
     } cases[] = {
         {"right", "admin"},    {"viewer", "viewer"}, {"ingest", "ingest"}, {"own", "admin"},
         {"demoted", "viewer"}, {"gone", NULL},       {"high", "viewer"},   {"lord's", "viewer"},
-        {"reach", NULL},       {"c-admin", "admin"}, {"c-gone", NULL},     {"c-watcher", NULL},
+        {"reach", NULL},       {"c-admin", "admin"}, {"c-gone", NULL},     {"c-watcher", "viewer"},
     };
     struct bench *b = *state;
     struct buf text;

@@ -337,6 +337,42 @@ static void test_a_site_goes(void **state)
     expect_log(p, "- site.deleted example.com []\n- site.created example.com []\n");
 }
 
+/* A domain that another site's alias has is not to be had, its own alias is. */
+static int rename_and_move(struct store_session *s, void *arg)
+{
+    struct people *p = arg;
+    OK(session_add_alias(s, p->f->second, STR("taken.example")));
+    OK(session_add_alias(s, p->f->site, STR("alias.example")));
+    OK(session_rename_site(s, p->f->site, STR("alias.example")));
+    OK(session_move_site(s, p->f->site, p->f->other_team));
+    assert_int_equal(session_move_site(s, p->f->site, 999), ADMIN_NONE);
+    return 0;
+}
+
+static int rename_to_what_is_taken(struct store_session *s, void *arg)
+{
+    assert_int_equal(session_rename_site(s, ((struct people *)arg)->f->site, STR("taken.example")),
+                     ADMIN_TAKEN);
+    return -1;
+}
+
+static void test_a_site_gets_another_name_and_team(void **state)
+{
+    struct people *p = *state;
+    assert_int_equal(fixture_call(p->f->store, rename_and_move, p), 0);
+    assert_int_equal(fixture_call(p->f->store, rename_to_what_is_taken, p), -1);
+    struct rights *r = store_rights(p->f->store);
+    const struct site *site = rights_site_by_id(r, p->f->site);
+    assert_string_equal(site->domain.p, "alias.example");
+    assert_ptr_equal(rights_site_by_host(r, STR("alias.example")), site);
+    assert_null(rights_site_by_host(r, STR("example.com")));
+    assert_int_equal(site->team, p->f->other_team);
+    /* What the old team's people had there is gone. */
+    assert_int_equal(rights_user_role(r, rights_user_by_id(r, p->mia), site), ROLE_NONE);
+    rights_release(r);
+    expect_log(p, "- site.renamed alias.example []\n- site.moved alias.example []\n");
+}
+
 static int fail_after_a_change(struct store_session *s, void *arg)
 {
     OK(session_revoke_client(s, ((struct people *)arg)->team_client, true));
@@ -455,6 +491,7 @@ int main(void)
         T(test_a_person_goes),
         T(test_people_and_teams_change),
         T(test_a_site_goes),
+        T(test_a_site_gets_another_name_and_team),
         T(test_the_log_goes_with_the_change),
         T(test_last_use_is_kept),
         T(test_exclusions_are_noted),

@@ -218,7 +218,8 @@ static void test_strict(void **state)
         {"{\"name\":\"\xff\"}", false, 0},
         {"{\"name\":\"\\ud800\"}", false, 0},
         {"[]", false, 0},
-        {"null", false, 0},
+        {" null ", true, 0},
+        {"null,", false, 0},
         {"{", false, 0},
         {"", false, 0},
     };

@@ -37,8 +37,7 @@ void api_sites(void *ctx, struct http_request *req)
     size_t n = rights_sites(caller.rights, &sites);
     buf_putc(&out, '[');
     for (size_t i = 0; i < n; i++) {
-        enum role role = caller.user ? rights_user_role(caller.rights, caller.user, &sites[i])
-                                     : rights_role_now(caller.rights, caller.client, &sites[i]);
+        enum role role = api_role_on(&caller, &sites[i]);
         if (role == ROLE_NONE)
             continue;
         if (out.n > 1)

@@ -57,7 +57,7 @@ static void count_visit(struct stats *s, uint32_t visitor, uint32_t path, int64_
     visit->first_ms = ms < visit->first_ms ? ms : visit->first_ms;
     visit->last_ms = ms > visit->last_ms ? ms : visit->last_ms;
     visit->n++;
-    if (s->sessions_only)
+    if (s->scope == STATS_SESSIONS)
         return;
     s->part->views[path]++;
     count_in_bucket(s, visit, visitor, ms);
@@ -82,7 +82,7 @@ static void visits_block(void *arg, struct block *block)
     for (uint32_t i = 0; i < block->n; i++) {
         bool wanted = block->wanted[i];
         s->part->n_wanted += wanted;
-        if (s->sessions_only ? wanted : in_time[i])
+        if (s->scope == STATS_ALL ? in_time[i] : wanted)
             count_visit(s, (uint32_t)visitor[i], (uint32_t)path[i], ms[i], wanted);
     }
 }

@@ -36,10 +36,10 @@ static void on_stats_part(void *arg, const struct columns *part)
 {
     struct stats *s = arg;
     bool fits = hit_filters_begin(&s->filters, part);
-    if (s->failed || (s->sessions_only && !fits))
+    if (s->failed || (s->scope != STATS_ALL && !fits))
         return;
     s->failed = !sessions_add(s, part, fits);
-    if (s->failed || s->part->n_wanted == 0 || s->sessions_only)
+    if (s->failed || s->part->n_wanted == 0 || s->scope != STATS_ALL)
         return;
     count_column(s, &s->referrers, part, COLUMN_REFERRER_HOST);
     count_column(s, &s->languages, part, COLUMN_LANGUAGE);
@@ -54,12 +54,12 @@ static void on_stats_part(void *arg, const struct columns *part)
 /* ---- all of them --------------------------------------------------------------------------- */
 
 int stats_gather(struct stats *s, const struct read_context *x, const struct read_query *q,
-                 int64_t from_ms, int64_t to_ms, bool sessions_only)
+                 int64_t from_ms, int64_t to_ms, enum stats_scope scope)
 {
     struct scan_filter scan = {x->site, COLUMNS_PAGEVIEWS, from_ms,
                                to_ms == INT64_MAX ? to_ms : to_ms + 1};
-    *s = (struct stats){.x = x, .from_ms = from_ms, .to_ms = to_ms, .sessions_only = sessions_only};
-    if ((!sessions_only && buckets_init(&s->buckets, from_ms, to_ms, x->zone)) ||
+    *s = (struct stats){.x = x, .from_ms = from_ms, .to_ms = to_ms, .scope = scope};
+    if ((scope != STATS_SESSIONS && buckets_init(&s->buckets, from_ms, to_ms, x->zone)) ||
         hit_filters_init(&s->filters, x, q))
         return -1;
     s->part = calloc(1, sizeof(*s->part));

@@ -83,12 +83,15 @@ struct stats_part {
 
 #define UTM_COLUMNS 5
 
+/* What is counted: who was there; and the numbers and the chart; and all lists. */
+enum stats_scope { STATS_SESSIONS, STATS_NUMBERS, STATS_ALL };
+
 struct stats {
     const struct read_context *x;
     struct hit_filters filters;
     struct buckets buckets;
     int64_t from_ms, to_ms;
-    bool sessions_only; /* nothing else is counted */
+    enum stats_scope scope;
 
     uint64_t total, visitors, bounced, duration_ms, ai_visitors;
     uint64_t *bucket_hits, *bucket_visitors;
@@ -106,7 +109,7 @@ struct stats {
 
 /* Counts [from, to]; -1: failed. stats_release in any case. */
 int stats_gather(struct stats *s, const struct read_context *x, const struct read_query *q,
-                 int64_t from_ms, int64_t to_ms, bool sessions_only);
+                 int64_t from_ms, int64_t to_ms, enum stats_scope scope);
 void stats_release(struct stats *s);
 
 /* For stats_gather. A part's visits into the sessions; `fits`: something of it does. Then who of

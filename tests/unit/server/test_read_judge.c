@@ -297,8 +297,8 @@ static const char *filter_column(enum hit_filter_type type)
     static const char *const columns[HIT_FILTER_TYPES] = {
         [HIT_FILTER_PATH] = "path",
         [HIT_FILTER_HOSTNAME] = "host",
-        [HIT_FILTER_REFERRER] = "coalesce(nullif(referrer, ''), '(Direct)')",
-        [HIT_FILTER_REFERRER_HOST] = "referrer_host",
+        [HIT_FILTER_REFERRER] = "referrer_host",
+        [HIT_FILTER_REFERRER_HOST] = "replace(referrer_host, 'www.', '')",
         [HIT_FILTER_DEVICE] = "lf_device(ua)",
         [HIT_FILTER_COUNTRY] = "coalesce(country, '(Unknown)')",
         [HIT_FILTER_BROWSER] = "lf_browser(ua)",
@@ -525,6 +525,18 @@ static void put_ends(struct judge *j, const char *name, const char *order)
     sqlite3_free(sql);
 }
 
+/* An empty list that HitKeep gives as null. */
+static void none_is_null(struct judge *j, const char *name)
+{
+    static const char *const nulls[] = {"top_cities", "top_providers", "top_asns",
+                                        "top_ai_bot_categories"};
+    for (size_t i = 0; i < COUNT_OF(nulls); i++)
+        if (strcmp(name, nulls[i]) == 0 && str_ends(buf_str(j->out), STR("[]"))) {
+            j->out->n -= 2;
+            buf_lit(j->out, "null");
+        }
+}
+
 static void put_lists(struct judge *j)
 {
     static const struct {
@@ -532,12 +544,13 @@ static void put_lists(struct judge *j)
     } lists[] = {
         {"top_referrers", "referrer_host", "w"},
         {"top_devices", "lf_device(ua)", "w"},
+        {"top_countries", "coalesce(country, '(Unknown)')", "w"},
+        {"top_cities", "'(Unknown)'", "w"},
+        {"top_providers", "'(Unknown)'", "w"},
+        {"top_asns", "'(Unknown)'", "w"},
         {"top_browsers", "lf_browser(ua)", "w"},
-        {"top_languages", "language", "w"},
         {"top_ai_bots", "bot(ua, 0)", "w"},
         {"top_ai_bot_categories", "bot(ua, 1)", "w"},
-        {"top_ai_sources", "ai", "(SELECT DISTINCT visitor, ai FROM w)"},
-        {"top_countries", "coalesce(country, '(Unknown)')", "w"},
     };
     put_top_of(j, "top_pages", "path", "w");
     buf_putc(j->out, ',');
@@ -545,11 +558,10 @@ static void put_lists(struct judge *j)
     put_ends(j, "top_exit_pages", "at DESC, id DESC");
     for (size_t i = 0; i < COUNT_OF(lists); i++) {
         put_top_of(j, lists[i].name, lists[i].of, lists[i].from);
+        none_is_null(j, lists[i].name);
         buf_putc(j->out, ',');
     }
-    buf_lit(j->out, "\"top_cities\":[],\"top_providers\":[],\"top_asns\":[],"
-                    "\"top_ai_bots_by_category\":{");
-    const char *comma = "";
+    const char *before = "\"top_ai_bots_by_category\":{", *comma = before;
     for (int k = AGENT_TRAINING; k <= AGENT_OTHER; k++) {
         const char *category = hitkeep_category((enum agent_category)k);
         char *from = sqlite3_mprintf("w WHERE bot(ua, 1) = %Q", category);
@@ -562,10 +574,15 @@ static void put_lists(struct judge *j)
         sqlite3_free(any);
         sqlite3_free(from);
     }
-    buf_lit(j->out, "},");
+    if (comma != before)
+        buf_lit(j->out, "},");
+    put_top_of(j, "top_ai_sources", "ai", "(SELECT DISTINCT visitor, ai FROM w)");
+    buf_putc(j->out, ',');
+    put_top_of(j, "top_languages", "language", "w");
+    buf_putc(j->out, ',');
 }
 
-static const char *const utm[] = {"source", "medium", "campaign", "term", "content"};
+static const char *const utm[] = {"campaign", "content", "medium", "source", "term"};
 
 static void put_ai_and_utm(struct judge *j)
 {
@@ -605,7 +622,7 @@ static void judge_stats(struct judge *j)
         put_numbers(j, q->compare_from_ms, q->compare_to_ms);
         buf_putc(j->out, ',');
         put_ai_and_utm(j);
-        buf_lit(j->out, "\"goals\":[],\"total_conversions\":0}");
+        buf_lit(j->out, "\"goals\":null,\"total_conversions\":0}");
     }
     buf_lit(j->out, "}\n");
 }
@@ -669,7 +686,10 @@ static void random_filters(struct read_query *q)
         {HIT_FILTER_HOSTNAME, STR_INIT("example.com")},
         {HIT_FILTER_HOSTNAME, STR_INIT("nobody.example")},
         {HIT_FILTER_REFERRER, STR_INIT("(Direct)")},
-        {HIT_FILTER_REFERRER, STR_INIT("https://a.example/x")},
+        {HIT_FILTER_REFERRER, STR_INIT("www.google.com")},
+        {HIT_FILTER_REFERRER, STR_INIT("google.com")},
+        {HIT_FILTER_REFERRER_HOST, STR_INIT("google.com")},
+        {HIT_FILTER_REFERRER_HOST, STR_INIT("(Direct)")},
         {HIT_FILTER_REFERRER_HOST, STR_INIT("a.example")},
         {HIT_FILTER_DEVICE, STR_INIT("Mobile")},
         {HIT_FILTER_COUNTRY, STR_INIT("DE")},

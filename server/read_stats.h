@@ -44,7 +44,7 @@ void hit_filters_narrow(const struct hit_filters *f, struct block *block);
 /* What one visitor's number has seen in the time, or in one part of it. */
 struct session {
     int64_t first_ms, last_ms;    /* of what fits */
-    int64_t landed_ms, exited_ms; /* of all in the time */
+    int64_t landed_ms, exited_ms; /* of all in the days of the time */
     uint32_t landing, exit;       /* places in `pages`; of a part: indices of paths */
     uint32_t n;                   /* what fits */
     uint32_t bucket;              /* the first one it was counted in, and 1 */
@@ -72,7 +72,7 @@ struct sightings {
 /* Of the part in work. */
 struct stats_part {
     bool wanted[COLUMNS_MAX_RECORDS];
-    bool seen[COLUMNS_MAX_RECORDS];             /* by the visitor's index: in the time */
+    bool seen[COLUMNS_MAX_RECORDS];             /* by the visitor's index */
     struct session visits[COLUMNS_MAX_RECORDS]; /* by the visitor's index */
     struct sightings sightings;
     uint32_t page[COLUMNS_MAX_RECORDS], views[COLUMNS_MAX_RECORDS]; /* by the path's index */
@@ -91,6 +91,7 @@ struct stats {
     struct hit_filters filters;
     struct buckets buckets;
     int64_t from_ms, to_ms;
+    int64_t seen_from_ms, seen_to_ms; /* where visits begin and end that fall into that */
     enum stats_scope scope;
 
     uint64_t total, visitors, bounced, duration_ms, ai_visitors;

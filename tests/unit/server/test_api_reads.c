@@ -488,6 +488,15 @@ static void stats_of_some(void **state)
                 "}],\"ai_bot_hits\":0,\"ai_source_visits\":1,\"utm_campaign_hits\":0,"
                 "\"utm_content_hits\":0,\"utm_medium_hits\":0,\"utm_source_hits\":1,"
                 "\"utm_term_hits\":0,\"goals\":null,\"total_conversions\":0}}\n");
+    /* A visit's first and last page, though it began before the time and ends behind it. */
+    expect_part(b, "stats", "from=2024-10-04T15:01:00Z&to=2024-10-04T15:30:00Z",
+                "\"top_pages\":[{\"name\":\"/pricing\",\"value\":1}],\"top_landing_pages\":["
+                "{\"name\":\"/docs?utm_source=chatgpt.com\",\"value\":1}],\"top_exit_pages\":["
+                "{\"name\":\"/pricing\",\"value\":1}],");
+    expect_part(b, "stats", "from=2024-10-04T14:00:00Z&to=2024-10-04T15:00:00Z",
+                "\"unique_sessions\":1,\"bounce_rate\":100,\"avg_session_duration\":0,");
+    expect_part(b, "stats", "from=2024-10-04T14:00:00Z&to=2024-10-04T15:00:00Z",
+                "\"top_exit_pages\":[{\"name\":\"/pricing\",\"value\":1}],");
     /* Half a time to compare with is none. */
     expect_part(b, "stats", FROM_TO "&compare_from=2024-10-04T00:00:00Z", "\"funnels\":[]}\n");
     expect_part(b, "stats", FROM_TO "&compare_to=2024-10-04T00:00:00Z", "\"funnels\":[]}\n");

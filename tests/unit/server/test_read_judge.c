@@ -514,10 +514,28 @@ static void put_numbers(struct judge *j, int64_t from_ms, int64_t to_ms)
     each_bucket(j, from_ms, to_ms, names, queries, 2);
 }
 
+static int64_t day_of(int64_t ms)
+{
+    return (ms - FIRST_MS + 1000 * DAY_MS) / DAY_MS * DAY_MS + FIRST_MS - 1000 * DAY_MS;
+}
+
+/* e: all pageviews of the days of [from, to], where a visit may begin before it and end behind. */
+static void load_days(struct judge *j)
+{
+    char *sql = sqlite3_mprintf(
+        "DROP TABLE IF EXISTS temp.e; CREATE TEMP TABLE e AS SELECT r.id, r.at, r.path, r.visitor"
+        " FROM lanes l JOIN records r ON r.id >> 24 = l.id WHERE l.site = %lld AND r.kind = 0"
+        " AND r.at >= %lld AND r.at < %lld; CREATE INDEX temp.e_visitor ON e(visitor)",
+        (long long)j->x.site, (long long)day_of(j->q->from_ms),
+        (long long)(day_of(j->q->to_ms) + DAY_MS));
+    run(j, sql);
+    sqlite3_free(sql);
+}
+
 static void put_ends(struct judge *j, const char *name, const char *order)
 {
     char *sql = sqlite3_mprintf(
-        "SELECT (SELECT path FROM p WHERE p.visitor = s.visitor ORDER BY %s LIMIT 1), count(*)"
+        "SELECT (SELECT path FROM e WHERE e.visitor = s.visitor ORDER BY %s LIMIT 1), count(*)"
         " FROM (SELECT DISTINCT visitor FROM w) s GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10",
         order);
     put_list(j, name, sql);
@@ -554,6 +572,7 @@ static void put_lists(struct judge *j)
     };
     put_top_of(j, "top_pages", "path", "w");
     buf_putc(j->out, ',');
+    load_days(j);
     put_ends(j, "top_landing_pages", "at, id");
     put_ends(j, "top_exit_pages", "at DESC, id DESC");
     for (size_t i = 0; i < COUNT_OF(lists); i++) {

@@ -36,13 +36,14 @@ void api_sites(void *ctx, struct http_request *req)
     const struct site *sites;
     size_t n = rights_sites(caller.rights, &sites);
     buf_putc(&out, '[');
-    for (size_t i = 0; i < n; i++) {
-        enum role role = api_role_on(&caller, &sites[i]);
+    while (n-- > 0) { /* the newest first */
+        const struct site *site = &sites[n];
+        enum role role = api_role_on(&caller, site);
         if (role == ROLE_NONE)
             continue;
         if (out.n > 1)
             buf_putc(&out, ',');
-        api_put_site(&out, caller.rights, &sites[i], role);
+        api_put_site(&out, caller.rights, site, role);
     }
     buf_lit(&out, "]");
     rights_release(caller.rights);

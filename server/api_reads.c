@@ -403,14 +403,14 @@ void api_stats(void *ctx, struct http_request *req)
     read_endpoint(ctx, req, read_query_stats, read_stats, COLUMNS_PAGEVIEWS);
 }
 
-/* Of the sites that GET /api/sites lists, those that the caller may view. */
+/* Of the sites that GET /api/sites lists, in its order, those that the caller may view. */
 static void add_sites(struct read_task *task, const struct api_caller *caller)
 {
     const struct site *sites;
     size_t n = rights_sites(caller->rights, &sites);
-    for (size_t i = 0; i < n; i++)
-        if (role_allows(api_role_on(caller, &sites[i]), PERM_SITE_VIEW))
-            add_site(task, &sites[i]);
+    while (n-- > 0)
+        if (role_allows(api_role_on(caller, &sites[n]), PERM_SITE_VIEW))
+            add_site(task, &sites[n]);
 }
 
 void api_sites_overview(void *ctx, struct http_request *req)

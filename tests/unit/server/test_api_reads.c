@@ -9,7 +9,7 @@
 
 #include "server/api_internal.h"
 #include "server/page_path.h"
-#include "server/read_query.h"
+#include "server/read_part.h"
 
 #define HOUR_MS (INT64_C(3600) * 1000)
 #define FROM_TO "from=2024-10-04T00:00:00Z&to=2024-10-05T00:00:00Z" /* NOON lies in the middle */
@@ -679,6 +679,35 @@ static void content_types(void **state)
         assert_int_equal(resource_type_of(cases[i].type), cases[i].expected);
 }
 
+static void percents(void **state)
+{
+    static const struct {
+        uint64_t n, all;
+        const char *text;
+    } cases[] = {{0, 0, "0"},
+                 {0, 7, "0"},
+                 {7, 7, "100"},
+                 {1, 3, "33.33"},
+                 {2, 3, "66.67"},
+                 {1, 8, "12.5"},
+                 {1, 800, "0.13"},
+                 {1, 20000, "0.01"},
+                 {1, 20001, "0"},
+                 {201, 20000, "1"},
+                 {203, 20000, "1.01"},
+                 {3, 1, "300"},
+                 {UINT32_MAX, 1, "429496729500"}};
+    struct buf out;
+    (void)state;
+    buf_init(&out, 100);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        buf_reset(&out);
+        put_percent(&out, cases[i].n, cases[i].all);
+        assert_string_equal(buf_cstr(&out), cases[i].text);
+    }
+    buf_release(&out);
+}
+
 static void browsers(void **state)
 {
     static const struct {
@@ -787,6 +816,7 @@ int main(void)
         T(head_has_no_body),
         cmocka_unit_test(content_types),
         cmocka_unit_test(pages_of_paths),
+        cmocka_unit_test(percents),
         cmocka_unit_test(browsers),
         cmocka_unit_test(hosts_of_referrers),
     };

@@ -191,6 +191,10 @@ static void add(struct condition *c, const char *before, const char *behind, str
 }
 
 #define UA_TEXT "(SELECT text FROM texts WHERE id = r.ua)"
+/* Each text is looked at once, not each record. */
+#define UA_WHERE                                                                                   \
+    "coalesce(r.ua, 0) IN (SELECT id FROM (SELECT id, text FROM texts UNION ALL SELECT 0, NULL)"   \
+    " WHERE "
 #define HOST_TEXT "(SELECT text FROM texts WHERE id = r.host)"
 #define EXTRA(column) "(SELECT " column " FROM page_extras WHERE record = r.id)"
 
@@ -202,12 +206,12 @@ static const struct {
     [HIT_FILTER_HOSTNAME] = {"r.host IN (SELECT id FROM texts WHERE text = ", ")"},
     [HIT_FILTER_REFERRER] = {"lf_referrer_host(r.referrer) = ", ""},
     [HIT_FILTER_REFERRER_HOST] = {"lf_referrer_is(r.referrer, ", ")"},
-    [HIT_FILTER_DEVICE] = {"lf_device(" UA_TEXT ") = ", ""},
+    [HIT_FILTER_DEVICE] = {UA_WHERE "lf_device(text) = ", ")"},
     [HIT_FILTER_COUNTRY] = {"coalesce(r.country, '" UNKNOWN_PLACE "') = ", ""},
     [HIT_FILTER_CITY] = {"'" UNKNOWN_PLACE "' = ", ""},
     [HIT_FILTER_PROVIDER] = {"'" UNKNOWN_PLACE "' = ", ""},
     [HIT_FILTER_ASN] = {"'" UNKNOWN_PLACE "' = ", ""},
-    [HIT_FILTER_BROWSER] = {"lf_browser(" UA_TEXT ") = ", ""},
+    [HIT_FILTER_BROWSER] = {UA_WHERE "lf_browser(text) = ", ")"},
     [HIT_FILTER_LANGUAGE] = {"lower(lf_language(" EXTRA("language") ")) = lower(", ")"},
     [HIT_FILTER_UTM_SOURCE] = {"coalesce(r.utm_source, '" UNSPECIFIED "') = ", ""},
     [HIT_FILTER_UTM_MEDIUM] = {"coalesce(r.utm_medium, '" UNSPECIFIED "') = ", ""},

@@ -504,14 +504,14 @@ static void sites_of_a_token(void **state)
         const char *token, *sites;
     } cases[] = {
         {"admin",
-         "[{\"id\":\"" SITE_ID
-         "\",\"user_id\":\"00000000-0000-0000-0000-000000000000\",\"domain\":\"example.com\","
-         "\"data_retention_days\":0,\"created_at\":\"2026-01-01T00:00:00.000Z\","
-         "\"aliases\":[\"example.de\",\"www2.example.com\"],\"role\":\"admin\"},"
-         "{\"id\":\"" SECOND_ID
+         "[{\"id\":\"" SECOND_ID
          "\",\"user_id\":\"00000000-0000-0000-0000-000000000000\",\"domain\":\"example.org\","
          "\"data_retention_days\":365,\"created_at\":\"2026-01-01T00:00:00.000Z\","
-         "\"aliases\":[],\"role\":\"viewer\"}]\n"},
+         "\"aliases\":[],\"role\":\"viewer\"},"
+         "{\"id\":\"" SITE_ID
+         "\",\"user_id\":\"00000000-0000-0000-0000-000000000000\",\"domain\":\"example.com\","
+         "\"data_retention_days\":0,\"created_at\":\"2026-01-01T00:00:00.000Z\","
+         "\"aliases\":[\"example.de\",\"www2.example.com\"],\"role\":\"admin\"}]\n"},
         {"other",
          "[{\"id\":\"" FOREIGN_ID
          "\",\"user_id\":\"00000000-0000-0000-0000-000000000000\",\"domain\":\"foreign.net\","

@@ -482,7 +482,7 @@ static void test_tenants_are_apart(void **state)
 
 /* ---- the list of sites ----------------------------------------------------------------------- */
 
-/* What a token was granted, as far as its owner goes by now. */
+/* What a token was granted, as far as its owner goes by now; in the overview what it may view. */
 static void test_the_list_of_sites(void **state)
 {
     static const struct {
@@ -494,6 +494,11 @@ static void test_the_list_of_sites(void **state)
     };
     struct bench *b = *state;
     struct buf text;
+    struct rights *r = store_rights(b->fixture->store);
+    char id[64];
+    snprintf(id, sizeof(id), "{\"site_id\":\"%s\"",
+             rights_site_by_id(r, b->fixture->site)->uuid_text);
+    rights_release(r);
     buf_init(&text, 1u << 16);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         char role[40];
@@ -502,6 +507,11 @@ static void test_the_list_of_sites(void **state)
         const char *site = strstr(buf_cstr(&text), "\"domain\":\"example.com\"");
         snprintf(role, sizeof(role), "\"role\":\"%s\"}", cases[i].role ? cases[i].role : "");
         if ((site != NULL) != (cases[i].role != NULL) || (site && !strstr(site, role)))
+            fail_msg("%s: %s", cases[i].token, buf_cstr(&text));
+        q.path = STR("/api/sites/overview");
+        assert_int_equal(ask(b, &q, &text), 200);
+        bool views = cases[i].role && strcmp(cases[i].role, "ingest") != 0;
+        if ((strstr(buf_cstr(&text), id) != NULL) != views)
             fail_msg("%s: %s", cases[i].token, buf_cstr(&text));
     }
     buf_release(&text);

@@ -81,7 +81,7 @@ static int report(struct reading *q, const struct site *site)
     if (code || (code = parse_time(q, "--to", true, &filter.to_ms)) || (code = parse_top(q, &top)))
         return code;
     struct report r;
-    if (report_gather(&r, q->reader, &filter, site ? site->domain : STR_NONE)) {
+    if (report_gather(&r, q->reader, &filter, site ? site->domain : STR_NONE, top)) {
         buf_lit(&q->why, "the store cannot be read, or there is no memory; see its disk");
         code = EXIT_BAD_DATA;
     } else if (args_flag(&q->args, "--json")) {

@@ -168,6 +168,17 @@ bool api_may_on_server(const struct api_caller *caller, enum permission permissi
                         : rights_may_on_server(caller->rights, caller->client, permission);
 }
 
+enum role api_role_on(const struct api_caller *caller, const struct site *site)
+{
+    const struct user *user = caller->user;
+    enum role role = user ? rights_user_role(caller->rights, user, site)
+                          : rights_role_now(caller->rights, caller->client, site);
+    if (role != ROLE_NONE || !user ||
+        !permits(instance_permissions(user->instance_role), PERM_INSTANCE_VIEW_ALL_SITES))
+        return role;
+    return user->instance_role == INSTANCE_OWNER ? ROLE_OWNER : ROLE_VIEWER;
+}
+
 const struct site *api_site_with(const struct api_caller *caller, struct http_request *req,
                                  enum permission permission)
 {
@@ -222,6 +233,7 @@ static const struct route routes[] = {
     {ROUTE_POST, "/api/ingest/server/verify", API_BATCH_BODY_MAX, api_batch_before, api_verify},
     {ROUTE_GET, "/api/ingest/server/capabilities", 0, NULL, api_capabilities},
     {ROUTE_GET, "/api/sites", 0, NULL, api_sites},
+    {ROUTE_GET, "/api/sites/overview", 0, NULL, api_sites_overview},
     {ROUTE_GET, "/api/nodes", 0, NULL, api_nodes},
     {ROUTE_GET, "/api/sites/{id}/ai-fetch/overview", 0, NULL, api_fetch_overview},
     {ROUTE_GET, "/api/sites/{id}/ai-fetch/timeseries", 0, NULL, api_fetch_timeseries},

@@ -67,6 +67,8 @@ bool api_take_records(struct api *a, const struct client *client, uint32_t n, in
 enum access api_may(const struct api_caller *caller, const struct site *site,
                     enum permission permission);
 bool api_may_on_server(const struct api_caller *caller, enum permission permission);
+/* What the caller is on a site by now; a person who may view all sites is what that allows. */
+enum role api_role_on(const struct api_caller *caller, const struct site *site);
 /* The site that the path names, if the caller has that permission on it. Rule A: 403 for a site
  * that is not there, too; and another 403 for too small a role. NULL: answered. */
 const struct site *api_site_with(const struct api_caller *caller, struct http_request *req,
@@ -96,6 +98,7 @@ void api_fetch_overview(void *ctx, struct http_request *req);
 void api_fetch_timeseries(void *ctx, struct http_request *req);
 void api_fetch_correlation(void *ctx, struct http_request *req);
 void api_fetch_export(void *ctx, struct http_request *req);
+void api_sites_overview(void *ctx, struct http_request *req);
 void api_stats(void *ctx, struct http_request *req);
 void api_hits(void *ctx, struct http_request *req);
 void api_hits_export(void *ctx, struct http_request *req);

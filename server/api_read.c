@@ -25,18 +25,6 @@ void api_put_site(struct buf *out, const struct rights *rights, const struct sit
     buf_printf(out, "],\"role\":\"%s\"}", role_name(role));
 }
 
-/* On a site that is in the list; who sees all by his instance role has what that allows there. */
-static enum role listed_role(const struct api_caller *caller, const struct site *site)
-{
-    const struct user *user = caller->user;
-    enum role role = user ? rights_user_role(caller->rights, user, site)
-                          : rights_role_now(caller->rights, caller->client, site);
-    if (role != ROLE_NONE || !user ||
-        !permits(instance_permissions(user->instance_role), PERM_INSTANCE_VIEW_ALL_SITES))
-        return role;
-    return user->instance_role == INSTANCE_OWNER ? ROLE_OWNER : ROLE_VIEWER;
-}
-
 void api_sites(void *ctx, struct http_request *req)
 {
     struct api *a = ctx;
@@ -48,13 +36,14 @@ void api_sites(void *ctx, struct http_request *req)
     const struct site *sites;
     size_t n = rights_sites(caller.rights, &sites);
     buf_putc(&out, '[');
-    for (size_t i = n; i-- > 0;) { /* newest first, as HitKeep lists them */
-        enum role role = listed_role(&caller, &sites[i]);
+    while (n-- > 0) { /* the newest first */
+        const struct site *site = &sites[n];
+        enum role role = api_role_on(&caller, site);
         if (role == ROLE_NONE)
             continue;
         if (out.n > 1)
             buf_putc(&out, ',');
-        api_put_site(&out, caller.rights, &sites[i], role);
+        api_put_site(&out, caller.rights, site, role);
     }
     buf_lit(&out, "]");
     rights_release(caller.rights);

@@ -47,6 +47,11 @@ struct read_pool {
 
 typedef int make_report(const struct read_context *x, const struct read_query *q, struct buf *out);
 
+struct read_site {
+    int64_t id;
+    char uuid[37], zone_name[64];
+};
+
 struct read_task {
     struct work work;
     struct read_pool *pool;
@@ -55,8 +60,10 @@ struct read_task {
     struct http_request *req;
     struct read_query query;
     struct read_context context;
-    char site_uuid[37], zone_name[64];
+    struct read_site *sites; /* one, or those of an overview */
+    size_t n_sites;
     make_report *report; /* NULL: an export */
+    bool overview;       /* one report after the other, of all sites */
     struct export export;
     bool at_work;                  /* queued, or on the thread */
     bool streaming;                /* the head of an export is out */
@@ -116,9 +123,45 @@ static const struct zone *zone_of(struct read_thread *t, const char *name)
     return t->zone;
 }
 
+static void turn_to(struct read_task *task, size_t i)
+{
+    const struct read_site *site = &task->sites[i];
+    task->context.site = site->id;
+    task->context.site_uuid = site->uuid;
+    task->context.zone = zone_of(task->thread, site->zone_name);
+}
+
+/* A site whose report is too large to make does not take the others' away. */
+static int make_overview(struct read_task *task)
+{
+    struct buf *out = &task->answer;
+    buf_lit(out, "{\"sites\":[");
+    for (size_t i = 0; i < task->n_sites; i++) {
+        if (i > 0)
+            buf_putc(out, ',');
+        size_t before = out->n;
+        turn_to(task, i);
+        if (task->report(&task->context, &task->query, out) == 0)
+            continue;
+        if (store_reader_stopped(task->thread->reader))
+            return -1;
+        out->n = before;
+        buf_printf(out,
+                   "{\"site_id\":\"%s\",\"status\":\"error\",\"total_pageviews\":0,"
+                   "\"unique_sessions\":0,\"bounce_rate\":0,\"chart_data\":[],"
+                   "\"error\":\"stats_unavailable\"}",
+                   task->sites[i].uuid);
+    }
+    buf_lit(out, "]}\n");
+    return 0;
+}
+
 static int make(struct read_task *task)
 {
     struct read_context *x = &task->context;
+    if (task->overview)
+        return make_overview(task);
+    turn_to(task, 0);
     if (task->report)
         return task->report(x, &task->query, &task->answer);
     return export_next(&task->export, x, &task->answer);
@@ -136,7 +179,6 @@ static void run_task(struct work *work)
         return;
     task->context.reader = t->reader;
     task->context.seen = t->seen;
-    task->context.zone = zone_of(t, task->zone_name);
     store_reader_limit(t->reader, &task->gone, task->deadline_ms);
     if (make(task) == 0 && !task->answer.failed)
         task->status = 200;
@@ -166,6 +208,7 @@ static void free_task(struct read_task *task)
         ev_timer_stop(p->loop, &p->look);
     read_query_release(&task->query);
     buf_release(&task->answer);
+    free(task->sites);
     free(task);
 }
 
@@ -258,15 +301,20 @@ static void on_look(struct ev_loop *loop, struct ev_timer *w, int events)
 
 /* ---- the endpoints ------------------------------------------------------------------------- */
 
-static struct read_task *new_task(struct api *a, struct http_request *req, const struct site *site)
+/* With room for so many sites. */
+static struct read_task *new_task(struct api *a, struct http_request *req, size_t n_sites)
 {
     struct read_pool *p = a->reads;
     struct read_thread *t = &p->threads[0];
     for (size_t i = 1; i < THREADS; i++)
         t = p->threads[i].waiting < t->waiting ? &p->threads[i] : t;
     struct read_task *task = t->waiting < WAITING_MAX ? calloc(1, sizeof(*task)) : NULL;
-    if (!task)
+    struct read_site *sites = task ? calloc(n_sites + 1, sizeof(*sites)) : NULL;
+    if (!sites) {
+        free(task);
         return NULL;
+    }
+    task->sites = sites;
     task->work.run = run_task;
     task->work.done = on_done;
     task->pool = p;
@@ -274,13 +322,8 @@ static struct read_task *new_task(struct api *a, struct http_request *req, const
     task->req = req;
     task->limit_ms = a->config.report_ms;
     atomic_init(&task->gone, false);
-    snprintf(task->site_uuid, sizeof(task->site_uuid), "%s", site->uuid_text);
-    snprintf(task->zone_name, sizeof(task->zone_name), "%.*s", STR_ARGS(site->time_zone));
-    task->context = (struct read_context){.catalogue = a->catalogue,
-                                          .site = site->id,
-                                          .site_uuid = task->site_uuid,
-                                          .now_ms = api_now_ms(),
-                                          .strict = a->config.hitkeep_strict};
+    task->context = (struct read_context){
+        .catalogue = a->catalogue, .now_ms = api_now_ms(), .strict = a->config.hitkeep_strict};
     buf_init(&task->answer, ANSWER_MAX);
     task->next = p->tasks;
     if (p->tasks)
@@ -289,6 +332,14 @@ static struct read_task *new_task(struct api *a, struct http_request *req, const
         ev_timer_again(p->loop, &p->look);
     p->tasks = task;
     return task;
+}
+
+static void add_site(struct read_task *task, const struct site *site)
+{
+    struct read_site *own = &task->sites[task->n_sites++];
+    own->id = site->id;
+    snprintf(own->uuid, sizeof(own->uuid), "%s", site->uuid_text);
+    snprintf(own->zone_name, sizeof(own->zone_name), "%.*s", STR_ARGS(site->time_zone));
 }
 
 typedef const char *read_the_query(struct read_query *q, struct str query, int64_t now_ms);
@@ -300,7 +351,9 @@ static void read_endpoint(struct api *a, struct http_request *req, read_the_quer
     if (!api_admit(a, a->general, req, &caller))
         return;
     const struct site *site = api_site_with(&caller, req, PERM_SITE_VIEW);
-    struct read_task *task = site ? new_task(a, req, site) : NULL;
+    struct read_task *task = site ? new_task(a, req, 1) : NULL;
+    if (task)
+        add_site(task, site);
     rights_release(caller.rights);
     if (!site)
         return;
@@ -337,7 +390,7 @@ void api_fetch_timeseries(void *ctx, struct http_request *req)
 
 void api_fetch_correlation(void *ctx, struct http_request *req)
 {
-    read_endpoint(ctx, req, read_query_fetches, read_correlation, COLUMNS_FETCHES);
+    read_endpoint(ctx, req, read_query_correlation, read_correlation, COLUMNS_FETCHES);
 }
 
 void api_fetch_export(void *ctx, struct http_request *req)
@@ -348,6 +401,37 @@ void api_fetch_export(void *ctx, struct http_request *req)
 void api_stats(void *ctx, struct http_request *req)
 {
     read_endpoint(ctx, req, read_query_stats, read_stats, COLUMNS_PAGEVIEWS);
+}
+
+/* Of the sites that GET /api/sites lists, in its order, those that the caller may view. */
+static void add_sites(struct read_task *task, const struct api_caller *caller)
+{
+    const struct site *sites;
+    size_t n = rights_sites(caller->rights, &sites);
+    while (n-- > 0)
+        if (role_allows(api_role_on(caller, &sites[n]), PERM_SITE_VIEW))
+            add_site(task, &sites[n]);
+}
+
+void api_sites_overview(void *ctx, struct http_request *req)
+{
+    struct api *a = ctx;
+    struct api_caller caller;
+    const struct site *sites;
+    if (!api_admit(a, a->general, req, &caller))
+        return;
+    struct read_task *task = new_task(a, req, rights_sites(caller.rights, &sites));
+    if (task)
+        add_sites(task, &caller);
+    rights_release(caller.rights);
+    if (!task) {
+        http_error_with(req, 503, "Service Unavailable", "Retry-After: 2\r\n");
+        return;
+    }
+    read_query_sites(&task->query, req->query, task->context.now_ms);
+    task->report = read_site_overview;
+    task->overview = true;
+    queue(task);
 }
 
 void api_hits(void *ctx, struct http_request *req)

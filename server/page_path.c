@@ -56,6 +56,23 @@ struct str referrer_host(struct str referrer)
     return host.n ? host : STR_NONE;
 }
 
+bool referrer_is_from(struct str referrer, struct str host)
+{
+    struct str rest = referrer.n ? str_trim(referrer) : STR("");
+    size_t end = 0, from = str_starts_nocase(rest, STR("https://"))  ? 8
+                           : str_starts_nocase(rest, STR("http://")) ? 7
+                                                                     : 0;
+    if (rest.n == 0)
+        return str_eq(host, STR(DIRECT));
+    rest = str_slice(rest, from, rest.n);
+    while (end < rest.n && !(from && strchr("/:?#", rest.p[end])))
+        end++;
+    rest.n = end;
+    if (str_starts_nocase(rest, STR("www.")))
+        rest = str_slice(rest, 4, rest.n);
+    return str_eq_nocase(rest, host);
+}
+
 struct str language_name(struct str language, char text[16])
 {
     size_t n = 0;
@@ -104,23 +121,91 @@ static bool holds(struct str s, struct str what)
     return str_find(s, what, 0) >= 0;
 }
 
-/* Those that carry the names of others first. */
+/* One that shows a mark of these is by this name; several rows have the same. Wrappers and forks
+ * carry the marks of what they are made of, so they come first. */
+static const struct {
+    struct str mark;
+    const char *name;
+} browsers[] = {
+    {STR_INIT("fban/"), "Facebook"},
+    {STR_INIT("fbav/"), "Facebook"},
+    {STR_INIT("instagram"), "Instagram"},
+    {STR_INIT("musical_ly"), "TikTok"},
+    {STR_INIT("tiktok"), "TikTok"},
+    {STR_INIT("bytedancewebview"), "TikTok"},
+    {STR_INIT("twitter"), "Twitter"},
+    {STR_INIT("linkedinapp"), "LinkedIn"},
+    {STR_INIT("micromessenger"), "WeChat"},
+    {STR_INIT(" line/"), "Line"},
+    {STR_INIT("gsa/"), "GSA"},
+    {STR_INIT("duckduckgo/"), "DuckDuckGo"},
+    {STR_INIT("ecosia"), "Ecosia"},
+    {STR_INIT("whale/"), "Whale"},
+    {STR_INIT("qqbrowser/"), "QQBrowser"},
+    {STR_INIT("quark/"), "Quark"},
+    {STR_INIT("ucbrowser/"), "UCBrowser"},
+    {STR_INIT("ubrowser/"), "UCBrowser"},
+    {STR_INIT("miuibrowser/"), "MIUI Browser"},
+    {STR_INIT("huaweibrowser/"), "Huawei Browser"},
+    {STR_INIT("vivobrowser/"), "Vivo Browser"},
+    {STR_INIT("360se/"), "360"},
+    {STR_INIT("360browser/"), "360"},
+    {STR_INIT("qihu"), "360"},
+    {STR_INIT("avast/"), "Avast Secure Browser"},
+    {STR_INIT("avastsecurebrowser"), "Avast Secure Browser"},
+    {STR_INIT("avg/"), "AVG Secure Browser"},
+    {STR_INIT("avgsecurebrowser"), "AVG Secure Browser"},
+    {STR_INIT("silk/"), "Silk"},
+    {STR_INIT("edg/"), "Edge"},
+    {STR_INIT("edga/"), "Edge"},
+    {STR_INIT("edgios/"), "Edge"},
+    {STR_INIT("opt/"), "Opera Touch"},
+    {STR_INIT("opgx/"), "Opera GX"},
+    {STR_INIT("opr/"), "Opera"},
+    {STR_INIT("opera"), "Opera"},
+    {STR_INIT("brave"), "Brave"},
+    {STR_INIT("vivaldi"), "Vivaldi"},
+    {STR_INIT("samsungbrowser"), "Samsung Internet"},
+    {STR_INIT("yabrowser/"), "Yandex"},
+    {STR_INIT("electron/"), "Electron"},
+};
+static const struct {
+    struct str mark;
+    const char *name, *mobile;
+} engines[] = {
+    {STR_INIT("firefox/"), "Firefox", "Mobile Firefox"},
+    {STR_INIT("fxios/"), "Firefox", "Mobile Firefox"},
+    {STR_INIT("chrome/"), "Chrome", "Mobile Chrome"},
+    {STR_INIT("crios/"), "Chrome", "Mobile Chrome"},
+    {STR_INIT("safari/"), "Safari", "Mobile Safari"},
+    {STR_INIT("trident"), "IE", "IE"},
+    {STR_INIT("msie"), "IE", "IE"},
+    {STR_INIT("android"), "Android Browser", "Android Browser"},
+    {STR_INIT("webkit"), "WebKit", "WebKit"},
+};
+
+#define AGENT_SCANNED 1024 /* bytes of a user agent that tell its browser */
+
 const char *browser_of(struct str user_agent)
 {
-    static const struct {
-        struct str mark;
-        const char *name;
-    } marks[] = {
-        {STR_INIT("Edg"), "Edge"},         {STR_INIT("OPR/"), "Opera"},
-        {STR_INIT("Opera"), "Opera"},      {STR_INIT("SamsungBrowser/"), "Samsung Internet"},
-        {STR_INIT("Firefox/"), "Firefox"}, {STR_INIT("FxiOS/"), "Firefox"},
-        {STR_INIT("CriOS/"), "Chrome"},    {STR_INIT("Chrome/"), "Chrome"},
-    };
-    for (size_t i = 0; i < COUNT_OF(marks); i++)
-        if (holds(user_agent, marks[i].mark))
-            return marks[i].name;
-    return holds(user_agent, STR("Safari/")) && holds(user_agent, STR("Version/")) ? "Safari"
-                                                                                   : "Other";
+    char bytes[AGENT_SCANNED];
+    struct str lower = {bytes, 0};
+    while (lower.n < user_agent.n && lower.n < sizeof(bytes)) {
+        bytes[lower.n] = ascii_lower(user_agent.p[lower.n]);
+        lower.n++;
+    }
+    if (str_trim(lower).n == 0)
+        return UNKNOWN_PLACE;
+    for (size_t i = 0; i < COUNT_OF(browsers); i++)
+        if (holds(lower, browsers[i].mark))
+            return browsers[i].name;
+    bool chrome = holds(lower, STR("chrome/")) || holds(lower, STR("crios/"));
+    if (chrome && holds(lower, STR("; wv)")))
+        return "Chrome WebView";
+    for (size_t i = 0; i < COUNT_OF(engines); i++)
+        if (holds(lower, engines[i].mark))
+            return holds(lower, STR("mobile")) ? engines[i].mobile : engines[i].name;
+    return OTHER_BROWSER;
 }
 
 const char *device_of(struct str user_agent)

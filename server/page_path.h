@@ -17,6 +17,10 @@ struct str prefix_of_path(struct str path);
 /* The host of an http(s) referrer, as it stands; any other text as a whole; STR_NONE of none. */
 struct str referrer_host(struct str referrer);
 
+/* Does it come from this host, by any port, with or without "www.", in any case? `host` has none of
+ * the three; DIRECT: is there no referrer? */
+bool referrer_is_from(struct str referrer, struct str host);
+
 /* What stands for a text that is not there. */
 #define UNSPECIFIED "(Unspecified)"
 #define DIRECT "(Direct)"
@@ -30,8 +34,9 @@ enum resource_type { RESOURCE_HTML, RESOURCE_IMAGE, RESOURCE_DOCUMENT, RESOURCE_
 enum resource_type resource_type_of(struct str content_type); /* STR_NONE: html */
 extern const char *const resource_type_names[RESOURCE_TYPES];
 
-/* What a browser calls itself, roughly: "Chrome", "Firefox", "Safari", "Edge", "Opera", "Samsung
- * Internet", "Other"; and "Mobile", "Tablet", "Desktop". */
+/* A browser by HitKeep's names, "Firefox", "Mobile Safari"; OTHER_BROWSER, or UNKNOWN_PLACE of
+ * none. And "Mobile", "Tablet", "Desktop". */
+#define OTHER_BROWSER "(Other)"
 const char *browser_of(struct str user_agent);
 const char *device_of(struct str user_agent);
 

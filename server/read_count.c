@@ -203,6 +203,7 @@ void top_release(struct top *t)
 
 /* ---- pieces of time ----------------------------------------------------------------------- */
 
+#define MINUTE_S 60
 #define HOUR_S 3600
 #define DAY_S 86400
 
@@ -240,11 +241,19 @@ static bool is_full_hour(const struct zone *zone, int64_t utc_s)
     return floor_to(local, HOUR_S) == local;
 }
 
+/* Those are the same in every zone: offsets are whole quarters of an hour. 0: longer than that. */
+static int64_t minutes_of(enum bucket_unit unit)
+{
+    return unit == BUCKET_5_MINUTES ? 5 : unit == BUCKET_15_MINUTES ? 15 : 0;
+}
+
 /* UTC milliseconds. Hours are counted on as they pass, so that one that a clock shows twice is two;
  * where clocks change by less than an hour, that one is longer or is cut. */
 static int64_t first_start(int64_t from_ms, enum bucket_unit unit, const struct zone *zone)
 {
-    int64_t utc = floor_seconds(from_ms), local = local_of(zone, utc);
+    int64_t utc = floor_seconds(from_ms), local = local_of(zone, utc), minutes = minutes_of(unit);
+    if (minutes)
+        return floor_to(utc, minutes * MINUTE_S) * 1000;
     int64_t hour = floor_to(local, HOUR_S), start = utc - (local - hour);
     if (unit == BUCKET_HOUR)
         return is_full_hour(zone, start) ? start * 1000 : zone_to_utc_ms(zone, hour);
@@ -264,7 +273,9 @@ static int64_t next_hour(int64_t start_ms, const struct zone *zone)
 
 static int64_t next_start(int64_t start_ms, enum bucket_unit unit, const struct zone *zone)
 {
-    int64_t local = local_of(zone, start_ms / 1000);
+    int64_t local = local_of(zone, start_ms / 1000), minutes = minutes_of(unit);
+    if (minutes)
+        return start_ms + minutes * MINUTE_S * 1000;
     if (unit == BUCKET_HOUR)
         return next_hour(start_ms, zone);
     if (unit == BUCKET_DAY) /* the day may begin at 01:00, or be of 23 or 25 hours */
@@ -275,12 +286,22 @@ static int64_t next_start(int64_t start_ms, enum bucket_unit unit, const struct 
 #define YEAR_0_MS (INT64_C(-62167219200) * 1000)
 #define YEAR_9999_MS (INT64_C(253402300799) * 1000)
 
+/* HitKeep's choice, since its 2.9. */
+static enum bucket_unit unit_for(int64_t range_ms)
+{
+    const int64_t hours = HOUR_S * INT64_C(1000);
+    if (range_ms <= hours)
+        return BUCKET_5_MINUTES;
+    if (range_ms <= 6 * hours)
+        return BUCKET_15_MINUTES;
+    if (range_ms < 48 * hours)
+        return BUCKET_HOUR;
+    return range_ms < 365 * 24 * hours ? BUCKET_DAY : BUCKET_MONTH;
+}
+
 int buckets_init(struct buckets *b, int64_t from_ms, int64_t to_ms, const struct zone *zone)
 {
-    int64_t range = to_ms - from_ms, hours = HOUR_S * INT64_C(1000);
-    enum bucket_unit unit = range < 48 * hours          ? BUCKET_HOUR
-                            : range >= 180 * 24 * hours ? BUCKET_MONTH
-                                                        : BUCKET_DAY;
+    enum bucket_unit unit = unit_for(to_ms - from_ms);
     *b = (struct buckets){.zone = zone, .starts = malloc((BUCKETS_MAX + 1) * sizeof(int64_t))};
     if (!b->starts || from_ms < YEAR_0_MS || to_ms > YEAR_9999_MS)
         return -1;

@@ -84,7 +84,7 @@ void top_release(struct top *t);
 
 /* ---- pieces of time ----------------------------------------------------------------------- */
 
-enum bucket_unit { BUCKET_HOUR, BUCKET_DAY, BUCKET_MONTH };
+enum bucket_unit { BUCKET_5_MINUTES, BUCKET_15_MINUTES, BUCKET_HOUR, BUCKET_DAY, BUCKET_MONTH };
 
 struct buckets {
     int64_t *starts; /* n + 1 of them, ascending; the last is the end */

@@ -49,7 +49,6 @@ static enum column_id column_of(enum hit_filter_type type)
     case HIT_FILTER_HOSTNAME:
         return COLUMN_HOST;
     case HIT_FILTER_REFERRER:
-        return COLUMN_REFERRER;
     case HIT_FILTER_REFERRER_HOST:
         return COLUMN_REFERRER_HOST;
     case HIT_FILTER_COUNTRY:
@@ -98,7 +97,6 @@ static bool key_of(struct hit_filters *f, const struct hit_filter *filter, uint6
     case HIT_FILTER_PATH:
         break;
     case HIT_FILTER_REFERRER:
-    case HIT_FILTER_REFERRER_HOST:
         value = str_eq(value, STR(DIRECT)) ? STR_NONE : value;
         break;
     case HIT_FILTER_COUNTRY:
@@ -154,7 +152,17 @@ static bool is_language(const struct hit_filters *f, const struct columns *part,
     if (columns_key(part, COLUMN_LANGUAGE, index))
         language = store_reader_sample(f->x->reader, columns_sample(part, COLUMN_LANGUAGE, index),
                                        SAMPLE_LANGUAGE);
-    return str_eq(language_name(language, text), value);
+    return str_eq_nocase(language_name(language, text), value);
+}
+
+static bool is_referrer(const struct hit_filters *f, const struct columns *part, uint32_t index,
+                        struct str value)
+{
+    struct str referrer = STR_NONE;
+    if (columns_key(part, COLUMN_REFERRER_HOST, index))
+        referrer = store_reader_sample(
+            f->x->reader, columns_sample(part, COLUMN_REFERRER_HOST, index), SAMPLE_REFERRER);
+    return referrer_is_from(referrer, value);
 }
 
 static bool passes(const struct hit_filters *f, size_t i, const struct columns *part,
@@ -174,6 +182,8 @@ static bool passes(const struct hit_filters *f, size_t i, const struct columns *
         return str_eq(filter->value, str_of(seen_agent(f->x, key)->browser));
     case HIT_FILTER_LANGUAGE:
         return is_language(f, part, index, filter->value);
+    case HIT_FILTER_REFERRER_HOST:
+        return is_referrer(f, part, index, filter->value);
     default: /* cities, providers, networks: none is known */
         return str_eq(filter->value, STR(UNKNOWN_PLACE));
     }

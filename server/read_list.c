@@ -16,14 +16,14 @@ static size_t n_columns(enum columns_kind kind)
     return kind == COLUMNS_FETCHES ? LIST_FETCH_COLUMNS : LIST_PAGEVIEW_COLUMNS;
 }
 
-/* RFC 3339; a fraction only where there is one. */
+/* RFC 3339; a fraction only as far as there is one. */
 static void put_time(struct buf *out, int64_t ms)
 {
     time_put_rfc3339(out, ms);
-    if (ms % 1000 == 0 && out->n >= 5 && !out->failed) {
-        out->n -= 5;
-        buf_putc(out, 'Z');
-    }
+    if (out->failed || ms % 10 != 0)
+        return;
+    out->n -= ms % 1000 == 0 ? 5 : ms % 100 == 0 ? 3 : 2;
+    buf_putc(out, 'Z');
 }
 
 static bool is_time(enum columns_kind kind, size_t i)

@@ -208,9 +208,8 @@ int put_top(struct buf *out, const char *name, struct top *top)
 
 void put_percent(struct buf *out, uint64_t n, uint64_t all)
 {
-    /* Half up; in 128 bits nothing is lost. */
-    uint64_t hundredths =
-        all ? (uint64_t)(((unsigned __int128)n * 20000 + all) / ((unsigned __int128)all * 2)) : 0;
+    /* Step by step as DuckDB's ROUND(n * 100.0 / all, 2): 201 of 20,000 are 1, not 1.01. */
+    uint64_t hundredths = all ? (uint64_t)((double)n * 100.0 / (double)all * 100.0 + 0.5) : 0;
     buf_put_u64(out, hundredths / 100);
     unsigned rest = (unsigned)(hundredths % 100);
     if (rest % 10)

@@ -68,7 +68,7 @@ static int64_t number_of(struct str text, int64_t otherwise)
     bool minus = text.n > 0 && text.p[0] == '-';
     if (text.n > 0 && (minus || text.p[0] == '+'))
         text = str_slice(text, 1, text.n);
-    if (!str_to_u64(text, INT32_MAX, &n))
+    if (!str_to_u64(text, INT64_MAX, &n))
         return otherwise;
     return minus ? -(int64_t)n : (int64_t)n;
 }
@@ -92,18 +92,27 @@ const char *read_query_fetches(struct read_query *q, struct str query, int64_t n
     q->assistant_family = value_of(q, query, "assistant_family");
     q->resource_type = value_of(q, query, "resource_type");
     q->path = value_of(q, query, "path");
+    take_format(q, query);
+    return NULL;
+}
+
+const char *read_query_correlation(struct read_query *q, struct str query, int64_t now_ms)
+{
+    const char *wrong = read_query_fetches(q, query, now_ms);
+    if (wrong)
+        return wrong;
     struct str window = value_of(q, query, "window_days");
     int64_t days = str_is_set(window) ? number_of(window, 0) : WINDOW_DAYS;
     if (days < 1 || days > WINDOW_DAYS_MAX)
         return "Invalid window_days, expected integer between 1 and 90";
     q->window_days = (int)days;
-    take_format(q, query);
     return NULL;
 }
 
 /* ---- pageviews ---------------------------------------------------------------------------- */
 
 #define FILTER_INVALID "invalid filter_type"
+#define FILTER_MALFORMED "invalid filter format"
 #define FILTER_INCOMPLETE "filter_type and filter_value are required together"
 
 static const char *const filter_names[HIT_FILTER_TYPES] = {
@@ -126,10 +135,40 @@ static const char *const filter_names[HIT_FILTER_TYPES] = {
     [HIT_FILTER_QR_CODE_ID] = "qr_code_id",
 };
 
-/* HitKeep's other words for no country. */
-static bool is_unknown(struct str country)
+/* What stands for "none" in this filter's lists, STR_NONE for those without such a name. */
+static struct str none_of(enum hit_filter_type type)
 {
-    return str_eq_nocase(country, STR("unknown")) || str_eq_nocase(country, STR(UNKNOWN_PLACE));
+    switch (type) {
+    case HIT_FILTER_REFERRER:
+    case HIT_FILTER_REFERRER_HOST:
+        return STR(DIRECT);
+    case HIT_FILTER_COUNTRY:
+    case HIT_FILTER_CITY:
+    case HIT_FILTER_PROVIDER:
+    case HIT_FILTER_ASN:
+        return STR(UNKNOWN_PLACE);
+    case HIT_FILTER_LANGUAGE:
+    case HIT_FILTER_UTM_SOURCE:
+    case HIT_FILTER_UTM_MEDIUM:
+    case HIT_FILTER_UTM_CAMPAIGN:
+    case HIT_FILTER_UTM_TERM:
+    case HIT_FILTER_UTM_CONTENT:
+        return STR(UNSPECIFIED);
+    default:
+        return STR_NONE;
+    }
+}
+
+/* "none" is also taken without its brackets, and in any case. */
+static struct str normal_value(enum hit_filter_type type, struct str value)
+{
+    struct str none = none_of(type);
+    if (str_is_set(none) &&
+        (str_eq_nocase(value, none) || str_eq_nocase(value, str_slice(none, 1, none.n - 1))))
+        return none;
+    if (type == HIT_FILTER_REFERRER_HOST && str_starts_nocase(value, STR("www.")))
+        return str_slice(value, 4, value.n);
+    return type == HIT_FILTER_LANGUAGE ? str_cut(&value, '-') : value;
 }
 
 static const char *add_filter(struct read_query *q, struct str type, struct str value)
@@ -138,12 +177,10 @@ static const char *add_filter(struct read_query *q, struct str type, struct str 
         return FILTER_INCOMPLETE;
     if (q->n_filters == READ_FILTERS_MAX)
         return "too many filters";
-    for (int i = 0; i < HIT_FILTER_TYPES; i++)
+    for (enum hit_filter_type i = 0; i < HIT_FILTER_TYPES; i++)
         if (str_eq_nocase(type, str_of(filter_names[i]))) {
-            if (i == HIT_FILTER_COUNTRY && is_unknown(value))
-                value = STR(UNKNOWN_PLACE);
             q->filters[q->n_filters++] =
-                (struct hit_filter){.type = (enum hit_filter_type)i, .value = value};
+                (struct hit_filter){.type = i, .value = normal_value(i, value)};
             return NULL;
         }
     return FILTER_INVALID;
@@ -157,8 +194,11 @@ static const char *take_filters(struct read_query *q, struct str query)
         struct str pair = str_cut(&rest, '&');
         if (!query_value(pair, STR("filter"), &q->text, &raw))
             continue;
-        struct str value = raw, type = str_trim(str_cut(&value, ':'));
-        wrong = add_filter(q, type, value.n ? str_trim(value) : STR_NONE);
+        ptrdiff_t colon = str_chr(raw, ':', 0);
+        if (colon < 0)
+            return FILTER_MALFORMED;
+        wrong = add_filter(q, go_trim(str_slice(raw, 0, (size_t)colon)),
+                           go_trim(str_slice(raw, (size_t)colon + 1, raw.n)));
     }
     struct str type = value_of(q, query, "filter_type"), value = value_of(q, query, "filter_value");
     if (!wrong && (str_is_set(type) || str_is_set(value)))
@@ -200,11 +240,19 @@ const char *read_query_stats(struct read_query *q, struct str query, int64_t now
     const char *wrong = take_pageviews(q, query);
     if (wrong)
         return wrong;
-    q->compare_from_ms = INT64_MIN;
-    q->compare_to_ms = now_ms;
+    q->compare_from_ms = q->compare_to_ms = INT64_MIN;
     take_time(q, query, "compare_from", &q->compare_from_ms);
     take_time(q, query, "compare_to", &q->compare_to_ms);
-    q->compare = q->compare_from_ms != INT64_MIN;
+    q->compare = q->compare_from_ms != INT64_MIN && q->compare_to_ms != INT64_MIN;
+    return NULL;
+}
+
+/* The time alone; nothing in it is refused. */
+const char *read_query_sites(struct read_query *q, struct str query, int64_t now_ms)
+{
+    start(q, query, now_ms + DAY_MS - DEFAULT_DAYS * DAY_MS, now_ms + DAY_MS);
+    take_time(q, query, "from", &q->from_ms);
+    take_time(q, query, "to", &q->to_ms);
     return NULL;
 }
 

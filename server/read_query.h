@@ -30,7 +30,7 @@ enum hit_filter_type {
 
 struct hit_filter {
     enum hit_filter_type type;
-    struct str value; /* not empty */
+    struct str value; /* none: as the lists of the stats have it (page_path.h) */
 };
 #define READ_FILTERS_MAX 32
 
@@ -64,7 +64,9 @@ struct read_query {
 
 /* Fill *q, which read_query_release empties in any case. NULL, or the message of the 400. */
 const char *read_query_fetches(struct read_query *q, struct str query, int64_t now_ms);
+const char *read_query_correlation(struct read_query *q, struct str query, int64_t now_ms);
 const char *read_query_stats(struct read_query *q, struct str query, int64_t now_ms);
+const char *read_query_sites(struct read_query *q, struct str query, int64_t now_ms);
 const char *read_query_hits(struct read_query *q, struct str query, int64_t now_ms);
 void read_query_release(struct read_query *q);
 

@@ -33,6 +33,8 @@ int read_overview(const struct read_context *x, const struct read_query *q, stru
 int read_timeseries(const struct read_context *x, const struct read_query *q, struct buf *out);
 int read_correlation(const struct read_context *x, const struct read_query *q, struct buf *out);
 int read_stats(const struct read_context *x, const struct read_query *q, struct buf *out);
+/* One object of the sites overview. */
+int read_site_overview(const struct read_context *x, const struct read_query *q, struct buf *out);
 int read_hits(const struct read_context *x, const struct read_query *q, struct buf *out);
 
 #endif

@@ -57,7 +57,7 @@ static void count_visit(struct stats *s, uint32_t visitor, uint32_t path, int64_
     visit->first_ms = ms < visit->first_ms ? ms : visit->first_ms;
     visit->last_ms = ms > visit->last_ms ? ms : visit->last_ms;
     visit->n++;
-    if (s->sessions_only)
+    if (s->scope == STATS_SESSIONS)
         return;
     s->part->views[path]++;
     count_in_bucket(s, visit, visitor, ms);
@@ -69,8 +69,11 @@ static void visits_block(void *arg, struct block *block)
     struct stats *s = pass->s;
     uint64_t visitor[BLOCK], path[BLOCK];
     int64_t ms[BLOCK];
-    bool in_time[BLOCK];
-    memcpy(in_time, block->wanted, sizeof(in_time));
+    bool seen[BLOCK];
+    memcpy(seen, block->wanted, sizeof(seen));
+    block_times(block, ms);
+    for (uint32_t i = 0; i < block->n; i++)
+        block->wanted[i] = block->wanted[i] && ms[i] >= s->from_ms && ms[i] <= s->to_ms;
     if (pass->fits)
         hit_filters_narrow(&s->filters, block);
     else
@@ -78,11 +81,10 @@ static void visits_block(void *arg, struct block *block)
     memcpy(s->part->wanted + block->from, block->wanted, block->n);
     columns_read(block->part, COLUMN_VISITOR, block->from, block->n, visitor);
     columns_read(block->part, COLUMN_PATH, block->from, block->n, path);
-    block_times(block, ms);
     for (uint32_t i = 0; i < block->n; i++) {
         bool wanted = block->wanted[i];
         s->part->n_wanted += wanted;
-        if (s->sessions_only ? wanted : in_time[i])
+        if (s->scope == STATS_ALL ? seen[i] : wanted)
             count_visit(s, (uint32_t)visitor[i], (uint32_t)path[i], ms[i], wanted);
     }
 }
@@ -199,7 +201,7 @@ bool sessions_add(struct stats *s, const struct columns *part, bool fits)
     memset(s->part->views, 0, part->of[COLUMN_PATH].n_keys * sizeof(*s->part->views));
     s->part->n_wanted = 0;
     s->part->sightings.n = 0;
-    each_block(part, s->from_ms, s->to_ms, visits_block, &pass);
+    each_block(part, s->seen_from_ms, s->seen_to_ms, visits_block, &pass);
     s->total += s->part->n_wanted;
     if (!place_pages(s, part) || !place_sessions(s, part))
         return false;

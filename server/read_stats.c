@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "parsers/base/time.h"
+
 /* ---- what is counted by key ---------------------------------------------------------------- */
 
 static void count_column(struct stats *s, struct key_counts *counts, const struct columns *part,
@@ -36,10 +38,10 @@ static void on_stats_part(void *arg, const struct columns *part)
 {
     struct stats *s = arg;
     bool fits = hit_filters_begin(&s->filters, part);
-    if (s->failed || (s->sessions_only && !fits))
+    if (s->failed || (s->scope != STATS_ALL && !fits))
         return;
     s->failed = !sessions_add(s, part, fits);
-    if (s->failed || s->part->n_wanted == 0 || s->sessions_only)
+    if (s->failed || s->part->n_wanted == 0 || s->scope != STATS_ALL)
         return;
     count_column(s, &s->referrers, part, COLUMN_REFERRER_HOST);
     count_column(s, &s->languages, part, COLUMN_LANGUAGE);
@@ -53,13 +55,24 @@ static void on_stats_part(void *arg, const struct columns *part)
 
 /* ---- all of them --------------------------------------------------------------------------- */
 
-int stats_gather(struct stats *s, const struct read_context *x, const struct read_query *q,
-                 int64_t from_ms, int64_t to_ms, bool sessions_only)
+/* A visitor's number lasts for a day of UTC, so whole days have his first and his last page. */
+static void see_whole_visits(struct stats *s)
 {
-    struct scan_filter scan = {x->site, COLUMNS_PAGEVIEWS, from_ms,
-                               to_ms == INT64_MAX ? to_ms : to_ms + 1};
-    *s = (struct stats){.x = x, .from_ms = from_ms, .to_ms = to_ms, .sessions_only = sessions_only};
-    if ((!sessions_only && buckets_init(&s->buckets, from_ms, to_ms, x->zone)) ||
+    int64_t into_from = (s->from_ms % DAY_MS + DAY_MS) % DAY_MS;
+    int64_t into_to = (s->to_ms % DAY_MS + DAY_MS) % DAY_MS;
+    bool whole = s->scope == STATS_ALL && s->to_ms >= s->from_ms;
+    s->seen_from_ms = whole ? s->from_ms - into_from : s->from_ms;
+    s->seen_to_ms = whole ? s->to_ms - into_to + DAY_MS - 1 : s->to_ms;
+}
+
+int stats_gather(struct stats *s, const struct read_context *x, const struct read_query *q,
+                 int64_t from_ms, int64_t to_ms, enum stats_scope scope)
+{
+    *s = (struct stats){.x = x, .from_ms = from_ms, .to_ms = to_ms, .scope = scope};
+    see_whole_visits(s);
+    struct scan_filter scan = {x->site, COLUMNS_PAGEVIEWS, s->seen_from_ms,
+                               s->seen_to_ms == INT64_MAX ? INT64_MAX : s->seen_to_ms + 1};
+    if ((scope != STATS_SESSIONS && buckets_init(&s->buckets, from_ms, to_ms, x->zone)) ||
         hit_filters_init(&s->filters, x, q))
         return -1;
     s->part = calloc(1, sizeof(*s->part));

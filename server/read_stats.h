@@ -44,7 +44,7 @@ void hit_filters_narrow(const struct hit_filters *f, struct block *block);
 /* What one visitor's number has seen in the time, or in one part of it. */
 struct session {
     int64_t first_ms, last_ms;    /* of what fits */
-    int64_t landed_ms, exited_ms; /* of all in the time */
+    int64_t landed_ms, exited_ms; /* of all in the days of the time */
     uint32_t landing, exit;       /* places in `pages`; of a part: indices of paths */
     uint32_t n;                   /* what fits */
     uint32_t bucket;              /* the first one it was counted in, and 1 */
@@ -72,7 +72,7 @@ struct sightings {
 /* Of the part in work. */
 struct stats_part {
     bool wanted[COLUMNS_MAX_RECORDS];
-    bool seen[COLUMNS_MAX_RECORDS];             /* by the visitor's index: in the time */
+    bool seen[COLUMNS_MAX_RECORDS];             /* by the visitor's index */
     struct session visits[COLUMNS_MAX_RECORDS]; /* by the visitor's index */
     struct sightings sightings;
     uint32_t page[COLUMNS_MAX_RECORDS], views[COLUMNS_MAX_RECORDS]; /* by the path's index */
@@ -83,12 +83,16 @@ struct stats_part {
 
 #define UTM_COLUMNS 5
 
+/* What is counted: who was there; and the numbers and the chart; and all lists. */
+enum stats_scope { STATS_SESSIONS, STATS_NUMBERS, STATS_ALL };
+
 struct stats {
     const struct read_context *x;
     struct hit_filters filters;
     struct buckets buckets;
     int64_t from_ms, to_ms;
-    bool sessions_only; /* nothing else is counted */
+    int64_t seen_from_ms, seen_to_ms; /* where visits begin and end that fall into that */
+    enum stats_scope scope;
 
     uint64_t total, visitors, bounced, duration_ms, ai_visitors;
     uint64_t *bucket_hits, *bucket_visitors;
@@ -106,7 +110,7 @@ struct stats {
 
 /* Counts [from, to]; -1: failed. stats_release in any case. */
 int stats_gather(struct stats *s, const struct read_context *x, const struct read_query *q,
-                 int64_t from_ms, int64_t to_ms, bool sessions_only);
+                 int64_t from_ms, int64_t to_ms, enum stats_scope scope);
 void stats_release(struct stats *s);
 
 /* For stats_gather. A part's visits into the sessions; `fits`: something of it does. Then who of

@@ -1,11 +1,12 @@
 /*
- * report.c - one pass over the records of a time: everything is counted at once, in memory.
+ * report.c - the records of a time, counted: by columns, or where those are too many different ones
+ * by rows.
  */
-#include "server/report.h"
+#include "server/report_impl.h"
 
 #include <stdlib.h>
 
-static enum tally_column status_column(int status)
+enum tally_column report_status_column(int status)
 {
     if ((status >= 200 && status < 300) || status == 304)
         return TALLY_OK;
@@ -16,20 +17,17 @@ static enum tally_column status_column(int status)
     return status >= 500 && status < 600 ? TALLY_SERVER : TALLY_ALL;
 }
 
-static void count(uint64_t counts[TALLY_COLUMNS], const struct read_record *record)
+static void add(uint64_t to[TALLY_COLUMNS], const uint64_t more[TALLY_COLUMNS])
 {
-    enum tally_column column = status_column(record->status);
-    counts[TALLY_ALL]++;
-    counts[TALLY_SPOOFED] += record->spoofed;
-    if (column != TALLY_ALL)
-        counts[column]++;
+    for (int i = 0; i < TALLY_COLUMNS; i++)
+        to[i] += more[i];
 }
 
-static void count_in(struct tally *t, struct str text, const struct read_record *record)
+static void add_to(struct tally *t, struct str text, const uint64_t counts[TALLY_COLUMNS])
 {
     struct tally_entry *entry = tally_at(t, text);
     if (entry)
-        count(entry->counts, record);
+        add(entry->counts, counts);
 }
 
 static struct str part_of(struct str key, int part)
@@ -42,32 +40,17 @@ static struct str part_of(struct str key, int part)
     return tab < 0 ? key : str_slice(key, 0, (size_t)tab);
 }
 
-static void on_ai_fetch(struct report *r, const struct read_record *record)
+void report_add_agent(struct report *r, int64_t agent, const uint64_t counts[TALLY_COLUMNS])
 {
     struct str key = STR("(unknown)\t(unknown)\t(unknown)");
-    if (record->agent > 0 && record->agent < REPORT_AGENTS_MAX &&
-        str_is_set(r->agent_texts[record->agent]))
-        key = r->agent_texts[record->agent];
-    count(r->ai, record);
-    r->other_status += status_column(record->status) == TALLY_ALL;
-    count_in(&r->agents, key, record);
-    count_in(&r->operators, part_of(key, 1), record);
-    count_in(&r->categories, part_of(key, 2), record);
-    count_in(&r->ai_paths, record->path, record);
-}
-
-static void on_record(void *arg, const struct read_record *record)
-{
-    struct report *r = arg;
-    if (record->kind == RECORD_AI_FETCH) {
-        on_ai_fetch(r, record);
-        return;
-    }
-    struct tally_entry *page = tally_at(&r->pages, record->path);
-    r->pageviews++;
-    id_set_add(&r->visitors, record->visitor);
-    if (page)
-        page->counts[TALLY_ALL]++;
+    if (agent > 0 && agent < REPORT_AGENTS_MAX && str_is_set(r->agent_texts[agent]))
+        key = r->agent_texts[agent];
+    add(r->ai, counts);
+    r->other_status += counts[TALLY_ALL] - counts[TALLY_OK] - counts[TALLY_REDIRECT] -
+                       counts[TALLY_CLIENT] - counts[TALLY_SERVER];
+    add_to(&r->agents, key, counts);
+    add_to(&r->operators, part_of(key, 1), counts);
+    add_to(&r->categories, part_of(key, 2), counts);
 }
 
 static void on_agent(void *arg, const struct read_agent *agent)
@@ -88,24 +71,23 @@ static void on_agent(void *arg, const struct read_agent *agent)
         r->agent_texts[agent->id] = buf_str(&text);
 }
 
-int report_gather(struct report *r, struct store_reader *reader, const struct read_filter *filter,
-                  struct str site)
+int report_begin(struct report *r, struct store_reader *reader, const struct read_filter *filter,
+                 struct str site)
 {
     *r = (struct report){.filter = *filter, .site = site};
-    id_set_init(&r->visitors);
-    struct tally *tallies[] = {&r->pages, &r->agents, &r->operators, &r->categories, &r->ai_paths};
-    for (size_t i = 0; i < sizeof(tallies) / sizeof(tallies[0]); i++)
-        tally_init(tallies[i]);
     r->agent_texts = calloc(REPORT_AGENTS_MAX, sizeof(*r->agent_texts));
-    if (!r->agent_texts || store_reader_agents(reader, on_agent, r) ||
-        store_reader_records(reader, filter, on_record, r))
+    return r->agent_texts ? store_reader_agents(reader, on_agent, r) : -1;
+}
+
+int report_gather(struct report *r, struct store_reader *reader, const struct read_filter *filter,
+                  struct str site, size_t top)
+{
+    if (report_begin(r, reader, filter, site))
         return -1;
-    bool failed = r->visitors.failed;
-    for (size_t i = 0; i < sizeof(tallies) / sizeof(tallies[0]); i++) {
-        failed = failed || tallies[i]->failed;
-        tally_sort(tallies[i]);
-    }
-    return failed ? -1 : 0;
+    if (report_by_columns(r, reader, top) == 0)
+        return 0;
+    report_release(r);
+    return report_begin(r, reader, filter, site) ? -1 : report_by_rows(r, reader);
 }
 
 void report_release(struct report *r)

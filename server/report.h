@@ -23,10 +23,11 @@ struct report {
     uint64_t other_status;   /* AI fetches with a status outside 200..599 */
 };
 
-/* Fills *r, which report_release empties; `site` and the filter are borrowed. -1: the store cannot
- * be read, or there is no memory. */
+/* Fills *r, which report_release empties; `site` and the filter are borrowed. Of the paths `top` at
+ * least (not 0) are in the lists, though their n is of all. -1: the store cannot be read, or there
+ * is no memory. */
 int report_gather(struct report *r, struct store_reader *reader, const struct read_filter *filter,
-                  struct str site);
+                  struct str site, size_t top);
 void report_release(struct report *r);
 
 /* The `top` most counted of each list. Control bytes of the records are escaped. */

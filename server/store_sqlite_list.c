@@ -84,6 +84,12 @@ static void fn_referrer_host(sqlite3_context *context, int n, sqlite3_value **va
     give(context, str_is_set(host) ? host : STR(DIRECT));
 }
 
+static void fn_referrer_is(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    (void)n;
+    sqlite3_result_int(context, referrer_is_from(argument(values[0]), argument(values[1])));
+}
+
 static void fn_browser(sqlite3_context *context, int n, sqlite3_value **values)
 {
     (void)n;
@@ -150,6 +156,7 @@ static int add_functions(sqlite3 *db)
         void (*run)(sqlite3_context *, int, sqlite3_value **);
     } functions[] = {
         {"lf_referrer_host", 1, fn_referrer_host},
+        {"lf_referrer_is", 2, fn_referrer_is},
         {"lf_browser", 1, fn_browser},
         {"lf_device", 1, fn_device},
         {"lf_language", 1, fn_language},
@@ -184,6 +191,10 @@ static void add(struct condition *c, const char *before, const char *behind, str
 }
 
 #define UA_TEXT "(SELECT text FROM texts WHERE id = r.ua)"
+/* Each text is looked at once, not each record. */
+#define UA_WHERE                                                                                   \
+    "coalesce(r.ua, 0) IN (SELECT id FROM (SELECT id, text FROM texts UNION ALL SELECT 0, NULL)"   \
+    " WHERE "
 #define HOST_TEXT "(SELECT text FROM texts WHERE id = r.host)"
 #define EXTRA(column) "(SELECT " column " FROM page_extras WHERE record = r.id)"
 
@@ -193,15 +204,15 @@ static const struct {
 } filter_sql[HIT_FILTER_TYPES] = {
     [HIT_FILTER_PATH] = {"r.path = ", ""},
     [HIT_FILTER_HOSTNAME] = {"r.host IN (SELECT id FROM texts WHERE text = ", ")"},
-    [HIT_FILTER_REFERRER] = {"coalesce(nullif(r.referrer, ''), '" DIRECT "') = ", ""},
-    [HIT_FILTER_REFERRER_HOST] = {"lf_referrer_host(r.referrer) = ", ""},
-    [HIT_FILTER_DEVICE] = {"lf_device(" UA_TEXT ") = ", ""},
+    [HIT_FILTER_REFERRER] = {"lf_referrer_host(r.referrer) = ", ""},
+    [HIT_FILTER_REFERRER_HOST] = {"lf_referrer_is(r.referrer, ", ")"},
+    [HIT_FILTER_DEVICE] = {UA_WHERE "lf_device(text) = ", ")"},
     [HIT_FILTER_COUNTRY] = {"coalesce(r.country, '" UNKNOWN_PLACE "') = ", ""},
     [HIT_FILTER_CITY] = {"'" UNKNOWN_PLACE "' = ", ""},
     [HIT_FILTER_PROVIDER] = {"'" UNKNOWN_PLACE "' = ", ""},
     [HIT_FILTER_ASN] = {"'" UNKNOWN_PLACE "' = ", ""},
-    [HIT_FILTER_BROWSER] = {"lf_browser(" UA_TEXT ") = ", ""},
-    [HIT_FILTER_LANGUAGE] = {"lf_language(" EXTRA("language") ") = ", ""},
+    [HIT_FILTER_BROWSER] = {UA_WHERE "lf_browser(text) = ", ")"},
+    [HIT_FILTER_LANGUAGE] = {"lower(lf_language(" EXTRA("language") ")) = lower(", ")"},
     [HIT_FILTER_UTM_SOURCE] = {"coalesce(r.utm_source, '" UNSPECIFIED "') = ", ""},
     [HIT_FILTER_UTM_MEDIUM] = {"coalesce(r.utm_medium, '" UNSPECIFIED "') = ", ""},
     [HIT_FILTER_UTM_CAMPAIGN] = {"coalesce(r.utm_campaign, '" UNSPECIFIED "') = ", ""},

@@ -318,7 +318,7 @@ def ask_reports(e, desk):
         e.ask("GET", f"{site}{what}?{wrong}", 400, token=token)
     more = {"ai-fetch/overview": "&assistant_name=GPTBot&assistant_family=OpenAI&resource_type=html&path=/p",
             "ai-fetch/correlation": "&window_days=90", "hits": "&q=p&sort=path&order=asc&limit=1&offset=0",
-            "stats": f"&filter=path:/p&filter=browser:Firefox&goal_id={NOWHERE}&compare_from=2025-01-01T00:00:00Z"}
+            "stats": f"&filter=path:/p&filter=browser:Firefox&goal_id={NOWHERE}&compare_from=2025-01-01T00:00:00Z&compare_to=2026-01-01T00:00:00Z"}
     for what, query in more.items():
         e.ask("GET", f"{site}{what}?{span}{query}", 200, token=token)
     for what in exports:
@@ -327,10 +327,14 @@ def ask_reports(e, desk):
         e.ask("GET", f"{site}{what}?format=xlsx", 400, token=token)
     hits = e.ask("GET", f"{site}hits?{span}", 200, token=token)
     check(hits["total"] > 0, "there are no hits to report")
-    for query in ("filter=nose:x", "goal_id=x", "funnel_id=x"):
+    for query in ("filter=nose:x", "filter=nose", "filter=path:", "goal_id=x", "funnel_id=x"):
         e.ask("GET", f"{site}stats?{query}", 400, token=token)
     for query in ("to=x", "window_days=91"):
         e.ask("GET", f"{site}ai-fetch/correlation?{query}", 400, token=token)
+    e.ask("GET", f"{site}stats?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z", 200, token=token)
+    sites = e.ask("GET", f"/api/sites/overview?{span}", 200, token=token)
+    check([s["site_id"] for s in sites["sites"]] == [desk.ids[SITE]], sites)
+    e.ask("GET", "/api/sites/overview", 401, good=False)
     e.ask("GET", "/api/ai-agents", 200)
 
 

@@ -20,7 +20,8 @@ static void check(const struct read_query *q, const char *wrong)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     typedef const char *reader(struct read_query *, struct str, int64_t);
-    static reader *const readers[] = {read_query_fetches, read_query_stats, read_query_hits};
+    static reader *const readers[] = {read_query_fetches, read_query_correlation, read_query_stats,
+                                      read_query_sites, read_query_hits};
     struct str query = {(const char *)data, size};
     for (size_t i = 0; i < COUNT_OF(readers); i++) {
         struct read_query q;

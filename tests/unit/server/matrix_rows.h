@@ -63,6 +63,7 @@ static const struct wanted wanted[] = {
     {"GET", "/api/docs/reference.js", OPEN, 0, 200, NULL},
     {"GET", "/api/docs/reference.css", OPEN, 0, 200, NULL},
     {"GET", "/api/sites", LIST, 0, 200, NULL},
+    {"GET", "/api/sites/overview", LIST, 0, 200, NULL},
     {"GET", "/api/nodes", LIST, 0, 200, NULL},
     {"GET", "/api/status", OPEN, 0, 200, NULL},
     {"POST", "/api/initial-user", OPEN, 0, 403, "{}"}, /* is not asked for in the configuration */

@@ -9,7 +9,7 @@
 
 #include "server/api_internal.h"
 #include "server/page_path.h"
-#include "server/read_query.h"
+#include "server/read_part.h"
 
 #define HOUR_MS (INT64_C(3600) * 1000)
 #define FROM_TO "from=2024-10-04T00:00:00Z&to=2024-10-05T00:00:00Z" /* NOON lies in the middle */
@@ -217,7 +217,10 @@ static void what_is_refused(void **state)
         {"ai-fetch/export", "format=xlsx", "Unsupported format, expected csv, json or ndjson\n"},
         {"hits/export", "format=parquet", "Unsupported format, expected csv, json or ndjson\n"},
         {"stats", "filter=colour:red", "invalid filter_type\n"},
-        {"stats", "filter=path", "filter_type and filter_value are required together\n"},
+        {"stats", "filter=path", "invalid filter format\n"},
+        {"stats", "filter=path:", "filter_type and filter_value are required together\n"},
+        {"hits", "filter=%20:x", "filter_type and filter_value are required together\n"},
+        {"stats", "filter=colour:red&goal_id=x", "invalid filter_type\n"},
         {"hits", "filter_type=path", "filter_type and filter_value are required together\n"},
         {"hits/export", "filter_value=x", "filter_type and filter_value are required together\n"},
         {"stats", "goal_id=x", "Invalid goal_id\n"},
@@ -258,27 +261,40 @@ static void overview_fields(void **state)
                 "{\"total_requests\":0,\"unique_paths\":0,\"unique_assistants\":0,"
                 "\"error_rate_4xx\":0,\"error_rate_5xx\":0,\"median_response_ms\":0,");
     expect_part(b, "ai-fetch/overview", "", "{\"total_requests\":0,"); /* the last 30 days */
+    expect_part(b, "ai-fetch/overview", FROM_TO "&window_days=x", "{\"total_requests\":3,");
+    expect_part(b, "ai-fetch/overview", FROM_TO "&assistant_name=%20ClaudeBot+",
+                "{\"total_requests\":1,");
 }
 
 static void timeseries_fields(void **state)
 {
     struct bench *b = *state;
-    expect_answer(
-        b, "ai-fetch/timeseries", "from=2024-10-04T11:30:00Z&to=2024-10-04T14:00:00Z", 200,
+    /* Pieces of an hour for more than six hours, of 15 minutes for more than one, else of 5. */
+    expect_part(
+        b, "ai-fetch/timeseries", "from=2024-10-04T11:30:00Z&to=2024-10-04T17:30:00.001Z",
         "[{\"time\":\"2024-10-04T11:00:00Z\",\"count\":0},{\"time\":\"2024-10-04T12:00:00Z\""
         ",\"count\":1},{\"time\":\"2024-10-04T13:00:00Z\",\"count\":1},{\"time\":"
-        "\"2024-10-04T14:00:00Z\",\"count\":1}]\n");
+        "\"2024-10-04T14:00:00Z\",\"count\":1},{\"time\":\"2024-10-04T15:00:00Z\",\"count\":0},");
+    expect_part(
+        b, "ai-fetch/timeseries", "from=2024-10-04T11:50:00Z&to=2024-10-04T17:50:00Z",
+        "[{\"time\":\"2024-10-04T11:45:00Z\",\"count\":0},{\"time\":\"2024-10-04T12:00:00Z\""
+        ",\"count\":1},{\"time\":\"2024-10-04T12:15:00Z\",\"count\":0},");
+    expect_answer(
+        b, "ai-fetch/timeseries", "from=2024-10-04T11:57:00Z&to=2024-10-04T12:05:00Z", 200,
+        "[{\"time\":\"2024-10-04T11:55:00Z\",\"count\":0},{\"time\":\"2024-10-04T12:00:00Z\""
+        ",\"count\":1},{\"time\":\"2024-10-04T12:05:00Z\",\"count\":0}]\n");
     expect_answer(
         b, "ai-fetch/timeseries", "from=2024-10-03T01:00:00Z&to=2024-10-05T01:00:00Z", 200,
         "[{\"time\":\"2024-10-03T00:00:00Z\",\"count\":0},{\"time\":\"2024-10-04T00:00:00Z\""
         ",\"count\":3},{\"time\":\"2024-10-05T00:00:00Z\",\"count\":0}]\n");
-    expect_answer(
-        b, "ai-fetch/timeseries", "from=2024-08-15T00:00:00Z&to=2025-02-15T00:00:00Z", 200,
+    expect_part(
+        b, "ai-fetch/timeseries", "from=2024-08-15T00:00:00Z&to=2025-08-15T00:00:00Z",
         "[{\"time\":\"2024-08-01T00:00:00Z\",\"count\":0},{\"time\":\"2024-09-01T00:00:00Z\""
         ",\"count\":0},{\"time\":\"2024-10-01T00:00:00Z\",\"count\":3},{\"time\":"
         "\"2024-11-01T00:00:00Z\",\"count\":0},{\"time\":\"2024-12-01T00:00:00Z\",\"count\":0"
-        "},{\"time\":\"2025-01-01T00:00:00Z\",\"count\":0},{\"time\":\"2025-02-01T00:00:00Z\""
-        ",\"count\":0}]\n");
+        "},{\"time\":\"2025-01-01T00:00:00Z\",\"count\":0},{\"time\":\"2025-02-01T00:00:00Z\"");
+    expect_part(b, "ai-fetch/timeseries", "from=2024-10-04T00:00:00Z&to=2025-10-03T23:59:59Z",
+                "[{\"time\":\"2024-10-04T00:00:00Z\",\"count\":3},{\"time\":\"2024-10-05T00:00");
     expect_answer(b, "ai-fetch/timeseries", "from=2024-10-05T00:00:00Z&to=2024-10-04T00:00:00Z",
                   200, "[]\n");
 }
@@ -382,31 +398,59 @@ static void stats_fields(void **state)
 {
     struct bench *b = *state;
     expect_answer(
-        b, "stats", "from=2024-10-04T15:00:00Z&to=2024-10-04T16:30:00Z", 200,
-        "{\"live_visitors\":0,\"total_pageviews\":3,\"unique_sessions\":2,\"bounce_r"
-        "ate\":50,\"avg_session_duration\":45,\"pages_per_session\":1.5,\"chart_dat"
-        "a\":[{\"time\":\"2024-10-04T15:00:00Z\",\"pageviews\":2,\"visitors\":1},{\"tim"
-        "e\":\"2024-10-04T16:00:00Z\",\"pageviews\":1,\"visitors\":1}],\"top_pages\":["
-        "{\"name\":\"/docs?utm_source=chatgpt.com\",\"value\":1},{\"name\":\"/docs?x=\\"
-        "\"1,2\\\"\",\"value\":1},{\"name\":\"/pricing\",\"value\":1}],\"top_landing_pages"
-        "\":[{\"name\":\"/docs?utm_source=chatgpt.com\",\"value\":1},{\"name\":\"/docs?"
-        "x=\\\"1,2\\\"\",\"value\":1}],\"top_exit_pages\":[{\"name\":\"/docs?x=\\\"1,2\\\"\",\""
-        "value\":1},{\"name\":\"/pricing\",\"value\":1}],\"top_referrers\":[{\"name\":\"("
-        "Direct)\",\"value\":1},{\"name\":\"chatgpt.com\",\"value\":1},{\"name\":\"www.go"
-        "ogle.com\",\"value\":1}],\"top_devices\":[{\"name\":\"Desktop\",\"value\":3}],\""
-        "top_browsers\":[{\"name\":\"Firefox\",\"value\":3}],\"top_languages\":[{\"name"
-        "\":\"(Unspecified)\",\"value\":3}],\"top_ai_bots\":[],\"top_ai_bot_categorie"
-        "s\":[],\"top_ai_sources\":[{\"name\":\"ChatGPT\",\"value\":1}],\"top_countries"
-        "\":[{\"name\":\"(Unknown)\",\"value\":2},{\"name\":\"DE\",\"value\":1}],\"top_cities\":[],"
-        "\"top_providers\":[],\"top_asns\":[],\"top_ai_bots_b"
-        "y_category\":{},\"top_utm_sources\":[{\"name\":\"(Unspecified)\",\"value\":2}"
-        ",{\"name\":\"chatgpt.com\",\"value\":1}],\"top_utm_mediums\":[{\"name\":\"(Unsp"
-        "ecified)\",\"value\":3}],\"top_utm_campaigns\":[{\"name\":\"(Unspecified)\",\""
-        "value\":3}],\"top_utm_terms\":[{\"name\":\"(Unspecified)\",\"value\":3}],\"top"
-        "_utm_contents\":[{\"name\":\"(Unspecified)\",\"value\":3}],\"ai_bot_hits\":0,"
-        "\"ai_source_visits\":1,\"utm_source_hits\":1,\"utm_medium_hits\":0,\"utm_ca"
-        "mpaign_hits\":0,\"utm_term_hits\":0,\"utm_content_hits\":0,\"goals\":[],\"fu"
-        "nnels\":[]}\n");
+        b, "stats", "from=2024-10-04T10:00:00Z&to=2024-10-04T16:30:00Z", 200,
+        "{\"live_visitors\":0,\"total_pageviews\":3,\"unique_sessions\":2,\"bounce_rate\":50,"
+        "\"avg_session_duration\":45,\"pages_per_session\":1.5,\"chart_data\":["
+        "{\"time\":\"2024-10-04T10:00:00Z\",\"pageviews\":0,\"visitors\":0},"
+        "{\"time\":\"2024-10-04T11:00:00Z\",\"pageviews\":0,\"visitors\":0},"
+        "{\"time\":\"2024-10-04T12:00:00Z\",\"pageviews\":0,\"visitors\":0},"
+        "{\"time\":\"2024-10-04T13:00:00Z\",\"pageviews\":0,\"visitors\":0},"
+        "{\"time\":\"2024-10-04T14:00:00Z\",\"pageviews\":0,\"visitors\":0},"
+        "{\"time\":\"2024-10-04T15:00:00Z\",\"pageviews\":2,\"visitors\":1},"
+        "{\"time\":\"2024-10-04T16:00:00Z\",\"pageviews\":1,\"visitors\":1}],"
+        "\"top_pages\":[{\"name\":\"/docs?utm_source=chatgpt.com\",\"value\":1},"
+        "{\"name\":\"/docs?x=\\\"1,2\\\"\",\"value\":1},{\"name\":\"/pricing\",\"value\":1}],"
+        "\"top_landing_pages\":[{\"name\":\"/docs?utm_source=chatgpt.com\",\"value\":1},"
+        "{\"name\":\"/docs?x=\\\"1,2\\\"\",\"value\":1}],\"top_exit_pages\":["
+        "{\"name\":\"/docs?x=\\\"1,2\\\"\",\"value\":1},{\"name\":\"/pricing\",\"value\":1}],"
+        "\"top_referrers\":[{\"name\":\"(Direct)\",\"value\":1},"
+        "{\"name\":\"chatgpt.com\",\"value\":1},{\"name\":\"www.google.com\",\"value\":1}],"
+        "\"top_devices\":[{\"name\":\"Desktop\",\"value\":3}],\"top_countries\":["
+        "{\"name\":\"(Unknown)\",\"value\":2},{\"name\":\"DE\",\"value\":1}],"
+        "\"top_cities\":[{\"name\":\"(Unknown)\",\"value\":3}],"
+        "\"top_providers\":[{\"name\":\"(Unknown)\",\"value\":3}],"
+        "\"top_asns\":[{\"name\":\"(Unknown)\",\"value\":3}],"
+        "\"top_browsers\":[{\"name\":\"Firefox\",\"value\":3}],\"top_ai_bots\":[],"
+        "\"top_ai_bot_categories\":null,\"top_ai_sources\":[{\"name\":\"ChatGPT\",\"value\":1}],"
+        "\"top_languages\":[{\"name\":\"(Unspecified)\",\"value\":3}],"
+        "\"top_utm_campaigns\":[{\"name\":\"(Unspecified)\",\"value\":3}],"
+        "\"top_utm_contents\":[{\"name\":\"(Unspecified)\",\"value\":3}],"
+        "\"top_utm_mediums\":[{\"name\":\"(Unspecified)\",\"value\":3}],"
+        "\"top_utm_sources\":[{\"name\":\"(Unspecified)\",\"value\":2},"
+        "{\"name\":\"chatgpt.com\",\"value\":1}],"
+        "\"top_utm_terms\":[{\"name\":\"(Unspecified)\",\"value\":3}],"
+        "\"ai_bot_hits\":0,\"ai_source_visits\":1,\"utm_campaign_hits\":0,"
+        "\"utm_content_hits\":0,\"utm_medium_hits\":0,\"utm_source_hits\":1,"
+        "\"utm_term_hits\":0,\"goals\":[],\"funnels\":[]}\n");
+    /* Of no pageviews: null where HitKeep has no list. */
+    expect_answer(
+        b, "stats", "from=2024-10-05T10:00:00Z&to=2024-10-05T10:00:00Z", 200,
+        "{\"live_visitors\":0,\"total_pageviews\":0,\"unique_sessions\":0,\"bounce_rate\":0,"
+        "\"avg_session_duration\":0,\"pages_per_session\":0,\"chart_data\":["
+        "{\"time\":\"2024-10-05T10:00:00Z\",\"pageviews\":0,\"visitors\":0}],"
+        "\"top_pages\":[],\"top_landing_pages\":[],\"top_exit_pages\":[],\"top_referrers\":[],"
+        "\"top_devices\":[],\"top_countries\":[],\"top_cities\":null,\"top_providers\":null,"
+        "\"top_asns\":null,\"top_browsers\":[],\"top_ai_bots\":[],"
+        "\"top_ai_bot_categories\":null,\"top_ai_sources\":[],\"top_languages\":[],"
+        "\"top_utm_campaigns\":[],\"top_utm_contents\":[],\"top_utm_mediums\":[],"
+        "\"top_utm_sources\":[],\"top_utm_terms\":[],\"ai_bot_hits\":0,\"ai_source_visits\":0,"
+        "\"utm_campaign_hits\":0,\"utm_content_hits\":0,\"utm_medium_hits\":0,"
+        "\"utm_source_hits\":0,\"utm_term_hits\":0,\"goals\":[],\"funnels\":[]}\n");
+}
+
+static void stats_of_some(void **state)
+{
+    struct bench *b = *state;
     expect_part(b, "stats", FROM_TO "&filter=path:/pricing", "\"total_pageviews\":1,");
     expect_part(b, "stats", FROM_TO "&filter=referrer_host:chatgpt.com", "\"total_pageviews\":1,");
     expect_part(b, "stats", FROM_TO "&filter=referrer_host:(Direct)", "\"total_pageviews\":1,");
@@ -418,6 +462,19 @@ static void stats_fields(void **state)
     expect_part(b, "stats", FROM_TO "&filter=country:DE", "\"total_pageviews\":1,");
     expect_part(b, "stats", FROM_TO "&filter=country:AT", "\"total_pageviews\":0,");
     expect_part(b, "stats", FROM_TO "&filter=country:unknown", "\"total_pageviews\":2,");
+    /* A referrer by its name in the list; its host by any port, with or without "www." */
+    expect_part(b, "stats", FROM_TO "&filter=referrer:www.google.com", "\"total_pageviews\":1,");
+    expect_part(b, "stats", FROM_TO "&filter=referrer:google.com", "\"total_pageviews\":0,");
+    expect_part(b, "stats", FROM_TO "&filter=referrer:DIRECT", "\"total_pageviews\":1,");
+    expect_part(b, "stats", FROM_TO "&filter=referrer_host:GOOGLE.com", "\"total_pageviews\":1,");
+    expect_part(b, "stats", FROM_TO "&filter=referrer_host:WWW.google.com",
+                "\"total_pageviews\":1,");
+    expect_part(b, "stats", FROM_TO "&filter=referrer_host:direct", "\"total_pageviews\":1,");
+    expect_part(b, "stats", FROM_TO "&filter=+utm_Source+:+unspecified+&filter=&filter=%20",
+                "\"total_pageviews\":2,");
+    expect_part(b, "stats", FROM_TO "&filter=city:Unknown&filter=asn:(unknown)",
+                "\"total_pageviews\":3,");
+    expect_part(b, "stats", FROM_TO "&filter=language:unspecified", "\"total_pageviews\":3,");
     expect_part(b, "stats", FROM_TO "&filter=path:/pricing&filter=utm_source:chatgpt.com",
                 "\"total_pageviews\":0,");
     expect_part(b, "stats", FROM_TO "&goal_id=11111111-1111-4111-8111-111111111111",
@@ -426,6 +483,58 @@ static void stats_fields(void **state)
     expect_part(
         b, "stats", FROM_TO "&compare_from=2024-10-04T00:00:00Z&compare_to=2024-10-04T15:00:00Z",
         ",\"comparison\":{\"total_pageviews\":1,\"unique_sessions\":1,\"bounce_rate\":100,");
+    expect_part(b, "stats",
+                FROM_TO "&compare_from=2024-10-04T00:00:00Z&compare_to=2024-10-04T15:00:00Z",
+                "}],\"ai_bot_hits\":0,\"ai_source_visits\":1,\"utm_campaign_hits\":0,"
+                "\"utm_content_hits\":0,\"utm_medium_hits\":0,\"utm_source_hits\":1,"
+                "\"utm_term_hits\":0,\"goals\":null,\"total_conversions\":0}}\n");
+    /* A visit's first and last page, though it began before the time and ends behind it. */
+    expect_part(b, "stats", "from=2024-10-04T15:01:00Z&to=2024-10-04T15:30:00Z",
+                "\"top_pages\":[{\"name\":\"/pricing\",\"value\":1}],\"top_landing_pages\":["
+                "{\"name\":\"/docs?utm_source=chatgpt.com\",\"value\":1}],\"top_exit_pages\":["
+                "{\"name\":\"/pricing\",\"value\":1}],");
+    expect_part(b, "stats", "from=2024-10-04T14:00:00Z&to=2024-10-04T15:00:00Z",
+                "\"unique_sessions\":1,\"bounce_rate\":100,\"avg_session_duration\":0,");
+    expect_part(b, "stats", "from=2024-10-04T14:00:00Z&to=2024-10-04T15:00:00Z",
+                "\"top_exit_pages\":[{\"name\":\"/pricing\",\"value\":1}],");
+    /* Half a time to compare with is none. */
+    expect_part(b, "stats", FROM_TO "&compare_from=2024-10-04T00:00:00Z", "\"funnels\":[]}\n");
+    expect_part(b, "stats", FROM_TO "&compare_to=2024-10-04T00:00:00Z", "\"funnels\":[]}\n");
+}
+
+static void expect_sites(struct bench *b, const char *token, const char *query, int status,
+                         const char *body)
+{
+    struct answer a;
+    char line[256];
+    snprintf(line, sizeof(line), "GET /api/sites/overview?%s", query);
+    ask(b, &a, line, token);
+    if (a.status != status || strcmp(buf_cstr(&a.body), body) != 0)
+        fail_msg("%s: wanted %d %s\ngot %d %s", query, status, body, a.status, buf_cstr(&a.body));
+    answer_release(&a);
+}
+
+/* All sites that one may view, with their numbers. */
+static void overview_of_sites(void **state)
+{
+    struct bench *b = *state;
+    char body[1024];
+    snprintf(body, sizeof(body),
+             "{\"sites\":[{\"site_id\":\"%s\",\"status\":\"ready\",\"total_pageviews\":3,"
+             "\"unique_sessions\":2,\"bounce_rate\":50,\"chart_data\":["
+             "{\"time\":\"2024-10-04T00:00:00Z\",\"pageviews\":3,\"visitors\":2},"
+             "{\"time\":\"2024-10-05T00:00:00Z\",\"pageviews\":0,\"visitors\":0},"
+             "{\"time\":\"2024-10-06T00:00:00Z\",\"pageviews\":0,\"visitors\":0}]}]}\n",
+             site_id);
+    expect_sites(b, "viewer", "from=2024-10-04T00:00:00Z&to=2024-10-06T00:00:00Z", 200, body);
+    snprintf(body, sizeof(body),
+             "{\"sites\":[{\"site_id\":\"%s\",\"status\":\"ready\",\"total_pageviews\":0,"
+             "\"unique_sessions\":0,\"bounce_rate\":0,\"chart_data\":[]}]}\n",
+             site_id);
+    expect_sites(b, "viewer", "from=2024-10-04T00:00:00Z&to=2024-10-03T00:00:00Z", 200, body);
+    expect_sites(b, "secret", "", 200, "{\"sites\":[]}\n"); /* may write, not view */
+    expect_sites(b, "nobody", "", 401, "Unauthorized\n");
+    expect_sites(b, NULL, "", 401, "Unauthorized\n");
 }
 
 static void hits_fields(void **state)
@@ -433,7 +542,7 @@ static void hits_fields(void **state)
     struct bench *b = *state;
     expect_part(b, "hits", FROM_TO "&limit=1", "\"page_id\":\""); /* none was sent */
     expect_part(b, "hits", FROM_TO "&limit=1",
-                ",\"timestamp\":\"2024-10-04T16:00:00.250Z\",\"path\":\"/docs?"
+                ",\"timestamp\":\"2024-10-04T16:00:00.25Z\",\"path\":\"/docs?"
                 "x=\\\"1,2\\\"\",\"hostname\":\"example.com\",\"referrer\":\"https://www.google.c"
                 "om/search?q=a\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64) Firefox"
                 "/130.0\",\"viewport_width\":null,\"viewport_height\":null,\"screen_width\":"
@@ -446,6 +555,8 @@ static void hits_fields(void **state)
     expect_part(b, "hits", FROM_TO "&q=google", "\"total\":1}\n");
     expect_part(b, "hits", FROM_TO "&q=%25", "{\"data\":[],\"total\":0}\n");
     expect_part(b, "hits", FROM_TO "&offset=3", "{\"data\":[],\"total\":3}\n");
+    expect_part(b, "hits", FROM_TO "&offset=99999999999&limit=99999999999",
+                "{\"data\":[],\"total\":3}\n");
     expect_part(b, "hits", FROM_TO "&sort=path&order=asc&limit=1", "\"path\":\"/docs?utm_source");
     expect_part(b, "hits", FROM_TO "&sort=path&limit=1", "\"path\":\"/pricing\"");
     expect_part(b, "hits", FROM_TO "&sort=referrer&order=asc&limit=1",
@@ -453,7 +564,7 @@ static void hits_fields(void **state)
     expect_part(b, "hits", "", "{\"data\":[],\"total\":0}\n"); /* the last day */
     expect_part(b, "hits/export", FROM_TO "&format=json", "\"is_unique\":null},\n{\"id\":");
     expect_part(b, "hits/export", FROM_TO,
-                "2024-10-04T16:00:00.250Z,\"/docs?x=\"\"1,2\"\"\",example.com,https://www.google");
+                "2024-10-04T16:00:00.25Z,\"/docs?x=\"\"1,2\"\"\",example.com,https://www.google");
 }
 
 /* Every filter picks the same pageviews for a report (columns) and for a list (rows). */
@@ -465,6 +576,9 @@ static void filters_agree(void **state)
                                           "referrer:https://chatgpt.com/",
                                           "referrer:(Direct)",
                                           "referrer_host:www.google.com",
+                                          "referrer:www.google.com",
+                                          "referrer:direct",
+                                          "referrer_host:google.com",
                                           "referrer_host:(Direct)",
                                           "device:Desktop",
                                           "device:Mobile",
@@ -565,6 +679,96 @@ static void content_types(void **state)
         assert_int_equal(resource_type_of(cases[i].type), cases[i].expected);
 }
 
+static void percents(void **state)
+{
+    static const struct {
+        uint64_t n, all;
+        const char *text;
+    } cases[] = {{0, 0, "0"},
+                 {0, 7, "0"},
+                 {7, 7, "100"},
+                 {1, 3, "33.33"},
+                 {2, 3, "66.67"},
+                 {1, 8, "12.5"},
+                 {1, 800, "0.13"},
+                 {1, 20000, "0.01"},
+                 {1, 20001, "0"},
+                 {201, 20000, "1"},
+                 {203, 20000, "1.01"},
+                 {3, 1, "300"},
+                 {UINT32_MAX, 1, "429496729500"}};
+    struct buf out;
+    (void)state;
+    buf_init(&out, 100);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        buf_reset(&out);
+        put_percent(&out, cases[i].n, cases[i].all);
+        assert_string_equal(buf_cstr(&out), cases[i].text);
+    }
+    buf_release(&out);
+}
+
+static void browsers(void **state)
+{
+    static const struct {
+        const char *user_agent, *name;
+    } cases[] = {
+        {"", "(Unknown)"},
+        {" ", "(Unknown)"},
+        {"curl/8.0", "(Other)"},
+        {"Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0", "Firefox"},
+        {"Mozilla/5.0 (Android 14; Mobile; rv:130.0) Gecko/130.0 Firefox/130.0", "Mobile Firefox"},
+        {"Mozilla/5.0 (Macintosh) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36", "Chrome"},
+        {"Mozilla/5.0 (Linux; Android 10; K) Chrome/130.0.0.0 Mobile Safari/537.36",
+         "Mobile Chrome"},
+        {"Mozilla/5.0 (Linux; Android 10; K; wv) Version/4.0 Chrome/130.0.0.0 Mobile Safari/537.36",
+         "Chrome WebView"},
+        {"Mozilla/5.0 (iPhone) AppleWebKit/605 CriOS/130.0 Mobile/15E148 Safari/604",
+         "Mobile Chrome"},
+        {"Mozilla/5.0 (iPhone) Version/17.0 Mobile/15E148 Safari/604.1", "Mobile Safari"},
+        {"Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 Version/17.0 Safari/605.1.15", "Safari"},
+        {"Mozilla/5.0 (Windows) Chrome/130.0.0.0 Safari/537.36 EDG/130.0", "Edge"},
+        {"Mozilla/5.0 (Windows) Chrome/130.0.0.0 Safari/537.36 OPR/110.0", "Opera"},
+        {"Mozilla/5.0 (Linux) SamsungBrowser/25.0 Chrome/121.0 Mobile Safari/537.36",
+         "Samsung Internet"},
+        {"Mozilla/5.0 (iPhone) Mobile/15E148 [FBAN/FBIOS;FBAV/450]", "Facebook"},
+        {"Mozilla/5.0 (Windows NT 10.0; Trident/7.0; rv:11.0) like Gecko", "IE"},
+        {"Mozilla/5.0 (Linux; Android 4.4) AppleWebKit/534.30", "Android Browser"},
+        {"Mozilla/5.0 AppleWebKit/605.1.15 (KHTML, like Gecko)", "WebKit"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_string_equal(browser_of(str_of(cases[i].user_agent)), cases[i].name);
+    assert_string_equal(browser_of(STR_NONE), "(Unknown)");
+}
+
+static void hosts_of_referrers(void **state)
+{
+    static const struct {
+        const char *referrer, *host;
+        bool is;
+    } cases[] = {
+        {"", DIRECT, true},
+        {" ", DIRECT, true},
+        {"https://a.example/", DIRECT, false},
+        {"https://a.example", "a.example", true},
+        {"HTTPS://WWW.A.example:8443/x", "a.example", true},
+        {"http://a.example?x", "a.example", true},
+        {"http://a.example#x", "a.example", true},
+        {" https://www.a.example/x ", "A.EXAMPLE", true},
+        {"https://b.a.example/", "a.example", false},
+        {"https://a.example.org/", "a.example", false},
+        {"www.a.example", "a.example", true}, /* no URL: as a whole */
+        {"a.example/x", "a.example", false},
+        {"https://", "a.example", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(referrer_is_from(str_of(cases[i].referrer), str_of(cases[i].host)),
+                         cases[i].is);
+    assert_true(referrer_is_from(STR_NONE, STR(DIRECT)));
+}
+
 static void pages_of_paths(void **state)
 {
     static const struct {
@@ -604,12 +808,17 @@ int main(void)
         T(strict_correlation),
         T(fetch_exports),
         T(stats_fields),
+        T(stats_of_some),
+        T(overview_of_sites),
         T(hits_fields),
         T(filters_agree),
         T(the_catalogue),
         T(head_has_no_body),
         cmocka_unit_test(content_types),
         cmocka_unit_test(pages_of_paths),
+        cmocka_unit_test(percents),
+        cmocka_unit_test(browsers),
+        cmocka_unit_test(hosts_of_referrers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,7 +58,7 @@ struct view {
 static void open_view(struct view *v, struct fixture *f, struct read_filter filter)
 {
     v->reader = fixture_reader(f);
-    assert_int_equal(report_gather(&v->report, v->reader, &filter, STR_NONE), 0);
+    assert_int_equal(report_gather(&v->report, v->reader, &filter, STR_NONE, 1000), 0);
 }
 
 static void close_view(struct view *v)

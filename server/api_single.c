@@ -194,10 +194,10 @@ static void take_page(struct api *a, const struct api_judge *judge, struct singl
     }
     bool time_known = go_time(go_trim(body.timestamp), &s->row.record.time_ms);
     struct page_check p = {
-        .url = body.url,
+        .url = go_trim(body.url),
         .time_known = time_known,
         .time_ms = s->row.record.time_ms,
-        .visitor_ip = body.visitor_ip,
+        .visitor_ip = go_trim(body.visitor_ip),
         .user_agent = go_trim(body.user_agent),
         .referrer = given(body.referrer),
         .scratch = &s->paths,

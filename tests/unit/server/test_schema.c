@@ -162,7 +162,11 @@ static void make_it_9(const struct fixture *f)
     while (sqlite3_step(row) == SQLITE_ROW)
         put_columns_1(db, sqlite3_column_int64(row, 0), column_str(row, 1));
     sqlite3_finalize(row);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 9", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "ALTER TABLE page_extras DROP COLUMN session_id;"
+                                  "PRAGMA user_version = 9",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
     sqlite3_close(db);
 }
 

@@ -122,8 +122,8 @@ void api_status(void *ctx, struct http_request *req)
     bool needs = a->config.account.initial_user && !api_anybody_can_log_in(rights);
     struct buf out;
     buf_init(&out, 256);
-    buf_printf(&out, "{\"needs_setup\":%s,\"version\":\"%s\",\"cloud\":false}\n",
-               needs ? "true" : "false", LOGFERRY_VERSION);
+    buf_printf(&out, "{\"needs_setup\":%s,\"version\":\"%s\"}\n", needs ? "true" : "false",
+               LOGFERRY_VERSION);
     rights_release(rights);
     http_respond(req, 200, "application/json", NULL, buf_str(&out));
     buf_release(&out);

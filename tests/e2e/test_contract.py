@@ -309,11 +309,16 @@ def test_exclusions_and_spam(world):
         (PAGEVIEW, view(visitor_ip="198.51.100.77")), (PAGEVIEW, view(user_agent="Our-Synthetic/1.0")),
         (PAGEVIEW, view(url=f"https://{SITE}/healthz/deep")), (PAGEVIEW, view(dnt=True)),
         (PAGEVIEW, view(referrer="https://www.spam.example/x")), (PAGEVIEW, view(visitor_ip="192.0.2.1")),
+        (PAGEVIEW, view(referrer=" HTTPS://WWW.Spam.Example:8443/path?q=1 ")),
+        (PAGEVIEW, view(referrer="www.spam.example///")), (PAGEVIEW, view(referrer="Spam.example")),
+        (EVENT, view(name="n", referrer="spam.example/")), (EVENT, view(name="n", visitor_ip="192.0.2.1")),
         (desk.fetch_path(), fetch(user_agent=GPTBOT + " our-synthetic")),
         (desk.fetch_path(), fetch(path="/healthz")),
     ]
     settle([p for path, body in dropped for p in desk.expect(str(body), path, body, 202)])
     kept = [(PAGEVIEW, view(url=f"https://{SITE}/healthzy")), (PAGEVIEW, view(referrer="https://nospam.example/")),
+            (PAGEVIEW, view(referrer="spam.example/x")), (PAGEVIEW, view(referrer=" ")),
+            (PAGEVIEW, view(referrer="///")),
             (desk.fetch_path(), fetch(path="/healthzy"))]
     settle([p for path, body in kept for p in desk.expect(str(body), path, body, 202)])
     wait_for(lambda: desk.server.count() >= len(kept), 5, "the kept records")
@@ -391,7 +396,8 @@ REPLAYED = {  # a replay of a log with all that a client may tell, and how it is
     "url": f"https://www.{SITE}/docs/start?utm_source=newsletter&utm_medium=email&utm_campaign=spring"
            "&utm_term=analytics&utm_content=hero&hk_qr=5C62A8E0-0001-4000-8000-00000000000A#intro",
     "timestamp": "2026-11-20T14:30:45+02:00", "visitor_ip": "198.51.100.22", "user_agent": " Mozilla/5.0 replay ",
-    "referrer": "https://www.example.net/from?x=1", "language": "pt-BR", "session_id": "6BA7B810-9DAD-11D1-80B4-00C04FD430C8",
+    "referrer": "https://www.example.net/from?x=1", "language": "pt-BR",
+    "session_id": "6BA7B810-9DAD-11D1-80B4-00C04FD430C8",
     "page_id": "urn:uuid:6ba7b811-9dad-11d1-80b4-00c04fd430c8", "viewport_width": 0, "viewport_height": 720,
     "screen_width": 2560, "utm_source": "ignored", "is_unique": True}
 READ_AGAIN = {
@@ -410,7 +416,8 @@ def test_reads_back(world):
     reader = desk.server.client("reader", f"{SITE}=viewer")
     settle(desk.expect("replayed", PAGEVIEW, REPLAYED, 202))
     settle(desk.expect("without ids", PAGEVIEW, view(url=f"https://{SITE}/2", timestamp="2026-11-20T12:00:00Z"), 202))
-    status, _, body = desk.server.request("GET", f"/api/sites/{desk.ids[SITE]}/hits?from=2026-11-20T00:00:00Z", token=reader)
+    hits = f"/api/sites/{desk.ids[SITE]}/hits?from=2026-11-20T00:00:00Z"
+    status, _, body = desk.server.request("GET", hits, token=reader)
     check(status == 200, f"hits: {status} {body!r}")
     first, second = json.loads(body)["data"]
     settle([f"{k}: {first[k]!r} instead of {v!r}" for k, v in dict(READ_AGAIN, site_id=desk.ids[SITE]).items()

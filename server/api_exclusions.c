@@ -287,7 +287,7 @@ static void drop(struct change *c, enum whose whose)
     if (!find_scope(c, whose, &site))
         return;
     if (!api_path_uuid(id, uuid)) {
-        change_refuse(c, 400, "Invalid rule_id");
+        change_refuse(c, 400, whose == OF_SITE ? "Invalid rule_id" : "Invalid rule ID");
         return;
     }
     uuid_format(uuid, text);

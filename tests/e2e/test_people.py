@@ -248,6 +248,7 @@ def test_teams(world):
     check(ann.want(200, "GET", "/api/admin/exclusions") == [whole], "the server's exclusions")
     ann.want(404, "DELETE", f"/api/sites/{site['id']}/exclusions/{whole['id']}", text="Not found")
     ann.want(404, "DELETE", f"/api/admin/exclusions/{mine['id']}", text="Not found")
+    ann.want(400, "DELETE", "/api/admin/exclusions/x", text="Invalid rule ID")
     ann.want(204, "DELETE", f"/api/admin/exclusions/{whole['id']}")
     server.cli("exclude", "remove", mine["id"])
     bob.want(403, "GET", "/api/admin/exclusions", text="Forbidden")

@@ -145,11 +145,28 @@ static struct str build_path(const struct hit *hit, struct buf *scratch)
     return scratch->failed ? STR_NONE : buf_str(scratch);
 }
 
+/* Whoever asks writes the Host field: a port that is none would make the URL one that no server
+ * takes. */
+static struct str with_good_port(struct str host)
+{
+    ptrdiff_t close = str_starts(host, STR("[")) ? str_rchr(host, ']') : -1;
+    ptrdiff_t colon = str_rchr(host, ':');
+    if (close < 0 && str_starts(host, STR("[")))
+        return STR_NONE;
+    if (colon <= close)
+        return host;
+    for (size_t i = (size_t)colon + 1; i < host.n; i++)
+        if (!ascii_digit(host.p[i]))
+            return str_slice(host, 0, (size_t)(close < 0 ? str_chr(host, ':', 0) : close + 1));
+    return host;
+}
+
 static struct str host_of(const struct hit *hit, struct str host)
 {
     if (str_is_set(hit->host))
         host = hit->host;
-    return host_is_clean(host) ? host : STR_NONE;
+    host = host_is_clean(host) ? with_good_port(host) : STR_NONE;
+    return host.n > 0 ? host : STR_NONE;
 }
 
 static struct str scheme_of(const struct hit *hit, struct str scheme)

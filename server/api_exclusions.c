@@ -74,26 +74,35 @@ static void put_one(struct buf *out, const struct rights *r, const struct exclus
     buf_putc(out, '}');
 }
 
-static bool is_of(const struct exclusion *e, int64_t site)
+static bool is_of(const struct exclusion *e, int64_t team, int64_t site)
 {
-    return e->site == site && e->team == 0;
+    return e->site == site && e->team == team;
 }
 
-/* `effective`: with the team's and the server's, which hold for the site, too. */
-static void put_list(struct buf *out, const struct rights *r, int64_t site, bool effective)
+/* The newest first. */
+static void put_scope(struct buf *out, const struct rights *r, int64_t team, int64_t site)
 {
     const struct exclusion *list;
-    const struct site *whose = effective && site ? rights_site_by_id(r, site) : NULL;
-    const char *comma = "[";
-    size_t n = exclusions_list(rights_exclusions(r), &list);
-    for (size_t i = 0; i < n; i++) {
-        if (whose ? !exclusion_in_scope(&list[i], whose) : !is_of(&list[i], site))
+    for (size_t i = exclusions_list(rights_exclusions(r), &list); i-- > 0;) {
+        if (!is_of(&list[i], team, site))
             continue;
-        buf_put_str(out, str_of(comma));
+        if (out->n > 1)
+            buf_putc(out, ',');
         put_one(out, r, &list[i]);
-        comma = ",";
     }
-    buf_put_str(out, *comma == '[' ? STR("[]") : STR("]"));
+}
+
+/* `effective`: behind the server's and the team's, which hold for the site, too. */
+static void put_list(struct buf *out, const struct rights *r, int64_t site, bool effective)
+{
+    const struct site *whose = effective && site ? rights_site_by_id(r, site) : NULL;
+    buf_putc(out, '[');
+    if (whose) {
+        put_scope(out, r, 0, 0);
+        put_scope(out, r, whose->team, 0);
+    }
+    put_scope(out, r, 0, site);
+    buf_putc(out, ']');
 }
 
 /* The query's `effective`, case aside. False: it is neither. */
@@ -181,6 +190,14 @@ static bool kind_of(const struct exclusion_body *body, enum exclusion_kind *kind
     return false;
 }
 
+/* HitKeep would have taken it: it has no caps there, and no word for them. */
+static bool is_too_much(enum exclusion_kind kind, struct str text, const struct buf *cleaned)
+{
+    if (kind == EXCLUSION_PATH)
+        return text.n > EXCLUSION_VALUE_MAX || cleaned->failed;
+    return kind == EXCLUSION_USER_AGENT && text.n > 0;
+}
+
 /* Its value is put into `value`. NULL, or what is wrong. */
 static const char *read_body(struct change *c, struct exclusion *e, struct buf *value)
 {
@@ -211,7 +228,7 @@ static const char *read_body(struct change *c, struct exclusion *e, struct buf *
         return "Invalid exclusion type";
     struct str text = trimmed(body.values[e->kind]);
     if (!exclusion_clean(e->kind, text, value, &expected)) {
-        if (text.n == 0 || e->kind == EXCLUSION_IP || e->kind == EXCLUSION_COUNTRY)
+        if (!is_too_much(e->kind, text, value))
             return bad[e->kind];
         buf_printf(&c->text, "%.*s must be %s", STR_ARGS(words[e->kind].key), expected);
         return buf_cstr(&c->text);
@@ -270,13 +287,13 @@ static void drop(struct change *c, enum whose whose)
     if (!find_scope(c, whose, &site))
         return;
     if (!api_path_uuid(id, uuid)) {
-        change_refuse(c, 400, "Invalid rule_id");
+        change_refuse(c, 400, whose == OF_SITE ? "Invalid rule_id" : "Invalid rule ID");
         return;
     }
     uuid_format(uuid, text);
     const struct exclusion *e = exclusion_by_uuid(rights_exclusions(c->rights), str_of(text));
     enum admin_result result =
-        e && is_of(e, site) ? session_remove_exclusion(c->session, e->id) : ADMIN_NONE;
+        e && is_of(e, 0, site) ? session_remove_exclusion(c->session, e->id) : ADMIN_NONE;
     if (change_done(c, result, "Not found", ""))
         c->status = 204;
 }

@@ -1,6 +1,7 @@
 /* api_filter.c - what of a record the lists of spammers are asked. */
 #include "server/api_filter.h"
 
+#include "server/go_text.h"
 #include "server/lists.h"
 #include "server/rights.h"
 #include "server/url.h"
@@ -21,13 +22,26 @@ static bool is_own(const struct site *site, struct str host)
     return false;
 }
 
-static bool spam_referrer(const struct lists *l, const struct filter_subject *s)
+/* Some send a name without a scheme. */
+static struct str referrer_name(struct str referrer)
 {
     struct url u;
+    referrer = go_trim(referrer);
+    if (url_split(referrer, &u))
+        return u.host;
+    while (str_starts(referrer, STR("/")))
+        referrer = str_slice(referrer, 1, referrer.n);
+    while (str_ends(referrer, STR("/")))
+        referrer.n--;
+    return referrer;
+}
+
+static bool spam_referrer(const struct lists *l, const struct filter_subject *s)
+{
     char lower[URL_HOST_MAX];
     struct str host = {lower, 0};
-    if (!l || !str_is_set(s->referrer) || !url_split(s->referrer, &u) ||
-        !host_normalise(u.host, lower, &host.n))
+    if (!l || !str_is_set(s->referrer) ||
+        !host_normalise(referrer_name(s->referrer), lower, &host.n))
         return false;
     if (str_starts(host, STR("www.")))
         host = str_slice(host, 4, host.n);

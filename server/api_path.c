@@ -244,3 +244,80 @@ void api_fetch_target(struct str path, struct str hostname, struct buf *scratch,
     }
     *path_out = str_slice(buf_str(scratch), start, scratch->n);
 }
+
+/* ---- exclusions --------------------------------------------------------------------------------
+ */
+
+/* Go's path.Clean of a rooted path. */
+static void put_segments(struct buf *out, struct str path)
+{
+    size_t root = out->n;
+    while (path.n > 0) {
+        struct str segment = str_cut(&path, '/');
+        bool up = str_eq(segment, STR(".."));
+        while (up && out->n > root && out->p[--out->n] != '/') {
+        }
+        if (up || segment.n == 0 || str_eq(segment, STR(".")))
+            continue;
+        buf_putc(out, '/');
+        buf_put_str(out, segment);
+    }
+    if (out->n == root)
+        buf_putc(out, '/');
+}
+
+static void put_clean(struct buf *out, struct str path)
+{
+    struct buf escaped;
+    if (is_valid_encoded(path)) {
+        put_segments(out, path);
+        return;
+    }
+    buf_init(&escaped, API_PATH_ROOM(path.n));
+    put_escaped(&escaped, path);
+    put_segments(out, buf_str(&escaped));
+    out->failed = out->failed || escaped.failed;
+    buf_release(&escaped);
+}
+
+static struct str before_query(struct str s)
+{
+    return str_slice(s, 0, str_until(s, '?', '#'));
+}
+
+/* The path of what is no URL with an authority. */
+static bool plain_path(struct str text, struct str *path)
+{
+    *path = before_query(text);
+    if (path->n == 0 || str_starts(*path, STR("//")) || !escapes_are_whole(*path))
+        return false;
+    /* A colon in the first segment would end a scheme's name. */
+    return str_chr(str_slice(*path, 0, str_until(*path, '/', '/')), ':', 0) < 0;
+}
+
+bool api_rule_path(struct str text, struct buf *out)
+{
+    struct authority_url u;
+    text = go_trim(text);
+    if (has_control(text) || (!split_authority(text, &u) && !plain_path(text, &u.path)))
+        return false;
+    put_clean(out, u.path);
+    return true;
+}
+
+static bool is_clean(struct str path)
+{
+    bool ends = path.n > 1 && path.p[path.n - 1] == '/';
+    return str_starts(path, STR("/")) && !ends && str_find(path, STR("//"), 0) < 0 &&
+           str_find(path, STR("/."), 0) < 0 && is_valid_encoded(path);
+}
+
+struct str api_compared_path(struct str path, struct buf *scratch)
+{
+    path = before_query(path);
+    if (is_clean(path))
+        return path;
+    buf_reset(scratch);
+    put_clean(scratch, path);
+    return buf_str(scratch);
+}

@@ -27,4 +27,15 @@ bool api_page_url(struct str url, struct buf *scratch, struct str *out);
 void api_fetch_target(struct str path, struct str hostname, struct buf *scratch,
                       struct str *path_out, struct str *host_out);
 
+/*
+ * The spelling in which paths of exclusions are kept and compared: of a path or a URL its path,
+ * escaped, without query, fragment, dot segments, doubled slashes and one at the end. Appended to
+ * `out`. False: there is no path, or no URL.
+ */
+bool api_rule_path(struct str text, struct buf *out);
+
+/* The same of what is a path already, whatever its escapes are: a part of `path` itself where
+ * nothing changes, else in `scratch`. */
+struct str api_compared_path(struct str path, struct buf *scratch);
+
 #endif

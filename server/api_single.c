@@ -137,7 +137,11 @@ static const struct api_field event_fields[] = {
 
 static bool read_page(struct single *s, bool event, struct page_body *body)
 {
-    *body = (struct page_body){.properties = STR("{}")};
+    *body = (struct page_body){.properties = STR("{}"),
+                               .viewport_width = HIT_NO_NUMBER,
+                               .viewport_height = HIT_NO_NUMBER,
+                               .screen_width = HIT_NO_NUMBER,
+                               .screen_height = HIT_NO_NUMBER};
     size_t n = event ? sizeof(event_fields) / sizeof(event_fields[0])
                      : sizeof(pageview_fields) / sizeof(pageview_fields[0]);
     return !s->req->body_too_large &&
@@ -153,10 +157,13 @@ static void fill_browser(struct single *s, const struct page_body *body)
                                 .screen_width = body->screen_width,
                                 .screen_height = body->screen_height,
                                 .language = given(body->language),
-                                .has_page_id = body->page_id.set};
+                                .has_page_id = body->page_id.set,
+                                .has_session_id = body->session_id.set};
     memcpy(b->page_id, body->page_id.bytes, sizeof(b->page_id));
-    bool any = b->viewport_width || b->viewport_height || b->screen_width || b->screen_height ||
-               str_is_set(b->language) || b->has_page_id;
+    memcpy(b->session_id, body->session_id.bytes, sizeof(b->session_id));
+    bool sizes = b->viewport_width != HIT_NO_NUMBER || b->viewport_height != HIT_NO_NUMBER ||
+                 b->screen_width != HIT_NO_NUMBER || b->screen_height != HIT_NO_NUMBER;
+    bool any = sizes || str_is_set(b->language) || b->has_page_id || b->has_session_id;
     s->row.browser = any ? b : NULL;
 }
 
@@ -194,10 +201,10 @@ static void take_page(struct api *a, const struct api_judge *judge, struct singl
     }
     bool time_known = go_time(go_trim(body.timestamp), &s->row.record.time_ms);
     struct page_check p = {
-        .url = body.url,
+        .url = go_trim(body.url),
         .time_known = time_known,
         .time_ms = s->row.record.time_ms,
-        .visitor_ip = body.visitor_ip,
+        .visitor_ip = go_trim(body.visitor_ip),
         .user_agent = go_trim(body.user_agent),
         .referrer = given(body.referrer),
         .scratch = &s->paths,

@@ -2,9 +2,11 @@
  */
 #include "server/exclusions.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "parsers/privacy.h"
+#include "server/api_path.h"
 #include "server/rights.h"
 
 struct exclusions {
@@ -54,28 +56,62 @@ static const char *fault_of(enum exclusion_kind kind, struct str value)
     case EXCLUSION_USER_AGENT:
         return value.n > 0 ? NULL : "a part of user agents, like our-synthetic";
     case EXCLUSION_PATH:
-        return value.n > 0 && value.p[0] == '/' ? NULL : "a path that begins with /, like /healthz";
+        return value.n > 0 ? NULL : "a path, like /healthz";
     }
     return "another kind";
 }
 
+/* "198.51.100.0/24": bits behind the network's are cleared. */
+static void put_cidr(struct buf *out, struct str value)
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    char text[INET6_ADDRSTRLEN];
+    struct cidr c;
+    if (!cidr_parse(value, &c))
+        return;
+    bool v4 = c.bits >= 96 && memcmp(c.address, mapped, sizeof(mapped)) == 0;
+    for (unsigned bit = c.bits; bit < 128; bit++)
+        c.address[bit / 8] &= (unsigned char)~(0x80u >> bit % 8);
+    if (inet_ntop(v4 ? AF_INET : AF_INET6, c.address + (v4 ? 12 : 0), text, sizeof(text)))
+        buf_printf(out, "%s/%u", text, c.bits - (v4 ? 96 : 0));
+}
+
+/* False: a path that is none. */
+static bool put_value(struct buf *out, enum exclusion_kind kind, struct str value)
+{
+    buf_reset(out);
+    switch (kind) {
+    case EXCLUSION_IP:
+        put_cidr(out, value);
+        return true;
+    case EXCLUSION_COUNTRY:
+        for (size_t i = 0; i < value.n; i++)
+            buf_putc(out, value.p[i] >= 'a' ? (char)(value.p[i] - 32) : value.p[i]);
+        return true;
+    case EXCLUSION_USER_AGENT:
+        buf_put_str(out, value);
+        return true;
+    case EXCLUSION_PATH:
+        return api_rule_path(value, out);
+    }
+    return false;
+}
+
 bool exclusion_clean(enum exclusion_kind kind, struct str value, struct buf *out, const char **why)
 {
+    static const char too_long[] = "a text of at most 1000 bytes";
     value = value.n > 0 ? str_trim(value) : STR("");
     *why = fault_of(kind, value);
     for (size_t i = 0; i < value.n && !*why; i++)
         if ((unsigned char)value.p[i] < 0x20 || value.p[i] == 0x7f)
             *why = "a text without control characters";
     if (!*why && value.n > EXCLUSION_VALUE_MAX)
-        *why = "a text of at most 1000 bytes";
-    if (*why)
-        return false;
-    buf_reset(out);
-    for (size_t i = 0; i < value.n; i++) {
-        bool small = kind == EXCLUSION_COUNTRY && value.p[i] >= 'a';
-        buf_putc(out, small ? (char)(value.p[i] - 32) : value.p[i]);
-    }
-    return true;
+        *why = too_long;
+    if (!*why && !put_value(out, kind, value))
+        *why = "a path, like /healthz";
+    if (!*why && (out->failed || out->n > EXCLUSION_VALUE_MAX)) /* escaped, it is longer */
+        *why = too_long;
+    return *why == NULL;
 }
 
 /* "ip 198.51.100.0/24"; "ip in 198.51.100.0/24" for what is less than that. */
@@ -147,22 +183,35 @@ static struct str copy_text(char *to, struct str text)
     return (struct str){to, text.n};
 }
 
-int exclusions_add(struct exclusions *x, const struct exclusion *e)
+static int add_as(struct exclusions *x, const struct exclusion *e, struct str value)
 {
-    if (fault_of(e->kind, e->value))
-        return 0;
     if (x->n == x->cap && grow(x))
         return -1;
-    char *texts = malloc(e->value.n + e->description.n + 2);
+    char *texts = malloc(value.n + e->description.n + 2);
     if (!texts)
         return -1;
     x->list[x->n] = *e;
-    x->list[x->n].value = copy_text(texts, e->value);
-    x->list[x->n].description = copy_text(texts + e->value.n + 1, e->description);
+    x->list[x->n].value = copy_text(texts, value);
+    x->list[x->n].description = copy_text(texts + value.n + 1, e->description);
     if (e->kind == EXCLUSION_IP)
         cidr_parse(e->value, &x->networks[x->n]);
     x->n++;
     return 0;
+}
+
+int exclusions_add(struct exclusions *x, const struct exclusion *e)
+{
+    struct buf path;
+    if (fault_of(e->kind, e->value))
+        return 0;
+    if (e->kind != EXCLUSION_PATH)
+        return add_as(x, e, e->value);
+    /* The configuration has it as it was written, and so have old stores. */
+    buf_init(&path, API_PATH_ROOM(e->value.n));
+    bool clean = api_rule_path(e->value, &path);
+    int rc = path.failed ? -1 : add_as(x, e, clean ? buf_str(&path) : e->value);
+    buf_release(&path);
+    return rc;
 }
 
 size_t exclusions_list(const struct exclusions *x, const struct exclusion **list)
@@ -190,15 +239,11 @@ static bool contains_nocase(struct str s, struct str part)
     return false;
 }
 
-/* "/a" is a prefix of "/a", "/a/b" and "/a?c", not of "/ab". */
+/* "/a" is a prefix of "/a" and "/a/b", not of "/ab"; "/" of all. */
 static bool is_below(struct str path, struct str prefix)
 {
-    if (!str_starts(path, prefix))
-        return false;
-    if (path.n == prefix.n || (prefix.n > 0 && prefix.p[prefix.n - 1] == '/'))
-        return true;
-    char next = path.p[prefix.n];
-    return next == '/' || next == '?' || next == '#';
+    return str_starts(path, prefix) &&
+           (path.n == prefix.n || prefix.n == 1 || path.p[prefix.n] == '/');
 }
 
 bool exclusion_in_scope(const struct exclusion *e, const struct site *site)
@@ -208,8 +253,25 @@ bool exclusion_in_scope(const struct exclusion *e, const struct site *site)
     return e->team == 0 || (site && site->team == e->team);
 }
 
+/* s->path as rules are spelled, made when the first of them asks. STR_NONE: there is none. */
+struct compared {
+    bool made;
+    struct str path;
+    struct buf scratch;
+};
+
+static struct str path_of(const struct filter_subject *s, struct compared *c)
+{
+    if (!c->made && s->path.n > 0) {
+        buf_init(&c->scratch, API_PATH_ROOM(s->path.n));
+        c->path = api_compared_path(s->path, &c->scratch);
+    }
+    c->made = true;
+    return c->path;
+}
+
 static bool fits(const struct exclusion *e, const struct cidr *network,
-                 const struct filter_subject *s)
+                 const struct filter_subject *s, struct compared *c)
 {
     switch (e->kind) {
     case EXCLUSION_IP:
@@ -219,15 +281,18 @@ static bool fits(const struct exclusion *e, const struct cidr *network,
     case EXCLUSION_USER_AGENT:
         return str_is_set(s->user_agent) && contains_nocase(s->user_agent, e->value);
     case EXCLUSION_PATH:
-        return str_is_set(s->path) && is_below(s->path, e->value);
+        return is_below(path_of(s, c), e->value);
     }
     return false;
 }
 
 bool exclusions_match(const struct exclusions *x, const struct filter_subject *s)
 {
-    for (size_t i = 0; x && i < x->n; i++)
-        if (exclusion_in_scope(&x->list[i], s->site) && fits(&x->list[i], &x->networks[i], s))
-            return true;
-    return false;
+    struct compared c = {.path = STR_NONE};
+    bool found = false;
+    for (size_t i = 0; x && i < x->n && !found; i++)
+        found =
+            exclusion_in_scope(&x->list[i], s->site) && fits(&x->list[i], &x->networks[i], s, &c);
+    buf_release(&c.scratch);
+    return found;
 }

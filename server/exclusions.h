@@ -45,8 +45,9 @@ struct exclusion {
 
 const char *exclusion_kind_name(enum exclusion_kind kind); /* "ip", "country", … */
 bool exclusion_kind_parse(struct str name, enum exclusion_kind *out);
-/* What is stored for a value that somebody wrote, put into `out`: trimmed, a network with its host
- * bits as given, a country in upper case. False: *why says what was expected. */
+/* What is stored for a value that somebody wrote, put into `out`: trimmed, a network with its
+ * bits, a country in upper case, a path as api_rule_path spells it. False: *why says what was
+ * expected. */
 bool exclusion_clean(enum exclusion_kind kind, struct str value, struct buf *out, const char **why);
 
 /* For the audit log: its id, kind and value. Of an address the network alone, cut as visitors'

@@ -57,12 +57,12 @@ enum store_result {
 
 #define STORE_NO_STREAM UINT32_MAX
 
-/* What only a browser can tell of a pageview. Widths and heights of 0: not given. */
+/* What only a client of the pageview endpoint can tell. Widths and heights may be HIT_NO_NUMBER. */
 struct store_browser {
     int64_t viewport_width, viewport_height, screen_width, screen_height;
     struct str language; /* may be STR_NONE */
-    bool has_page_id;
-    unsigned char page_id[16];
+    bool has_page_id, has_session_id;
+    unsigned char page_id[16], session_id[16];
 };
 
 /* The slices of `record` are borrowed. For both kinds record.user_agent (an index into

@@ -45,7 +45,8 @@ const char *const list_fetch_columns[LIST_FETCH_COLUMNS] = {
 
 /* In the order of those. ?1 is the site's UUID. */
 static const char select_pageviews[] =
-    "SELECT r.id, r.at, lf_uuid(?1, 'hit', r.id), ?1, lf_uuid(?1, 'session', r.visitor),"
+    "SELECT r.id, r.at, lf_uuid(?1, 'hit', r.id), ?1,"
+    " coalesce(lf_uuid_text(x.session_id), lf_uuid(?1, 'session', r.visitor)),"
     " coalesce(lf_uuid_text(x.page_id), lf_uuid(?1, 'page', r.id)), r.at, r.path, h.text,"
     " r.referrer, u.text, x.viewport_width, x.viewport_height, x.screen_width, x.screen_height,"
     " x.language, r.country, NULL, NULL, NULL, NULL, NULL, r.utm_source, r.utm_medium,"

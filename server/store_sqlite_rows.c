@@ -124,7 +124,8 @@ static bool find_qr_code(struct str query, unsigned char uuid[16])
 static int put_extras(struct engine *e, const struct store_browser *browser, struct str query,
                       int64_t id)
 {
-    static const struct store_browser nothing = {.language = {NULL, 0}};
+    static const struct store_browser nothing = {HIT_NO_NUMBER, HIT_NO_NUMBER, HIT_NO_NUMBER,
+                                                 HIT_NO_NUMBER, .language = {NULL, 0}};
     const struct store_browser *b = browser ? browser : &nothing;
     unsigned char qr_code[16];
     bool has_qr_code = find_qr_code(query, qr_code);
@@ -134,13 +135,14 @@ static int put_extras(struct engine *e, const struct store_browser *browser, str
     if (!put)
         return -1;
     sqlite3_bind_int64(put, 1, id);
-    bind_number(put, 2, b->viewport_width, b->viewport_width != 0);
-    bind_number(put, 3, b->viewport_height, b->viewport_height != 0);
-    bind_number(put, 4, b->screen_width, b->screen_width != 0);
-    bind_number(put, 5, b->screen_height, b->screen_height != 0);
+    bind_number(put, 2, b->viewport_width, b->viewport_width != HIT_NO_NUMBER);
+    bind_number(put, 3, b->viewport_height, b->viewport_height != HIT_NO_NUMBER);
+    bind_number(put, 4, b->screen_width, b->screen_width != HIT_NO_NUMBER);
+    bind_number(put, 5, b->screen_height, b->screen_height != HIT_NO_NUMBER);
     bind_str(put, 6, b->language);
     bind_uuid(put, 7, b->page_id, b->has_page_id);
     bind_uuid(put, 8, qr_code, has_qr_code);
+    bind_uuid(put, 9, b->session_id, b->has_session_id);
     return step(e, put) == 1 ? 0 : -1;
 }
 

@@ -184,9 +184,13 @@ static const char step_answers[] =
     "ALTER TABLE batches_new RENAME TO batches;"
     "CREATE INDEX batches_received ON batches(received);";
 
-static const char *const steps[] = {step_1,      step_2,         step_reads,  step_exclusions,
-                                    step_people, step_nodes,     step_logins, step_exclusion_notes,
-                                    step_days,   step_countries, step_answers};
+static const char step_sessions[] =
+    /* Of a record that came alone, as it was sent. */
+    "ALTER TABLE page_extras ADD COLUMN session_id BLOB;";
+
+static const char *const steps[] = {step_1,      step_2,         step_reads,   step_exclusions,
+                                    step_people, step_nodes,     step_logins,  step_exclusion_notes,
+                                    step_days,   step_countries, step_answers, step_sessions};
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)

@@ -18,7 +18,8 @@ static const char *const sql_texts[SQL_COUNT] = {
         " VALUES(?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [SQL_PUT_PAGE_EXTRAS] =
         "INSERT INTO page_extras(record, viewport_width, viewport_height, screen_width,"
-        " screen_height, language, page_id, qr_code_id) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        " screen_height, language, page_id, qr_code_id, session_id)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [SQL_GET_HASH] = "SELECT hash FROM records WHERE id = ?1",
     [SQL_PUT_ODD] = "INSERT OR IGNORE INTO odd(site, stream, pos, hash, record)"
                     " VALUES(?1, ?2, ?3, ?4, ?5)",

@@ -160,6 +160,10 @@ COMMON = [  # (name, changed payload, status, text): the same for pageviews and 
     ("a viewer's grant", {"url": f"https://{VIEWED}/"}, 403, "Access denied"),
     ("www", {"url": f"https://www.{SITE}/"}, 202, ""),
     ("upper case and port", {"url": f"HTTPS://EXAMPLE.com:8443/"}, 202, ""),
+    ("blanks around", {"url": f"\t https://{SITE}/p\u3000", "timestamp": " 2026-11-01T12:00:00Z\n",
+                       "visitor_ip": " 203.0.113.9 ", "user_agent": f" {HUMAN} "}, 202, ""),
+    ("blanks alone", {"url": " ", "visitor_ip": " "}, 400, "url must be an absolute http or https URL"),
+    ("a blank address", {"visitor_ip": " "}, 400, "visitor_ip must be a valid IP address"),
     ("dnt", {"dnt": True}, 202, ""),
     ("session id", {"session_id": "6ba7b810-9dad-11d1-80b4-00c04fd430c8"}, 202, ""),
     ("session id is no UUID", {"session_id": "x"}, 400, "Bad request body"),
@@ -305,11 +309,16 @@ def test_exclusions_and_spam(world):
         (PAGEVIEW, view(visitor_ip="198.51.100.77")), (PAGEVIEW, view(user_agent="Our-Synthetic/1.0")),
         (PAGEVIEW, view(url=f"https://{SITE}/healthz/deep")), (PAGEVIEW, view(dnt=True)),
         (PAGEVIEW, view(referrer="https://www.spam.example/x")), (PAGEVIEW, view(visitor_ip="192.0.2.1")),
+        (PAGEVIEW, view(referrer=" HTTPS://WWW.Spam.Example:8443/path?q=1 ")),
+        (PAGEVIEW, view(referrer="www.spam.example///")), (PAGEVIEW, view(referrer="Spam.example")),
+        (EVENT, view(name="n", referrer="spam.example/")), (EVENT, view(name="n", visitor_ip="192.0.2.1")),
         (desk.fetch_path(), fetch(user_agent=GPTBOT + " our-synthetic")),
         (desk.fetch_path(), fetch(path="/healthz")),
     ]
     settle([p for path, body in dropped for p in desk.expect(str(body), path, body, 202)])
     kept = [(PAGEVIEW, view(url=f"https://{SITE}/healthzy")), (PAGEVIEW, view(referrer="https://nospam.example/")),
+            (PAGEVIEW, view(referrer="spam.example/x")), (PAGEVIEW, view(referrer=" ")),
+            (PAGEVIEW, view(referrer="///")),
             (desk.fetch_path(), fetch(path="/healthzy"))]
     settle([p for path, body in kept for p in desk.expect(str(body), path, body, 202)])
     wait_for(lambda: desk.server.count() >= len(kept), 5, "the kept records")
@@ -381,3 +390,37 @@ def test_normalisation(world):
     want = sorted([("ai_fetch", "/a?b=c"), ("ai_fetch", "/no/slash?x"), ("pageview", "/a?b=c"),
                    ("pageview", "/"), ("pageview", "/?utm_source=s")])
     check(have == want, f"stored {have}, expected {want}")
+
+
+REPLAYED = {  # a replay of a log with all that a client may tell, and how it is read again
+    "url": f"https://www.{SITE}/docs/start?utm_source=newsletter&utm_medium=email&utm_campaign=spring"
+           "&utm_term=analytics&utm_content=hero&hk_qr=5C62A8E0-0001-4000-8000-00000000000A#intro",
+    "timestamp": "2026-11-20T14:30:45+02:00", "visitor_ip": "198.51.100.22", "user_agent": " Mozilla/5.0 replay ",
+    "referrer": "https://www.example.net/from?x=1", "language": "pt-BR",
+    "session_id": "6BA7B810-9DAD-11D1-80B4-00C04FD430C8",
+    "page_id": "urn:uuid:6ba7b811-9dad-11d1-80b4-00c04fd430c8", "viewport_width": 0, "viewport_height": 720,
+    "screen_width": 2560, "utm_source": "ignored", "is_unique": True}
+READ_AGAIN = {
+    "path": REPLAYED["url"].removeprefix(f"https://www.{SITE}").removesuffix("#intro"), "hostname": SITE,
+    "timestamp": "2026-11-20T12:30:45Z", "user_agent": "Mozilla/5.0 replay", "referrer": REPLAYED["referrer"],
+    "language": "pt-BR", "session_id": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+    "page_id": "6ba7b811-9dad-11d1-80b4-00c04fd430c8", "viewport_width": 0, "viewport_height": 720,
+    "screen_width": 2560, "screen_height": None, "utm_source": "newsletter", "utm_medium": "email",
+    "utm_campaign": "spring", "utm_term": "analytics", "utm_content": "hero",
+    "qr_code_id": "5c62a8e0-0001-4000-8000-00000000000a", "country_code": None, "is_unique": None}
+
+
+def test_reads_back(world):
+    """Field for field, what was sent comes back through the hits."""
+    desk = Desk(world)
+    reader = desk.server.client("reader", f"{SITE}=viewer")
+    settle(desk.expect("replayed", PAGEVIEW, REPLAYED, 202))
+    settle(desk.expect("without ids", PAGEVIEW, view(url=f"https://{SITE}/2", timestamp="2026-11-20T12:00:00Z"), 202))
+    hits = f"/api/sites/{desk.ids[SITE]}/hits?from=2026-11-20T00:00:00Z"
+    status, _, body = desk.server.request("GET", hits, token=reader)
+    check(status == 200, f"hits: {status} {body!r}")
+    first, second = json.loads(body)["data"]
+    settle([f"{k}: {first[k]!r} instead of {v!r}" for k, v in dict(READ_AGAIN, site_id=desk.ids[SITE]).items()
+            if first[k] != v])
+    given = {first["session_id"], first["page_id"], second["session_id"], second["page_id"]}
+    check(len(given) == 4 and None not in given, f"ids of a record that brings none: {second}")

@@ -120,11 +120,16 @@ def test_over_http(world):
           ("path", "/over-http", "of a test", ids[SITE]), f"{one}")
     f.exclude("--instance", "--path", "/not-shown")
     check(json.loads(ask("GET", path, "", admin, 200)) == [one], "the list")
+    f.exclude("--team", "default", "--path", "/not-shown-either")
+    f.exclude("--instance", "--path", "/newer")
     effective = json.loads(ask("GET", path + "?effective=true", "", admin, 200))
-    check([e["path"] for e in effective] == ["/not-shown", "/over-http"], f"what holds: {effective}")
+    check([e["path"] for e in effective] == ["/newer", "/not-shown", "/not-shown-either", "/over-http"],
+          f"what holds: {effective}")
     ask("GET", path + "?effective=yes", "", admin, 400, "invalid effective value\n")
-    network = json.loads(ask("POST", path, '{"cidr":"192.0.2.0/28"}', admin, 201))
+    network = json.loads(ask("POST", path, '{"cidr":" 192.0.2.7/28 "}', admin, 201))
     check((network["type"], network["cidr"], "description" in network) == ("cidr", "192.0.2.0/28", False), f"{network}")
+    listed = [e["id"] for e in json.loads(ask("GET", path, "", admin, 200))]
+    check(listed == [network["id"], one["id"]], "the newest first")
     ask("DELETE", f"{path}/{network['id'].upper()}", "", admin, 204, "")
     ask("POST", path, new, admin, 409, "Exclusion exists already\n")
     for body, text in (("{", "Invalid request body\n"), ('{"type":7}', "Invalid request body\n"),
@@ -132,7 +137,12 @@ def test_over_http(world):
                        ('{"type":"country","country_code":"DEU"}', "Invalid country code\n"),
                        ('{"type":"user_agent","path":"/x"}', "User agent must not be empty\n"),
                        ('{"type":"path","path":" "}', "Path must not be empty\n"),
-                       ('{"type":"path","path":"x"}', "path must be a path that begins with /, like /healthz\n"),
+                       ('{"type":"path","path":"?q=1"}', "Path must not be empty\n"),
+                       ('{"type":"path","path":"/%zz"}', "Path must not be empty\n"),
+                       ('{"type":"path","path":"/%s"}' % ("x" * 1000), "path must be a text of at most 1000 bytes\n"),
+                       ('{"type":"path","path":"/%s"}' % ("\u00e4" * 400), "path must be a text of at most 1000 bytes\n"),
+                       ('{"type":"user_agent","user_agent":"%s"}' % ("x" * 1001),
+                        "user_agent must be a text of at most 1000 bytes\n"),
                        ('{"cidr":"192.0.2.1","description":"%s"}' % ("x" * 256),
                         "Description must be 255 characters or fewer\n")):
         ask("POST", path, body, admin, 400, text)
@@ -147,6 +157,19 @@ def test_over_http(world):
     ask("DELETE", f"{path}/{one['id']}", "", admin, 204, "")
     ask("DELETE", f"{path}/{one['id']}", "", admin, 404, "Not found\n")
     f.expect(True, path="/over-http")
+    # In one spelling, whichever it was written in.
+    for body, value in (('{"type":" PATH ","path":"https://example.test/written//./here/?q=1#top"}', "/written/here"),
+                        ('{"type":"path","path":"else where/"}', "/else%20where"),
+                        ('{"type":"cidr","cidr":"2001:DB8:0::1"}', "2001:db8::1/128"),
+                        ('{"type":"country","country_code":" at "}', "AT"),
+                        ('{"type":"user_agent","user_agent":" Written/1 "}', "Written/1")):
+        rule = json.loads(ask("POST", path, body, admin, 201))
+        check(value in rule.values(), f"{body}: {rule}")
+    for record in ({"path": "/written/here"}, {"path": "/x/..//written/here/and/there"}, {"path": "/else where/"},
+                   {"path": "/else%20where"}, {"ip": "2001:db8::1"}, {"ip": "198.51.100.1"},
+                   {"agent": "x wRITTEN/1.0"}):
+        f.expect(False, **record)
+    f.expect(True, path="/written/hereafter")
     check(not problems, "\n".join(problems))
 
 

@@ -69,6 +69,25 @@ static void check_target(const struct body *body, struct buf *paths)
         abort();
 }
 
+/* A rule fits the path that it was made of, and is its own spelling. */
+static void check_rule(struct str text)
+{
+    struct buf rule, again;
+    buf_init(&rule, API_PATH_ROOM(text.n));
+    buf_init(&again, API_PATH_ROOM(API_PATH_ROOM(text.n)));
+    if (api_rule_path(text, &rule)) {
+        struct str once = buf_str(&rule);
+        if (rule.failed || once.n == 0 || once.p[0] != '/' ||
+            !str_eq(api_compared_path(once, &again), once))
+            abort();
+    }
+    struct str path = api_compared_path(text, &rule);
+    if (rule.failed || path.n == 0 || path.p[0] != '/')
+        abort();
+    buf_release(&rule);
+    buf_release(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct body body = {.properties = STR("{}")};
@@ -85,7 +104,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (str_is_set(body.url))
             check_url(body.url, &paths);
         check_target(&body, &paths);
+        if (str_is_set(body.path))
+            check_rule(body.path);
     }
+    check_rule(text);
     buf_release(&scratch);
     buf_release(&objects);
     buf_release(&paths);

@@ -280,7 +280,8 @@ static const struct call page_calls[] = {
     {"no scheme", PAGE_PATH, ADMIN, PAGE("//example.com/"), URL_400},
     {"ftp", PAGE_PATH, ADMIN, PAGE("ftp://example.com/"), URL_400},
     {"no host", PAGE_PATH, ADMIN, PAGE("http:///a"), URL_400},
-    {"blank before", PAGE_PATH, ADMIN, PAGE(" http://example.com/"), URL_400},
+    {"blanks around", PAGE_PATH, ADMIN, PAGE(" http://example.com/ "), 202, "", "site=1"},
+    {"blank within", PAGE_PATH, ADMIN, PAGE("http://exam ple.com/"), URL_400},
     {"control byte", PAGE_PATH, ADMIN, PAGE("http://example.com/\\u0001"), URL_400},
     {"bad escape", PAGE_PATH, ADMIN, PAGE("http://example.com/%zz"), URL_400},
     {"bad escape in the query", PAGE_PATH, ADMIN, PAGE("http://example.com/?%zz"), 202, "",
@@ -655,7 +656,8 @@ static void exclusions_and_spam(void **state)
         {"the path itself", PAGE_PATH, ADMIN, PAGE("http://example.com/internal?x"), 202, "", NULL},
         {"another path", PAGE_PATH, ADMIN, PAGE("http://example.com/internals"), 202, "", "site=1"},
         {"with a slash", PAGE_PATH, ADMIN, PAGE("http://example.com/h/x"), 202, "", NULL},
-        {"without it", PAGE_PATH, ADMIN, PAGE("http://example.com/h"), 202, "", "site=1"},
+        {"without it", PAGE_PATH, ADMIN, PAGE("http://example.com/h"), 202, "", NULL},
+        {"by another way", PAGE_PATH, ADMIN, PAGE("http://example.com/x/..//h/"), 202, "", NULL},
         {"excluded agent", PAGE_PATH, ADMIN,
          "{\"url\":\"http://"
          "example.com\",\"timestamp\":\"2024-01-01T00:00:00Z\",\"visitor_ip\":\"::1\","
@@ -663,6 +665,8 @@ static void exclusions_and_spam(void **state)
          202, "", NULL},
         {"spam referrer", PAGE_PATH, ADMIN, WITH("\"referrer\":\"https://www.SPAM.example:80/x\""),
          202, "", NULL},
+        {"a bare name", PAGE_PATH, ADMIN, WITH("\"referrer\":\" www.Spam.example/// \""), 202, "",
+         NULL},
         {"below a spammer", PAGE_PATH, ADMIN, WITH("\"referrer\":\"https://x.spam.example/\""), 202,
          "", "site=1"},
         {"the site itself", PAGE_PATH, ADMIN, WITH("\"referrer\":\"https://example.com/\""), 202,

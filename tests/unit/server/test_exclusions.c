@@ -16,7 +16,14 @@ static void values(void **state)
         const char *value, *clean; /* NULL: refused */
     } cases[] = {
         {EXCLUSION_IP, " 198.51.100.0/24 ", "198.51.100.0/24"},
-        {EXCLUSION_IP, "2001:db8::1", "2001:db8::1"},
+        {EXCLUSION_IP, "198.51.100.77/24", "198.51.100.0/24"},
+        {EXCLUSION_IP, "198.51.100.77/31", "198.51.100.76/31"},
+        {EXCLUSION_IP, "198.51.100.77", "198.51.100.77/32"},
+        {EXCLUSION_IP, "203.0.113.9/0", "0.0.0.0/0"},
+        {EXCLUSION_IP, "2001:DB8::1", "2001:db8::1/128"},
+        {EXCLUSION_IP, "2001:db8:1:2::/33", "2001:db8::/33"},
+        {EXCLUSION_IP, "::ffff:198.51.100.77", "198.51.100.77/32"},
+        {EXCLUSION_IP, "2001:db8::1/0", "::/0"},
         {EXCLUSION_IP, "198.51.100.0/33", NULL},
         {EXCLUSION_IP, "example.com", NULL},
         {EXCLUSION_IP, "", NULL},
@@ -27,8 +34,26 @@ static void values(void **state)
         {EXCLUSION_USER_AGENT, "our Synthetic", "our Synthetic"},
         {EXCLUSION_USER_AGENT, " ", NULL},
         {EXCLUSION_USER_AGENT, "a\nb", NULL},
-        {EXCLUSION_PATH, "/a b", "/a b"},
-        {EXCLUSION_PATH, "a", NULL},
+        {EXCLUSION_PATH, "/a b", "/a%20b"},
+        {EXCLUSION_PATH, "/\xc3\xa4%2f", "/%C3%A4"},
+        {EXCLUSION_PATH, "/a%2fb", "/a%2fb"},
+        {EXCLUSION_PATH, "admin", "/admin"},
+        {EXCLUSION_PATH, "/", "/"},
+        {EXCLUSION_PATH, " /admin//users/../ ", "/admin"},
+        {EXCLUSION_PATH, "/./../..", "/"},
+        {EXCLUSION_PATH, "/a/b/../../../c/.", "/c"},
+        {EXCLUSION_PATH, "/...", "/..."},
+        {EXCLUSION_PATH, "/a?q=1#top", "/a"},
+        {EXCLUSION_PATH, "https://example.test/docs/?q=1#top", "/docs"},
+        {EXCLUSION_PATH, "https://example.test", "/"},
+        {EXCLUSION_PATH, "//example.test/x", "/x"},
+        {EXCLUSION_PATH, " ?q=1 ", NULL},
+        {EXCLUSION_PATH, "mailto:x", NULL},
+        {EXCLUSION_PATH, "1:b", NULL},
+        {EXCLUSION_PATH, "https://exa mple/x", NULL},
+        {EXCLUSION_PATH, "/%zz", NULL},
+        {EXCLUSION_PATH, "/a\x01", NULL},
+        {EXCLUSION_PATH, "", NULL},
     };
     struct buf out;
     buf_init(&out, EXCLUSION_VALUE_MAX);
@@ -71,6 +96,8 @@ static void scopes_and_kinds(void **state)
         {"path below", {.kind = EXCLUSION_PATH, .value = STR_INIT("/a/b")}, true, true},
         {"the whole path", {.kind = EXCLUSION_PATH, .value = STR_INIT("/a/b/c")}, true, true},
         {"half a segment", {.kind = EXCLUSION_PATH, .value = STR_INIT("/a/b/")}, true, true},
+        {"all paths", {.kind = EXCLUSION_PATH, .value = STR_INIT("/")}, true, true},
+        {"as it was stored once", {.kind = EXCLUSION_PATH, .value = STR_INIT("/a/b/")}, true, true},
         {"not a prefix", {.kind = EXCLUSION_PATH, .value = STR_INIT("/a/bc")}, false, false},
         {"too short", {.kind = EXCLUSION_PATH, .value = STR_INIT("/a/b/c/d")}, false, false},
         {"address", {.kind = EXCLUSION_IP, .value = STR_INIT("192.0.2.1")}, true, true},
@@ -102,6 +129,35 @@ static void scopes_and_kinds(void **state)
         exclusions_free(x);
     }
     assert_false(exclusions_match(NULL, &(struct filter_subject){.path = STR("/a")}));
+}
+
+/* A path is compared in one spelling. */
+static void spellings(void **state)
+{
+    static const struct {
+        const char *path;
+        bool fits;
+    } cases[] = {
+        {"/admin", true},      {"/admin/", true},    {"/admin/users", true},
+        {"/admin?a", true},    {"/admin#a", true},   {"/admin//users/../settings/?tab=1#top", true},
+        {"/x/../admin", true}, {"//admin/x", true},  {"/administrator", false},
+        {"/Admin", false},     {"/admin/..", false}, {"/x?/admin", false},
+        {"/", false},          {"", false},          {"/admin/%zz", true},
+    };
+    struct exclusions *x = exclusions_new();
+    const struct exclusion e = {.kind = EXCLUSION_PATH, .value = STR("/admin")};
+    assert_int_equal(exclusions_add(x, &e), 0);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct filter_subject s = {.path = str_of(cases[i].path)};
+        if (exclusions_match(x, &s) != cases[i].fits)
+            fail_msg("%s", cases[i].path);
+    }
+    exclusions_free(x);
+    x = exclusions_new();
+    assert_int_equal(
+        exclusions_add(x, &(struct exclusion){.kind = EXCLUSION_PATH, .value = STR("/%C3%A4")}), 0);
+    assert_true(exclusions_match(x, &(struct filter_subject){.path = STR("/\xc3\xa4/b?c")}));
+    exclusions_free(x);
 }
 
 static void growing(void **state)
@@ -156,10 +212,8 @@ static void descriptions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values),
-        cmocka_unit_test(scopes_and_kinds),
-        cmocka_unit_test(growing),
-        cmocka_unit_test(descriptions),
+        cmocka_unit_test(values),  cmocka_unit_test(scopes_and_kinds), cmocka_unit_test(spellings),
+        cmocka_unit_test(growing), cmocka_unit_test(descriptions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,6 +185,7 @@ static const char back_to_9[] =
     "CREATE TABLE batches(team INTEGER NOT NULL, id BLOB NOT NULL, body_hash BLOB NOT NULL,"
     "  node INTEGER NOT NULL, job TEXT, received INTEGER NOT NULL, answer TEXT NOT NULL,"
     "  PRIMARY KEY(team, id)) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE page_extras DROP COLUMN session_id;"
     "PRAGMA user_version = 9";
 
 static void make_it_9(const struct fixture *f)

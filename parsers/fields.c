@@ -350,6 +350,8 @@ static bool any_time(const struct zone *zone, struct str text, int64_t *ms)
 {
     bool local;
 
+    if (text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']')
+        text = str_slice(text, 1, text.n - 1); /* as Apache's %t has it */
     if (text.n > 4 && ascii_digit(text.p[0]) && text.p[2] != '/' && text.p[4] != '-' &&
         text.p[4] != '/')
         return epoch_ms(text, ms);

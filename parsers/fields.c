@@ -426,6 +426,8 @@ static struct str scheme_of(struct decode_scratch *s, const struct str *v)
 
     if (str_eq(text, STR("on")) || (text.n == 0 && str_is_set(v[FIELD_TLS])))
         return decode_copy(s, STR("https"));
+    if (str_eq(text, STR("off")))
+        return decode_copy(s, STR("http"));
     return decode_scheme(s, text);
 }
 

@@ -137,6 +137,11 @@ static const struct format_row rows[] = {
     {"regex", "lines of any shape, by a regular expression (PCRE2) with named groups",
      "^(?<time>\\S+) (?<client_ip>\\S+) (?<method>\\S+) (?<target>\\S+) (?<status>\\d+)$",
      &format_regex_family, 0, "2026-11-03T00:10:24Z 203.0.113.20 GET /docs/?v=2 200"},
+    {"ltsv", "labeled tab-separated values, with the labels of ltsv.org or nginx's variables", NULL,
+     &format_ltsv_family, 0,
+     "time:03/Nov/2026:00:10:24 +0000\thost:203.0.113.20\treq:GET /docs/?v=2 "
+     "HTTP/1.1\tstatus:200\tsize:6329\treferer:https://www.example.com/\tua:" AGENT
+     "\treqtime:0.012\tvhost:www.example.com"},
     {"json", "JSON lines of any shape, by the keys of its fields",
      "{\"time\":\"ts\",\"target\":\"http.url\",\"status\":\"http.status\",\"user_agent\":\"ua\"}",
      &format_json_family, JSON_OWN,

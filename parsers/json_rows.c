@@ -128,6 +128,7 @@ static const struct json_row_key cloudflare[] = {
     {FIELD_RANGE, "ResponseHeaders.content-range RequestHeaders.range"},
     {FIELD_DISPOSITION, "ResponseHeaders.content-disposition"},
     {FIELD_PURPOSE, "RequestHeaders.sec-purpose RequestHeaders.purpose"},
+    {FIELD_CDN_RESULT, "ClientRequestSource WorkerSubrequest"},
     {FIELD_MESSAGE, "content"}, /* the object that tests a new job */
     {FIELDS, NULL},
 };

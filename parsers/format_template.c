@@ -82,11 +82,12 @@ static const struct template_row templates[] = {
                       "<!quotes><time_iso> <-> <client_port> <-> <-> <duration_s> <-> <status> <-> "
                       "<-> <bytes> \"<request>\" \"<user_agent>\"<? ><rest><.>",
                       "more columns than a classic load balancer writes", .whole_urls = true},
-    [TEMPLATE_ENVOY] = {template_columns,
-                        "[<time_iso>] \"<request_raw>\" <status> <-> <-> <bytes> <duration_ms> <-> "
-                        "\"<forwarded_for>\" \"<user_agent>\" \"<request_id>\" \"<host>\" "
-                        "\"<-\">\"<? ><rest><.>",
-                        "more columns than Envoy's default format has"},
+    [TEMPLATE_ENVOY] =
+        {template_columns,
+         "<?ACCESS ><.>[<time_iso>] \"<request_raw>\" <status> <-> <-> <bytes> <duration_ms> <-> "
+         "\"<forwarded_for>\" \"<user_agent>\" \"<request_id>\" \"<host>\" "
+         "\"<-\">\"<? ><rest><.>",
+         "more columns than Envoy's default format has"},
     [TEMPLATE_ISTIO] = {template_columns,
                         "[<time_iso>] \"<request_raw>\" <status> <-> <-> <-> \"<-\">\" <-> <bytes> "
                         "<duration_ms> <-> \"<forwarded_for>\" \"<user_agent>\" \"<request_id>\" "

@@ -10,7 +10,7 @@
 
 static const struct json_row_key nginx[] = {
     {FIELD_TIME, "time_iso8601 msec time_local @timestamp timestamp time datetime ts date"},
-    {FIELD_CLIENT_IP, "remote_addr client_ip clientip remote_ip ip client"},
+    {FIELD_CLIENT_IP, "remote_addr client_ip clientip remote_ip remoteIP ip client"},
     {FIELD_METHOD, "request_method method http_method verb"},
     {FIELD_SCHEME, "scheme request_scheme https"},
     {FIELD_HOST, "http_host host server_name vhost domain"},

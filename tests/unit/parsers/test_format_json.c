@@ -39,6 +39,16 @@ static void nginx_lines_that_are_no_json(void **state)
                      PARSE_OK);
     assert_text(x.hit.path, "/a");
     assert_int_equal(x.hit.status, -1);
+    /* Apache's, with the path as the request. */
+    assert_int_equal(parse(&x,
+                           "{\"time\":\"[03/Nov/2026:00:10:24 +0000]\",\"remoteIP\":\"192.0.2.1\","
+                           "\"request\":\"/docs/\",\"query\":\"?v=2\",\"method\":\"GET\","
+                           "\"status\":\"200\"}"),
+                     PARSE_OK);
+    assert_text(x.hit.client_ip, "192.0.2.1");
+    assert_text(x.hit.method, "GET");
+    assert_text(x.hit.path, "/docs/");
+    assert_text(x.hit.query, "v=2");
     /* A request without a line is a request. */
     assert_int_equal(parse(&x, NGINX_START "\"request\":\"\",\"status\":400}"), PARSE_OK);
     assert_text(x.hit.path, NULL);

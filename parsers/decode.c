@@ -337,7 +337,7 @@ static bool is_token(struct str s)
 void decode_request_line(struct decode_scratch *s, struct str line, struct hit *hit)
 {
     const char *space, *last;
-    struct str method, target, protocol = STR_NONE;
+    struct str method, target, tail, protocol = STR_NONE;
 
     line = decode_missing(line);
     if (!str_is_set(line))
@@ -350,10 +350,11 @@ void decode_request_line(struct decode_scratch *s, struct str line, struct hit *
     }
     target = str_slice(line, method.n + 1, line.n);
     last = memrchr(line.p, ' ', line.n);
-    if (str_starts((struct str){last + 1, (size_t)(line.p + line.n - last - 1)}, STR("HTTP/"))) {
-        protocol = (struct str){last + 1, (size_t)(line.p + line.n - last - 1)};
+    tail = str_slice(line, (size_t)(last + 1 - line.p), line.n);
+    if (str_starts(tail, STR("HTTP/")))
+        protocol = tail;
+    if (str_is_set(protocol) || tail.n == 0) /* Tomcat writes an empty one for HTTP/0.9 */
         target.n = last > space ? (size_t)(last - target.p) : 0;
-    }
     hit->method = decode_missing(method);
     hit->protocol = protocol;
     decode_target(s, target, hit);

@@ -72,9 +72,10 @@ decode_fn decode_host;
 
 /*
  * Splits a request line, escapes undone: at the first and the last space, the protocol only where
- * the last word begins "HTTP/" (so HTTP/0.9, and targets with spaces, keep their target). Sets
- * method, protocol, and what decode_target sets. Missing ("-", ""): sets nothing. Neither method
- * nor target to be read (TLS bytes, one word, "- http://localhost:80- -"): bad_request_line alone.
+ * the last word begins "HTTP/" (so HTTP/0.9, and targets with spaces, keep their target) or is
+ * empty. Sets method, protocol, and what decode_target sets. Missing ("-", ""): sets nothing.
+ * Neither method nor target to be read (TLS bytes, one word, "- http://localhost:80- -"):
+ * bad_request_line alone.
  */
 void decode_request_line(struct decode_scratch *s, struct str line, struct hit *hit);
 /*

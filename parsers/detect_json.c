@@ -117,7 +117,7 @@ static const struct {
     {FIELD_REQUEST, is_request, " request requestline httprequest req "},
     {FIELD_TARGET, is_target,
      " requesturi originalurl urloriginal requesturl uri url requri requrl requestpath urlpath "
-     "httptarget target reqpath httppath path rawpath "},
+     "httptarget target reqpath httppath path rawpath request "},
     {FIELD_QUERY, is_text, " querystring urlquery args query "},
     {FIELD_METHOD, is_method, " requestmethod httpmethod reqmethod method verb "},
     {FIELD_SCHEME, is_scheme, " scheme urlscheme requestscheme proto "},

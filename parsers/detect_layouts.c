@@ -20,6 +20,22 @@ static const char *const layouts[] = {
     "apache:%h %l " COMMON AGENT " %T",
     "nginx:" NGINX " $request_time",
     "nginx:" NGINX " \"$http_x_forwarded_for\" $request_time",
+    /* nginx's main_ext, which its documentation of NGINX Amplify asks for */
+    "nginx:" NGINX " \"$http_x_forwarded_for\" \"$host\" sn=\"$server_name\" rt=$request_time "
+    "ua=\"$upstream_addr\" us=\"$upstream_status\" ut=\"$upstream_response_time\" "
+    "ul=\"$upstream_response_length\" cs=$upstream_cache_status",
+    /* as Elastic's documentation of its Apache integration has it */
+    "apache:%h %l " COMMON AGENT " X-Forwarded-For=\"%{X-Forwarded-For}i\"",
+    /* BunkerWeb: in "combined" the host would be the address, and all between it the user */
+    "nginx:$host $remote_addr - $request_id $remote_user [$time_local] \"$request\" $status "
+    "$body_bytes_sent \"$http_referer\" \"$http_user_agent\"",
+    /* nginx-proxy-manager's "standard": redirections, dead hosts, the default site */
+    "nginx:[$time_local] $status - $request_method $scheme $host \"$request_uri\" "
+    "[Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] "
+    "\"$http_user_agent\" \"$http_referer\"",
+    /* NPMplus, a fork of it */
+    "nginx:[$time_local] $host $remote_addr $request_time \"$request\" $status "
+    "$body_bytes_sent $bytes_sent $http_referer $http_user_agent",
     /* Gandi */
     "apache:%v %h %l %u %t (%T s) \"%r\" %>s %b" AGENT,
     /* Kubernetes' ingress-nginx, its log-format-upstream */

@@ -350,6 +350,8 @@ static bool any_time(const struct zone *zone, struct str text, int64_t *ms)
 {
     bool local;
 
+    if (text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']')
+        text = str_slice(text, 1, text.n - 1); /* as Apache's %t has it */
     if (text.n > 4 && ascii_digit(text.p[0]) && text.p[2] != '/' && text.p[4] != '-' &&
         text.p[4] != '/')
         return epoch_ms(text, ms);
@@ -424,6 +426,8 @@ static struct str scheme_of(struct decode_scratch *s, const struct str *v)
 
     if (str_eq(text, STR("on")) || (text.n == 0 && str_is_set(v[FIELD_TLS])))
         return decode_copy(s, STR("https"));
+    if (str_eq(text, STR("off")))
+        return decode_copy(s, STR("http"));
     return decode_scheme(s, text);
 }
 
@@ -432,6 +436,8 @@ static void read_target(struct decode_scratch *s, const struct str *v, struct hi
     struct str target = decode_missing(v[FIELD_TARGET]), path = decode_missing(v[FIELD_PATH]);
     struct str query = decode_missing(v[FIELD_QUERY]);
 
+    if (!str_is_set(target) && str_starts(v[FIELD_REQUEST], STR("/")))
+        target = v[FIELD_REQUEST]; /* some logs call the path so */
     if (str_is_set(target)) {
         decode_target(s, target, hit);
     } else if (str_is_set(path) && path.p[0] == '/' && str_is_set(v[FIELD_QUERY])) {
@@ -449,7 +455,7 @@ static void read_request(struct decode_scratch *s, const struct str *v, struct h
 {
     struct str text;
 
-    if (v[FIELD_REQUEST].n > 0)
+    if (v[FIELD_REQUEST].n > 0 && v[FIELD_REQUEST].p[0] != '/')
         decode_request_line(s, v[FIELD_REQUEST], hit);
     if (!str_is_set(hit->path) && !hit->bad_request_line)
         read_target(s, v, hit);

@@ -137,6 +137,11 @@ static const struct format_row rows[] = {
     {"regex", "lines of any shape, by a regular expression (PCRE2) with named groups",
      "^(?<time>\\S+) (?<client_ip>\\S+) (?<method>\\S+) (?<target>\\S+) (?<status>\\d+)$",
      &format_regex_family, 0, "2026-11-03T00:10:24Z 203.0.113.20 GET /docs/?v=2 200"},
+    {"ltsv", "labeled tab-separated values, with the labels of ltsv.org or nginx's variables", NULL,
+     &format_ltsv_family, 0,
+     "time:03/Nov/2026:00:10:24 +0000\thost:203.0.113.20\treq:GET /docs/?v=2 "
+     "HTTP/1.1\tstatus:200\tsize:6329\treferer:https://www.example.com/\tua:" AGENT
+     "\treqtime:0.012\tvhost:www.example.com"},
     {"json", "JSON lines of any shape, by the keys of its fields",
      "{\"time\":\"ts\",\"target\":\"http.url\",\"status\":\"http.status\",\"user_agent\":\"ua\"}",
      &format_json_family, JSON_OWN,
@@ -212,6 +217,24 @@ static const struct format_row rows[] = {
      "+https://openai.com/"
      "gptbot)\",\"authority\":\"www.example.com\",\"request_id\":\"5f1d4b0a-9d2e-4c57-8d05-"
      "2f9a3f6a1c11\"}"},
+    {"azure_json", "the access logs of Azure Front Door and of Azure Application Gateway", NULL,
+     &format_json_family, JSON_AZURE,
+     "{\"time\":\"2026-11-03T00:10:24.2500000Z\",\"category\":\"FrontDoorAccessLog\","
+     "\"properties\":{"
+     "\"trackingReference\":\"0abcZQAAAAB\",\"httpMethod\":\"GET\",\"httpVersion\":\"2.0.0.0\","
+     "\"requestUri\":\"https://www.example.com:443/docs/?v=2\",\"responseBytes\":\"6329\","
+     "\"userAgent\":\"" AGENT "\",\"clientIp\":\"203.0.113.20\",\"socketIp\":\"203.0.113.20\","
+     "\"timeTaken\":\"0.012\",\"requestProtocol\":\"HTTPS\",\"httpStatusCode\":\"200\","
+     "\"hostName\":"
+     "\"www.example.com\",\"referer\":\"https://www.example.com/\"}}"},
+    {"gcp_json", "Google Cloud's request logs: load balancers, Cloud CDN, Cloud Run", NULL,
+     &format_json_family, JSON_GCP,
+     "{\"httpRequest\":{\"requestMethod\":\"GET\",\"requestUrl\":\"https://www.example.com/docs/"
+     "?v=2\",\"status\":200,\"responseSize\":\"6329\",\"userAgent\":\"" AGENT "\",\"remoteIp\":"
+     "\"203.0.113.20\",\"referer\":\"https://www.example.com/"
+     "\",\"latency\":\"0.012345s\",\"protocol\":"
+     "\"HTTP/2\"},\"insertId\":\"1a2b3c4d5e6f7g\",\"logName\":\"projects/p/logs/requests\","
+     "\"timestamp\":\"2026-11-03T00:10:24.250123Z\"}"},
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -62,6 +62,7 @@ struct format_family {
 enum w3c_variant { W3C_CLOUDFRONT, W3C_REALTIME, W3C_OWN, W3C_IIS };
 extern const struct format_family format_w3c_family;
 extern const struct format_family format_regex_family;
+extern const struct format_family format_ltsv_family;
 /* Variants: enum json_variant of json_rows.h. */
 extern const struct format_family format_json_family;
 /* Rows of format_template.c. */

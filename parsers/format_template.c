@@ -20,6 +20,7 @@ struct template_row {
     /* With the argument: what it may name. */
     template_values_fn *values;
     bool whole_urls; /* its requests name scheme and host */
+    bool dashes;     /* what may be missing in it is a "-" without quotes then: it has its place */
 };
 
 #define NGINX_COMBINED                                                                             \
@@ -81,11 +82,12 @@ static const struct template_row templates[] = {
                       "<!quotes><time_iso> <-> <client_port> <-> <-> <duration_s> <-> <status> <-> "
                       "<-> <bytes> \"<request>\" \"<user_agent>\"<? ><rest><.>",
                       "more columns than a classic load balancer writes", .whole_urls = true},
-    [TEMPLATE_ENVOY] = {template_columns,
-                        "[<time_iso>] \"<request_raw>\" <status> <-> <-> <bytes> <duration_ms> <-> "
-                        "\"<forwarded_for>\" \"<user_agent>\" \"<request_id>\" \"<host>\" "
-                        "\"<-\">\"<? ><rest><.>",
-                        "more columns than Envoy's default format has"},
+    [TEMPLATE_ENVOY] =
+        {template_columns,
+         "<?ACCESS ><.>[<time_iso>] \"<request_raw>\" <status> <-> <-> <bytes> <duration_ms> <-> "
+         "\"<forwarded_for>\" \"<user_agent>\" \"<request_id>\" \"<host>\" "
+         "\"<-\">\"<? ><rest><.>",
+         "more columns than Envoy's default format has"},
     [TEMPLATE_ISTIO] = {template_columns,
                         "[<time_iso>] \"<request_raw>\" <status> <-> <-> <-> \"<-\">\" <-> <bytes> "
                         "<duration_ms> <-> \"<forwarded_for>\" \"<user_agent>\" \"<request_id>\" "
@@ -97,9 +99,9 @@ static const struct template_row templates[] = {
                         "more columns than bunny.net writes", .whole_urls = true},
     [TEMPLATE_S3] = {template_columns,
                      "<!quotes><-> <host> [<time_clf>] <client> <-> <request_id> <-> <-> "
-                     "\"<request>\" <status> <-> <bytes> <-> <duration_ms> <-> \"<referrer>\" "
-                     "\"<user_agent>\"<? ><rest><.>",
-                     "more columns than S3 writes"},
+                     "<?- ><.><?\"><request>\" <.><status> <-> <bytes> <-> <duration_ms> <-> "
+                     "<?- ><.><?\"><referrer>\" <.><?-><.><?\"><user_agent>\"<.><? ><rest><.>",
+                     "more columns than S3 writes", .dashes = true},
 };
 
 struct template_format {
@@ -288,7 +290,7 @@ static void template_fields(const struct format *base, struct format_fields *fie
         const struct program_field *field = program_step_field(program, i);
         uint64_t bit = field->shape != SHAPE_NONE ? VALUE_BIT(field->value) : 0;
 
-        *(own || i < until ? &maybe : &always) |= bit;
+        *(own || (i < until && !row->dashes) ? &maybe : &always) |= bit;
         if (program_step_skip(program, i) > until)
             until = program_step_skip(program, i);
     }

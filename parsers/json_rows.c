@@ -3,13 +3,14 @@
  * caddyserver.com/docs/logging; doc.traefik.io (access logs); the CloudFront Developer Guide
  * (standard logging v2); developers.cloudflare.com/logs (HTTP requests); techdocs.akamai.com
  * (DataStream 2); Fastly's documentation (example log streaming formats); envoyproxy.io and Istio
- * (default JSON access logs).
+ * (default JSON access logs); learn.microsoft.com (Front Door's and Application Gateway's resource
+ * logs); cloud.google.com/logging (LogEntry, HttpRequest).
  */
 #include "parsers/json_rows.h"
 
 static const struct json_row_key nginx[] = {
     {FIELD_TIME, "time_iso8601 msec time_local @timestamp timestamp time datetime ts date"},
-    {FIELD_CLIENT_IP, "remote_addr client_ip clientip remote_ip ip client"},
+    {FIELD_CLIENT_IP, "remote_addr client_ip clientip remote_ip remoteIP ip client"},
     {FIELD_METHOD, "request_method method http_method verb"},
     {FIELD_SCHEME, "scheme request_scheme https"},
     {FIELD_HOST, "http_host host server_name vhost domain"},
@@ -127,6 +128,7 @@ static const struct json_row_key cloudflare[] = {
     {FIELD_RANGE, "ResponseHeaders.content-range RequestHeaders.range"},
     {FIELD_DISPOSITION, "ResponseHeaders.content-disposition"},
     {FIELD_PURPOSE, "RequestHeaders.sec-purpose RequestHeaders.purpose"},
+    {FIELD_CDN_RESULT, "ClientRequestSource WorkerSubrequest"},
     {FIELD_MESSAGE, "content"}, /* the object that tests a new job */
     {FIELDS, NULL},
 };
@@ -200,10 +202,51 @@ static const struct json_row_key envoy[] = {
     {FIELDS, NULL},
 };
 
+/*
+ * Front Door's clientIp is what the client wrote into X-Forwarded-For, where it wrote one: the peer
+ * is socketIp. Application Gateway's requestQuery held the gateway's own notes for years.
+ */
+static const struct json_row_key azure[] = {
+    {FIELD_TIME, "time timeStamp timestamp"},
+    {FIELD_CLIENT_IP, "properties.socketIp properties.clientIP properties.clientIp"},
+    {FIELD_METHOD, "properties.httpMethod"},
+    {FIELD_SCHEME, "properties.requestProtocol properties.sslEnabled"},
+    {FIELD_HOST, "properties.originalHost properties.hostName properties.host"},
+    {FIELD_TARGET, "properties.originalRequestUriWithArgs properties.requestUri"},
+    {FIELD_PROTOCOL, "properties.httpVersion"},
+    {FIELD_STATUS, "properties.httpStatusCode properties.httpStatus"},
+    {FIELD_BYTES, "properties.responseBytes properties.sentBytes"},
+    {FIELD_DURATION_S, "properties.timeTaken"},
+    {FIELD_REFERRER, "properties.referer properties.referrer"},
+    {FIELD_USER_AGENT, "properties.userAgent"},
+    {FIELD_REQUEST_ID, "properties.trackingReference properties.transactionId"},
+    {FIELD_FORWARDED_FOR, "properties.clientIp"},
+    {FIELD_MESSAGE, "category operationName"}, /* of every resource log */
+    {FIELDS, NULL},
+};
+
+static const struct json_row_key gcp[] = {
+    {FIELD_TIME, "timestamp receiveTimestamp"},
+    {FIELD_CLIENT_IP, "httpRequest.remoteIp"},
+    {FIELD_METHOD, "httpRequest.requestMethod"},
+    {FIELD_TARGET, "httpRequest.requestUrl"},
+    {FIELD_PROTOCOL, "httpRequest.protocol"},
+    {FIELD_STATUS, "httpRequest.status"},
+    {FIELD_BYTES, "httpRequest.responseSize"},
+    {FIELD_DURATION_S, "httpRequest.latency"},
+    {FIELD_REFERRER, "httpRequest.referer"},
+    {FIELD_USER_AGENT, "httpRequest.userAgent"},
+    {FIELD_REQUEST_ID, "insertId"},
+    {FIELD_MESSAGE, "logName"}, /* of every log entry */
+    {FIELDS, NULL},
+};
+
 const struct json_row_key *const json_rows[JSON_VARIANTS] = {
-    [JSON_NGINX] = nginx,           [JSON_CADDY] = caddy,           [JSON_TRAEFIK] = traefik,
-    [JSON_CLOUDFRONT] = cloudfront, [JSON_CLOUDFLARE] = cloudflare, [JSON_AKAMAI] = akamai,
+    [JSON_NGINX] = nginx,           [JSON_CADDY] = caddy,
+    [JSON_TRAEFIK] = traefik,       [JSON_CLOUDFRONT] = cloudfront,
+    [JSON_CLOUDFLARE] = cloudflare, [JSON_AKAMAI] = akamai,
     [JSON_FASTLY] = fastly,         [JSON_ENVOY] = envoy,
+    [JSON_AZURE] = azure,           [JSON_GCP] = gcp,
 };
 
 #define REQUEST_FIELDS                                                                             \
@@ -213,4 +256,6 @@ const struct json_row_key *const json_rows[JSON_VARIANTS] = {
 const unsigned json_rows_always[JSON_VARIANTS] = {
     [JSON_CADDY] = REQUEST_FIELDS | HIT_BIT(REFERRER) | HIT_BIT(USER_AGENT) | HIT_BIT(CONTENT_TYPE),
     [JSON_TRAEFIK] = REQUEST_FIELDS | HIT_BIT(SCHEME),
+    [JSON_AZURE] = REQUEST_FIELDS | HIT_BIT(SCHEME) | HIT_BIT(USER_AGENT),
+    [JSON_GCP] = REQUEST_FIELDS | HIT_BIT(SCHEME) | HIT_BIT(REFERRER) | HIT_BIT(USER_AGENT),
 };

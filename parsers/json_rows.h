@@ -17,6 +17,8 @@ enum json_variant {
     JSON_AKAMAI,
     JSON_FASTLY,
     JSON_ENVOY,
+    JSON_AZURE,
+    JSON_GCP,
     JSON_VARIANTS,
 };
 

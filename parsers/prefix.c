@@ -301,6 +301,8 @@ static bool strip_syslog(struct prefix_work *w)
 
         if (s.n > 1 && s.p[s.n - 1] == ':')
             return true;
+        if (i == 1 && s.n == 0) /* rsyslog of a sender that names no program, as Fastly's */
+            return w->rest.n > 0;
     }
     return false;
 }

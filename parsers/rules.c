@@ -23,6 +23,7 @@ static const struct rule rules[RULES] = {
     [RULE_DUMMY_CONNECTION] = SKIP(REASON_INTERNAL, "Apache woke one of its own processes", NULL),
     [RULE_OPTIONS_STAR] =
         SKIP(REASON_INTERNAL, "OPTIONS * asks for the server, not for a page", NULL),
+    [RULE_CDN_OWN] = SKIP(REASON_INTERNAL, "asked by the CDN itself, not by a client of it", NULL),
     [RULE_NO_REQUEST] = SKIP(REASON_NO_REQUEST, "no path can be read from the request", NULL),
     [RULE_EXCLUDED_IP] = SKIP(REASON_EXCLUDED, "client address is excluded", "exclude.ip"),
     [RULE_EXCLUDED_PATH] = SKIP(REASON_EXCLUDED, "path is excluded", "exclude.path"),

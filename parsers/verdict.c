@@ -74,6 +74,22 @@ static bool is_below_any(struct str path, struct str_set prefixes)
 
 /* ---- no request, not wanted ---------------------------------------------------------------- */
 
+/* Cloudflare logs also what its Workers, caches and checks ask for (ClientRequestSource, or true
+ * for WorkerSubrequest): the visitor's own request is another line. */
+static bool is_of_cdn(struct str result)
+{
+    static const struct str names[] = {S("edgeWorkerFetch"), S("edgeWorkerCacheAPI"),
+                                       S("edgeWorkerKV"),    S("imageResizing"),
+                                       S("earlyHintsCache"), S("purge"),
+                                       S("alwaysOnline"),    S("healthcheck"),
+                                       S("sslDetector"),     S("true")};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (str_eq(result, names[i]))
+            return true;
+    return false;
+}
+
 /* Apache wakes its own children with a request; "OPTIONS *" asks a server how it is. */
 static bool judge_request(struct matter *m)
 {
@@ -82,6 +98,8 @@ static bool judge_request(struct matter *m)
     if (str_starts(hit->user_agent, STR("Apache")) &&
         str_ends(hit->user_agent, STR("(internal dummy connection)")))
         return decide(m, RULE_DUMMY_CONNECTION);
+    if (hit->cdn_result.n > 0 && is_of_cdn(hit->cdn_result))
+        return decide(m, RULE_CDN_OWN);
     if (!hit->bad_request_line && hit->path.n > 0)
         return false;
     if (hit->path.n == 0 && str_eq(hit->method, STR("OPTIONS")))

@@ -26,7 +26,7 @@ enum reason {
     REASON_PREFETCH, /* by a browser, before anybody has asked for the page */
     REASON_PROBE,    /* scanners */
     REASON_HEALTH_CHECK,
-    REASON_INTERNAL, /* the web server's own */
+    REASON_INTERNAL, /* the web server's own, or the CDN's */
     REASON_UNKNOWN_SITE,
     REASON_NO_HOST,
     REASON_NO_USER_AGENT,

@@ -14,6 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         "akamai_json",
         "fastly_json",
         "envoy_json",
+        "azure_json",
+        "gcp_json",
         ("json:{\"time\":[\"t\",\"a.t\"],\"date\":\"d\",\"path\":\"a.b.p\",\"query\":\"q\","
          "\"status\":\"s\",\"duration_us\":\"a.d\"}"),
     };

@@ -180,6 +180,8 @@ static const struct request_case request_cases[] = {
     {"fragment stays", S("GET /p#x?y#z HTTP/1.1"), S("GET"), NO, NO, S("/p#x"), S("y#z"),
      S("HTTP/1.1"), false},
     {"HTTP/0.9", S("GET /"), S("GET"), NO, NO, S("/"), NO, NO, false},
+    {"HTTP/0.9 by Tomcat", S("GET / "), S("GET"), NO, NO, S("/"), NO, NO, false},
+    {"nothing behind the method", S("GET "), S("GET"), NO, NO, NO, NO, NO, true},
     {"spaces in the target", S("GET /a b  c?d e HTTP/1.1"), S("GET"), NO, NO, S("/a b  c"),
      S("d e"), S("HTTP/1.1"), false},
     {"spaces, no protocol", S("GET /a b"), S("GET"), NO, NO, S("/a b"), NO, NO, false},

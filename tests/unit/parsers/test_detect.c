@@ -117,6 +117,35 @@ static void test_programs(void **state)
         {"lists of addresses", NULL,
          "10.0.0.2, 10.0.0.1, " FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"", "apache_combined"},
         {"one column more", NULL, FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\" \"-\"", "nginx_main"},
+        {"X-Forwarded-For by its name", NULL,
+         FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\" X-Forwarded-For=\"192.0.2.7, 10.0.0.1\"",
+         "apache:%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" "
+         "X-Forwarded-For=\"%{X-Forwarded-For}i\""},
+        {"BunkerWeb", NULL,
+         "a.example 203.0.113.20 - 7bde940ef0f870cd - [03/Nov/2026:00:10:24 +0000] \"GET / "
+         "HTTP/1.1\" "
+         "200 5 \"-\" \"a\"",
+         "nginx:$host $remote_addr - $request_id $remote_user [$time_local] \"$request\" $status "
+         "$body_bytes_sent \"$http_referer\" \"$http_user_agent\""},
+        {"nginx-proxy-manager without an upstream", NULL,
+         "[03/Nov/2026:00:10:24 +0000] 200 - GET https a.example \"/\" [Client 203.0.113.20] "
+         "[Length 5] [Gzip -] \"a\" \"-\"",
+         "nginx:[$time_local] $status - $request_method $scheme $host \"$request_uri\" [Client "
+         "$remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] \"$http_user_agent\" "
+         "\"$http_referer\""},
+        {"NPMplus", NULL,
+         "[03/Nov/2026:00:10:24 +0000] a.example 203.0.113.20 0.002 \"GET / HTTP/2.0\" 200 5 333 - "
+         "Mozilla/5.0 (X11; Linux x86_64)",
+         "nginx:[$time_local] $host $remote_addr $request_time \"$request\" $status "
+         "$body_bytes_sent $bytes_sent $http_referer $http_user_agent"},
+        {"nginx's main_ext", NULL,
+         FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\" \"-\" \"a.example\" sn=\"a.example\" "
+               "rt=0.020 ua=\"192.0.2.10:80\" us=\"200\" ut=\"0.019\" ul=\"5\" cs=-",
+         "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
+         "\"$http_referer\" \"$http_user_agent\" \"$http_x_forwarded_for\" \"$host\" "
+         "sn=\"$server_name\" rt=$request_time ua=\"$upstream_addr\" us=\"$upstream_status\" "
+         "ut=\"$upstream_response_time\" ul=\"$upstream_response_length\" "
+         "cs=$upstream_cache_status"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

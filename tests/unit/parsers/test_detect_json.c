@@ -64,6 +64,13 @@ static void test_shapes(void **state)
         "\"Status\":\"200\"},\"peer\":\"203.0.113.20:4711\",\"UserAgent\":[\"curl/8\",\"x\"]}",
         "json:{\"time\":\"when.ts\",\"request\":\"Http.Request\",\"status\":\"Http.Status\","
         "\"client_ip\":\"peer\",\"user_agent\":\"UserAgent\"}");
+    assert_spec("Apache's, with the path as the request",
+                "{\"time\":\"[03/Nov/2026:00:10:24 +0000]\",\"remoteIP\":\"203.0.113.20\",\"host\":"
+                "\"www.example.com\",\"request\":\"/docs/\",\"query\":\"?v=2\",\"method\":\"GET\","
+                "\"status\":\"200\",\"userAgent\":\"curl/8\",\"referer\":\"-\"}",
+                "json:{\"time\":\"time\",\"target\":\"request\",\"query\":\"query\",\"method\":"
+                "\"method\",\"host\":\"host\",\"status\":\"status\",\"client_ip\":\"remoteIP\","
+                "\"user_agent\":\"userAgent\"}");
     assert_spec("keys with dots",
                 "{\"request.time\":\"2026-11-03T00:10:24Z\",\"url.path\":\"/docs/\","
                 "\"http.status_code\":200}",

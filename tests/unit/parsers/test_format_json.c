@@ -39,6 +39,16 @@ static void nginx_lines_that_are_no_json(void **state)
                      PARSE_OK);
     assert_text(x.hit.path, "/a");
     assert_int_equal(x.hit.status, -1);
+    /* Apache's, with the path as the request. */
+    assert_int_equal(parse(&x,
+                           "{\"time\":\"[03/Nov/2026:00:10:24 +0000]\",\"remoteIP\":\"192.0.2.1\","
+                           "\"request\":\"/docs/\",\"query\":\"?v=2\",\"method\":\"GET\","
+                           "\"status\":\"200\"}"),
+                     PARSE_OK);
+    assert_text(x.hit.client_ip, "192.0.2.1");
+    assert_text(x.hit.method, "GET");
+    assert_text(x.hit.path, "/docs/");
+    assert_text(x.hit.query, "v=2");
     /* A request without a line is a request. */
     assert_int_equal(parse(&x, NGINX_START "\"request\":\"\",\"status\":400}"), PARSE_OK);
     assert_text(x.hit.path, NULL);
@@ -267,6 +277,7 @@ static void times(void **state)
         {"2026-11-03T05:40:24+0530", 1793664624000},
         {"03/Nov/2026:00:10:24 +0000", 1793664624000},
         {"03/Nov/2026:01:10:24.250", 1793664624250},
+        {"[03/Nov/2026:00:10:24 +0000]", 1793664624000}, /* Apache's %t */
         {"2026-11-03 01:10:24", 1793664624000},
         {"2026-07-01T02:00:00", 1782864000000},
         {"2026-10-25 02:30:00", 1792888200000}, /* twice: the first */
@@ -283,7 +294,8 @@ static void times(void **state)
                                       "now",   "1793664624x",
                                       "1e400", "2026-11-03T00:10:24+1",
                                       "2026",  "03/Nov/2026:00:10:2",
-                                      "99/99", "2026-11-03T00:10"};
+                                      "99/99", "2026-11-03T00:10",
+                                      "[]",    "[03/Nov/2026:00:10:24 +0000"};
     struct field_times t = {.zone = &zone};
     int64_t ms = 0;
     (void)state;

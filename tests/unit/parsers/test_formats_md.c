@@ -195,6 +195,8 @@ static const struct json_row_key *keys_of(struct str name)
         {STR_INIT("akamai_json"), JSON_AKAMAI},
         {STR_INIT("fastly_json"), JSON_FASTLY},
         {STR_INIT("envoy_json"), JSON_ENVOY},
+        {STR_INIT("azure_json"), JSON_AZURE},
+        {STR_INIT("gcp_json"), JSON_GCP},
     };
 
     for (size_t i = 0; i < COUNT_OF(tables); i++)

@@ -21,6 +21,7 @@ static const struct {
     {PREFIX_SYSLOG, "Nov 13 00:10:24 web1 haproxy[14]: " LINE},
     {PREFIX_SYSLOG, "Nov 13 00:10:24 nginx: " LINE},
     {PREFIX_SYSLOG, "2026-11-03T01:10:24.123+01:00 web1 nginx[1]: " LINE},
+    {PREFIX_SYSLOG, "2026-11-03T01:10:24.123+01:00 192.0.2.1  " LINE}, /* no program: Fastly's */
     {PREFIX_SYSLOG, "<190>1 2026-11-03T00:10:24Z web1 nginx 12 - - " LINE},
     {PREFIX_SYSLOG, "<190>1 - web1 nginx - - [a@1 b=\"c\\\"]d\"][e] \xef\xbb\xbf" LINE},
 };

@@ -374,6 +374,18 @@ static const struct row rows[] = {
      .kind = VERDICT_SKIP,
      .reason = REASON_HEALTH_CHECK},
     {.path = "/healthz", .ua = "Envoy/HC", .kind = VERDICT_SKIP, .reason = REASON_HEALTH_CHECK},
+    /* Cloudflare's log: who asked */
+    {.path = "/p", .cdn = "eyeball", .kind = VERDICT_PAGEVIEW},
+    {.path = "/p", .cdn = "orangeToOrange", .kind = VERDICT_PAGEVIEW},
+    {.path = "/p", .cdn = "false", .kind = VERDICT_PAGEVIEW},
+    {.path = "/p", .cdn = "edgeWorkerFetch", .kind = VERDICT_SKIP, .reason = REASON_INTERNAL},
+    {.path = "/p", .cdn = "edgeWorkerCacheAPI", .kind = VERDICT_SKIP, .reason = REASON_INTERNAL},
+    {.path = "/p", .cdn = "true", .kind = VERDICT_SKIP, .reason = REASON_INTERNAL},
+    {.path = "/p",
+     .ua = GPTBOT,
+     .cdn = "edgeWorkerFetch",
+     .kind = VERDICT_SKIP,
+     .reason = REASON_INTERNAL},
     {.path = "/p", .ua = "Amazon CloudFront", .kind = VERDICT_SKIP, .reason = REASON_DUPLICATE_CDN},
     /* scanners */
     {.path = "/.env", .kind = VERDICT_SKIP, .reason = REASON_PROBE},

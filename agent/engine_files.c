@@ -239,11 +239,19 @@ static void pass_over(struct engine *e, size_t source, const struct found_file *
     engine_dirty(e);
 }
 
+/* Of many compressed files that a glob matches, each is whole when it comes: none has an end from
+ * which to go on. */
+static bool comes_whole(const struct engine *e, size_t source, const struct found_file *f)
+{
+    return container_is_compressed(f->kind) &&
+           strpbrk(e->sources[source].config->files.p, "*?[") != NULL;
+}
+
 static void read_new(struct engine *e, size_t source, const struct found_file *f)
 {
     bool first = e->sources[source].fresh && !e->looked;
     bool from_end = f->live && first && e->sources[source].config->start == START_END;
-    if (!is_wanted(e, source, f)) {
+    if (!is_wanted(e, source, f) || (from_end && comes_whole(e, source, f))) {
         pass_over(e, source, f);
         return;
     }

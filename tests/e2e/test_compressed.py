@@ -97,6 +97,33 @@ def test_known_but_never_read(world):
         agent.stop()
 
 
+def test_start_at_end_of_files_that_come_whole(world):
+    """`start: end` where files come whole: those that are there are history, also after a kill; what comes
+    is read."""
+    sink, directory = world.sink(), world.mkdir("cdn")
+    base = lines.default_base()
+
+    def come(first):
+        with gzip.open(os.path.join(directory, f"E123.2026-11-03-{first // 100:02}.a{first}.gz"), "wt") as f:
+            f.write(lines.CF_HEADER + "".join(lines.cloudfront(n, base) for n in range(first, first + 100)))
+        return list(range(first, first + 100))
+
+    for first in (0, 100, 200):
+        come(first)
+    agent = world.agent(sink, files=directory + "/*.gz", source_format="cloudfront", source_keys="    start: end\n")
+    agent.start()
+    wait_for(lambda: any("positions." in f for f in agent.state_files()), 10, "the first look")
+    asked = come(300)
+    wait_sunk(sink, asked)
+    agent.kill()
+    asked += come(400)
+    agent.start()
+    asked += come(500)
+    wait_sunk(sink, asked)
+    agent.stop()
+    check(not set(sink.numbers()) - set(expected(asked)), "files were read that had been there before")
+
+
 def unanswered(agent, sink):
     """The agent starts and finds the files, and reads none: it does not know the sites yet."""
     for path in agent.state_files():

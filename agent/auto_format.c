@@ -79,32 +79,38 @@ static void tell_unknown(const struct source_config *s, const char *path, const 
     buf_release(&command);
 }
 
-/* True: *d fits. What fits no format is told, when `speak`. */
-static bool detect_source(const struct source_config *s, bool speak, struct detection *d)
+enum look { LOOK_NO_LINE, LOOK_NO_FORMAT, LOOK_FITS };
+
+/* LOOK_FITS: *d fits. What fits no format is told, when `speak`. */
+static enum look detect_source(const struct source_config *s, bool speak, struct detection *d)
 {
     const struct discover_known nothing = {0};
     struct discovery found = {0};
     struct log_roots roots = {0};
-    bool fits = false;
+    enum look result = LOOK_NO_LINE;
 
     if (discover_source(s, &nothing, &found) || log_roots_init(&roots, s))
         found.n = 0;
     if (found.n > 1)
         qsort(found.files, found.n, sizeof(*found.files), compare_files);
-    for (size_t i = 0, looked = 0; i < found.n && looked < MAX_FILES && !fits; i++) {
-        if (found.files[i].size == 0 || found.files[i].error)
+    for (size_t i = 0, looked = 0; i < found.n && looked < MAX_FILES && result < LOOK_FITS; i++) {
+        if (found.files[i].size == 0)
+            continue;
+        result = LOOK_NO_FORMAT;
+        if (found.files[i].error)
             continue;
         looked++;
         if (look_into(found.files[i].path, &roots, d) < 1)
             continue;
-        fits = d->fits;
-        if (!fits && speak)
+        if (d->fits)
+            result = LOOK_FITS;
+        else if (speak)
             tell_unknown(s, found.files[i].path, d);
         speak = false;
     }
     log_roots_release(&roots);
     discovery_release(&found);
-    return fits;
+    return result;
 }
 
 /* ---- what was decided -------------------------------------------------------------------------
@@ -211,7 +217,9 @@ static bool take(struct agent_config *c, struct source_config *s, struct str spe
 static bool decide(struct agent_config *c, struct source_config *s)
 {
     struct detection d;
-    if (!detect_source(s, true, &d) || !take(c, s, str_of(d.spec)))
+    enum look look = detect_source(s, true, &d);
+    s->no_line = look == LOOK_NO_LINE;
+    if (look != LOOK_FITS || !take(c, s, str_of(d.spec)))
         return false;
     log_event(LOG_INFO, "format_detected", "source=%s format=%s matched=%u of=%u", s->name.p,
               d.spec, d.matched, d.lines);
@@ -284,7 +292,8 @@ static void run_look(struct task *task, unsigned worker)
     struct auto_format_watch *w = of_task(task);
     struct detection d;
     for (size_t i = w->ready; i < w->config->n_sources && !w->decided; i++)
-        w->decided = detect_source(&w->config->sources[i], w->looks % LOOKS_AN_HOUR == 0, &d);
+        w->decided =
+            detect_source(&w->config->sources[i], w->looks % LOOKS_AN_HOUR == 0, &d) == LOOK_FITS;
 }
 
 static void on_looked(struct task *task)

@@ -121,6 +121,8 @@ char *discover_host(struct str pattern, const char *path);
 bool discover_matches(struct str pattern, const char *path);
 /* Writes the live name that this path is of, itself, rotated, or moved to `olddir`. False: none. */
 bool discover_live_name(const struct source_config *c, const char *path, char *live, size_t n);
+/* Tells sources apart across restarts, by their `files`. */
+uint64_t discover_id(const struct source_config *c);
 /* The hash of that name; 0: none. */
 uint64_t discover_family(const struct source_config *c, const char *path);
 

@@ -151,6 +151,11 @@ bool discover_live_name(const struct source_config *c, const char *path, char *l
     return good && snprintf(live, n, "%s", found) < (int)n;
 }
 
+uint64_t discover_id(const struct source_config *c)
+{
+    return hash_64(c->files, 0);
+}
+
 uint64_t discover_family(const struct source_config *c, const char *path)
 {
     char live[PATH_MAX];

@@ -435,11 +435,12 @@ void engine_free(struct engine *e)
     free(e);
 }
 
-/* Whose file an entry is of; a source without any is fresh: its `start` decides. */
+/* Whose file an entry is of. A source without any that was never looked for either is fresh: its
+ * `start` decides. */
 static void name_sources(struct engine *e)
 {
     for (size_t i = 0; i < e->o.n_sources; i++)
-        e->sources[i].fresh = true;
+        e->sources[i].fresh = !positions_looked(&e->positions, discover_id(e->sources[i].config));
     for (size_t k = 0; k < e->positions.n; k++) {
         struct position *p = e->positions.v[k];
         for (size_t i = 0; i < e->o.n_sources && p->source < 0; i++) {
@@ -465,6 +466,24 @@ static void reopen_unsafe(struct engine *e)
     }
 }
 
+void engine_note_looked(struct engine *e, const struct source_config *c)
+{
+    int noted = positions_note_looked(&e->positions, discover_id(c));
+    if (noted < 0)
+        abort(); /* a number; a restart looks again */
+    if (noted)
+        engine_dirty(e);
+}
+
+/* Of the sources that wait for a line to know their format by. */
+static void note_waiting(struct engine *e)
+{
+    const struct agent_config *c = e->o.config;
+    for (size_t i = e->o.n_sources; i < c->n_sources; i++)
+        if (c->sources[i].no_line)
+            engine_note_looked(e, &c->sources[i]);
+}
+
 void engine_start(struct engine *e)
 {
     e->started = true;
@@ -472,6 +491,7 @@ void engine_start(struct engine *e)
         engine_dirty(e);
     if (e->o.follow) {
         name_sources(e);
+        note_waiting(e);
         reopen_unsafe(e);
         engine_watch(e);
         engine_look(e);

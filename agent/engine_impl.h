@@ -170,6 +170,9 @@ void engine_release_files(struct engine *e);
 void engine_rewind_stream(struct engine *e, struct stream *s);
 
 /* ---- engine_look.c */
+/* The source's files were looked for: whatever comes from now on is new, though there is none yet,
+ * and the agent may start again before there is. */
+void engine_note_looked(struct engine *e, const struct source_config *c);
 void engine_look(struct engine *e);                    /* discover all sources, now */
 void engine_plan_look(struct engine *e, double after); /* or earlier, when one is due before */
 /* A name has changed: soon, but not all the time. */

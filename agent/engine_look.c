@@ -98,6 +98,8 @@ static void miss(struct engine *e, size_t source)
 
 static void round_is_over(struct engine *e)
 {
+    for (size_t i = 0; i < e->o.n_sources && !e->looked && !e->starved; i++)
+        engine_note_looked(e, e->sources[i].config);
     e->looked = true;
     engine_sweep(e);
     if (e->by_inode.n > TRIM_FILES)

@@ -24,6 +24,7 @@ void positions_release(struct positions *p)
         intervals_release(&p->spooled[i].done);
     file_map_release(&p->by_key);
     free(p->v);
+    free(p->looked);
     *p = (struct positions){0};
 }
 
@@ -191,6 +192,26 @@ int positions_rename(struct position *p, const char *path)
     p->path = copy;
     positions_changed(p);
     return 0;
+}
+
+bool positions_looked(const struct positions *p, uint64_t files)
+{
+    for (size_t i = 0; i < p->n_looked; i++)
+        if (p->looked[i] == files)
+            return true;
+    return false;
+}
+
+int positions_note_looked(struct positions *p, uint64_t files)
+{
+    if (positions_looked(p, files))
+        return 0;
+    uint64_t *looked = realloc(p->looked, (p->n_looked + 1) * sizeof(*looked));
+    if (!looked)
+        return -1;
+    p->looked = looked;
+    p->looked[p->n_looked++] = files;
+    return 1;
 }
 
 struct intervals *positions_spooled(struct positions *p, struct str destination)

@@ -5,16 +5,17 @@
  * holds the intervals of its decoded bytes that every destination has, or the spool. The loop owns
  * all of it; only positions_store runs on a worker, on text that positions_encode made.
  *
- * On disk: positions.a and positions.b, by turns; version 2, one item a line:
- *     logferry-positions 2
+ * On disk: positions.a and positions.b, by turns; version 3, one item a line:
+ *     logferry-positions 3
  *     generation <n>, saved <wall clock, ms>, uptime <s>, spool-next <n>
+ *     looked <hash of a source's `files`>
  *     spool-done "<destination>" <numbers>
  *     entry <key> <stream> <dev> <ino> <seam at> <seam hash> <seam bytes> <head bytes> <head hash>
  *         <size> <family> <seen> <0 or 1: finished> <safe> "<path>"            (one line)
  *     sum <XXH3-64 of all before>
- * Version 1 had `seen` as a wall clock's, seams of 64 bytes, and a CRC-32 as its last line. To
- * change the form: raise POSITIONS_VERSION, read the old ones in positions_file.c, write only the
- * new; the `sum` line stays the last.
+ * Version 2 had no `looked`; version 1 `seen` as a wall clock's, seams of 64 bytes, and a CRC-32 as
+ * its last line. To change the form: raise POSITIONS_VERSION, read the old ones in
+ * positions_file.c, write only the new; the `sum` line stays the last.
  */
 #ifndef LOGFERRY_AGENT_POSITIONS_H
 #define LOGFERRY_AGENT_POSITIONS_H
@@ -25,7 +26,7 @@
 #include "config/agent_config.h"
 #include "parsers/base/hash.h"
 
-#define POSITIONS_VERSION 2
+#define POSITIONS_VERSION 3
 #define POSITIONS_MAX_BYTES (64u << 20)
 
 struct position {
@@ -61,6 +62,8 @@ struct positions {
     int64_t saved_ms;    /* of the generation that was loaded; 0: none was */
     uint64_t uptime_s;   /* of all agents with this state, together: no clock can move it */
     uint64_t spool_next; /* the next spool file's number */
+    uint64_t *looked;    /* hashes of the sources' `files` whose files were looked for once */
+    size_t n_looked;
     struct {
         char name[64]; /* destination */
         struct intervals done;
@@ -96,6 +99,9 @@ int positions_uncover(struct position *p, uint64_t from, uint64_t to);
 int positions_rename(struct position *p, const char *path);
 /* Something else of the entry was changed: what is written next must say so. */
 void positions_changed(struct position *p);
+bool positions_looked(const struct positions *p, uint64_t files);
+/* 1: noted, 0: it was; -1: out of memory. */
+int positions_note_looked(struct positions *p, uint64_t files);
 /* The done set of a destination, made when missing. NULL: no room. */
 struct intervals *positions_spooled(struct positions *p, struct str destination);
 /* Drops entries that nobody uses, unseen since `before_s` of the uptime. */

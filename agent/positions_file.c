@@ -52,6 +52,8 @@ int positions_encode(struct positions *p, int64_t now_ms, struct buf *out)
                "\nspool-next %" PRIu64 "\n",
                POSITIONS_VERSION, p->generation, now_ms > 0 ? now_ms : 0, p->uptime_s,
                p->spool_next);
+    for (size_t i = 0; i < p->n_looked; i++)
+        buf_printf(out, "looked %016" PRIx64 "\n", p->looked[i]);
     for (size_t i = 0; i < p->n_spooled; i++) {
         if (!p->spooled[i].done.n)
             continue;
@@ -163,6 +165,12 @@ static int read_spooled(struct positions *p, struct str line, struct buf *scratc
     return done ? intervals_read(done, str_slice(line, (size_t)space + 1, line.n)) : -1;
 }
 
+static int read_looked(struct positions *p, struct str line)
+{
+    uint64_t source;
+    return str_to_hex64(line, &source) && positions_note_looked(p, source) >= 0 ? 0 : -1;
+}
+
 static int read_line(struct positions *p, struct str line, uint64_t version, struct buf *scratch)
 {
     uint64_t saved;
@@ -171,6 +179,8 @@ static int read_line(struct positions *p, struct str line, uint64_t version, str
         return read_entry(p, line, version, scratch);
     if (str_eq(word, STR("spool-done")))
         return read_spooled(p, line, scratch);
+    if (str_eq(word, STR("looked")))
+        return read_looked(p, line);
     if (str_eq(word, STR("generation")))
         return str_to_u64(line, UINT64_MAX - 1, &p->generation) ? 0 : -1;
     if (str_eq(word, STR("spool-next")))

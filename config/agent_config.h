@@ -55,6 +55,7 @@ struct source_config {
     struct str_set symlinks; /* absolute directories into which links may lead */
     struct str format;       /* of parsers/format.h, or "auto" until it is decided */
     bool format_is_auto;     /* the configuration says so */
+    bool no_line;            /* it is still "auto": there was no line to decide it by */
     enum cdn cdn;            /* whose own log it is, by its format (source_settle_format) */
     struct str default_host;
     struct str scheme;       /* "http" or "https"; default "https" */

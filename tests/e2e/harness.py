@@ -273,6 +273,11 @@ class Agent:
         wait_for(lambda: len(balances()) > before, 10, f"the ledger of {self.name}")
         return ledger_of(self.proc.text(), self.name)
 
+    def wait_first_look(self):
+        """Until the positions say what there was when the agent came."""
+        wait_for(lambda: any(os.path.exists(os.path.join(self.state, f"positions.{x}")) for x in "ab"), 10,
+                 f"{self.name}: its first look")
+
     def state_files(self, *below):
         """Paths of the regular files under the state directory."""
         top = os.path.join(self.state, *below)

@@ -112,7 +112,7 @@ def test_start_at_end_of_files_that_come_whole(world):
         come(first)
     agent = world.agent(sink, files=directory + "/*.gz", source_format="cloudfront", source_keys="    start: end\n")
     agent.start()
-    wait_for(lambda: any("positions." in f for f in agent.state_files()), 10, "the first look")
+    agent.wait_first_look()
     asked = come(300)
     wait_sunk(sink, asked)
     agent.kill()

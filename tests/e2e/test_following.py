@@ -123,6 +123,39 @@ def piped(world, server, pattern, arguments, keys=""):
     agent.stop()
 
 
+def test_log_made_and_rotated_while_the_agent_is_away(world):
+    """The agent was there first, and there was no log: what comes before its next start is not history,
+    whatever `start` says and however the format is known."""
+    for start in ("beginning", "end"):
+        for form in ("nginx_combined", "auto"):
+            name = f"{start}-{form}"
+            server = world.server(name=name + "-server").start()
+            log = lines.Log(os.path.join(world.mkdir(name), "access.log"))
+            agent = world.agent(server, name, files=log.path, source_format=form,
+                                source_keys=f"    start: {start}\n").start()
+            agent.wait_first_look()
+            agent.kill()
+            log.write(30)
+            os.rename(log.path, log.path + ".1")
+            log.write(30)
+            agent.start()
+            log.write(30)
+            wait_stored(server, log.written, 30, name)
+            agent.stop()
+            server.stop()
+
+
+def test_first_lines_decide_the_format_and_are_read(world):
+    """`format: auto` and `start: end`: the log that comes later begins with the lines that tell its format."""
+    server = world.server().start()
+    log = lines.Log(os.path.join(world.mkdir("later"), "access.log"))
+    agent = world.agent(server, files=log.path, source_format="auto", source_keys="    start: end\n").start()
+    agent.wait_first_look()
+    log.write(50)
+    wait_stored(server, log.written, 40)
+    agent.stop()
+
+
 def test_rotatelogs(world):
     """Apache's rotatelogs: files named by the time, which are live as long as they are written to."""
     server = world.server().start()

@@ -34,7 +34,7 @@ def test_first_start_beside_rotated_files(world):
         if n in (20, 40):
             web.rotate(compress=n == 20)
     agent = world.agent(server, files=web.log).start()
-    wait_for(lambda: any("positions." in f for f in agent.state_files()), 5, "the agent's first look")
+    agent.wait_first_look()
     for end in (agent.stop, agent.kill, agent.stop):
         first = web.asked[-1] + 1
         for n in range(first, first + 20):

@@ -36,6 +36,9 @@ static void fill_positions(struct positions *p, uint64_t extra)
     assert_int_equal(intervals_add(positions_spooled(p, STR("main")), 3, 9 + extra), 0);
     assert_int_equal(intervals_add(positions_spooled(p, STR("with \"quotes\"")), 1, 2), 0);
     assert_non_null(positions_spooled(p, STR("nothing done")));
+    assert_int_equal(positions_note_looked(p, 0xabcdef), 1);
+    assert_int_equal(positions_note_looked(p, 0xabcdef), 0);
+    assert_int_equal(positions_note_looked(p, UINT64_MAX), 1);
     p->spool_next = 9 + extra;
     p->uptime_s = 86400;
 }
@@ -109,6 +112,8 @@ static void test_round_trip(void **state)
     assert_int_equal(q.generation, 1);
     assert_int_equal(q.saved_ms, 1234567);
     assert_int_equal(q.spool_next, 9);
+    assert_true(positions_looked(&q, 0xabcdef) && positions_looked(&q, UINT64_MAX));
+    assert_false(positions_looked(&q, 1));
     struct position *e = positions_by_key(&q, UINT64_MAX - 2);
     assert_non_null(e);
     assert_null(positions_by_key(&q, UINT64_MAX - 3));
@@ -289,7 +294,7 @@ static void test_newer_version(void **state)
         struct positions q;
         char why[1000];
         pair_make(&t);
-        write_sealed(&t.s, names[i], "logferry-positions 3\nsomething new\n");
+        write_sealed(&t.s, names[i], "logferry-positions 4\nsomething new\n");
         assert_int_equal(load(&q, &t.s, why), -1);
         assert_non_null(strstr(why, names[i]));
         assert_non_null(strstr(why, "newer"));
@@ -306,6 +311,7 @@ static void test_malformed_lines(void **state)
 {
 #define HEAD "logferry-positions 1\ngeneration 1\nsaved 1\nspool-next 1\n"
 #define HEAD_2 "logferry-positions 2\ngeneration 1\nsaved 1\nuptime 7\nspool-next 1\n"
+#define HEAD_3 "logferry-positions 3\ngeneration 1\nsaved 1\nuptime 7\nspool-next 1\n"
 #define KEY_2 "entry 00000000000000ff 000102030405060708090a0b0c0d0e0f 1 2 "
 #define ENTRY "entry 00000000000000ff 000102030405060708090a0b0c0d0e0f 1 2 3 04 5 "
     static const struct {
@@ -352,6 +358,10 @@ static void test_malformed_lines(void **state)
         {HEAD_2 KEY_2 "3 04 3 9 0a 5 0b 6 1 0-5 \"/a\"\n" KEY_2 "3 04 3 9 0a 5 0b 6 1 0-5 \"/b\"\n",
          false}, /* two with one key */
         {HEAD_2 "uptime x\n", false},
+        {HEAD_3 "looked 00000000000000ff\nlooked ffffffffffffffff\n", true},
+        {HEAD_3 KEY_2 "3 04 3 9 0a 5 0b 6 1 0-5 \"/a\"\n", true},
+        {HEAD_3 "looked\n", false},
+        {HEAD_3 "looked xyz\n", false},
     };
     struct scratch s;
     scratch_make(&s);

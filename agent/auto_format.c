@@ -91,6 +91,8 @@ static enum look detect_source(const struct source_config *s, bool speak, struct
 
     if (discover_source(s, &nothing, &found) || log_roots_init(&roots, s))
         found.n = 0;
+    if (found.starved) /* there may be more */
+        result = LOOK_NO_FORMAT;
     if (found.n > 1)
         qsort(found.files, found.n, sizeof(*found.files), compare_files);
     for (size_t i = 0, looked = 0; i < found.n && looked < MAX_FILES && result < LOOK_FITS; i++) {

@@ -83,6 +83,28 @@ bool cidr_parse(struct str text, struct cidr *out)
     return true;
 }
 
+bool cidr_is_v4(const struct cidr *c)
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+    return c->bits >= 96 && memcmp(c->address, mapped, sizeof(mapped)) == 0;
+}
+
+void cidr_clear_host_bits(struct cidr *c)
+{
+    for (unsigned bit = c->bits; bit < 128; bit++)
+        c->address[bit / 8] &= (unsigned char)~(0x80u >> bit % 8);
+}
+
+void cidr_put(struct buf *out, const struct cidr *c)
+{
+    char text[INET6_ADDRSTRLEN];
+    bool v4 = cidr_is_v4(c);
+
+    if (inet_ntop(v4 ? AF_INET : AF_INET6, c->address + (v4 ? 12 : 0), text, sizeof(text)))
+        buf_printf(out, "%s/%u", text, c->bits - (v4 ? 96 : 0));
+}
+
 bool cidr_holds(const struct cidr *c, const unsigned char address[16])
 {
     unsigned whole = c->bits / 8, rest = c->bits % 8;

@@ -3,7 +3,6 @@
  */
 #include "parsers/range_list.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "parsers/base/json.h"
@@ -32,19 +31,6 @@ static int fail(struct reading *r, const char *what, struct str text)
     return -1;
 }
 
-static void clear_host_bits(struct cidr *c)
-{
-    for (unsigned bit = c->bits; bit < 128; bit++)
-        c->address[bit / 8] &= (unsigned char)~(0x80u >> bit % 8);
-}
-
-static bool is_v4(const struct cidr *c)
-{
-    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-    return c->bits >= 96 && memcmp(c->address, mapped, sizeof(mapped)) == 0;
-}
-
 static int add(struct reading *r, struct str text)
 {
     struct range_list *l = r->list;
@@ -52,7 +38,7 @@ static int add(struct reading *r, struct str text)
 
     if (!cidr_parse(text, &c))
         return fail(r, "not an address or a prefix", text);
-    if (is_v4(&c) ? c.bits < 96 + RANGE_LIST_MIN_BITS_4 : c.bits < RANGE_LIST_MIN_BITS_6)
+    if (cidr_is_v4(&c) ? c.bits < 96 + RANGE_LIST_MIN_BITS_4 : c.bits < RANGE_LIST_MIN_BITS_6)
         return fail(r, "wider than any operator's network (/8, in IPv6 /16)", text);
     if (l->n == RANGE_LIST_MAX_PREFIXES)
         return fail(r, "more than 100,000 prefixes", STR(""));
@@ -64,7 +50,7 @@ static int add(struct reading *r, struct str text)
         l->prefixes = grown;
         r->cap = cap;
     }
-    clear_host_bits(&c);
+    cidr_clear_host_bits(&c);
     l->prefixes[l->n++] = c;
     return 0;
 }
@@ -237,17 +223,13 @@ void range_list_release(struct range_list *l)
 
 void range_list_write(struct buf *out, const struct range_list *l, struct str name)
 {
-    char text[INET6_ADDRSTRLEN];
-
     buf_lit(out, RANGE_LIST_HEAD "1\n# list: ");
     buf_put_str(out, name);
     buf_lit(out, "\n# date: ");
     time_put_rfc3339(out, l->date_ms);
     buf_putc(out, '\n');
     for (size_t i = 0; i < l->n; i++) {
-        const struct cidr *c = &l->prefixes[i];
-        bool v4 = is_v4(c);
-        if (inet_ntop(v4 ? AF_INET : AF_INET6, c->address + (v4 ? 12 : 0), text, sizeof(text)))
-            buf_printf(out, "%s/%u\n", text, c->bits - (v4 ? 96 : 0));
+        cidr_put(out, &l->prefixes[i]);
+        buf_putc(out, '\n');
     }
 }

@@ -108,6 +108,9 @@ const char *reason_name(enum reason reason); /* "asset", …; "" for REASON_NONE
 const char *ai_class_name(enum ai_class c);  /* "document", "policy", "asset" */
 
 bool cidr_parse(struct str text, struct cidr *out); /* an address alone is /32 or /128 */
+bool cidr_is_v4(const struct cidr *c);
+void cidr_clear_host_bits(struct cidr *c);
+void cidr_put(struct buf *out, const struct cidr *c); /* "198.51.100.0/24" */
 bool cidr_contains(const struct cidr *c, struct str address);
 /* The same for an address that address_parse has read. */
 bool cidr_holds(const struct cidr *c, const unsigned char address[16]);

@@ -72,25 +72,18 @@ void api_admin_site_remove(void *ctx, struct http_request *req)
 static void list_teams(struct change *c)
 {
     const struct team *teams;
-    const struct member *members;
-    const struct site *sites;
     if (!change_may_on_server(c, PERM_INSTANCE_MANAGE_USERS))
         return;
-    size_t n = rights_teams(c->rights, &teams), n_members = rights_members(c->rights, &members),
-           n_sites = rights_sites(c->rights, &sites);
+    size_t n = rights_teams(c->rights, &teams);
     buf_putc(&c->text, '[');
     for (size_t i = 0; i < n; i++) {
-        size_t in_it = 0, of_it = 0;
-        for (size_t m = 0; m < n_members; m++)
-            in_it += members[m].team == teams[i].id;
-        for (size_t s = 0; s < n_sites; s++)
-            of_it += sites[s].team == teams[i].id;
         buf_printf(&c->text, "%s{\"id\":\"%s\",\"name\":", i ? "," : "", teams[i].uuid_text);
         json_put_string(&c->text, teams[i].name);
         buf_printf(&c->text,
                    ",\"is_default\":false,\"is_archived\":%s,\"member_count\":%zu,"
                    "\"site_count\":%zu,\"created_at\":",
-                   teams[i].archived_ms ? "true" : "false", in_it, of_it);
+                   teams[i].archived_ms ? "true" : "false", api_members_in(c->rights, teams[i].id),
+                   api_sites_of(c->rights, teams[i].id));
         api_put_time(&c->text, teams[i].created_ms);
         buf_putc(&c->text, '}');
     }
@@ -154,14 +147,6 @@ static struct str target_type_of(struct str action)
     return dot < 0 ? action : str_slice(action, 0, (size_t)dot);
 }
 
-static bool holds(struct str text, struct str part)
-{
-    for (size_t i = 0; i + part.n <= text.n; i++)
-        if (str_eq_nocase(str_slice(text, i, i + part.n), part))
-            return true;
-    return false;
-}
-
 static bool fits(const struct audit_query *q, const struct audit_entry *e)
 {
     return (q->action.n == 0 || str_eq(q->action, e->action)) &&
@@ -169,8 +154,8 @@ static bool fits(const struct audit_query *q, const struct audit_entry *e)
            (q->outcome.n == 0 || str_eq(q->outcome, STR("success"))) &&
            (q->actor == 0 || q->actor == e->user) && e->at_ms >= q->from_ms &&
            e->at_ms <= q->to_ms &&
-           (q->text.n == 0 || holds(e->actor, q->text) || holds(e->subject, q->text) ||
-            holds(e->detail, q->text));
+           (q->text.n == 0 || str_holds_nocase(e->actor, q->text) ||
+            str_holds_nocase(e->subject, q->text) || str_holds_nocase(e->detail, q->text));
 }
 
 static void put_entry(struct buf *out, const struct rights *r, const struct audit_entry *e)

@@ -92,6 +92,8 @@ bool change_done(struct change *c, enum admin_result result, const char *none, c
 /* The team that HitKeep would call the person's active one: the first by role, then by age. NULL:
  * none. */
 const struct team *api_first_team(const struct rights *r, const struct user *user);
+size_t api_sites_of(const struct rights *r, int64_t team);
+size_t api_members_in(const struct rights *r, int64_t team);
 void api_put_team(struct buf *out, const struct team *team, enum team_role role);
 void api_put_email(struct buf *out, const struct user *user); /* "" when it is not known */
 void api_put_user(struct buf *out, const struct user *user);

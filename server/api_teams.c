@@ -60,7 +60,7 @@ static const struct team *team_of(struct change *c, enum team_role least)
     return NULL;
 }
 
-static size_t count_sites(const struct rights *r, int64_t team)
+size_t api_sites_of(const struct rights *r, int64_t team)
 {
     const struct site *sites;
     size_t n = rights_sites(r, &sites), count = 0;
@@ -69,7 +69,7 @@ static size_t count_sites(const struct rights *r, int64_t team)
     return count;
 }
 
-static size_t count_members(const struct rights *r, int64_t team)
+size_t api_members_in(const struct rights *r, int64_t team)
 {
     const struct member *members;
     size_t n = rights_members(r, &members), count = 0;
@@ -95,62 +95,58 @@ void api_put_team(struct buf *out, const struct team *team, enum team_role role)
     buf_putc(out, '}');
 }
 
-struct team_texts {
+struct team_list {
     const struct rights *rights;
-    struct buf *ids, *teams; /* either may be NULL */
+    struct buf *out;
+    const char *comma;
 };
 
-static void put_one(void *arg, const struct team *team, enum team_role role)
+static void put_team_id(void *arg, const struct team *team, enum team_role role)
 {
-    struct team_texts *texts = arg;
-    if (texts->ids)
-        buf_printf(texts->ids, "%s\"%s\"", texts->ids->n ? "," : "", team->uuid_text);
-    if (!texts->teams)
-        return;
-    if (texts->teams->n)
-        buf_putc(texts->teams, ',');
-    open_team(texts->teams, team, role);
-    buf_printf(texts->teams,
+    struct team_list *list = arg;
+    (void)role;
+    buf_printf(list->out, "%s\"%s\"", list->comma, team->uuid_text);
+    list->comma = ",";
+}
+
+static void put_used_team(void *arg, const struct team *team, enum team_role role)
+{
+    struct team_list *list = arg;
+    buf_put_str(list->out, str_of(list->comma));
+    list->comma = ",";
+    open_team(list->out, team, role);
+    buf_printf(list->out,
                ",\"usage\":{\"current_sites\":%zu,\"current_members\":%zu,"
                "\"current_pending_invites\":0}}",
-               count_sites(texts->rights, team->id), count_members(texts->rights, team->id));
+               api_sites_of(list->rights, team->id), api_members_in(list->rights, team->id));
 }
 
 /* `"active_team_id":…,"recent_team_ids":[…]`: there is no active team here; it is the first. */
 static void put_team_ids(struct buf *out, const struct rights *r, const struct user *user)
 {
     const struct team *first = api_first_team(r, user);
-    struct buf ids;
-    buf_init(&ids, 4u << 20);
-    struct team_texts texts = {r, &ids, NULL};
-    each_team(r, user, put_one, &texts);
+    struct team_list list = {r, out, ""};
     buf_printf(out, "\"active_team_id\":\"%s\",\"recent_team_ids\":[",
                first ? first->uuid_text : NO_TEAM);
-    buf_put_str(out, buf_str(&ids));
+    each_team(r, user, put_team_id, &list);
     buf_putc(out, ']');
-    out->failed = out->failed || ids.failed;
-    buf_release(&ids);
 }
 
 void api_team_list(void *ctx, struct http_request *req)
 {
     struct api_person person;
-    struct buf out, teams;
+    struct buf out;
     if (!api_admit_person(ctx, req, &person))
         return;
     buf_init(&out, 8u << 20);
-    buf_init(&teams, 4u << 20);
-    struct team_texts texts = {person.rights, NULL, &teams};
-    each_team(person.rights, person.user, put_one, &texts);
+    struct team_list list = {person.rights, &out, ""};
     buf_putc(&out, '{');
     put_team_ids(&out, person.rights, person.user);
     buf_lit(&out, ",\"teams\":[");
-    buf_put_str(&out, buf_str(&teams));
+    each_team(person.rights, person.user, put_used_team, &list);
     buf_lit(&out, "]}");
-    out.failed = out.failed || teams.failed;
     rights_release(person.rights);
     api_answer_json(req, 200, &out);
-    buf_release(&teams);
     buf_release(&out);
 }
 
@@ -240,7 +236,7 @@ static void archive_team(struct change *c)
     const struct team *team = team_of(c, TEAM_OWNER);
     if (!team)
         return;
-    if (count_sites(c->rights, team->id) > 0)
+    if (api_sites_of(c->rights, team->id) > 0)
         change_refuse_coded(c, 400, "team_archive_has_sites",
                             "Transfer or delete all sites before archiving this team");
     else if (change_done(c, session_archive_team(c->session, team->id, true), "", ""))

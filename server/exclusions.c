@@ -2,7 +2,6 @@
  */
 #include "server/exclusions.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "parsers/privacy.h"
@@ -61,28 +60,17 @@ static const char *fault_of(enum exclusion_kind kind, struct str value)
     return "another kind";
 }
 
-/* "198.51.100.0/24": bits behind the network's are cleared. */
-static void put_cidr(struct buf *out, struct str value)
-{
-    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
-    char text[INET6_ADDRSTRLEN];
-    struct cidr c;
-    if (!cidr_parse(value, &c))
-        return;
-    bool v4 = c.bits >= 96 && memcmp(c.address, mapped, sizeof(mapped)) == 0;
-    for (unsigned bit = c.bits; bit < 128; bit++)
-        c.address[bit / 8] &= (unsigned char)~(0x80u >> bit % 8);
-    if (inet_ntop(v4 ? AF_INET : AF_INET6, c.address + (v4 ? 12 : 0), text, sizeof(text)))
-        buf_printf(out, "%s/%u", text, c.bits - (v4 ? 96 : 0));
-}
-
-/* False: a path that is none. */
+/* As it is kept. False: a path that is none. */
 static bool put_value(struct buf *out, enum exclusion_kind kind, struct str value)
 {
+    struct cidr network;
     buf_reset(out);
     switch (kind) {
     case EXCLUSION_IP:
-        put_cidr(out, value);
+        if (!cidr_parse(value, &network))
+            return false;
+        cidr_clear_host_bits(&network);
+        cidr_put(out, &network);
         return true;
     case EXCLUSION_COUNTRY:
         for (size_t i = 0; i < value.n; i++)
@@ -231,14 +219,6 @@ const struct exclusion *exclusion_by_uuid(const struct exclusions *x, struct str
 /* ---- does one fit? ----------------------------------------------------------------------------
  */
 
-static bool contains_nocase(struct str s, struct str part)
-{
-    for (size_t at = 0; s.n >= part.n && at <= s.n - part.n; at++)
-        if (str_eq_nocase(str_slice(s, at, at + part.n), part))
-            return true;
-    return false;
-}
-
 /* "/a" is a prefix of "/a" and "/a/b", not of "/ab"; "/" of all. */
 static bool is_below(struct str path, struct str prefix)
 {
@@ -279,7 +259,7 @@ static bool fits(const struct exclusion *e, const struct cidr *network,
     case EXCLUSION_COUNTRY:
         return str_is_set(s->country) && str_eq(s->country, e->value);
     case EXCLUSION_USER_AGENT:
-        return str_is_set(s->user_agent) && contains_nocase(s->user_agent, e->value);
+        return str_is_set(s->user_agent) && str_holds_nocase(s->user_agent, e->value);
     case EXCLUSION_PATH:
         return is_below(path_of(s, c), e->value);
     }

@@ -188,20 +188,20 @@ static int put_bots_by_category(struct buf *out, const struct stats *s)
 {
     struct naming naming = {.stats = s};
     struct top_choice choice = {.name = bot_name, .arg = &naming, .merge = true};
-    const char *before = ",\"top_ai_bots_by_category\":{";
+    bool any = false;
     int status = 0;
     for (size_t k = 0; k < COUNT_OF(categories) && status == 0; k++) {
         struct counts counts = {0};
         count_category(s, k, &counts);
         status = counts.failed ? -1 : 0;
         if (status == 0 && counts.n) {
-            buf_put_str(out, str_of(before));
+            buf_put_str(out, any ? STR(",") : STR(",\"top_ai_bots_by_category\":{"));
             status = put_counts(out, categories[k], &counts, &choice);
-            before = ",";
+            any = true;
         }
         counts_release(&counts);
     }
-    if (strcmp(before, ",") == 0)
+    if (any)
         buf_putc(out, '}');
     return status;
 }

@@ -485,8 +485,8 @@ static void test_tenants_are_apart(void **state)
 
 /* ---- the list of sites ----------------------------------------------------------------------- */
 
-/* What a token was granted, as far as its owner goes by now; all, for who may view all sites; in the
- * overview what may be viewed. */
+/* What a token was granted, as far as its owner goes by now; all, for who may view all sites; in
+ * the overview what may be viewed. */
 static void test_the_list_of_sites(void **state)
 {
     static const struct {

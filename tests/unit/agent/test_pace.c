@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "agent/pace.h"
+#include "tests/unit/agent/scratch.h"
 
 /* How many leave between two moments, if each goes as soon as it may. */
 static int sent_between(struct pace *p, int64_t from, int64_t to)
@@ -74,6 +75,42 @@ static void test_never_stops(void **state)
     assert_true(sent_between(&p, 1000, 11000) >= 5);
 }
 
+/* Two behind one address, one of them as slow as it gets: a bucket of 60 a second, 20 at once. */
+static void test_shares_become_equal(void **state)
+{
+    struct pace p[2];
+    int64_t next[2] = {0, 0};
+    uint64_t random = 1;
+    for (int i = 0; i < 2; i++)
+        pace_init(&p[i], 50, 0);
+    p[1].rate = 50.0 / 16;
+    double bucket = 20;
+    int stored[2] = {0, 0}, refused = 0;
+    const int64_t start = 120000, end = 600000;
+    for (int64_t now = 0; now < end; now++, bucket = bucket < 20 ? bucket + 0.06 : 20)
+        for (int turn = 0; turn < 2; turn++) {
+            int i = next_random(&random) % 2;
+            if (now < next[i])
+                continue;
+            int64_t wait = pace_take(&p[i], now);
+            next[i] = now + wait;
+            if (wait)
+                continue;
+            bool taken = bucket >= 1;
+            bucket -= taken;
+            if (!taken)
+                pace_slow(&p[i], now, now, 500 + (int64_t)(next_random(&random) % 1000));
+            if (now >= start) {
+                stored[i] += taken;
+                refused += !taken;
+            }
+        }
+    int all = stored[0] + stored[1];
+    assert_in_range(all, 60 * (end - start) / 1000 * 7 / 10, 60 * (end - start) / 1000);
+    assert_in_range(stored[1], all * 2 / 5, all * 3 / 5);
+    assert_true(refused < all / 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +118,7 @@ int main(void)
         cmocka_unit_test(test_put_back),
         cmocka_unit_test(test_slower),
         cmocka_unit_test(test_never_stops),
+        cmocka_unit_test(test_shares_become_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

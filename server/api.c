@@ -239,6 +239,7 @@ static const struct route routes[] = {
     {ROUTE_GET, "/api/sites/{id}/ai-fetch/timeseries", 0, NULL, api_fetch_timeseries},
     {ROUTE_GET, "/api/sites/{id}/ai-fetch/correlation", 0, NULL, api_fetch_correlation},
     {ROUTE_GET, "/api/sites/{id}/ai-fetch/export", 0, NULL, api_fetch_export},
+    {ROUTE_GET, "/api/sites/{id}/ai-activity", 0, NULL, api_activity},
     {ROUTE_GET, "/api/sites/{id}/stats", 0, NULL, api_stats},
     {ROUTE_GET, "/api/sites/{id}/hits", 0, NULL, api_hits},
     {ROUTE_GET, "/api/sites/{id}/hits/export", 0, NULL, api_hits_export},

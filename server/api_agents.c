@@ -1,7 +1,7 @@
 /* api_agents.c - the catalogue, for whoever asks: names, not how they are recognised. */
 #include "parsers/ai_referrer.h"
 #include "server/api_internal.h"
-#include "server/read_report.h"
+#include "server/page_path.h"
 
 #include "parsers/base/json.h"
 

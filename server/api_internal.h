@@ -99,6 +99,7 @@ void api_fetch_timeseries(void *ctx, struct http_request *req);
 void api_fetch_correlation(void *ctx, struct http_request *req);
 void api_fetch_export(void *ctx, struct http_request *req);
 void api_sites_overview(void *ctx, struct http_request *req);
+void api_activity(void *ctx, struct http_request *req);
 void api_stats(void *ctx, struct http_request *req);
 void api_hits(void *ctx, struct http_request *req);
 void api_hits_export(void *ctx, struct http_request *req);

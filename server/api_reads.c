@@ -398,6 +398,11 @@ void api_fetch_export(void *ctx, struct http_request *req)
     read_endpoint(ctx, req, read_query_fetches, NULL, COLUMNS_FETCHES);
 }
 
+void api_activity(void *ctx, struct http_request *req)
+{
+    read_endpoint(ctx, req, read_query_activity, read_activity, COLUMNS_FETCHES);
+}
+
 void api_stats(void *ctx, struct http_request *req)
 {
     read_endpoint(ctx, req, read_query_stats, read_stats, COLUMNS_PAGEVIEWS);

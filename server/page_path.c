@@ -1,6 +1,7 @@
 /* page_path.c - see page_path.h. */
 #include "server/page_path.h"
 
+#include "parsers/ai_referrer.h"
 #include "parsers/secrets.h"
 
 static bool is_added(const struct query_param *p)
@@ -214,4 +215,21 @@ const char *device_of(struct str user_agent)
     if (holds(user_agent, STR("iPad")) || holds(user_agent, STR("Tablet")) || (android && !mobile))
         return "Tablet";
     return mobile || holds(user_agent, STR("iPhone")) ? "Mobile" : "Desktop";
+}
+
+const char *ai_source_of(struct str referrer, struct str path)
+{
+    ptrdiff_t mark = str_chr(path, '?', 0);
+    struct str query = mark < 0 ? STR_NONE : str_slice(path, (size_t)mark + 1, path.n);
+    return referrer.n || query.n ? ai_referrer(referrer, query) : NULL;
+}
+
+const char *hitkeep_category(enum agent_category category)
+{
+    static const char *const names[] = {
+        [AGENT_TRAINING] = "ai_training_crawler", [AGENT_SEARCH] = "ai_search_indexer",
+        [AGENT_ASSISTANT] = "ai_assistant",       [AGENT_AGENT] = "ai_agent",
+        [AGENT_CODING] = "ai_coding_agent",       [AGENT_OTHER] = "other_ai",
+    };
+    return names[category];
 }

@@ -6,6 +6,7 @@
 #define LOGFERRY_SERVER_PAGE_PATH_H
 
 #include "parsers/base/bytes.h"
+#include "parsers/catalogue.h"
 
 /* Path and query without the parameters that a campaign or a click has added (utm_…, hk_qr, click
  * ids and the like as parsers/secrets.h knows them): a slice of `path` when there are none, else
@@ -39,5 +40,10 @@ extern const char *const resource_type_names[RESOURCE_TYPES];
 #define OTHER_BROWSER "(Other)"
 const char *browser_of(struct str user_agent);
 const char *device_of(struct str user_agent);
+
+/* The assistant that sent a pageview ("ChatGPT"), by its referrer and its path and query; NULL. */
+const char *ai_source_of(struct str referrer, struct str path);
+/* HitKeep's name of a category: "ai_assistant", … */
+const char *hitkeep_category(enum agent_category category);
 
 #endif

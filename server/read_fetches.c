@@ -5,23 +5,10 @@
 
 #include "parsers/base/json.h"
 #include "server/page_path.h"
-#include "server/read_part.h"
+#include "server/read_fetches.h"
 
 /* Response times below this are counted by their value, the rest by key. */
 #define SHORT_MS 65536u
-
-struct overview {
-    const struct read_context *x;
-    struct fetch_filter filter;
-    uint64_t total, client_errors, server_errors, bytes;
-    uint64_t types[RESOURCE_TYPES];
-    struct key_counts paths; /* more: errors */
-    struct counts agents, long_times;
-    uint64_t *short_times;
-    uint64_t timed;
-    struct overview_part *part;
-    bool failed;
-};
 
 /* Of the part in work, by the path's index. */
 struct overview_part {
@@ -63,6 +50,15 @@ static void count_agents(struct overview *o, const struct block *block)
     }
 }
 
+static void count_buckets(struct overview *o, const struct block *block)
+{
+    int64_t ms[BLOCK];
+    block_times(block, ms);
+    for (uint32_t i = 0; i < block->n; i++)
+        if (block->wanted[i])
+            o->in_bucket[buckets_find(o->buckets, ms[i])]++;
+}
+
 static void count_block(void *arg, struct block *block)
 {
     struct overview *o = arg;
@@ -83,6 +79,8 @@ static void count_block(void *arg, struct block *block)
     }
     count_agents(o, block);
     count_times(o, block);
+    if (o->in_bucket)
+        count_buckets(o, block);
 }
 
 static void on_overview_part(void *arg, const struct columns *part)
@@ -144,7 +142,7 @@ static uint64_t time_at(const struct overview *o, const struct count *longer, ui
 }
 
 /* Rounded half up, as DuckDB's ROUND(MEDIAN(…)). */
-static uint64_t median(struct overview *o)
+uint64_t overview_median(struct overview *o)
 {
     struct count *longer = o->long_times.slots;
     size_t n = 0;
@@ -221,7 +219,7 @@ static int put_overview(struct overview *o, struct buf *out)
     buf_lit(out, ",\"error_rate_5xx\":");
     put_percent(out, o->server_errors, o->total);
     buf_printf(out, ",\"median_response_ms\":%llu,\"total_bytes\":%llu",
-               (unsigned long long)median(o), (unsigned long long)o->bytes);
+               (unsigned long long)overview_median(o), (unsigned long long)o->bytes);
     int status = put_list(out, "top_assistants", &o->agents, &assistants) ||
                          put_list(out, "top_families", &o->agents, &families) ||
                          put_list(out, "top_paths", &all_paths, &paths) ||
@@ -233,25 +231,41 @@ static int put_overview(struct overview *o, struct buf *out)
     return status;
 }
 
+int overview_init(struct overview *o, const struct read_context *x, const struct read_query *q)
+{
+    *o = (struct overview){.x = x};
+    o->short_times = calloc(SHORT_MS, sizeof(*o->short_times));
+    o->part = calloc(1, sizeof(*o->part));
+    return fetch_filter_init(&o->filter, x, q) || !o->short_times || !o->part ? -1 : 0;
+}
+
+int overview_gather(struct overview *o)
+{
+    struct scan_filter scan = {o->x->site, COLUMNS_FETCHES, o->filter.from_ms, o->filter.to_ms + 1};
+    return store_reader_scan(o->x->reader, &scan, on_overview_part, o) || o->failed ||
+                   o->agents.failed || o->long_times.failed
+               ? -1
+               : 0;
+}
+
+void overview_release(struct overview *o)
+{
+    fetch_filter_release(&o->filter);
+    key_counts_release(&o->paths);
+    counts_release(&o->agents);
+    counts_release(&o->long_times);
+    free(o->short_times);
+    free(o->part);
+    *o = (struct overview){0};
+}
+
 int read_overview(const struct read_context *x, const struct read_query *q, struct buf *out)
 {
-    struct overview o = {.x = x};
-    struct scan_filter scan = {x->site, COLUMNS_FETCHES, q->from_ms, q->to_ms + 1};
-    int status = -1;
-    o.short_times = calloc(SHORT_MS, sizeof(*o.short_times));
-    o.part = calloc(1, sizeof(*o.part));
+    struct overview o;
     store_reader_begin(x->reader);
-    if (fetch_filter_init(&o.filter, x, q) == 0 && o.short_times && o.part &&
-        store_reader_scan(x->reader, &scan, on_overview_part, &o) == 0 && !o.failed &&
-        !o.agents.failed && !o.long_times.failed)
-        status = put_overview(&o, out);
+    int status = overview_init(&o, x, q) || overview_gather(&o) || put_overview(&o, out) ? -1 : 0;
     store_reader_end(x->reader);
-    fetch_filter_release(&o.filter);
-    key_counts_release(&o.paths);
-    counts_release(&o.agents);
-    counts_release(&o.long_times);
-    free(o.short_times);
-    free(o.part);
+    overview_release(&o);
     return status;
 }
 

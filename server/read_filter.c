@@ -67,6 +67,8 @@ static enum column_id column_of(enum hit_filter_type type)
         return COLUMN_UTM_CONTENT;
     case HIT_FILTER_QR_CODE_ID:
         return COLUMN_QR_CODE;
+    case HIT_FILTER_AI_SOURCE:
+        return COLUMN_AI_SOURCE;
     default:
         return COLUMN_UA;
     }
@@ -95,6 +97,7 @@ static bool key_of(struct hit_filters *f, const struct hit_filter *filter, uint6
     unsigned char id[16];
     switch (filter->type) {
     case HIT_FILTER_PATH:
+    case HIT_FILTER_AI_SOURCE:
         break;
     case HIT_FILTER_REFERRER:
         value = str_eq(value, STR(DIRECT)) ? STR_NONE : value;
@@ -165,6 +168,15 @@ static bool is_referrer(const struct hit_filters *f, const struct columns *part,
     return referrer_is_from(referrer, value);
 }
 
+static bool is_bot(const struct hit_filters *f, uint64_t user_agent,
+                   const struct hit_filter *filter)
+{
+    const struct agent *ai = seen_agent(f->x, user_agent)->ai;
+    return ai && str_eq(filter->value,
+                        str_of(filter->type == HIT_FILTER_AI_BOT ? ai->name
+                                                                 : hitkeep_category(ai->category)));
+}
+
 static bool passes(const struct hit_filters *f, size_t i, const struct columns *part,
                    uint32_t index)
 {
@@ -180,6 +192,9 @@ static bool passes(const struct hit_filters *f, size_t i, const struct columns *
         return str_eq(filter->value, str_of(seen_agent(f->x, key)->device));
     case HIT_FILTER_BROWSER:
         return str_eq(filter->value, str_of(seen_agent(f->x, key)->browser));
+    case HIT_FILTER_AI_BOT:
+    case HIT_FILTER_AI_BOT_CATEGORY:
+        return is_bot(f, key, filter);
     case HIT_FILTER_LANGUAGE:
         return is_language(f, part, index, filter->value);
     case HIT_FILTER_REFERRER_HOST:

@@ -65,6 +65,15 @@ static bool make_room(struct fetch_filter *f, size_t n)
     return true;
 }
 
+/* Of the name that the store has. */
+static struct str category_of(struct str name)
+{
+    for (int k = AGENT_TRAINING; k <= AGENT_OTHER; k++)
+        if (str_eq(name, str_of(agent_category_name((enum agent_category)k))))
+            return str_of(hitkeep_category((enum agent_category)k));
+    return STR_NONE;
+}
+
 static void on_agent(void *arg, const struct read_agent *agent)
 {
     struct agent_reading *r = arg;
@@ -75,6 +84,7 @@ static void on_agent(void *arg, const struct read_agent *agent)
     struct fetch_agent *slot = &r->filter->agents[agent->id];
     slot->name = copied(agent->name);
     slot->operator= copied(agent->operator);
+    slot->category = category_of(agent->category);
     slot->wanted = wants(r->q, agent->name, agent->operator);
     r->failed = r->failed || !slot->name.p || !slot->operator.p;
 }
@@ -104,6 +114,28 @@ int fetch_filter_init(struct fetch_filter *f, const struct read_context *x,
                                         .wanted = wants(q, STR(UNKNOWN), STR(UNKNOWN))};
     reading.failed = !f->agents[0].name.p || !f->agents[0].operator.p;
     return store_reader_agents(x->reader, on_agent, &reading) || reading.failed ? -1 : 0;
+}
+
+static void narrow_agents(struct fetch_filter *f, const struct hit_filter *filter)
+{
+    for (size_t i = 0; i < f->n_agents; i++) {
+        struct fetch_agent *a = &f->agents[i];
+        struct str have = filter->type == HIT_FILTER_AI_BOT ? a->name : a->category;
+        a->wanted = a->wanted && str_is_set(have) && str_eq(have, filter->value);
+    }
+}
+
+void fetch_filter_narrow(struct fetch_filter *f, const struct read_query *q)
+{
+    for (size_t i = 0; i < q->n_filters; i++) {
+        const struct hit_filter *filter = &q->filters[i];
+        uint64_t path = filter->type == HIT_FILTER_PATH ? column_key(filter->value) : f->path;
+        if (filter->type == HIT_FILTER_AI_BOT || filter->type == HIT_FILTER_AI_BOT_CATEGORY)
+            narrow_agents(f, filter);
+        if (filter->type == HIT_FILTER_AI_SOURCE || (f->path && f->path != path))
+            f->type = -2;
+        f->path = path;
+    }
 }
 
 void fetch_filter_release(struct fetch_filter *f)

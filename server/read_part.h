@@ -25,6 +25,7 @@ void block_times(const struct block *block, int64_t ms[BLOCK]);
 
 struct fetch_agent {
     struct str name, operator; /* owned by the list */
+    struct str category;       /* HitKeep's name; STR_NONE: none */
     bool wanted;
 };
 
@@ -37,6 +38,9 @@ struct fetch_filter {
 };
 int fetch_filter_init(struct fetch_filter *f, const struct read_context *x,
                       const struct read_query *q);
+/* Only what fits the filters of hits, too, as far as fetches have those: path, agent, category;
+ * none was sent by an assistant. */
+void fetch_filter_narrow(struct fetch_filter *f, const struct read_query *q);
 void fetch_filter_release(struct fetch_filter *f);
 const struct fetch_agent *fetch_agent_at(const struct fetch_filter *f, uint64_t id);
 /* Those of its blocks that hold records that fit. */

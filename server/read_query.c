@@ -1,6 +1,6 @@
 /*
  * read_query.c - see read_query.h. What is wrong and what is passed over is HitKeep's choice: times
- * of AI fetches are refused, those of pageviews ignored.
+ * of AI fetches and activity are refused, those of pageviews ignored.
  */
 #include "server/read_query.h"
 
@@ -133,7 +133,16 @@ static const char *const filter_names[HIT_FILTER_TYPES] = {
     [HIT_FILTER_UTM_TERM] = "utm_term",
     [HIT_FILTER_UTM_CONTENT] = "utm_content",
     [HIT_FILTER_QR_CODE_ID] = "qr_code_id",
+    [HIT_FILTER_AI_BOT] = "ai_bot",
+    [HIT_FILTER_AI_BOT_CATEGORY] = "ai_bot_category",
+    [HIT_FILTER_AI_SOURCE] = "ai_source",
 };
+
+bool hit_filter_is_ai(enum hit_filter_type type)
+{
+    return type == HIT_FILTER_AI_BOT || type == HIT_FILTER_AI_BOT_CATEGORY ||
+           type == HIT_FILTER_AI_SOURCE;
+}
 
 /* What stands for "none" in this filter's lists, STR_NONE for those without such a name. */
 static struct str none_of(enum hit_filter_type type)
@@ -222,10 +231,8 @@ static bool take_ids(struct read_query *q, struct str query, const char *name)
     return true;
 }
 
-static const char *take_pageviews(struct read_query *q, struct str query)
+static const char *take_choice(struct read_query *q, struct str query)
 {
-    take_time(q, query, "from", &q->from_ms);
-    take_time(q, query, "to", &q->to_ms);
     const char *wrong = take_filters(q, query);
     if (wrong)
         return wrong;
@@ -234,17 +241,43 @@ static const char *take_pageviews(struct read_query *q, struct str query)
     return take_ids(q, query, "funnel_id") ? NULL : "Invalid funnel_id";
 }
 
-const char *read_query_stats(struct read_query *q, struct str query, int64_t now_ms)
+static const char *take_pageviews(struct read_query *q, struct str query)
 {
-    start(q, query, now_ms + DAY_MS - DEFAULT_DAYS * DAY_MS, now_ms + DAY_MS);
-    const char *wrong = take_pageviews(q, query);
-    if (wrong)
-        return wrong;
+    take_time(q, query, "from", &q->from_ms);
+    take_time(q, query, "to", &q->to_ms);
+    return take_choice(q, query);
+}
+
+/* Both ends of it, or none. */
+static void take_comparison(struct read_query *q, struct str query)
+{
     q->compare_from_ms = q->compare_to_ms = INT64_MIN;
     take_time(q, query, "compare_from", &q->compare_from_ms);
     take_time(q, query, "compare_to", &q->compare_to_ms);
     q->compare = q->compare_from_ms != INT64_MIN && q->compare_to_ms != INT64_MIN;
-    return NULL;
+}
+
+const char *read_query_stats(struct read_query *q, struct str query, int64_t now_ms)
+{
+    start(q, query, now_ms + DAY_MS - DEFAULT_DAYS * DAY_MS, now_ms + DAY_MS);
+    const char *wrong = take_pageviews(q, query);
+    if (!wrong)
+        take_comparison(q, query);
+    return wrong;
+}
+
+/* Its times are refused, and not passed over. */
+const char *read_query_activity(struct read_query *q, struct str query, int64_t now_ms)
+{
+    start(q, query, now_ms + DAY_MS - DEFAULT_DAYS * DAY_MS, now_ms + DAY_MS);
+    if (!take_time(q, query, "from", &q->from_ms))
+        return "Invalid from";
+    if (!take_time(q, query, "to", &q->to_ms))
+        return "Invalid to";
+    const char *wrong = take_choice(q, query);
+    if (!wrong)
+        take_comparison(q, query);
+    return wrong;
 }
 
 /* The time alone; nothing in it is refused. */

@@ -25,8 +25,14 @@ enum hit_filter_type {
     HIT_FILTER_UTM_TERM,
     HIT_FILTER_UTM_CONTENT,
     HIT_FILTER_QR_CODE_ID,
+    HIT_FILTER_AI_BOT,
+    HIT_FILTER_AI_BOT_CATEGORY,
+    HIT_FILTER_AI_SOURCE,
     HIT_FILTER_TYPES
 };
+
+/* By what AI is about: the agent that came, or the assistant that sent somebody. */
+bool hit_filter_is_ai(enum hit_filter_type type);
 
 struct hit_filter {
     enum hit_filter_type type;
@@ -66,6 +72,7 @@ struct read_query {
 const char *read_query_fetches(struct read_query *q, struct str query, int64_t now_ms);
 const char *read_query_correlation(struct read_query *q, struct str query, int64_t now_ms);
 const char *read_query_stats(struct read_query *q, struct str query, int64_t now_ms);
+const char *read_query_activity(struct read_query *q, struct str query, int64_t now_ms);
 const char *read_query_sites(struct read_query *q, struct str query, int64_t now_ms);
 const char *read_query_hits(struct read_query *q, struct str query, int64_t now_ms);
 void read_query_release(struct read_query *q);

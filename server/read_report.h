@@ -26,12 +26,10 @@ struct read_context {
     bool strict; /* as HitKeep counts, where it is not what one would think */
 };
 
-/* HitKeep's name of a category: "ai_assistant", … */
-const char *hitkeep_category(enum agent_category category);
-
 int read_overview(const struct read_context *x, const struct read_query *q, struct buf *out);
 int read_timeseries(const struct read_context *x, const struct read_query *q, struct buf *out);
 int read_correlation(const struct read_context *x, const struct read_query *q, struct buf *out);
+int read_activity(const struct read_context *x, const struct read_query *q, struct buf *out);
 int read_stats(const struct read_context *x, const struct read_query *q, struct buf *out);
 /* One object of the sites overview. */
 int read_site_overview(const struct read_context *x, const struct read_query *q, struct buf *out);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "parsers/ai_referrer.h"
 #include "parsers/base/json.h"
 #include "server/page_path.h"
 #include "server/read_stats.h"
@@ -79,22 +78,11 @@ static struct str bot_name(void *arg, const struct count *c)
     return ai ? str_of(ai->name) : STR_NONE;
 }
 
-static const char *const categories[] = {
-    [AGENT_TRAINING] = "ai_training_crawler", [AGENT_SEARCH] = "ai_search_indexer",
-    [AGENT_ASSISTANT] = "ai_assistant",       [AGENT_AGENT] = "ai_agent",
-    [AGENT_CODING] = "ai_coding_agent",       [AGENT_OTHER] = "other_ai",
-};
-
-const char *hitkeep_category(enum agent_category category)
-{
-    return categories[category];
-}
-
 static struct str category_name(void *arg, const struct count *c)
 {
     const struct naming *n = arg;
     const struct agent *ai = seen_agent(n->stats->x, c->key)->ai;
-    return ai ? str_of(categories[ai->category]) : STR_NONE;
+    return ai ? str_of(hitkeep_category(ai->category)) : STR_NONE;
 }
 
 static struct str source_name(void *arg, const struct count *c)
@@ -102,9 +90,7 @@ static struct str source_name(void *arg, const struct count *c)
     const struct naming *n = arg;
     struct store_reader *r = n->stats->x->reader;
     struct str path = store_reader_sample(r, c->sample, SAMPLE_PATH);
-    ptrdiff_t mark = str_chr(path, '?', 0);
-    struct str query = mark < 0 ? STR_NONE : str_slice(path, (size_t)mark + 1, path.n);
-    return str_of(ai_referrer(store_reader_sample(r, c->sample, SAMPLE_REFERRER), query));
+    return str_of(ai_source_of(store_reader_sample(r, c->sample, SAMPLE_REFERRER), path));
 }
 
 /* ---- lists --------------------------------------------------------------------------------- */
@@ -171,7 +157,7 @@ static uint64_t ai_hits(const struct stats *s)
 }
 
 /* The hits of user agents of one category. */
-static void count_category(const struct stats *s, size_t category, struct counts *out)
+static void count_category(const struct stats *s, enum agent_category category, struct counts *out)
 {
     for (size_t i = 0; i < s->agents.n; i++) {
         const struct count *c = &s->agents.list[i];
@@ -190,13 +176,13 @@ static int put_bots_by_category(struct buf *out, const struct stats *s)
     struct top_choice choice = {.name = bot_name, .arg = &naming, .merge = true};
     bool any = false;
     int status = 0;
-    for (size_t k = 0; k < COUNT_OF(categories) && status == 0; k++) {
+    for (int k = AGENT_TRAINING; k <= AGENT_OTHER && status == 0; k++) {
         struct counts counts = {0};
-        count_category(s, k, &counts);
+        count_category(s, (enum agent_category)k, &counts);
         status = counts.failed ? -1 : 0;
         if (status == 0 && counts.n) {
             buf_put_str(out, any ? STR(",") : STR(",\"top_ai_bots_by_category\":{"));
-            status = put_counts(out, categories[k], &counts, &choice);
+            status = put_counts(out, hitkeep_category((enum agent_category)k), &counts, &choice);
             any = true;
         }
         counts_release(&counts);

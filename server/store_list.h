@@ -5,6 +5,7 @@
 #ifndef LOGFERRY_SERVER_STORE_LIST_H
 #define LOGFERRY_SERVER_STORE_LIST_H
 
+#include "parsers/catalogue.h"
 #include "server/read_query.h"
 #include "server/store_scan.h"
 
@@ -24,8 +25,9 @@ struct list_query {
     int64_t site;
     const char *site_uuid;
     enum columns_kind kind;
-    const struct read_query *q; /* its filters, its order and its search */
-    int64_t from_ms, to_ms;     /* [from, to] */
+    const struct read_query *q;        /* its filters, its order and its search */
+    const struct catalogue *catalogue; /* for filters of AI agents; NULL: nobody is one */
+    int64_t from_ms, to_ms;            /* [from, to] */
     /* Of newest first: only what comes behind this one. INT64_MAX: from the beginning. */
     int64_t behind_ms, behind_id;
     unsigned limit;

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "parsers/ai_referrer.h"
 #include "server/page_path.h"
 
 /* The columns of rows_text. */
@@ -128,9 +127,7 @@ static void put_fetch(struct columnizer *c, struct columns_builder *b)
 
 static uint64_t ai_source_key(struct str referrer, struct str path)
 {
-    ptrdiff_t mark = str_chr(path, '?', 0);
-    struct str query = mark < 0 ? STR_NONE : str_slice(path, (size_t)mark + 1, path.n);
-    const char *name = referrer.n || query.n ? ai_referrer(referrer, query) : NULL;
+    const char *name = ai_source_of(referrer, path);
     return name ? column_key(str_of(name)) : 0;
 }
 

@@ -283,8 +283,9 @@ struct store_reader {
     sqlite3 *db;
     struct columnizer *columnizer; /* store_sqlite_scan.c's, as all below; NULL until needed */
     sqlite3_stmt *sample, *text;
-    bool functions;     /* store_sqlite_list.c's are there */
-    int64_t sample_row; /* where `sample` stands; 0: nowhere */
+    bool functions;                    /* store_sqlite_list.c's are there */
+    const struct catalogue *catalogue; /* of the list in work, for them */
+    int64_t sample_row;                /* where `sample` stands; 0: nowhere */
     const atomic_bool *cancel;
     int64_t deadline_ms;
     bool stopped;

@@ -116,6 +116,27 @@ static void fn_resource(sqlite3_context *context, int n, sqlite3_value **values)
     give(context, str_of(resource_type_names[resource_type_of(argument(values[0]))]));
 }
 
+/* The name, or with a second argument that is true the category, of an AI agent. */
+static void fn_ai_bot(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    const struct store_reader *r = sqlite3_user_data(context);
+    const struct agent *agent = NULL;
+    (void)n;
+    if (r->catalogue)
+        catalogue_classify(r->catalogue, argument(values[0]), &agent);
+    if (agent && !agent->search_engine)
+        give(context, str_of(sqlite3_value_int(values[1]) ? hitkeep_category(agent->category)
+                                                          : agent->name));
+}
+
+static void fn_ai_source(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    const char *name = ai_source_of(argument(values[0]), argument(values[1]));
+    (void)n;
+    if (name)
+        give(context, str_of(name));
+}
+
 static void give_uuid(sqlite3_context *context, const unsigned char id[16])
 {
     char text[UUID_TEXT + 1];
@@ -149,7 +170,7 @@ static void fn_uuid(sqlite3_context *context, int n, sqlite3_value **values)
     buf_release(&text);
 }
 
-static int add_functions(sqlite3 *db)
+static int add_functions(struct store_reader *r)
 {
     static const struct {
         const char *name;
@@ -162,13 +183,15 @@ static int add_functions(sqlite3 *db)
         {"lf_device", 1, fn_device},
         {"lf_language", 1, fn_language},
         {"lf_resource", 1, fn_resource},
+        {"lf_ai_bot", 2, fn_ai_bot},
+        {"lf_ai_source", 2, fn_ai_source},
         {"lf_uuid_text", 1, fn_uuid_text},
         {"lf_uuid", 3, fn_uuid},
     };
     int code = SQLITE_OK;
     for (size_t i = 0; i < COUNT_OF(functions) && code == SQLITE_OK; i++)
-        code = sqlite3_create_function(db, functions[i].name, functions[i].n,
-                                       SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, functions[i].run,
+        code = sqlite3_create_function(r->db, functions[i].name, functions[i].n,
+                                       SQLITE_UTF8 | SQLITE_DETERMINISTIC, r, functions[i].run,
                                        NULL, NULL);
     return code;
 }
@@ -220,6 +243,9 @@ static const struct {
     [HIT_FILTER_UTM_TERM] = {"coalesce(r.utm_term, '" UNSPECIFIED "') = ", ""},
     [HIT_FILTER_UTM_CONTENT] = {"coalesce(r.utm_content, '" UNSPECIFIED "') = ", ""},
     [HIT_FILTER_QR_CODE_ID] = {"lf_uuid_text(" EXTRA("qr_code_id") ") = lower(", ")"},
+    [HIT_FILTER_AI_BOT] = {UA_WHERE "lf_ai_bot(text, 0) = ", ")"},
+    [HIT_FILTER_AI_BOT_CATEGORY] = {UA_WHERE "lf_ai_bot(text, 1) = ", ")"},
+    [HIT_FILTER_AI_SOURCE] = {"lf_ai_source(r.referrer, r.path) = ", ""},
 };
 
 static void add_search(struct condition *c, struct str search)
@@ -287,8 +313,9 @@ static sqlite3_stmt *prepare(struct store_reader *r, const struct list_query *qu
 {
     sqlite3_stmt *row = NULL;
     const char *sql = buf_cstr(&c->sql);
-    if (!r->functions && add_functions(r->db) == SQLITE_OK)
+    if (!r->functions && add_functions(r) == SQLITE_OK)
         r->functions = true;
+    r->catalogue = query->catalogue;
     if (!sql || sqlite3_prepare_v2(r->db, sql, -1, &row, NULL) != SQLITE_OK)
         return NULL;
     bind_str(row, 1, str_of(query->site_uuid));

@@ -247,11 +247,13 @@ static void reports(struct bench *b, const char *dir)
                              .now_ms = FIRST_MS + b->span_ms};
     struct read_query all = {
         .from_ms = FIRST_MS, .to_ms = FIRST_MS + b->span_ms, .window_days = 30};
-    struct read_query agent = all, path = all, pages = all, week = all;
+    struct read_query agent = all, path = all, pages = all, bot = all, week = all;
     agent.assistant_name = STR("GPTBot");
     path.path = STR("/articles/7/a-title-of-some-length");
     pages.filters[0] = (struct hit_filter){HIT_FILTER_REFERRER_HOST, STR("chatgpt.com")};
     pages.n_filters = 1;
+    bot.filters[0] = (struct hit_filter){HIT_FILTER_AI_BOT, STR("GPTBot")};
+    bot.n_filters = 1;
     week.from_ms = week.to_ms - 7 * DAY_MS;
     measure(&x, "overview", read_overview, &all);
     measure(&x, "time series", read_timeseries, &all);
@@ -259,6 +261,8 @@ static void reports(struct bench *b, const char *dir)
     measure(&x, "overview of a path", read_overview, &path);
     measure(&x, "overview of a week", read_overview, &week);
     measure(&x, "correlation", read_correlation, &all);
+    measure(&x, "activity", read_activity, &all);
+    measure(&x, "activity of an agent", read_activity, &bot);
     measure(&x, "stats", read_stats, &all);
     measure(&x, "stats of a referrer", read_stats, &pages);
     measure(&x, "stats of a week", read_stats, &week);

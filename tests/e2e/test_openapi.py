@@ -308,16 +308,17 @@ def ask_reports(e, desk):
     token = desk.server.client("reader", f"{SITE}=viewer")
     span = "from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z"
     exports = ("ai-fetch/export", "hits/export")
-    for what in ("ai-fetch/overview", "ai-fetch/timeseries", "ai-fetch/correlation", "stats", "hits", *exports):
+    for what in ("ai-fetch/overview", "ai-fetch/timeseries", "ai-fetch/correlation", "ai-activity", "stats", "hits", *exports):
         e.ask("GET", f"{site}{what}?{span}", 200, token=token)
         e.ask("GET", f"/api/sites/x/{what}", 400, token=token)
         e.ask("GET", site + what, 401, good=False)
         e.ask("GET", site + what, 403, token=desk.token)
         e.ask("GET", foreign + what, 403, token=token)
-        wrong = "from=x" if what.startswith("ai-fetch") else "filter_type=path"
+        wrong = "from=x" if what.startswith("ai-") else "filter_type=path"
         e.ask("GET", f"{site}{what}?{wrong}", 400, token=token)
     more = {"ai-fetch/overview": "&assistant_name=GPTBot&assistant_family=OpenAI&resource_type=html&path=/p",
             "ai-fetch/correlation": "&window_days=90", "hits": "&q=p&sort=path&order=asc&limit=1&offset=0",
+            "ai-activity": "&filter=path:/p&compare_from=2025-01-01T00:00:00Z&compare_to=2026-01-01T00:00:00Z",
             "stats": f"&filter=path:/p&filter=browser:Firefox&goal_id={NOWHERE}&compare_from=2025-01-01T00:00:00Z&compare_to=2026-01-01T00:00:00Z"}
     for what, query in more.items():
         e.ask("GET", f"{site}{what}?{span}{query}", 200, token=token)
@@ -329,6 +330,7 @@ def ask_reports(e, desk):
     check(hits["total"] > 0, "there are no hits to report")
     for query in ("filter=nose:x", "filter=nose", "filter=path:", "goal_id=x", "funnel_id=x"):
         e.ask("GET", f"{site}stats?{query}", 400, token=token)
+    e.ask("GET", f"{site}ai-activity?to=x", 400, token=token)
     for query in ("to=x", "window_days=91"):
         e.ask("GET", f"{site}ai-fetch/correlation?{query}", 400, token=token)
     e.ask("GET", f"{site}stats?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z", 200, token=token)

@@ -115,6 +115,22 @@ def check_stats(reader, visits, span):
     check(s["ai_source_visits"] == len({(v[6], v[0] // DAY) for v in visits if "chatgpt" in v[5]}), s)
 
 
+def check_activity(reader, fetches, visits, span):
+    a = reader.json("ai-activity", **span)
+    sent = {(v[6], v[0] // DAY) for v in visits if "chatgpt" in v[5]}
+    want = (len(fetches), 0, len(fetches), len(sent), len({f[2] for f in fetches}), 2, len(visits))
+    have = tuple(a[k] for k in ("ai_requests", "tracked_hits", "fetch_count", "referral_visits", "paths_crawled", "unique_agents", "pageviews"))
+    check(have == want, f"{have}, wanted {want}")
+    plain = lambda entries: [{"name": e["name"], "value": e["value"]} for e in entries]
+    check(plain(a["top_paths"]) == top(collections.Counter(f[2] for f in fetches)), a["top_paths"])
+    check(plain(a["top_sources"]) == [{"name": "ChatGPT", "value": len(sent)}], a["top_sources"])
+    check(sum(p["fetch_count"] for p in a["series"]) == len(fetches), a["series"])
+    one = reader.json("ai-activity", filter="ai_bot:GPTBot", **span)
+    check((one["fetch_count"], one["referral_visits"], one["pageviews"]) == (sum(f[1] == GPTBOT for f in fetches), 0, len(visits)), one)
+    hits = reader.json("hits", filter="ai_source:ChatGPT", **span)
+    check(hits["total"] == sum("chatgpt" in v[5] for v in visits), hits["total"])
+
+
 def check_exports(reader, server, fetches, visits, span):
     rows = list(csv.DictReader(io.StringIO(reader.get("ai-fetch/export", **span).decode())))
     want = sorted(((stamp(f[0]), f[2], str(f[3]), str(f[4]), f[1]) for f in fetches), reverse=True)
@@ -141,6 +157,7 @@ def test_reads(world):
     check_fetches(reader, fetches, span)
     check_correlation(reader, fetches, visits, span)
     check_stats(reader, visits, span)
+    check_activity(reader, fetches, visits, span)
     check_exports(reader, server, fetches, visits, span)
     # Days of a zone nine hours ahead.
     server.cli("site", "set", SITE, "--time-zone", "Asia/Tokyo")

@@ -73,6 +73,7 @@ static const struct wanted wanted[] = {
     READ("ai-fetch/timeseries"),
     READ("ai-fetch/correlation"),
     READ("ai-fetch/export"),
+    READ("ai-activity"),
     READ("stats"),
     READ("hits"),
     READ("hits/export"),

@@ -241,6 +241,7 @@ static const struct route routes[] = {
     {ROUTE_GET, "/api/sites/{id}/ai-fetch/export", 0, NULL, api_fetch_export},
     {ROUTE_GET, "/api/sites/{id}/ai-activity", 0, NULL, api_activity},
     {ROUTE_GET, "/api/sites/{id}/stats", 0, NULL, api_stats},
+    {ROUTE_GET, "/api/sites/{id}/tracking/status", 0, NULL, api_tracking},
     {ROUTE_GET, "/api/sites/{id}/hits", 0, NULL, api_hits},
     {ROUTE_GET, "/api/sites/{id}/hits/export", 0, NULL, api_hits_export},
     {ROUTE_GET, "/api/ai-agents", 0, NULL, api_ai_agents},

@@ -101,6 +101,7 @@ void api_fetch_export(void *ctx, struct http_request *req);
 void api_sites_overview(void *ctx, struct http_request *req);
 void api_activity(void *ctx, struct http_request *req);
 void api_stats(void *ctx, struct http_request *req);
+void api_tracking(void *ctx, struct http_request *req);
 void api_hits(void *ctx, struct http_request *req);
 void api_hits_export(void *ctx, struct http_request *req);
 void api_ai_agents(void *ctx, struct http_request *req);

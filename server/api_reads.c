@@ -207,6 +207,7 @@ static void free_task(struct read_task *task)
     if (!p->tasks)
         ev_timer_stop(p->loop, &p->look);
     read_query_release(&task->query);
+    rights_release((struct rights *)task->context.rights);
     buf_release(&task->answer);
     free(task->sites);
     free(task);
@@ -352,8 +353,10 @@ static void read_endpoint(struct api *a, struct http_request *req, read_the_quer
         return;
     const struct site *site = api_site_with(&caller, req, PERM_SITE_VIEW);
     struct read_task *task = site ? new_task(a, req, 1) : NULL;
-    if (task)
+    if (task) {
         add_site(task, site);
+        task->context.rights = rights_retain(caller.rights);
+    }
     rights_release(caller.rights);
     if (!site)
         return;
@@ -437,6 +440,11 @@ void api_sites_overview(void *ctx, struct http_request *req)
     task->report = read_site_overview;
     task->overview = true;
     queue(task);
+}
+
+void api_tracking(void *ctx, struct http_request *req)
+{
+    read_endpoint(ctx, req, read_query_sites, read_tracking, COLUMNS_PAGEVIEWS);
 }
 
 void api_hits(void *ctx, struct http_request *req)

@@ -16,8 +16,7 @@ static size_t n_columns(enum columns_kind kind)
     return kind == COLUMNS_FETCHES ? LIST_FETCH_COLUMNS : LIST_PAGEVIEW_COLUMNS;
 }
 
-/* RFC 3339; a fraction only as far as there is one. */
-static void put_time(struct buf *out, int64_t ms)
+void list_put_time(struct buf *out, int64_t ms)
 {
     time_put_rfc3339(out, ms);
     if (out->failed || ms % 10 != 0)
@@ -38,7 +37,7 @@ static void put_json_row(struct buf *out, enum columns_kind kind, const struct l
         buf_printf(out, "%s\"%s\":", i ? "," : "{", column_name(kind, i));
         if (is_time(kind, i)) {
             buf_putc(out, '"');
-            put_time(out, v->number);
+            list_put_time(out, v->number);
             buf_putc(out, '"');
         } else if (v->kind == LIST_NUMBER) {
             buf_put_i64(out, v->number);
@@ -72,7 +71,7 @@ static void put_csv_row(struct buf *out, enum columns_kind kind, const struct li
         if (i)
             buf_putc(out, ',');
         if (is_time(kind, i))
-            put_time(out, v->number);
+            list_put_time(out, v->number);
         else if (v->kind == LIST_NUMBER)
             buf_put_i64(out, v->number);
         else if (v->kind == LIST_TEXT)

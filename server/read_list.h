@@ -23,6 +23,9 @@ void export_begin(struct export *e, enum columns_kind kind, const struct read_qu
  * or -1 as of read_report.h. */
 int export_next(struct export *e, const struct read_context *x, struct buf *out);
 
+/* RFC 3339; a fraction only as far as there is one. */
+void list_put_time(struct buf *out, int64_t ms);
+
 const char *export_type(enum read_format format); /* its MIME type */
 /* "hits_<site>_<now>.csv" */
 void export_put_name(struct buf *out, enum columns_kind kind, const struct read_context *x,

@@ -12,6 +12,7 @@
 #include "server/read_query.h"
 #include "server/store_scan.h"
 
+struct rights;
 struct zone;
 struct read_agents_seen;
 
@@ -21,7 +22,8 @@ struct read_context {
     struct read_agents_seen *seen; /* what is known of user agents, one for each thread */
     int64_t site;
     const char *site_uuid;
-    const struct zone *zone; /* whose days count; NULL: UTC */
+    const struct rights *rights; /* of the request; NULL in the overview of sites */
+    const struct zone *zone;     /* whose days count; NULL: UTC */
     int64_t now_ms;
     bool strict; /* as HitKeep counts, where it is not what one would think */
 };
@@ -33,6 +35,8 @@ int read_activity(const struct read_context *x, const struct read_query *q, stru
 int read_stats(const struct read_context *x, const struct read_query *q, struct buf *out);
 /* One object of the sites overview. */
 int read_site_overview(const struct read_context *x, const struct read_query *q, struct buf *out);
+/* Is the site being tracked, and since when? */
+int read_tracking(const struct read_context *x, const struct read_query *q, struct buf *out);
 int read_hits(const struct read_context *x, const struct read_query *q, struct buf *out);
 
 #endif

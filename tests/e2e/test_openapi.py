@@ -308,14 +308,15 @@ def ask_reports(e, desk):
     token = desk.server.client("reader", f"{SITE}=viewer")
     span = "from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z"
     exports = ("ai-fetch/export", "hits/export")
-    for what in ("ai-fetch/overview", "ai-fetch/timeseries", "ai-fetch/correlation", "ai-activity", "stats", "hits", *exports):
+    for what in ("ai-fetch/overview", "ai-fetch/timeseries", "ai-fetch/correlation", "ai-activity", "stats", "hits", "tracking/status", *exports):
         e.ask("GET", f"{site}{what}?{span}", 200, token=token)
         e.ask("GET", f"/api/sites/x/{what}", 400, token=token)
         e.ask("GET", site + what, 401, good=False)
         e.ask("GET", site + what, 403, token=desk.token)
         e.ask("GET", foreign + what, 403, token=token)
         wrong = "from=x" if what.startswith("ai-") else "filter_type=path"
-        e.ask("GET", f"{site}{what}?{wrong}", 400, token=token)
+        if what != "tracking/status":
+            e.ask("GET", f"{site}{what}?{wrong}", 400, token=token)
     more = {"ai-fetch/overview": "&assistant_name=GPTBot&assistant_family=OpenAI&resource_type=html&path=/p",
             "ai-fetch/correlation": "&window_days=90", "hits": "&q=p&sort=path&order=asc&limit=1&offset=0",
             "ai-activity": "&filter=path:/p&compare_from=2025-01-01T00:00:00Z&compare_to=2026-01-01T00:00:00Z",

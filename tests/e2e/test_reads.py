@@ -127,6 +127,9 @@ def check_activity(reader, fetches, visits, span):
     check(sum(p["fetch_count"] for p in a["series"]) == len(fetches), a["series"])
     one = reader.json("ai-activity", filter="ai_bot:GPTBot", **span)
     check((one["fetch_count"], one["referral_visits"], one["pageviews"]) == (sum(f[1] == GPTBOT for f in fetches), 0, len(visits)), one)
+    tracking = reader.json("tracking/status")
+    times = [v[0] for v in visits]
+    check((tracking["status"], tracking["first_hit_at"], tracking["last_hit_at"]) == ("live", stamp(min(times)), stamp(max(times))), tracking)
     hits = reader.json("hits", filter="ai_source:ChatGPT", **span)
     check(hits["total"] == sum("chatgpt" in v[5] for v in visits), hits["total"])
 

@@ -76,6 +76,7 @@ static const struct wanted wanted[] = {
     READ("ai-activity"),
     READ("stats"),
     READ("hits"),
+    READ("tracking/status"),
     READ("hits/export"),
     {"GET", "/api/sites/{id}/exclusions", SITE, EXCLUDES, 200, NULL},
     {"POST", "/api/sites/{id}/exclusions", SITE, EXCLUDES, 400, "[]"},

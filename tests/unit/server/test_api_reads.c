@@ -13,6 +13,7 @@ static const char *const endpoints[] = {"ai-fetch/overview",
                                         "ai-activity",
                                         "stats",
                                         "hits",
+                                        "tracking/status",
                                         "hits/export"};
 
 static void the_gate(void **state)

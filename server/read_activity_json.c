@@ -215,9 +215,9 @@ static int put_lists(struct buf *out, struct activity *a, struct agents *agents)
 
 static void put_requests(struct buf *out, uint64_t tracked, uint64_t fetched)
 {
+    uint64_t all = tracked + fetched;
     buf_printf(out, "\"ai_requests\":%llu,\"tracked_hits\":%llu,\"fetch_count\":%llu",
-               (unsigned long long)(tracked + fetched), (unsigned long long)tracked,
-               (unsigned long long)fetched);
+               (unsigned long long)all, (unsigned long long)tracked, (unsigned long long)fetched);
 }
 
 static void put_scalars(struct buf *out, const struct activity *a, const struct agents *agents)

@@ -10,6 +10,7 @@
 #include "server/account.h"
 #include "server/api_internal.h"
 #include "server/api_person.h"
+#include "server/api_realtime.h"
 #include "server/api_worker.h"
 #include "server/lists.h"
 #include "server/nodes.h"
@@ -220,8 +221,11 @@ void api_set_lists(struct api *a, const struct lists *lists)
 
 void api_config_default(struct api_config *c)
 {
-    *c = (struct api_config){
-        .ingest_rate = {20, 40}, .api_rate = {10, 20}, .auth_rate = {2, 5}, .report_ms = 20000};
+    *c = (struct api_config){.ingest_rate = {20, 40},
+                             .api_rate = {10, 20},
+                             .auth_rate = {2, 5},
+                             .streams = REALTIME_STREAMS,
+                             .report_ms = 20000};
 }
 
 static const struct route routes[] = {
@@ -242,6 +246,7 @@ static const struct route routes[] = {
     {ROUTE_GET, "/api/sites/{id}/ai-activity", 0, NULL, api_activity},
     {ROUTE_GET, "/api/sites/{id}/stats", 0, NULL, api_stats},
     {ROUTE_GET, "/api/sites/{id}/tracking/status", 0, NULL, api_tracking},
+    {ROUTE_GET, "/api/sites/{id}/realtime", 0, NULL, api_realtime},
     {ROUTE_GET, "/api/sites/{id}/hits", 0, NULL, api_hits},
     {ROUTE_GET, "/api/sites/{id}/hits/export", 0, NULL, api_hits_export},
     {ROUTE_GET, "/api/ai-agents", 0, NULL, api_ai_agents},
@@ -338,18 +343,25 @@ struct api *api_new(struct ev_loop *loop, struct store *store, const struct cata
     a->worker = api_worker_new(loop);
     a->verifier = verifier_new(loop, config->store_dir);
     a->account = account_new(loop, config->store_dir);
+    a->realtime = realtime_new(loop, config->streams, REALTIME_LIFETIME_MS);
     if (a->ingest && a->general && a->auth && a->records && a->worker && a->verifier &&
-        a->account && (a->reads = read_pool_new(loop, config->store_dir)))
+        a->account && a->realtime && (a->reads = read_pool_new(loop, config->store_dir)))
         return a;
     api_free(a);
     errno = ENOMEM;
     return NULL;
 }
 
+void api_stop(struct api *a)
+{
+    realtime_stop(a->realtime);
+}
+
 void api_free(struct api *a)
 {
     if (!a)
         return;
+    realtime_free(a->realtime);
     api_worker_free(a->worker);
     verifier_free(a->verifier);
     read_pool_free(a->reads);

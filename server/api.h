@@ -11,7 +11,8 @@
  * - GET /api/ingest/server/capabilities: what this server speaks; no token needed
  * - GET /api/sites: the sites that the token may touch
  * - GET /api/sites/{id}/ai-fetch/overview, timeseries, correlation, export, GET
- *   /api/sites/{id}/stats, hits, hits/export: reports (read_report.h)
+ *   /api/sites/{id}/ai-activity, stats, hits, hits/export, tracking/status: reports (read_report.h)
+ * - GET /api/sites/{id}/realtime: that something was stored (api_realtime.h)
  * - GET /api/ai-agents: names of the catalogue; no token needed
  * - GET /healthz, /readyz
  * - what people do once they have logged in: docs/api.md
@@ -41,6 +42,7 @@ struct api_config {
     struct limiter_rate api_rate;    /* ai-fetch, reads, and bad tokens at the batch endpoint */
     uint32_t records_per_minute;     /* of each token, in batches; 0: no limit */
     const char *store_dir; /* lent: verify reads the store there, on a connection of its own */
+    size_t streams;        /* of events, at once; see api_realtime.h */
     int64_t report_ms;     /* how long a report may take, from the request on */
     bool hitkeep_strict;   /* answer and count as HitKeep, where it is not what one would think */
     bool limit_local;      /* loopback and unix sockets are limited too: for tests */
@@ -69,6 +71,8 @@ struct api *api_new(struct ev_loop *loop, struct store *store, const struct cata
                     const struct api_config *config);
 /* Before the router's server starts. */
 void api_add_routes(struct api *a, struct router *r);
+/* Before a drain: what would never end by itself is ended. */
+void api_stop(struct api *a);
 /* From now on these count. Retained; the caller keeps its own reference. */
 void api_set_lists(struct api *a, const struct lists *lists);
 /*

@@ -7,6 +7,7 @@
 
 #include "server/api_batch.h"
 #include "server/api_internal.h"
+#include "server/api_realtime.h"
 
 static void task_free(struct batch_task *t)
 {
@@ -42,6 +43,8 @@ static void on_stored(struct store_job *job)
     struct batch_task *t = job->owner;
     switch (job->result) {
     case STORE_OK:
+        realtime_stored(((struct api *)t->owner)->realtime, job);
+        /* fall through */
     case STORE_REPLAYED:
         api_batch_answer(t, buf_str(&job->answer));
         break;

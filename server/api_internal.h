@@ -12,6 +12,7 @@
 
 struct account;
 struct api_worker;
+struct realtime; /* api_realtime.h */
 struct verifier; /* api_verify.c */
 
 struct api {
@@ -25,6 +26,7 @@ struct api {
     struct verifier *verifier;
     struct read_pool *reads;
     struct account *account; /* people's logins and passwords */
+    struct realtime *realtime;
 };
 
 struct verifier *verifier_new(struct ev_loop *loop, const char *store_dir); /* NULL: as api_new */
@@ -102,6 +104,7 @@ void api_sites_overview(void *ctx, struct http_request *req);
 void api_activity(void *ctx, struct http_request *req);
 void api_stats(void *ctx, struct http_request *req);
 void api_tracking(void *ctx, struct http_request *req);
+void api_realtime(void *ctx, struct http_request *req);
 void api_hits(void *ctx, struct http_request *req);
 void api_hits_export(void *ctx, struct http_request *req);
 void api_ai_agents(void *ctx, struct http_request *req);

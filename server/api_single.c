@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "server/api_internal.h"
+#include "server/api_realtime.h"
 #include "server/api_json.h"
 #include "server/api_path.h"
 #include "server/go_text.h"
@@ -18,6 +19,7 @@ struct single {
     struct store_browser browser;
     struct store_event event;
     struct http_request *req;
+    struct realtime *realtime;
     struct buf scratch; /* unescaped strings */
     struct buf paths;   /* what api_path.c made */
     struct buf objects;
@@ -63,14 +65,17 @@ static void refuse_single(struct single *s, int status, const char *message)
 static void on_stored(struct store_job *job)
 {
     struct single *s = job->owner;
-    if (job->result == STORE_OK)
-        accept_single(s);
-    else
+    if (job->result != STORE_OK) {
         refuse_single(s, 500, "Internal server error");
+        return;
+    }
+    realtime_stored(s->realtime, job);
+    accept_single(s);
 }
 
 static void submit(struct api *a, struct single *s, enum store_job_kind kind)
 {
+    s->realtime = a->realtime;
     s->job.kind = kind;
     s->job.bytes = sizeof(*s) + s->req->body.n + s->scratch.cap + s->paths.cap + s->objects.cap;
     if (kind == STORE_EVENT) {

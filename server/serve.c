@@ -77,6 +77,7 @@ static void on_signal(struct ev_loop *loop, ev_signal *w, int events)
     s->stopping = true;
     notify_send("STOPPING=1\nSTATUS=finishing what is running");
     log_event(LOG_INFO, "stopping", "connections=%zu", http_server_connections(s->http));
+    api_stop(s->api);
     http_server_drain(s->http, DRAIN_MS, on_drained, s);
 }
 
@@ -227,6 +228,8 @@ static struct api_config api_config_of(const struct server_config *c)
     api.api_rate = (struct limiter_rate){c->limits.api.rate, c->limits.api.burst};
     api.auth_rate = (struct limiter_rate){c->limits.auth.rate, c->limits.auth.burst};
     api.records_per_minute = c->limits.batch_records_per_minute;
+    if (api.streams > c->limits.connections / 4)
+        api.streams = c->limits.connections / 4;
     api.limit_local = !c->limits.exempt_loopback;
     api.hitkeep_strict = c->hitkeep_strict;
     api.account.public_url = c->public_url;

@@ -341,6 +341,27 @@ def ask_reports(e, desk):
     e.ask("GET", "/api/ai-agents", 200)
 
 
+def ask_stream(e, desk):
+    """Events come as records are stored; Prism waits for the end of what it passes on, so it is not asked."""
+    path, name = f"/api/sites/{desk.ids[SITE]}/realtime", "GET /api/sites/{id}/realtime"
+    token = desk.server.client("watcher", f"{SITE}=viewer")
+    connection = http.client.HTTPConnection(*desk.server.address.rsplit(":", 1), timeout=30)
+    connection.request("GET", path, headers={"Authorization": "Bearer " + token})
+    stream = connection.getresponse()
+    text = stream.readline()
+    e.judge(name, "GET", path, 200, (stream.status, stream.headers, text))
+    e.ask("POST", PAGEVIEW, 202, view(), desk.token)
+    while b"analytics." not in text:
+        text = stream.readline()
+    check(text == b"event: analytics.changed\n", text)
+    data = json.loads(stream.readline().removeprefix(b"data: "))
+    check(data["site_id"] == desk.ids[SITE] and data["counts"]["hits"] >= 1, data)
+    connection.close()
+    e.ask("GET", "/api/sites/x/realtime", 400, token=token)
+    e.ask("GET", path, 401, good=False)
+    e.ask("GET", path, 403, token=desk.token)
+
+
 def ask_exclusions(e, desk):
     site, foreign = (f"/api/sites/{desk.ids[s]}/exclusions" for s in (SITE, FOREIGN))
     token, new = desk.server.client("may-change", f"{SITE}=admin"), {"type": "path", "path": "/not-stored"}
@@ -625,7 +646,7 @@ def ask_server(e, desk):
 def examine(world, proxied):
     desk = Desk(world, "initial_user: true\nhitkeep_compat: strict\n")
     e = Examiner(desk.server, Prism(world, desk.server) if proxied else None)
-    for part in (ask_ingest, ask_batches, ask_reports, ask_exclusions, ask_people, ask_server):
+    for part in (ask_ingest, ask_batches, ask_reports, ask_stream, ask_exclusions, ask_people, ask_server):
         part(e, desk)
     e.settle(lambda status: status not in UNASKED | {"429"})
     # The same server, with as little patience as it can have.

@@ -77,6 +77,7 @@ static const struct wanted wanted[] = {
     READ("stats"),
     READ("hits"),
     READ("tracking/status"),
+    READ("realtime"), /* they end at once here: setup_matrix */
     READ("hits/export"),
     {"GET", "/api/sites/{id}/exclusions", SITE, EXCLUDES, 200, NULL},
     {"POST", "/api/sites/{id}/exclusions", SITE, EXCLUDES, 400, "[]"},

@@ -7,6 +7,7 @@
 
 #include "server/account.h"
 #include "server/api_internal.h"
+#include "server/api_realtime.h"
 
 /* ---- what a caller may ---------------------------------------------------------------------- */
 
@@ -138,6 +139,8 @@ static int setup_matrix(void **state)
     if (setup(state))
         return -1;
     struct bench *b = *state;
+    realtime_free(b->api->realtime);
+    b->api->realtime = realtime_new(b->loop, 1, 4);
     return fixture_call(b->fixture->store, fill, b->fixture) ||
            fixture_call(b->fixture->store, log_in, b->api->account->logins);
 }

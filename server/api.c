@@ -292,6 +292,7 @@ static const struct route routes[] = {
      api_team_client_drop},
     {ROUTE_POST, "/api/user/teams/{id}/api-clients/{clientId}/rotate", API_MANAGE_BODY_MAX, NULL,
      api_team_client_rotate},
+    {ROUTE_GET, "/api/user/teams/{id}/audit", 0, NULL, api_team_audit},
     {ROUTE_POST, "/api/sites", API_MANAGE_BODY_MAX, NULL, api_site_create},
     {ROUTE_DELETE, "/api/sites/{id}", API_MANAGE_BODY_MAX, NULL, api_site_remove},
     {ROUTE_PUT, "/api/sites/{id}/retention", API_MANAGE_BODY_MAX, NULL, api_site_retention},

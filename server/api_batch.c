@@ -41,10 +41,9 @@ void api_batch_answer(struct batch_task *t, struct str json)
 static void on_stored(struct store_job *job)
 {
     struct batch_task *t = job->owner;
+    realtime_done(t->realtime, job);
     switch (job->result) {
     case STORE_OK:
-        realtime_stored(((struct api *)t->owner)->realtime, job);
-        /* fall through */
     case STORE_REPLAYED:
         api_batch_answer(t, buf_str(&job->answer));
         break;
@@ -100,8 +99,11 @@ static void on_decoded(struct work *work)
     http_drop_body(t->req); /* its records wait for the store without it */
     t->job.done = on_stored;
     t->job.owner = t;
-    if (store_submit(a->store, &t->job) < 0)
-        api_batch_refuse(t, 503, "Service Unavailable", "Retry-After: 2\r\n");
+    t->realtime = realtime_retain(a->realtime);
+    if (store_submit(a->store, &t->job) == 0)
+        return;
+    realtime_release(t->realtime);
+    api_batch_refuse(t, 503, "Service Unavailable", "Retry-After: 2\r\n");
 }
 
 void api_batch_before(void *ctx, struct http_request *req)

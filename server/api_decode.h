@@ -14,8 +14,9 @@
 /* One batch. Zero it, fill in what is asked, and release it when nobody needs the job any more. */
 struct batch_task {
     struct work work;
-    struct http_request *req; /* for who answers; not touched here */
-    void *owner;              /* the same */
+    struct http_request *req;  /* for who answers; not touched here */
+    void *owner;               /* the same */
+    struct realtime *realtime; /* the same */
     /* asked */
     struct str body; /* as sent; batch_decode reads it, and nothing refers to it afterwards */
     enum coding coding;

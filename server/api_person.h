@@ -73,6 +73,8 @@ void change_is_ok(struct change *c);
 bool change_may_on_server(struct change *c, enum permission permission);
 /* The site in the path, if whoever asks has that permission on it (rule A). NULL: refused. */
 const struct site *change_site(struct change *c, enum permission permission);
+/* The team in the path, when the person has at least that role in it. NULL: refused. */
+const struct team *change_team(struct change *c, enum team_role least);
 /* Who asks; of a token, whose it is. 0: a team's. */
 int64_t change_user_id(const struct change *c);
 /* Rights as they are after what this change has done. NULL: refused with 500. */

@@ -72,15 +72,28 @@ void api_healthz(void *ctx, struct http_request *req)
     http_respond(req, 200, "text/plain; charset=utf-8", NULL, STR("ok"));
 }
 
+/* As HitKeep's, with what is wrong in it. */
+static void not_ready(struct http_request *req, const char *message)
+{
+    struct buf out;
+    buf_init(&out, 256);
+    buf_printf(&out,
+               "{\"code\":\"database_unavailable\",\"message\":\"%s\",\"retry_after_seconds\":5,"
+               "\"status\":\"error\"}\n",
+               message);
+    http_respond(req, 503, "application/json", "Retry-After: 5\r\n", buf_str(&out));
+    buf_release(&out);
+}
+
 void api_readyz(void *ctx, struct http_request *req)
 {
     struct api *a = ctx;
     struct store_stats stats;
     store_stats(a->store, &stats);
     if (stats.full)
-        http_error(req, 503, "no room on the disk");
+        not_ready(req, "no room on the disk");
     else if (stats.failing)
-        http_error(req, 503, "the store cannot be written");
+        not_ready(req, "the store cannot be written");
     else
         http_respond(req, 200, "text/plain; charset=utf-8", NULL, STR("ok"));
 }

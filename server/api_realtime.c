@@ -43,6 +43,7 @@ struct realtime {
     size_t n, most;
     int64_t lifetime_ms;
     bool stopped;
+    size_t references;
     /* Numbers go on from the time of the start: one from before a restart is smaller. */
     uint64_t next_id;
     uint64_t unknown_id; /* what has no place may have had numbers up to this one */
@@ -69,7 +70,7 @@ static void note(struct realtime *r, int64_t site, const uint64_t n[KINDS])
     }
 }
 
-void realtime_stored(struct realtime *r, const struct store_job *job)
+static void tell(struct realtime *r, const struct store_job *job)
 {
     uint64_t n[KINDS] = {0};
     if (job->kind == STORE_EVENT) {
@@ -86,6 +87,25 @@ void realtime_stored(struct realtime *r, const struct store_job *job)
         note(r, job->rows[i].site, n);
         memset(n, 0, sizeof(n));
     }
+}
+
+void realtime_release(struct realtime *r)
+{
+    if (--r->references == 0)
+        free(r);
+}
+
+struct realtime *realtime_retain(struct realtime *r)
+{
+    r->references++;
+    return r;
+}
+
+void realtime_done(struct realtime *r, const struct store_job *job)
+{
+    if (job->result == STORE_OK)
+        tell(r, job);
+    realtime_release(r);
 }
 
 /* ---- one stream ----------------------------------------------------------------------------- */
@@ -285,6 +305,7 @@ struct realtime *realtime_new(struct ev_loop *loop, size_t streams, int64_t life
     if (!r)
         return NULL;
     r->loop = loop;
+    r->references = 1;
     r->most = streams;
     r->lifetime_ms = lifetime_ms;
     r->next_id = (uint64_t)api_now_ms() * 1000;
@@ -305,9 +326,10 @@ void realtime_stop(struct realtime *r)
 
 void realtime_free(struct realtime *r)
 {
-    if (r)
-        realtime_stop(r);
-    free(r);
+    if (!r)
+        return;
+    realtime_stop(r);
+    realtime_release(r);
 }
 
 size_t realtime_streams(const struct realtime *r)

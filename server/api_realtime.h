@@ -27,11 +27,16 @@ struct realtime;
 struct realtime *realtime_new(struct ev_loop *loop, size_t streams, int64_t lifetime_ms);
 /* Ends all streams, and takes no more: 503. */
 void realtime_stop(struct realtime *r);
-void realtime_free(struct realtime *r); /* accepts NULL */
+/* The same, and the owner's reference goes. Accepts NULL. */
+void realtime_free(struct realtime *r);
 size_t realtime_streams(const struct realtime *r);
 
-/* A job is done: what of it was stored is told. Of a batch that had duplicates all records are: it
- * does not say which. */
-void realtime_stored(struct realtime *r, const struct store_job *job);
+/* A job of the store may end when the API has gone: it keeps a reference until then, which
+ * realtime_done drops. */
+struct realtime *realtime_retain(struct realtime *r);
+void realtime_release(struct realtime *r);
+/* The job is done: what of it was stored is told. Of a batch that had duplicates all records are:
+ * it does not say which. */
+void realtime_done(struct realtime *r, const struct store_job *job);
 
 #endif

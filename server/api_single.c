@@ -65,17 +65,15 @@ static void refuse_single(struct single *s, int status, const char *message)
 static void on_stored(struct store_job *job)
 {
     struct single *s = job->owner;
-    if (job->result != STORE_OK) {
+    realtime_done(s->realtime, job);
+    if (job->result == STORE_OK)
+        accept_single(s);
+    else
         refuse_single(s, 500, "Internal server error");
-        return;
-    }
-    realtime_stored(s->realtime, job);
-    accept_single(s);
 }
 
 static void submit(struct api *a, struct single *s, enum store_job_kind kind)
 {
-    s->realtime = a->realtime;
     s->job.kind = kind;
     s->job.bytes = sizeof(*s) + s->req->body.n + s->scratch.cap + s->paths.cap + s->objects.cap;
     if (kind == STORE_EVENT) {
@@ -86,8 +84,10 @@ static void submit(struct api *a, struct single *s, enum store_job_kind kind)
     }
     s->job.done = on_stored;
     s->job.owner = s;
+    s->realtime = realtime_retain(a->realtime);
     if (store_submit(a->store, &s->job) == 0)
         return;
+    realtime_release(s->realtime);
     http_error_with(s->req, 503, "Service not available on this node", "Retry-After: 2\r\n");
     single_free(s);
 }

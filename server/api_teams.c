@@ -45,8 +45,7 @@ const struct team *api_first_team(const struct rights *r, const struct user *use
     return first;
 }
 
-/* The team in the path, when the person has at least that role in it. NULL: refused. */
-static const struct team *team_of(struct change *c, enum team_role least)
+const struct team *change_team(struct change *c, enum team_role least)
 {
     unsigned char uuid[16];
     if (!api_path_uuid(c->req->params[0], uuid)) {
@@ -219,7 +218,7 @@ void api_team_create(void *ctx, struct http_request *req)
 
 static void rename_team(struct change *c)
 {
-    const struct team *team = team_of(c, TEAM_ADMIN);
+    const struct team *team = change_team(c, TEAM_ADMIN);
     struct str name = team ? read_name(c) : STR_NONE;
     if (str_is_set(name) && change_done(c, session_rename_team(c->session, team->id, name), "",
                                         "A team of this name already exists"))
@@ -233,7 +232,7 @@ void api_team_rename(void *ctx, struct http_request *req)
 
 static void archive_team(struct change *c)
 {
-    const struct team *team = team_of(c, TEAM_OWNER);
+    const struct team *team = change_team(c, TEAM_OWNER);
     if (!team)
         return;
     if (api_sites_of(c->rights, team->id) > 0)
@@ -255,7 +254,7 @@ static void transfer_team(struct change *c)
     struct team_body body = {STR_NONE, STR_NONE, STR_NONE};
     unsigned char uuid[16];
     uint32_t given;
-    const struct team *team = team_of(c, TEAM_OWNER);
+    const struct team *team = change_team(c, TEAM_OWNER);
     if (!team || !change_body(c, fields, COUNT_OF(fields), &body, &given))
         return;
     if (!uuid_parse(go_trim(body.target), uuid)) {
@@ -289,7 +288,7 @@ void api_team_transfer(void *ctx, struct http_request *req)
 
 static void list_members(struct change *c)
 {
-    const struct team *team = team_of(c, TEAM_MEMBER);
+    const struct team *team = change_team(c, TEAM_MEMBER);
     const struct member *members;
     if (!team)
         return;
@@ -352,7 +351,7 @@ static void add_member(struct change *c)
     };
     struct member_body body = {STR_NONE, STR_NONE};
     uint32_t given;
-    const struct team *team = team_of(c, TEAM_ADMIN);
+    const struct team *team = change_team(c, TEAM_ADMIN);
     if (!team || !change_body(c, fields, COUNT_OF(fields), &body, &given))
         return;
     struct str email = go_trim(body.email);
@@ -395,7 +394,7 @@ static const struct user *member_of(struct change *c, enum team_role least,
                                     const struct team **team)
 {
     unsigned char uuid[16];
-    *team = team_of(c, least);
+    *team = change_team(c, least);
     if (!*team)
         return NULL;
     if (!api_path_uuid(c->req->params[1], uuid)) {

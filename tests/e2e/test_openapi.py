@@ -485,6 +485,11 @@ def ask_teams(own, other, team, bob):
     own.ask("POST", members, 404, {"email": "nobody@example.com", "role": "member"})
     own.ask("POST", members, 409, {"email": "ann@example.com", "role": "member"})
     own.ask("POST", members, 409, {"email": "bob@example.com", "role": "owner"})
+    named = own.ask("GET", f"{top}/{shop}/audit?limit=1&action=team.renamed", 200)
+    check(named["total"] >= 1 and named["action"] == "team.renamed" and named["entries"][0]["team_id"] == shop, named)
+    check(own.ask("GET", f"{top}/{team}/audit?action=team.renamed", 200)["total"] == 0, "another team's entries")
+    own.ask("GET", f"{top}/{shop}/audit?limit=x", 400)
+    other.ask("GET", f"{top}/{shop}/audit", 403)
     hand = f"{top}/{shop}/transfer-ownership"
     own.ask("POST", hand, 400, {"target_user_id": bob})
     own.change("POST", members, 200, {"email": "bob@example.com", "role": "member"})

@@ -106,6 +106,7 @@ static const struct wanted wanted[] = {
     {"DELETE", "/api/user/teams/{id}/leave", SELF, 0, 403, NULL}, /* one that is not there */
     {"POST", "/api/user/teams/{id}/archive", TEAM, TEAM_OWNER, 400, NULL},
     {"POST", "/api/user/teams/{id}/transfer-ownership", TEAM, TEAM_OWNER, 400, "{}"},
+    {"GET", "/api/user/teams/{id}/audit", TEAM, TEAM_ADMIN, 200, NULL},
     {"GET", "/api/user/teams/{id}/members", TEAM, TEAM_MEMBER, 200, NULL},
     {"POST", "/api/user/teams/{id}/members", TEAM, TEAM_ADMIN, 400, "{}"},
     {"PUT", "/api/user/teams/{id}/members/{userId}", TEAM, TEAM_ADMIN, 404, "{}"},

@@ -531,6 +531,10 @@ static void sites_of_a_token(void **state)
     }
 }
 
+#define UNREADY(why)                                                                               \
+    "{\"code\":\"database_unavailable\",\"message\":\"" why "\",\"retry_after_seconds\":5,"        \
+    "\"status\":\"error\"}\n"
+
 static void probes_of_health(void **state)
 {
     struct bench *b = *state;
@@ -545,14 +549,16 @@ static void probes_of_health(void **state)
     static const struct {
         bool full, failing;
         const char *body;
-    } ills[] = {{true, false, "no room on the disk\n"},
-                {false, true, "the store cannot be written\n"}};
+    } ills[] = {{true, false, UNREADY("no room on the disk")},
+                {false, true, UNREADY("the store cannot be written")}};
     for (size_t i = 0; i < 2; i++) {
         b->store.full = ills[i].full;
         b->store.failing = ills[i].failing;
         bench_ask(b, &p, "GET /readyz", "", STR_NONE);
         assert_int_equal(probe_status(&p), 503);
         assert_string_equal(probe_body(&p), ills[i].body);
+        assert_int_equal(probe_count(&p, "\r\nRetry-After: 5\r\n"), 1);
+        assert_int_equal(probe_count(&p, "\r\nContent-Type: application/json\r\n"), 1);
         probe_close(&p);
     }
     bench_ask(b, &p, "HEAD /healthz", "", STR_NONE);

@@ -92,12 +92,12 @@ static void of_a_batch(void **state)
     add_foreign(&more, b->fixture);
     visit(&more, b->fixture, 0, "https://example.com/newer", "192.0.2.9")->at = 6002;
     more.job.stored = 4;
-    realtime_stored(r, &more.job);
+    realtime_done(realtime_retain(r), &more.job);
     expect_in(&p, "\"kinds\":[\"hits\",\"ai_fetch\"],");
     expect_in(&p, "\"counts\":{\"hits\":2,\"ai_fetch\":1}}\n\n");
     /* All of it was there before: nothing to tell. */
     more.job.stored = 0;
-    realtime_stored(r, &more.job);
+    realtime_done(realtime_retain(r), &more.job);
     probe_run(&p, 700);
     assert_int_equal(probe_count(&p, "analytics.changed"), 1);
     probe_close(&p);
@@ -215,14 +215,14 @@ static void many_sites(void **state)
     struct probe p;
     char more[64];
     event.site = b->fixture->site;
-    realtime_stored(b->api->realtime, &job);
+    realtime_done(realtime_retain(b->api->realtime), &job);
     open_stream(b, &p, "Last-Event-ID: 1\r\n");
     expect_in(&p, "analytics.resync");
     snprintf(more, sizeof(more), "Last-Event-ID: %llu\r\n", (unsigned long long)last_id(&p));
     probe_close(&p);
     for (int64_t i = 1; i <= 2; i++) {
         event.site = b->fixture->site + i * 1024;
-        realtime_stored(b->api->realtime, &job);
+        realtime_done(realtime_retain(b->api->realtime), &job);
     }
     open_stream(b, &p, more);
     expect_in(&p, "analytics.resync");

@@ -15,9 +15,11 @@ PREFIX  ?= /usr
 DESTDIR ?=
 VERSION := 0.1.0
 CC      ?= cc
-PKGS_AGENT  := libcurl libpcre2-8 zlib libzstd liblzma yaml-0.1
+PKGS_AGENT   = libcurl libpcre2-8 zlib libzstd liblzma yaml-0.1 $(ISAL)
 PKGS_SERVER := sqlite3 libcrypto libxcrypt libmaxminddb libpcre2-8 zlib libzstd yaml-0.1
 PKG_CONFIG  ?= pkg-config
+# Debian has it for the common processors of 64 bits; else zlib does its part.
+ISAL        := $(shell $(PKG_CONFIG) --exists libisal && echo libisal)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
         -Wpointer-arith -Wundef -Wno-unused-parameter
@@ -45,6 +47,7 @@ ifeq ($(DEV),1)
 WARN += -Werror
 endif
 override CPPFLAGS += -D_GNU_SOURCE -DLOGFERRY_VERSION='"$(VERSION)"' -I. -MMD -MP
+override CPPFLAGS += $(if $(ISAL),-DHAVE_ISAL)
 override CFLAGS   += -std=c17 $(OPT) $(WARN) $(HARD) -pthread
 override LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LSAN) -pthread
 

@@ -16,6 +16,9 @@ struct container {
     bool sequential; /* a pipe */
     bool in_member;
     bool seen_member;
+    uint64_t member_at; /* in the file */
+    uint64_t made;      /* of the member */
+    uint64_t known;     /* of what is decoded again: bytes that were given out before */
     void *decoder;
     struct decode_io io; /* its input lies in `input` */
     unsigned char *input;
@@ -146,6 +149,8 @@ struct container *container_new(int fd, enum container_kind kind)
     c->sequential = lseek(fd, 0, SEEK_CUR) < 0;
     if (!c->codec)
         return c;
+    if (c->sequential && c->codec->judge)
+        c->codec = c->codec->judge;
     c->input = malloc(INPUT_BYTES);
     c->decoder = c->codec->new ();
     if (c->input && c->decoder)
@@ -259,7 +264,47 @@ static bool next_member(struct container *c)
         return ends(c, CONTAINER_TRUNCATED);
     }
     c->in_member = true;
+    c->member_at = container_file_offset(c);
+    c->made = 0;
     return true;
+}
+
+/* From the member's beginning on by the judge. False: there is none, or it is at work already. */
+static bool ask_judge(struct container *c)
+{
+    void *decoder = c->codec->judge && !c->sequential ? c->codec->judge->new () : NULL;
+    if (!decoder)
+        return false;
+    c->codec->free(c->decoder);
+    c->codec = c->codec->judge;
+    c->decoder = decoder;
+    c->offset = c->member_at;
+    c->io.n_in = 0;
+    c->known = c->made;
+    c->end = CONTAINER_MORE;
+    return true;
+}
+
+/* Of n bytes from `to` on, those that are new move to the front. */
+static void drop_known(struct container *c, unsigned char *to, size_t n)
+{
+    size_t known = c->known < n ? (size_t)c->known : n;
+    memmove(to, to + known, n - known);
+    c->known -= known;
+    c->io.out -= known;
+    c->io.n_out += known;
+}
+
+static enum decoded decode_some(struct container *c)
+{
+    unsigned char *to = c->io.out;
+    enum decoded what = c->codec->decode(c->decoder, &c->io);
+    size_t n = (size_t)(c->io.out - to);
+    if (c->known)
+        drop_known(c, to, n);
+    else
+        c->made += n;
+    return what;
 }
 
 /* After the decoder's answer: may reading go on? */
@@ -291,8 +336,13 @@ static size_t read_coded(struct container *c, char *to, size_t n)
         if (!next_member(c))
             return 0;
         bool fed = feed(c, 1);
-        enum decoded what = c->codec->decode(c->decoder, &c->io);
-        if (!fed && what == DECODED_MORE && c->io.n_out == n)
+        uint64_t known = c->known;
+        enum decoded what = decode_some(c);
+        bool stuck = !fed && what == DECODED_MORE && c->io.n_out == n && c->known == known;
+        bool cut = stuck && c->end == CONTAINER_TRUNCATED;
+        if ((cut || what == DECODED_BAD) && ask_judge(c))
+            continue;
+        if (stuck)
             return 0;            /* feed has told why */
         c->end = CONTAINER_MORE; /* else it held what had no room before, or a member's end */
         if (!goes_on(c, what))

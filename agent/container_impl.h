@@ -38,6 +38,9 @@ struct codec {
     /* Kinds are told by the first `most` bytes, or as many as there are when that is `least`. */
     unsigned char least, most;
     bool pads; /* zeros in fours may stand behind a member */
+    /* Decodes a member again that this one finds damaged or cut: what comes out before and what is
+     * wrong with it are the judge's word. NULL: this one's. */
+    const struct codec *judge;
     const struct magic *magic;
     size_t n_magic;
     void *(*new)(void); /* NULL: out of memory */

@@ -26,6 +26,12 @@ libssl-dev
 libcrypt-dev
 libxxhash-dev
 libmaxminddb-dev'
+case $(dpkg --print-architecture 2>/dev/null) in
+amd64 | arm64)
+    build_needs="$build_needs
+libisal-dev"
+    ;;
+esac
 demo_needs='nginx-light nginx
 logrotate logrotate
 curl curl'

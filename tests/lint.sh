@@ -100,6 +100,7 @@ home_of() { # header of a library: the files that may know it
     yaml.h) echo 'config/yaml.c' ;;
     bzlib.h) echo 'agent/container_bzip2.c' ;;
     lzma.h) echo 'agent/container_xz.c' ;;
+    isa-l/*) echo 'agent/container_gzip.c' ;;
     zlib.h) echo 'agent/container_gzip.c server/inflate.c' ;;
     zstd.h) echo 'agent/batch.c agent/container_zstd.c server/inflate.c' ;;
     zstd_errors.h) echo 'agent/container_zstd.c' ;;

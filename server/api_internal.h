@@ -143,7 +143,7 @@ void api_member_remove(void *ctx, struct http_request *req);
 void api_team_leave(void *ctx, struct http_request *req);
 void api_team_archive(void *ctx, struct http_request *req);
 void api_team_transfer(void *ctx, struct http_request *req);
-void api_team_audit(void *ctx, struct http_request *req); /* api_audit.c */
+void api_team_audit(void *ctx, struct http_request *req);  /* api_audit.c */
 void api_site_create(void *ctx, struct http_request *req); /* api_sites.c */
 void api_site_remove(void *ctx, struct http_request *req);
 void api_site_retention(void *ctx, struct http_request *req);

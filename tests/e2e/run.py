@@ -14,7 +14,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,20 +22,22 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHAOS = os.path.normpath(os.path.join(HERE, "../chaos"))
 sys.path[:0] = [HERE, CHAOS]
-import proc  # noqa: E402 (after the path)
+import harness  # noqa: E402 (after the path)
+import proc  # noqa: E402
 SKIPPED = 77  # what a child ends with
 SHOWN = 60   # lines of what a failed test printed
+MOST = 5     # times --jobs: so many tests run at once while processors are idle
 LIMIT = 120  # seconds a test may take, times E2E_SCALE and PATIENCE; a function's `limit` attribute overrides it
 
 
 def find_tests():
-    """[(name, module, function name, function)] in the order of the files."""
+    """[(name, function)] in the order of the files."""
     tests = []
     for file in sorted(os.listdir(HERE)):
         if file.startswith("test_") and file.endswith(".py"):
             for attribute, value in vars(importlib.import_module(file[:-3])).items():
                 if attribute.startswith("test_") and callable(value):
-                    tests.append((f"{file[5:-3]}::{attribute[5:]}", file[:-3], attribute, value))
+                    tests.append((f"{file[5:-3]}::{attribute[5:]}", value))
     return tests + find_scenarios()
 
 
@@ -47,17 +48,16 @@ def find_scenarios():
         if file.startswith("chaos_") and file.endswith(".py"):
             for attribute, value in vars(importlib.import_module(file[:-3])).items():
                 if re.match(r"r\d\d_", attribute) and hasattr(value, "wanted"):
-                    found.append((f"chaos::{attribute}", file[:-3], attribute, value))
+                    found.append((f"chaos::{attribute}", value))
     return sorted(found)
 
 
-def child(module, function, directory, bin_dir, seed):
-    """One test, in this process; 0 when every promise was kept."""
-    import harness
+def run_test(function, directory, bin_dir, seed):
+    """One test, in a process of its own; 0 when every promise was kept."""
     world = harness.World(directory, bin_dir, seed)
     code = 1
     try:
-        said = getattr(importlib.import_module(module), function)(world)
+        said = function(world)
         code = 0
         if said:  # the figure of a scenario, or why there is none
             print(said)
@@ -75,51 +75,74 @@ def child(module, function, directory, bin_dir, seed):
     for finding in proc.sanitizer_findings():
         print(f"FAIL: sanitizer report in {finding}")
         code = 1
+    return code
+
+
+def in_child(output, call):
+    """Forks, which spares each test the start of Python; returns the child's pid. The child gets a session of its
+    own: whatever a test leaves behind ends with its process group."""
     sys.stdout.flush()
-    os._exit(code)  # threads of a sink may still hang in an answer
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        said = os.open(output, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        sys.stdout.reconfigure(line_buffering=True)
+        code = call()
+    except BaseException:  # nothing of the child may go on as if it were the parent
+        traceback.print_exc(file=sys.stdout)
+    finally:
+        os._exit(code)  # threads of a sink may still hang in an answer
 
 
 class Running:
     def __init__(self, test, options):
-        self.name, module, function, call = test
+        self.name, function = test
         self.directory = tempfile.mkdtemp(prefix="lf-e2e-", dir=options.dir)
         self.output = os.path.join(self.directory, "output")
-        argv = [sys.executable, os.path.join(HERE, "run.py"), "--child", module, function,
-                self.directory, "--bin", options.bin, "--seed", str(options.seed)]
-        with open(self.output, "wb") as out:
-            # A session of its own: whatever the test leaves behind ends with its process group.
-            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
-                                            stderr=subprocess.STDOUT, start_new_session=True)
         self.began = time.monotonic()
-        self.limit = getattr(call, "limit", LIMIT) * max(1.0, float(os.environ.get("E2E_SCALE", "1")))
+        self.cpu = 0.0  # seconds, its own and those of all that it waited for
+        self.pid = in_child(self.output, lambda: run_test(function, self.directory, options.bin, options.seed))
+        self.limit = getattr(function, "limit", LIMIT) * max(1.0, float(os.environ.get("E2E_SCALE", "1")))
         self.limit *= proc.PATIENCE
         if os.environ.get("E2E_FULL") == "1":
             self.limit *= 4
 
     def finished(self):
         """None while it runs; else ("ok", "skip" or "FAIL", text)."""
-        code = self.process.poll()
-        if code is None and time.monotonic() - self.began < self.limit:
+        done, status, usage = os.wait4(self.pid, os.WNOHANG)
+        late = not done and time.monotonic() - self.began >= self.limit
+        if not done and not late:
             return None
-        late = code is None
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.process.wait()
+        self.kill()
+        if late:
+            _, status, usage = os.wait4(self.pid, 0)
+        self.cpu = usage.ru_utime + usage.ru_stime
         with open(self.output, encoding="utf-8", errors="replace") as f:
             text = f.read()
         if late:
             text += f"FAIL: took longer than {self.limit:.0f} s\n"
+        code = os.waitstatus_to_exitcode(status)
         outcome = "FAIL" if late else {0: "ok", SKIPPED: "skip"}.get(code, "FAIL")
         if outcome != "FAIL":
             shutil.rmtree(self.directory, ignore_errors=True)
         return outcome, text
 
+    def kill(self):
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
 
 def report(test, outcome, text):
     seconds = time.monotonic() - test.began
-    print(f"{outcome:4} {test.name} ({seconds:.1f} s)")
+    print(f"{outcome:4} {test.name} ({seconds:.1f} s, {test.cpu:.1f} s of CPU)")
     if outcome == "FAIL":
         print("     | " + "\n     | ".join(text.strip().splitlines()[-SHOWN:]))
         print(f"     | kept: {test.directory}")
@@ -129,10 +152,11 @@ def report(test, outcome, text):
 
 
 class Idle:
-    """How much of the processors was idle over the last second: many tests wait more than they work."""
+    """How much of the processors was idle lately: many tests wait more than they work."""
+    SECONDS = 0.4  # measured over at least as long
 
     def __init__(self):
-        self.began, self.idle, self.share = time.monotonic(), self.ticks(), 0.0
+        self.used()
 
     @staticmethod
     def ticks():
@@ -141,7 +165,7 @@ class Idle:
 
     def now(self):
         seconds = time.monotonic() - self.began
-        if seconds >= 1:
+        if seconds >= self.SECONDS:
             ticks = self.ticks()
             self.share = (ticks - self.idle) / (seconds * os.sysconf("SC_CLK_TCK") * os.cpu_count())
             self.began, self.idle = time.monotonic(), ticks
@@ -153,12 +177,13 @@ class Idle:
 
 
 def run_all(tests, options):
-    waiting, running = list(tests), []
+    # Longest first, so that none is left alone at the end; `waits` are seconds in which a test does little.
+    waiting, running = sorted(tests, key=lambda test: -getattr(test[1], "waits", 0)), []
     outcomes = {"ok": [], "FAIL": [], "skip": []}
     idle = Idle()
     while waiting or running:
         while waiting and (len(running) < options.jobs
-                           or len(running) < 3 * options.jobs and idle.now() > 0.3):
+                           or len(running) < MOST * options.jobs and idle.now() > 0.2):
             idle.used()
             running.append(Running(waiting.pop(0), options))
         for test in list(running):
@@ -186,11 +211,8 @@ def main():
     parser.add_argument("--seed", type=int, default=int(os.environ.get("E2E_SEED", "0")))
     parser.add_argument("--dir", help="where the tests' directories go; default: a new one in TMPDIR")
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.bin = os.path.abspath(options.bin)
-    if options.child:
-        child(*options.child, options.bin, options.seed)
     tests = [t for t in find_tests() if not options.names or any(n in t[0] for n in options.names)]
     if options.list:
         print("\n".join(t[0] for t in tests))

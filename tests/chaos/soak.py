@@ -30,10 +30,10 @@ OTHERS = {"crash_points": "every crash point at its first, second and last pass:
 
 
 def all_tests():
-    """[(name, module, function name, function)], each with `wanted` and `build`."""
+    """[(name, function)], each with `wanted` and `build`."""
     found = []
     for test in run.find_tests():
-        name, call = test[0], test[3]
+        name, call = test
         if name.split("::")[0] in OTHERS:
             call.wanted, call.build = OTHERS[name.split("::")[0]], "san"
         if hasattr(call, "wanted"):
@@ -110,7 +110,7 @@ def main():
     while waiting or running:
         while waiting and len(running) < options.jobs:
             test = waiting.pop(0)
-            build = options.san if test[3].build == "san" else options.release
+            build = options.san if test[1].build == "san" else options.release
             running.append((run.Running(test, Options(build, options.seed)), test))
         for entry in list(running):
             process, test = entry
@@ -120,7 +120,7 @@ def main():
                 measured, verdict = judge(result[0] != "FAIL", result[1])
                 failed += verdict == "failed"
                 seconds = time.monotonic() - process.began
-                rows[title(test)] = row(title(test), test[3].wanted, measured, seconds, verdict)
+                rows[title(test)] = row(title(test), test[1].wanted, measured, seconds, verdict)
                 print(f"{verdict:7} {title(test)} ({seconds:.0f} s): {measured}", flush=True)
                 if verdict == "failed":
                     print(f"        kept: {process.directory}", flush=True)

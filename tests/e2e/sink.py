@@ -197,6 +197,7 @@ class Sink:
         self.released = threading.Event()
         self.lock = threading.Lock()
         self.records = []   # (moment, batch id, record)
+        self.keys = []      # (stream, at, hash) of each of them
         self.headers = []   # (moment, header)
         self.requests = []  # (moment, method, path)
         self.encodings = set()
@@ -236,7 +237,7 @@ class Sink:
         rejected = []
         with self.lock:
             self.headers.append((now, header))
-            for at, record in enumerate(records):
+            for at, (key, record) in enumerate(zip(keys_of(header, records), records)):
                 status = self.refused_sites.get(self.site_of(record))
                 if self.refused and not status:
                     status = self.refused.get(number_of(record))
@@ -246,6 +247,7 @@ class Sink:
                     rejected.append({"line": at + 2, "status": status[0], "error": status[1]})
                 else:
                     self.records.append((now, header["batch"], record))
+                    self.keys.append(key)
             self.held |= {key for key, record in zip(keys_of(header, records), records)
                           if not self.refused_sites.get(self.site_of(record))}
         return rejected

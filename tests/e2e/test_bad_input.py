@@ -151,6 +151,9 @@ def test_server_down_at_the_start(world):
         says(out + err, server.address)
 
 
+test_server_down_at_the_start.waits = 30
+
+
 def test_full_disk_for_the_spool(world):
     """No room in the spool while the server is down: the agent stops reading, and loses nothing."""
     server = world.server().start()
@@ -393,6 +396,9 @@ def test_half_a_last_line(world):
     log.write(1)
     wait_stored(server, log.written, 50, "the last line of a rotated file")
     agent.stop()
+
+
+test_half_a_last_line.waits = 40
 
 
 def test_empty_files(world):

@@ -23,7 +23,7 @@ def exists(name, tests):
 
 
 def test_every_number_has_its_scenarios(world):
-    tests = {t[0]: t[3] for t in run.find_tests()}
+    tests = dict(run.find_tests())
     named = [n for shown in chaos_map.SHOWN_BY.values() for n in shown[1:]]
     check(list(chaos_map.SHOWN_BY) == DUE, f"not in the map: {sorted(set(DUE) - set(chaos_map.SHOWN_BY))}; "
                                            f"in it: {list(chaos_map.SHOWN_BY)}")
@@ -42,7 +42,7 @@ def test_every_scenario_is_documented(world):
     with open(os.path.join(TOP, "docs/reliability.md"), encoding="utf-8") as f:
         text = f.read()
     rows = dict(re.findall(r"^\| `(r\d\d_\w+)` \| ([^|]*) \|", text, re.M))
-    tests = {t[2]: t[3] for t in run.find_scenarios()}
+    tests = {name.removeprefix("chaos::"): call for name, call in run.find_scenarios()}
     check(tests, "no scenarios found")
     check(set(rows) == set(tests), f"without a row: {sorted(set(tests) - set(rows))}; rows of nothing: "
                                    f"{sorted(set(rows) - set(tests))}")

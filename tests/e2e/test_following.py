@@ -208,6 +208,7 @@ def test_line_without_newline_of_a_rotated_file(world):
 
 
 test_line_without_newline_of_a_rotated_file.limit = 150
+test_line_without_newline_of_a_rotated_file.waits = 40
 
 
 def test_file_that_vanished_unread(world):

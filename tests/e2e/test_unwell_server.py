@@ -221,6 +221,9 @@ def test_full_disk_of_the_server(world):
     agent.stop()
 
 
+test_full_disk_of_the_server.waits = 30
+
+
 def test_retry_after(world):
     """503 and 429 with Retry-After: that long nobody asks; then everything comes, once."""
     sink = world.sink()
@@ -255,11 +258,14 @@ def test_attempts_are_jittered(world):
     times = [r[0] for r in sink.requests[before:]]
     gaps = [round(b - a, 2) for a, b in zip(times, times[1:])]
     check(len(times) <= 20, f"{len(times)} attempts in 20 s: {gaps}")
-    check(len(set(gaps)) >= len(gaps) - 1, f"evenly spaced: {gaps}")
+    check(max(gaps) >= 1.5 * min(gaps), f"evenly spaced: {gaps}")
     check(0.0 not in gaps[2:], f"two at a time, when it is known to be unwell: {gaps}")
     sink.mood = None
     check(wait_sunk(sink, log.written, 45) == 0, "records came twice")
     agent.stop()
+
+
+test_attempts_are_jittered.waits = 35
 
 
 def paused(world, status):

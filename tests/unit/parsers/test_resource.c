@@ -267,7 +267,9 @@ static unsigned mark_of(char c)
     }
 }
 
-/* A mark is seen wherever it stands in a path of any length, and no other byte is one. */
+/* A mark is seen wherever it stands in a path of any length, and no other byte is one. (Each byte
+ * at each place in the lengths about those that are looked at at once; in the others the marks and
+ * their neighbours.) */
 static void test_marks(void **state)
 {
     for (size_t n = 1; n <= 50; n++) {
@@ -276,6 +278,9 @@ static void test_marks(void **state)
         memset(path, 'x', n);
         for (size_t at = 0; at < n; at++) {
             for (int c = 0; c < 256; c++) {
+                if (n % 8 > 1 && !mark_of((char)(c - 1)) && !mark_of((char)c) &&
+                    !mark_of((char)(c + 1)))
+                    continue;
                 path[at] = (char)c;
                 assert_int_equal(look((struct str){path, n})->marks, mark_of((char)c));
             }

@@ -3,6 +3,7 @@
 #include "parsers/base/shell.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -61,10 +62,26 @@ static bool one_fits(const struct codec *codec, const unsigned char *p, size_t n
     return false;
 }
 
+/* Of a pipe's first bytes a copy, for they stay in it; none of a terminal's. */
+static ssize_t peek(int fd, void *to, size_t n)
+{
+    int copy[2];
+    if (pipe2(copy, O_CLOEXEC))
+        return -1;
+    ssize_t got = tee(fd, copy[1], n, 0);
+    if (got > 0)
+        got = read(copy[0], to, (size_t)got);
+    close(copy[0]);
+    close(copy[1]);
+    return got < 0 && errno == EINVAL ? 0 : got;
+}
+
 int container_detect(int fd, enum container_kind *kind, const char **codec)
 {
     unsigned char head[MAGIC_MAX_BYTES];
     ssize_t got = pread(fd, head, sizeof(head), 0);
+    if (got < 0 && errno == ESPIPE)
+        got = peek(fd, head, sizeof(head));
     if (got < 0)
         return -1;
     size_t n = (size_t)got;

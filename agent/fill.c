@@ -165,7 +165,8 @@ static bool open_lines(struct stream *s)
     enum container_kind kind = CONTAINER_PLAIN;
     if (r->lines) /* kept since the last fill, which may be long ago: is it still that text? */
         return seam_in_place(r, lines_kind(r->lines)) || fail(r, READ_STRANGER, 0);
-    if (!r->sequential && container_detect(r->fd, &kind, &r->foreign))
+    bool begun = r->sequential && r->at;
+    if (!begun && container_detect(r->fd, &kind, &r->foreign))
         return fail(r, READ_FAILED, errno);
     if (kind == CONTAINER_FOREIGN)
         return fail(r, READ_FOREIGN, 0);

@@ -313,10 +313,25 @@ static int read_file(struct offline *o, const struct found_file *f, offline_fn f
 
 static int read_stdin(struct offline *o, offline_fn fn, void *context)
 {
-    if (!o->named)
-        return complain("", "the format of standard input cannot be guessed; name it with --format",
-                        STR(""), EXIT_USAGE);
-    return read_fd(o, STDIN_FILENO, CONTAINER_PLAIN, "-", fn, context);
+    enum container_kind kind;
+    const char *codec;
+    if (!o->named) {
+        fputs("logferry: the format of standard input cannot be guessed; name it with --format\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    if (container_detect(STDIN_FILENO, &kind, &codec)) {
+        fprintf(stderr, "logferry: standard input: %s\n", strerror(errno));
+    } else if (kind == CONTAINER_FOREIGN) {
+        fprintf(stderr,
+                "logferry: standard input: cannot be read, it is compressed with %s; "
+                "decompress it first\n",
+                codec);
+    } else {
+        return read_fd(o, STDIN_FILENO, kind, "-", fn, context);
+    }
+    o->unread++;
+    return 0;
 }
 
 static void tell_no_file(struct offline *o, const char *path, int why)

@@ -1,4 +1,5 @@
 """What reaches a running daemon by its control socket: status, dead letters, backfills."""
+import gzip
 import json
 import os
 import socket
@@ -247,8 +248,11 @@ def test_backfill_is_handed_over(world):
     check(code == 65 and "missing.log" in err, f"{code} {err}")
     code, _, err = agent.command("backfill", "--source", "nothing", "old.log", expect=None)
     check(code == 64 and "no source" in err, f"{code} {err}")
-    piped = agent.command("backfill", "--source", "web", "-", stdin=open(history.path, "rb").read())
-    check("duplicate=3500" in piped[2], piped[2])  # by the command itself
+    with open(history.path, "rb") as f:
+        text = f.read()
+    for content in (text, gzip.compress(text)):
+        piped = agent.command("backfill", "--source", "web", "-", stdin=content)
+        check("duplicate=3500" in piped[2], piped[2])  # by the command itself
     check(len(job_events(agent)) == 8, f"{job_events(agent)}")
     agent.stop()
 

@@ -1,5 +1,8 @@
 """`logferry explain`: what a terminal is shown is safe, the summary's groups add up, JSON is JSON."""
+import bz2
+import gzip
 import json
+import lzma
 import os
 import pty
 import re
@@ -94,3 +97,22 @@ def test_pipe_as_a_path(world):
         p = subprocess.run([world.agent_bin, command, world.path("pipe")], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                            timeout=60, check=False)
         check(p.returncode == 65 and b"no regular file; hand a pipe over as standard input" in p.stderr, p)
+
+
+def test_standard_input(world):
+    """Compressed or not; what it is compressed with is told by its bytes, its format is not guessed."""
+    def report(content, *arguments):
+        p = subprocess.run([world.agent_bin, "report", "--json", *arguments, "-"], input=content, capture_output=True,
+                           timeout=60, check=False)
+        return p.returncode, re.sub('"seconds":[0-9.]+', "", p.stdout.decode()), p.stderr.decode()
+    with open(LOG, "rb") as f:
+        text = f.read()
+    code, plain, err = report(text, *FORMAT)
+    check(code == 0 and '"pageviews":120,' in plain, f"{code} {err}")
+    for compress in (gzip.compress, bz2.compress, lzma.compress):
+        code, out, err = report(compress(text), *FORMAT)
+        check(code == 0 and out == plain, f"{compress}: {code} {err} {out}")
+    code, _, err = report(b"\x04\x22\x4d\x18d@" + b"\0" * 50, *FORMAT)
+    check(code == 65 and "compressed with lz4; decompress it first" in err, f"{code} {err}")
+    code, _, err = report(text)
+    check(code == 64 and err.startswith("logferry: the format of standard input"), f"{code} {err}")

@@ -164,6 +164,35 @@ static void test_pipe(void **state)
     close(ends[0]);
 }
 
+/* Looking at a pipe takes nothing out of it. */
+static void test_kind_of_a_pipe(void **state)
+{
+    struct buf coded;
+    char piece[64];
+    const char *codec;
+    buf_init(&coded, 4096);
+    put_gzip(&coded, STR("one line\n"));
+    for (int i = 0; i < 3; i++) {
+        static const enum container_kind want[] = {CONTAINER_GZIP, CONTAINER_PLAIN,
+                                                   CONTAINER_PLAIN};
+        struct str content[] = {buf_str(&coded), STR("one line\n"), STR("")};
+        enum container_kind kind = CONTAINER_FOREIGN;
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(write(ends[1], content[i].p, content[i].n), content[i].n);
+        close(ends[1]);
+        assert_int_equal(container_detect(ends[0], &kind, &codec), 0);
+        assert_int_equal(kind, want[i]);
+        struct container *c = container_new(ends[0], kind);
+        assert_int_equal(container_read(c, piece, sizeof(piece)), content[i].n ? 9 : 0);
+        assert_int_equal(container_read(c, piece, sizeof(piece)), 0);
+        assert_int_equal(container_state(c), CONTAINER_CLEAN);
+        container_free(c);
+        close(ends[0]);
+    }
+    buf_release(&coded);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_shared_descriptor),
         cmocka_unit_test(test_pipe),
+        cmocka_unit_test(test_kind_of_a_pipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

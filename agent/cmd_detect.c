@@ -135,9 +135,9 @@ static void put_paste(struct buf *out, const char *path, const struct detection 
 {
     char *whole = strcmp(path, "-") == 0 ? NULL : realpath(path, NULL);
 
-    if (guessed)
-        buf_lit(out,
-                "\n# guessed by the names of the keys: look whether the lines above are right");
+    if (guessed || d->guessed)
+        buf_printf(out, "\n# guessed by %s: look whether the lines above are right",
+                   guessed ? "the names of the keys" : "what the columns hold");
     buf_lit(out, "\nsources:\n  web:\n    files: ");
     detect_put_quoted(out, str_of(whole ? whole : "/var/log/nginx/access.log"));
     buf_lit(out, "\n    format: ");
@@ -262,7 +262,7 @@ static void put_json(struct buf *text, const char *path, const struct log_head *
     buf_lit(out, "],\"samples\":[");
     each_sample(out, head, d, put_json_sample);
     buf_printf(out, "],\"guessed\":%s,\"keys\":",
-               d->fits && strcmp(d->spec, guess->spec) == 0 ? "true" : "false");
+               d->guessed || (d->fits && strcmp(d->spec, guess->spec) == 0) ? "true" : "false");
     put_json_keys(out, guess);
     buf_lit(out, ",\"mismatch\":");
     if (d->error[0]) {

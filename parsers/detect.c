@@ -7,7 +7,9 @@
 #include "parsers/detect.h"
 
 #include "parsers/detect_behind.h"
+#include "parsers/detect_columns.h"
 #include "parsers/detect_layouts.h"
+#include "parsers/detect_looks.h"
 #include "parsers/format.h"
 
 #include <stdio.h>
@@ -49,9 +51,12 @@ struct trial {
     size_t bad_line, bad_column;
     char error[DETECT_ERROR_BYTES]; /* copied: it may be the format's */
     unsigned hosts;                 /* lines that give one */
-    unsigned odd; /* lines with a port behind the address, a host but no address, a comma in one
-                     of them, or blanks in the user: columns are off */
+    unsigned odd;                   /* lines whose columns are off, as is_odd tells */
+    unsigned lists;  /* lines where a list of addresses stands for one: a header's column */
+    unsigned moving; /* lines whose host is another address than that of the line before */
+    char host[64];   /* the last such address */
     int affinity;
+    bool guessed; /* by detect_columns */
 };
 
 /* ---- compiled formats --------------------------------------------------------------------------
@@ -111,14 +116,40 @@ static struct kept_format *kept_format(struct detect_formats *kept, const char *
 /* ---- one format -------------------------------------------------------------------------------
  */
 
+#define SLOW_MS (3600 * INT64_C(1000)) /* that long, a duration is in another unit */
+
+/* A user agent where the referrer stands, or the other way. */
+static bool is_swapped(const struct hit *h)
+{
+    return str_starts(h->referrer, STR("Mozilla/")) || str_starts(h->user_agent, STR("https://"));
+}
+
+/* "2026-11-03T00:10:24Z", cut at a colon like a port or not. */
+static bool is_date(struct str host)
+{
+    for (size_t i = 0; i < 10; i++)
+        if (host.n < 11 || (i == 4 || i == 7 ? host.p[i] != '-' : !ascii_digit(host.p[i])))
+            return false;
+    return ascii_lower(host.p[10]) == 't';
+}
+
+/* Columns are not where the format takes them to be. */
 static bool is_odd(const struct hit *h)
 {
-    bool port = str_chr(h->client_ip, '.', 0) >= 0 && str_rchr(h->client_ip, ':') >= 0 &&
-                !str_starts(h->client_ip, STR("::ffff:"));
-    bool nobody = str_is_set(h->host) && !str_is_set(h->client_ip);
-    bool listed = str_chr(h->client_ip, ',', 0) >= 0 || str_chr(h->host, ',', 0) >= 0;
+    struct str forwarded = h->forwarded_for;
 
-    return port || nobody || listed || str_chr(h->remote_user, ' ', 0) >= 0;
+    bool nobody = !str_is_set(h->client_ip) && !str_is_set(forwarded);
+
+    if (nobody ? str_is_set(h->host) : str_is_set(h->client_ip) && !looks_like_client(h->client_ip))
+        return true;
+    if (looks_like_address(h->host) && !looks_like_address(h->client_ip))
+        return true;
+    forwarded = str_trim(str_cut(&forwarded, ','));
+    if (forwarded.n > 0 && str_chr(forwarded, '.', 0) >= 0 && !looks_like_address(forwarded))
+        return true;
+    return str_chr(h->remote_user, ' ', 0) >= 0 || looks_like_address(h->remote_user) ||
+           str_chr(h->host, ',', 0) >= 0 || is_date(h->host) || h->duration_ms > SLOW_MS ||
+           is_swapped(h);
 }
 
 /* One of detect_layouts.h, not a row. */
@@ -127,11 +158,17 @@ static bool is_layout(const struct trial *t)
     return strchr(t->spec, ':') != NULL;
 }
 
+/* It has a column for the server's name. */
+static bool has_host(const struct trial *t)
+{
+    return strstr(t->spec, "%v") || strstr(t->spec, "$host ");
+}
+
 /* Its columns are not where it takes them to be: also of a layout whose host is mostly a "-". */
 static bool is_off(const struct trial *t)
 {
-    return t->odd * 2 > t->matched ||
-           (is_layout(t) && (t->fields & HIT_BIT(HOST)) && t->hosts * 2 <= t->matched);
+    return t->odd * 2 > t->matched || t->lists * 20 > t->matched || t->moving * 2 > t->matched ||
+           (is_layout(t) && has_host(t) && t->hosts * 2 <= t->matched);
 }
 
 static void count_hit(struct trial *t, const struct hit *h)
@@ -143,6 +180,12 @@ static void count_hit(struct trial *t, const struct hit *h)
     t->n_fields += (unsigned)__builtin_popcount(mask);
     t->hosts += str_is_set(h->host);
     t->odd += is_odd(h);
+    t->lists += str_chr(h->client_ip, ',', 0) >= 0;
+    if (looks_like_address(h->host) && h->host.n < sizeof(t->host)) {
+        t->moving += strlen(t->host) != h->host.n || memcmp(t->host, h->host.p, h->host.n) != 0;
+        memcpy(t->host, h->host.p, h->host.n);
+        t->host[h->host.n] = '\0';
+    }
     t->no_bytes += h->bytes == HIT_NO_NUMBER;
     t->zero_bytes += h->bytes == 0;
     t->absolute += str_is_set(h->scheme) && str_is_set(h->host);
@@ -247,7 +290,8 @@ static void weigh_lines(const struct str *lines, size_t n, struct evidence *e)
 /* Above 0: nginx, below: Apache. */
 static int lean(const struct trial *t, const struct evidence *e, struct str path)
 {
-    unsigned nginx = e->nginx + t->zero_bytes, apache = e->apache + t->no_bytes;
+    bool bytes = !t->guessed || strstr(t->spec, "_bytes_") || strstr(t->spec, "%b");
+    unsigned nginx = e->nginx + t->zero_bytes, apache = e->apache + (bytes ? t->no_bytes : 0);
 
     if (nginx != apache)
         return nginx > apache ? 1 : -1;
@@ -315,6 +359,7 @@ static void report(const struct trial *best, const struct trial *second, struct 
     out->matched = best->matched;
     out->fits = best->matched > 0 && best->matched * 2 >= best->lines;
     out->fields = best->fields;
+    out->guessed = best->guessed;
     out->bad_line = best->bad_line;
     out->bad_column = best->bad_column;
     copy_text(out->error, best->error, sizeof(out->error));
@@ -322,6 +367,19 @@ static void report(const struct trial *best, const struct trial *second, struct 
         return;
     copy_text(out->second, second->spec, DETECT_SPEC_BYTES);
     out->second_matched = second->matched;
+}
+
+/* Better than what there is, or the runner-up. */
+static void place(const struct trial *t, struct trial *best, struct trial *second)
+{
+    bool better = !best->spec[0] || compare(t, best) > 0;
+
+    if (better)
+        *second = *best;
+    else if (compare(t, second) > 0)
+        *second = *t;
+    if (better)
+        *best = *t;
 }
 
 /* The rows of the table, then what has no row. */
@@ -351,13 +409,7 @@ static bool try_all(const struct head *head, struct str path, struct trial *best
         if (!try_format(spec, head, &t))
             continue;
         set_affinity(&t, &evidence, path);
-        bool better = !any || compare(&t, best) > 0;
-        if (better)
-            *second = *best;
-        else if (compare(&t, second) > 0)
-            *second = t;
-        if (better)
-            *best = t;
+        place(&t, best, second);
         any = true;
     }
     return any;
@@ -385,6 +437,31 @@ static int try_behind(const struct head *head, struct str path, struct trial *be
     return more;
 }
 
+/* By the columns alone, where no format fits nearly all lines as it should. */
+static int try_columns(const struct head *head, struct str path, struct trial *best,
+                       struct trial *second)
+{
+    struct evidence evidence = {0, 0};
+    char specs[2][DETECT_SPEC_BYTES], spec[DETECT_SPEC_BYTES];
+    struct trial t;
+
+    if (best->matched * 10 >= best->lines * 9 && best->matched && !is_off(best))
+        return 0;
+    if (detect_columns(head->behind->lines, head->behind->n, specs[0], specs[1]))
+        return -1;
+    weigh_lines(head->behind->lines, head->behind->n, &evidence);
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
+        int n = snprintf(spec, sizeof(spec), "%s%s", head->behind->spec, specs[i]);
+
+        if (!specs[i][0] || n >= (int)sizeof(spec) || !try_format(spec, head, &t) || is_off(&t))
+            continue;
+        t.guessed = true;
+        set_affinity(&t, &evidence, path);
+        place(&t, best, second);
+    }
+    return 0;
+}
+
 static bool have_text(const struct behind *b)
 {
     for (size_t i = 0; i < b->n; i++)
@@ -403,6 +480,8 @@ int detect_format(const struct str *lines, size_t n, struct str path, struct det
     *out = (struct detection){.fits = false};
     if (!rc && have_text(head.behind)) {
         rc = try_behind(&head, path, &best, &second);
+        if (!rc)
+            rc = try_columns(&head, path, &best, &second);
         if (!rc)
             report(&best, &second, out);
         if (!rc && out->matched)

@@ -5,8 +5,9 @@
  * The one that fits most lines wins; among those that fit equally many, the one whose program the
  * lines speak for (escapes, what stands for no bytes, the file's name), then the one that gives
  * more fields, then the first of the table. What collectors put before most lines (prefix.h) stands
- * before the format's name: "cri+nginx_combined"; a syslog's prefix only where no format fits all
- * lines without.
+ * before the format's name: "cri+nginx_combined"; a syslog's, and others that are doubtful, only
+ * where no format fits all lines without. Where none fits nearly all lines with each column in its
+ * place, one is made of what the columns hold (detect_columns.h).
  */
 #ifndef LOGFERRY_PARSERS_DETECT_H
 #define LOGFERRY_PARSERS_DETECT_H
@@ -22,6 +23,7 @@ struct detection {
     char spec[DETECT_SPEC_BYTES];   /* for format_new; of the best candidate, though it may not fit.
                                        "": there was no line */
     bool fits;                      /* at least half of the lines: it may be used */
+    bool guessed;                   /* by what its columns hold: no format of the table */
     unsigned lines;                 /* without empty ones, and without the format's header lines */
     unsigned matched;               /* of these */
     unsigned fields;                /* bit i: some line gave enum hit_field i */

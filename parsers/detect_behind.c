@@ -27,7 +27,7 @@ void behind_free(struct behind *b)
 
 static enum prefix_kind common_prefix(const struct behind *b)
 {
-    size_t counts[PREFIX_SYSLOG + 1] = {0}, some = 0;
+    size_t counts[PREFIX_KINDS] = {0}, some = 0;
 
     for (size_t i = 0; i < b->n; i++) {
         if (b->lines[i].n == 0)
@@ -66,16 +66,16 @@ static int strip_lines(struct behind *b, enum prefix_kind kind, const struct jso
     return 0;
 }
 
-int behind_next(struct behind *b, bool syslog)
+int behind_next(struct behind *b, bool doubtful)
 {
     enum prefix_kind kind = b->n_prefixes < PREFIXES_MAX ? common_prefix(b) : PREFIX_NONE;
     struct json_keys *keys = NULL;
     struct decode_scratch s = {0};
     int rc = -1;
 
-    if (kind == PREFIX_NONE || (kind == PREFIX_SYSLOG && !syslog))
+    if (kind == PREFIX_NONE || (prefix_is_doubtful(kind) && !doubtful))
         return 0;
-    if (kind != PREFIX_DOCKER || (keys = prefix_keys_new()))
+    if (!prefix_has_keys(kind) || (keys = prefix_keys_new()))
         rc = decode_scratch_init(&s) ? -1 : strip_lines(b, kind, keys, &s);
     decode_scratch_release(&s);
     json_keys_free(keys);

@@ -17,9 +17,9 @@ struct behind {
 /* At most DETECT_MAX_LINES of `lines`, as they are; borrows. NULL: out of memory. */
 struct behind *behind_new(const struct str *lines, size_t n);
 void behind_free(struct behind *b); /* accepts NULL */
-/* Takes off what more than half of the lines have in front; a syslog's prefix only with `syslog`,
- * for some formats know that themselves. 1; 0: they have none, or have had PREFIXES_MAX; -1: out of
- * memory. */
-int behind_next(struct behind *b, bool syslog);
+/* Takes off what more than half of the lines have in front; one that is doubtful (prefix.h) only
+ * with `doubtful`, for some formats begin so themselves. 1; 0: they have none, or have had
+ * PREFIXES_MAX; -1: out of memory. */
+int behind_next(struct behind *b, bool doubtful);
 
 #endif

@@ -16,8 +16,12 @@ static const char *const layouts[] = {
     "nginx:$host " NGINX " \"$http_x_forwarded_for\"",
     /* the server's name in the place of the log name: OVH */
     "apache:%h %v " COMMON AGENT,
+    /* OpenLiteSpeed: quotes around the whole */
+    "apache:\"%h %l " COMMON AGENT "\"",
     /* how long it took, behind combined: Icecast writes whole seconds */
     "apache:%h %l " COMMON AGENT " %T",
+    "apache:%h %l " COMMON AGENT " %D",
+    "apache:%h %l " COMMON AGENT " **%T/%D**",
     "nginx:" NGINX " $request_time",
     "nginx:" NGINX " \"$http_x_forwarded_for\" $request_time",
     /* nginx's main_ext, which its documentation of NGINX Amplify asks for */

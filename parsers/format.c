@@ -290,7 +290,7 @@ static bool take_prefixes(struct format *f, const enum prefix_kind *kinds, size_
 {
     for (size_t i = 0; i < n; i++) {
         f->prefixes[f->n_prefixes++] = kinds[i];
-        if (kinds[i] == PREFIX_DOCKER && !f->prefix_keys && !(f->prefix_keys = prefix_keys_new()))
+        if (prefix_has_keys(kinds[i]) && !f->prefix_keys && !(f->prefix_keys = prefix_keys_new()))
             return false;
     }
     return true;

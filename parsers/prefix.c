@@ -5,7 +5,8 @@
 #include "parsers/json_scan.h"
 
 static const char *const names[] = {
-    [PREFIX_CRI] = "cri", [PREFIX_DOCKER] = "docker", [PREFIX_SYSLOG] = "syslog"};
+    [PREFIX_CRI] = "cri",         [PREFIX_DOCKER] = "docker", [PREFIX_SYSLOG] = "syslog",
+    [PREFIX_MESSAGE] = "message", [PREFIX_STAMP] = "stamp",   [PREFIX_COMPOSE] = "compose"};
 
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -83,14 +84,23 @@ static bool strip_cri(struct prefix_work *w, struct prefix_result *out)
 /* ---- Docker ------------------------------------------------------------------------------------
  */
 
-enum { DOCKER_LOG, DOCKER_STREAM, DOCKER_VALUES };
+enum { DOCKER_LOG, DOCKER_STREAM, DOCKER_VALUES, MESSAGE_TEXT = DOCKER_VALUES, ALL_VALUES };
+
+/* Where the line is in JSON of collectors; and "log". */
+static const struct str message_keys[] = {
+    STR_INIT("message"), STR_INIT("MESSAGE"),  STR_INIT("textPayload"), STR_INIT("event.original"),
+    STR_INIT("line"),    STR_INIT("@message"), STR_INIT("_raw"),        STR_INIT("result._raw"),
+};
 
 struct json_keys *prefix_keys_new(void)
 {
     struct json_keys *k = json_keys_new();
+    bool good = k && json_keys_add(k, STR("log"), DOCKER_LOG, 0) &&
+                json_keys_add(k, STR("stream"), DOCKER_STREAM, 0);
 
-    if (k && json_keys_add(k, STR("log"), DOCKER_LOG, 0) &&
-        json_keys_add(k, STR("stream"), DOCKER_STREAM, 0))
+    for (size_t i = 0; good && i < COUNT_OF(message_keys); i++)
+        good = json_keys_add(k, message_keys[i], MESSAGE_TEXT, (unsigned char)i);
+    if (good)
         return k;
     json_keys_free(k);
     return NULL;
@@ -99,10 +109,10 @@ struct json_keys *prefix_keys_new(void)
 static bool strip_docker(const struct json_keys *keys, struct decode_scratch *s,
                          struct prefix_work *w, struct prefix_result *out)
 {
-    struct json_found found[DOCKER_VALUES];
+    struct json_found found[ALL_VALUES];
     struct str text, line = w->rest;
     size_t at = 0;
-    bool good = json_scan(keys, line, found, DOCKER_VALUES, &w->why, &at);
+    bool good = json_scan(keys, line, found, ALL_VALUES, &w->why, &at);
 
     w->rest = str_slice(line, at, line.n);
     if (!good)
@@ -123,6 +133,33 @@ static bool strip_docker(const struct json_keys *keys, struct decode_scratch *s,
     }
     text.n--;
     out->text = text;
+    return true;
+}
+
+/* ---- JSON with the line in it ------------------------------------------------------------------
+ */
+
+static bool strip_message(const struct json_keys *keys, struct decode_scratch *s,
+                          struct prefix_work *w, struct prefix_result *out)
+{
+    struct json_found found[ALL_VALUES];
+    struct str line = w->rest;
+    size_t at = 0;
+    bool good = json_scan(keys, line, found, ALL_VALUES, &w->why, &at);
+    const struct json_found *text =
+        &found[good && found[MESSAGE_TEXT].quoted ? MESSAGE_TEXT : DOCKER_LOG];
+
+    w->rest = str_slice(line, at, line.n);
+    if (!good)
+        return false;
+    w->rest = line;
+    w->why = "expected JSON with the line in \"message\", \"MESSAGE\", \"textPayload\", \"log\", …";
+    if (!text->quoted || !str_is_set(text->raw))
+        return false;
+    out->at = (size_t)(text->raw.p - line.p);
+    out->text = text->escaped ? json_scan_text(s, text->raw) : text->raw;
+    if (str_ends(out->text, STR("\n")))
+        out->text.n--;
     return true;
 }
 
@@ -155,11 +192,11 @@ static bool cri_part(struct str line, struct prefix_part *out)
 
 static bool docker_part(const struct json_keys *keys, struct str line, struct prefix_part *out)
 {
-    struct json_found found[DOCKER_VALUES];
+    struct json_found found[ALL_VALUES];
     const char *why;
     size_t at = 0;
 
-    if (!json_scan(keys, line, found, DOCKER_VALUES, &why, &at) || !found[DOCKER_LOG].quoted ||
+    if (!json_scan(keys, line, found, ALL_VALUES, &why, &at) || !found[DOCKER_LOG].quoted ||
         !str_is_set(found[DOCKER_LOG].raw))
         return false;
     *out = (struct prefix_part){.text = found[DOCKER_LOG].raw};
@@ -217,17 +254,35 @@ static bool strip_priority(struct prefix_work *w)
     return true;
 }
 
-/* "Jan  2 03:04:05 ", or a whole time. Its value is the collector's, not the request's. */
-static bool strip_syslog_time(struct prefix_work *w)
+/* "2026-01-02T03:04:05+0000", as journalctl -o short-iso has it, or with a colon. */
+static bool is_iso(struct str s)
 {
-    static const char form[] = "Aaa _0 00:00:00 ";
-    const char *p = w->rest.p;
+    char full[40];
 
-    if (w->rest.n > 0 && p[0] >= '0' && p[0] <= '9')
-        return is_rfc3339(word(w));
-    if (w->rest.n < sizeof(form) - 1)
-        return false;
-    for (size_t i = 0; i < sizeof(form) - 1; i++) {
+    if (s.n < 20 || s.n >= sizeof(full) - 1 || (s.p[s.n - 5] != '+' && s.p[s.n - 5] != '-'))
+        return is_rfc3339(s);
+    memcpy(full, s.p, s.n);
+    full[s.n - 2] = ':';
+    memcpy(full + s.n - 1, s.p + s.n - 2, 2);
+    return is_rfc3339((struct str){full, s.n + 1});
+}
+
+/* ".186641", behind the seconds. */
+static void strip_fraction(struct prefix_work *w)
+{
+    size_t n = 1;
+
+    if (w->rest.n == 0 || w->rest.p[0] != '.')
+        return;
+    while (n < w->rest.n && ascii_digit(w->rest.p[n]))
+        n++;
+    w->rest = str_slice(w->rest, n, w->rest.n);
+}
+
+/* 0 stands for a digit, A and a for letters, _ for a digit or a blank. */
+static bool has_form(const char *p, const char *form, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
         bool digit = p[i] >= '0' && p[i] <= '9';
         bool fits = form[i] == '0'   ? digit
                     : form[i] == '_' ? digit || p[i] == ' '
@@ -237,8 +292,23 @@ static bool strip_syslog_time(struct prefix_work *w)
         if (!fits)
             return false;
     }
-    w->rest = str_slice(w->rest, sizeof(form) - 1, w->rest.n);
     return true;
+}
+
+/* "Jan  2 03:04:05 ", or a whole time. Its value is the collector's, not the request's. */
+static bool strip_syslog_time(struct prefix_work *w)
+{
+    static const char form[] = "Aaa _0 00:00:00";
+
+    if (w->rest.n > 0 && ascii_digit(w->rest.p[0]))
+        return is_iso(word(w));
+    if (w->rest.n < sizeof(form) - 1)
+        return false;
+    if (!has_form(w->rest.p, form, sizeof(form) - 1))
+        return false;
+    w->rest = str_slice(w->rest, sizeof(form) - 1, w->rest.n);
+    strip_fraction(w);
+    return word(w).n == 0;
 }
 
 /* Behind the ']' of the element at i. */
@@ -307,8 +377,44 @@ static bool strip_syslog(struct prefix_work *w)
     return false;
 }
 
+/* ---- a time, a container's name ----------------------------------------------------------------
+ */
+
+static bool strip_stamp(struct prefix_work *w)
+{
+    w->why = "expected a time like 2026-01-02T03:04:05.678Z before the line";
+    return is_iso(word(w)) && w->rest.n > 0;
+}
+
+static bool strip_compose(struct prefix_work *w)
+{
+    struct str name = str_cut(&w->rest, '|');
+
+    w->why = "expected what docker compose puts before a line: the container's name and \" | \"";
+    if (!str_ends(name, STR(" ")) || name.n > 256 || !str_starts(w->rest, STR(" ")))
+        return false;
+    w->rest = str_slice(w->rest, 1, w->rest.n);
+    return str_chr(str_trim(name), ' ', 0) < 0;
+}
+
 /* ------------------------------------------------------------------------------------------------
  */
+
+static bool strip_text(enum prefix_kind kind, struct prefix_work *w, struct prefix_result *out)
+{
+    switch (kind) {
+    case PREFIX_CRI:
+        return strip_cri(w, out);
+    case PREFIX_SYSLOG:
+        return strip_syslog(w);
+    case PREFIX_STAMP:
+        return strip_stamp(w);
+    case PREFIX_COMPOSE:
+        return strip_compose(w);
+    default:
+        return false;
+    }
+}
 
 bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct decode_scratch *s,
                   struct str line, struct prefix_result *out)
@@ -317,10 +423,11 @@ bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct de
     bool good = false;
 
     *out = (struct prefix_result){0};
-    if (kind == PREFIX_DOCKER) {
-        good = strip_docker(keys, s, &w, out);
+    if (prefix_has_keys(kind)) {
+        good = kind == PREFIX_DOCKER ? strip_docker(keys, s, &w, out)
+                                     : strip_message(keys, s, &w, out);
     } else {
-        good = kind == PREFIX_CRI ? strip_cri(&w, out) : strip_syslog(&w);
+        good = strip_text(kind, &w, out);
         out->at = line.n - w.rest.n;
         out->text = w.rest;
     }
@@ -328,6 +435,59 @@ bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct de
     if (!good)
         out->at = line.n - w.rest.n;
     return good;
+}
+
+/* "[02/Jan/2026:" or "[2026-01-02T" somewhere. */
+static bool has_time(struct str s)
+{
+    static const char clf[] = "00/Aaa/0000:", iso[] = "0000-00-00T";
+
+    for (ptrdiff_t at = 0; (at = str_chr(s, '[', (size_t)at)) >= 0; at++) {
+        struct str rest = str_slice(s, (size_t)at + 1, s.n);
+
+        if (rest.n >= sizeof(clf) &&
+            (has_form(rest.p, clf, sizeof(clf) - 1) || has_form(rest.p, iso, sizeof(iso) - 1)))
+            return true;
+    }
+    return false;
+}
+
+/* It may be a line of an access log, with or without escapes. */
+static bool is_access(struct str s)
+{
+    return str_starts(s, STR("{\"")) || str_starts(s, STR("{\\\"")) || has_time(s);
+}
+
+/* The text of this key, from its first byte on; STR_NONE: it has none. */
+static struct str text_of_key(struct str line, struct str key)
+{
+    for (ptrdiff_t at = 0; (at = str_find(line, key, (size_t)at)) > 0; at++) {
+        struct str rest = str_slice(line, (size_t)at + key.n, line.n);
+
+        if (line.p[at - 1] != '"' || !str_starts(rest, STR("\":")))
+            continue;
+        rest = str_trim(str_slice(rest, 2, rest.n));
+        if (rest.n > 0 && rest.p[0] == '"')
+            return str_slice(rest, 1, rest.n);
+    }
+    return STR_NONE;
+}
+
+static bool is_message(struct str line)
+{
+    static const struct str keys[] = {
+        STR_INIT("message"), STR_INIT("MESSAGE"),  STR_INIT("textPayload"), STR_INIT("original"),
+        STR_INIT("line"),    STR_INIT("@message"), STR_INIT("_raw"),        STR_INIT("log")};
+
+    if (line.n == 0 || line.p[0] != '{')
+        return false;
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        struct str text = text_of_key(line, keys[i]);
+
+        if (str_is_set(text) && is_access(text))
+            return true;
+    }
+    return false;
 }
 
 enum prefix_kind prefix_detect(struct str line)
@@ -340,5 +500,13 @@ enum prefix_kind prefix_detect(struct str line)
     if (read_cri(&w, line).good)
         return PREFIX_CRI;
     w.rest = line;
-    return strip_syslog(&w) ? PREFIX_SYSLOG : PREFIX_NONE;
+    if (strip_syslog(&w))
+        return PREFIX_SYSLOG;
+    if (is_message(line))
+        return PREFIX_MESSAGE;
+    w.rest = line;
+    if (strip_stamp(&w) && is_access(w.rest))
+        return PREFIX_STAMP;
+    w.rest = line;
+    return strip_compose(&w) && is_access(w.rest) ? PREFIX_COMPOSE : PREFIX_NONE;
 }

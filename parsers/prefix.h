@@ -4,8 +4,13 @@
  *
  * - cri, Kubernetes (containerd, CRI-O): 2026-01-02T03:04:05.678901234Z stdout F TEXT
  * - docker, its json-file: {"log":"TEXT\n","stream":"stdout","time":"…"}
- * - syslog, RFC 3164 with <priority> and host or without, with RFC 3339 times too, and RFC 5424:
- *   <190>Jan  2 03:04:05 host nginx[12]: TEXT
+ * - syslog, RFC 3164 with <priority> and host or without, with RFC 3339 times too, RFC 5424, and
+ *   journalctl's short forms: <190>Jan  2 03:04:05 host nginx[12]: TEXT
+ * - message, JSON of Filebeat, Fluent Bit, Google's Cloud Logging, journalctl -o json and others:
+ *   {…,"message":"TEXT",…}
+ * - stamp, a time alone (CloudWatch's export, kubectl logs --timestamps):
+ *   2026-01-02T03:04:05.678Z TEXT
+ * - compose, docker compose logs: web-1  | TEXT
  *
  * Kubernetes and Docker cut lines, at 16 KiB mostly. prefix_part tells a part; who reads the file
  * joins them (agent/joiner.h). A part alone is no line of any format.
@@ -17,7 +22,22 @@
 
 struct json_keys;
 
-enum prefix_kind { PREFIX_NONE, PREFIX_CRI, PREFIX_DOCKER, PREFIX_SYSLOG };
+enum prefix_kind {
+    PREFIX_NONE,
+    PREFIX_CRI,
+    PREFIX_DOCKER,
+    PREFIX_SYSLOG,
+    PREFIX_MESSAGE,
+    PREFIX_STAMP,
+    PREFIX_COMPOSE,
+    PREFIX_KINDS
+};
+
+/* From these on formats may begin alike: they are taken off where no format fits with them. */
+static inline bool prefix_is_doubtful(enum prefix_kind kind)
+{
+    return kind >= PREFIX_SYSLOG;
+}
 
 /* Kubernetes and Docker. */
 static inline bool prefix_cuts(enum prefix_kind kind)
@@ -38,7 +58,8 @@ struct prefix_result {
 const char *prefix_name(enum prefix_kind kind);
 /* "cri+docker+…": the prefix that *spec begins with, which is taken off; PREFIX_NONE: with none. */
 enum prefix_kind prefix_take(struct str *spec);
-/* The prefix that the line, or the part of one, has beyond doubt, or PREFIX_NONE. */
+/* The prefix that the line, or the part of one, has beyond doubt, or PREFIX_NONE; of those that are
+ * doubtful, the one before what looks like a line of an access log. */
 enum prefix_kind prefix_detect(struct str line);
 
 struct prefix_part {
@@ -48,10 +69,15 @@ struct prefix_part {
     struct str text; /* in the line, as it stands there: docker's with its escapes */
 };
 
-/* For PREFIX_DOCKER. NULL: out of memory. */
+/* These need keys: PREFIX_DOCKER and PREFIX_MESSAGE. */
+static inline bool prefix_has_keys(enum prefix_kind kind)
+{
+    return kind == PREFIX_DOCKER || kind == PREFIX_MESSAGE;
+}
+/* NULL: out of memory. */
 struct json_keys *prefix_keys_new(void);
 /* False: the line has no such prefix, or is a part of one; then out->why and out->at say why and at
- * which byte. `keys` only for PREFIX_DOCKER. */
+ * which byte. `keys` where prefix_has_keys. */
 bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct decode_scratch *s,
                   struct str line, struct prefix_result *out);
 /* False: the line has not this prefix. `keys` only for PREFIX_DOCKER. */

@@ -81,11 +81,23 @@ static void test_examples(void **state)
 }
 
 #define FRONT "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] "
+
+struct spec_case {
+    const char *name, *path, *text, *spec;
+};
+
+static void check_specs(const struct spec_case *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct detection d = detected(str_of(cases[i].text), cases[i].path);
+        if (!d.fits || strcmp(d.spec, cases[i].spec) != 0)
+            fail_msg("%s: %s, expected %s", cases[i].name, d.spec, cases[i].spec);
+    }
+}
+
 static void test_programs(void **state)
 {
-    static const struct {
-        const char *name, *path, *text, *spec;
-    } cases[] = {
+    static const struct spec_case cases[] = {
         {"no bytes are 0", NULL, FRONT "\"GET / HTTP/1.1\" 304 0 \"-\" \"a\"", "nginx_combined"},
         {"no bytes are -", NULL, FRONT "\"GET / HTTP/1.1\" 304 - \"-\" \"a\"", "apache_combined"},
         {"a quote as \\x22", "/var/log/apache2/access.log",
@@ -115,7 +127,8 @@ static void test_programs(void **state)
          "\"a\"",
          "apache:%h %v %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""},
         {"lists of addresses", NULL,
-         "10.0.0.2, 10.0.0.1, " FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"", "apache_combined"},
+         "10.0.0.2, 10.0.0.1, " FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"",
+         "apache:%{X-Forwarded-For}i - %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""},
         {"one column more", NULL, FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\" \"-\"", "nginx_main"},
         {"X-Forwarded-For by its name", NULL,
          FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\" X-Forwarded-For=\"192.0.2.7, 10.0.0.1\"",
@@ -148,11 +161,29 @@ static void test_programs(void **state)
          "cs=$upstream_cache_status"},
     };
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct detection d = detected(str_of(cases[i].text), cases[i].path);
-        if (!d.fits || strcmp(d.spec, cases[i].spec) != 0)
-            fail_msg("%s: %s, expected %s", cases[i].name, d.spec, cases[i].spec);
-    }
+    check_specs(cases, COUNT_OF(cases));
+}
+
+/* What is around lines, and begins like some formats. */
+static void test_around(void **state)
+{
+    static const struct spec_case cases[] = {
+        {"a time before it", NULL,
+         "2026-11-03T00:10:24.123Z " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
+         "stamp+nginx_combined"},
+        {"Filebeat", NULL,
+         "{\"@timestamp\":\"2026-11-03T00:10:24.1Z\",\"message\":\"203.0.113.20 - - "
+         "[03/Nov/2026:00:10:24 +0000] \\\"GET / HTTP/1.1\\\" 200 0 \\\"-\\\" \\\"a\\\"\"}",
+         "message+nginx_combined"},
+        {"Filebeat of a container", NULL,
+         "{\"message\":\"2026-11-03T00:10:24.1Z stdout F 203.0.113.20 - - "
+         "[03/Nov/2026:00:10:24 +0000] \\\"GET / HTTP/1.1\\\" 200 0 \\\"-\\\" \\\"a\\\"\"}",
+         "message+cri+nginx_combined"},
+        {"docker compose", NULL, "web-1  | " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
+         "compose+nginx_combined"},
+    };
+
+    check_specs(cases, COUNT_OF(cases));
 }
 
 #define JSON_LINE                                                                                  \
@@ -270,7 +301,7 @@ static void test_rates(void **state)
 
     buf_reset(&text);
     for (int i = 0; i < 10; i++)
-        buf_lit(&text, FRONT "\"GET / HTTP/1.1\" 200 5 \"-\"\n");
+        buf_lit(&text, FRONT "\"GET / HTTP/1.1\" ok 5 \"-\"\n");
     d = detected(buf_str(&text), NULL);
     assert_false(d.fits);
     assert_int_equal(d.matched, 0);
@@ -311,13 +342,10 @@ static void test_cut_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),
-        cmocka_unit_test(test_programs),
-        cmocka_unit_test(test_rates),
-        cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_cut_lines),
-        cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_behind_a_prefix_nothing),
+        cmocka_unit_test(test_examples), cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_around),   cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_nothing),  cmocka_unit_test(test_cut_lines),
+        cmocka_unit_test(test_prefixes), cmocka_unit_test(test_behind_a_prefix_nothing),
         cmocka_unit_test(test_kept),
     };
     return cmocka_run_group_tests(tests, make_kept, free_kept);

@@ -22,8 +22,17 @@ static const struct {
     {PREFIX_SYSLOG, "Nov 13 00:10:24 nginx: " LINE},
     {PREFIX_SYSLOG, "2026-11-03T01:10:24.123+01:00 web1 nginx[1]: " LINE},
     {PREFIX_SYSLOG, "2026-11-03T01:10:24.123+01:00 192.0.2.1  " LINE}, /* no program: Fastly's */
+    {PREFIX_SYSLOG, "2026-11-03T01:10:24+0100 web1 nginx[1]: " LINE},  /* journalctl's short-iso */
+    {PREFIX_SYSLOG, "Nov 03 00:10:24.186641 web1 nginx[1]: " LINE},    /* and short-precise */
     {PREFIX_SYSLOG, "<190>1 2026-11-03T00:10:24Z web1 nginx 12 - - " LINE},
     {PREFIX_SYSLOG, "<190>1 - web1 nginx - - [a@1 b=\"c\\\"]d\"][e] \xef\xbb\xbf" LINE},
+    {PREFIX_MESSAGE, "{\"@timestamp\":\"2026-11-03T00:10:24.1Z\",\"message\":\"" ESCAPED "\"}"},
+    {PREFIX_MESSAGE, "{\"log\": \"" ESCAPED "\\n\", \"source\": \"stdout\"}"},
+    {PREFIX_MESSAGE, "{\"PRIORITY\":\"6\",\"MESSAGE\":\"" ESCAPED "\",\"_PID\":\"12\"}"},
+    {PREFIX_MESSAGE, "{\"insertId\":\"a\",\"textPayload\":\"" ESCAPED "\\n\"}"},
+    {PREFIX_MESSAGE, "{\"event\":{\"original\":\"" ESCAPED "\"}}"},
+    {PREFIX_STAMP, "2026-11-03T00:10:24.123Z " LINE},
+    {PREFIX_COMPOSE, "web-1  | " LINE},
 };
 
 static void prefixes(void **state)
@@ -46,6 +55,10 @@ static void prefixes(void **state)
     assert_int_equal(prefix_detect(STR(LINE)), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("")), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("{\"log\":\"x\"}")), PREFIX_NONE);
+    assert_int_equal(prefix_detect(STR("{\"message\":\"GET /docs/ HTTP/1.1\",\"status\":200}")),
+                     PREFIX_NONE);
+    assert_int_equal(prefix_detect(STR("2026-11-03T00:10:24.123Z elb 203.0.113.20:1 [x]")),
+                     PREFIX_NONE);
 }
 
 static void columns_are_of_the_whole_line(void **state)

@@ -1,0 +1,44 @@
+/* detect_looks.h - what the value of a column looks like; for detect_columns.c. Pure. */
+#ifndef LOGFERRY_PARSERS_DETECT_LOOKS_H
+#define LOGFERRY_PARSERS_DETECT_LOOKS_H
+
+#include "parsers/base/bytes.h"
+
+enum look {
+    LOOK_MISSING, /* "-", or nothing */
+    LOOK_ADDRESS,
+    LOOK_ADDRESS_PORT,
+    LOOK_ADDRESSES, /* two or more, with commas between them */
+    LOOK_PRIVATE,   /* an address that is no visitor's: of a private network, or a CDN's */
+    LOOK_HOST,
+    LOOK_HOST_PORT,
+    LOOK_COUNT,
+    LOOK_STATUS,
+    LOOK_SECONDS, /* with three digits behind the point */
+    LOOK_TIMES,   /* in whole seconds and in microseconds: "0/41544" */
+    LOOK_TIME_CLF,
+    LOOK_TIME_ISO,
+    LOOK_TIME_EPOCH, /* in seconds, with or without a fraction */
+    LOOK_REQUEST,
+    LOOK_METHOD,
+    LOOK_TARGET,
+    LOOK_PROTOCOL,
+    LOOK_URL,
+    LOOK_AGENT,
+    LOOK_TYPE,
+    LOOK_SCHEME,
+    LOOK_ID,
+    LOOKS,
+};
+
+/* A set: bit i is enum look i. */
+#define LOOK_BIT(look) (UINT32_C(1) << (look))
+
+uint32_t looks_of(struct str value);
+
+/* An address as logs have it: bare, in brackets, with a port or without. */
+bool looks_like_address(struct str s);
+/* Could it be who asked: an address, a name, "unix:"? */
+bool looks_like_client(struct str s);
+
+#endif

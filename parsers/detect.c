@@ -290,7 +290,7 @@ static void weigh_lines(const struct str *lines, size_t n, struct evidence *e)
 /* Above 0: nginx, below: Apache. */
 static int lean(const struct trial *t, const struct evidence *e, struct str path)
 {
-    bool bytes = !t->guessed || strstr(t->spec, "_bytes_") || strstr(t->spec, "%b");
+    bool bytes = !t->guessed || strstr(t->spec, "_bytes_") || strstr(t->spec, " %b ");
     unsigned nginx = e->nginx + t->zero_bytes, apache = e->apache + (bytes ? t->no_bytes : 0);
 
     if (nginx != apache)

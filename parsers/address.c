@@ -120,3 +120,24 @@ bool cidr_contains(const struct cidr *c, struct str address)
 
     return address_parse(address, bytes) && cidr_holds(c, bytes);
 }
+
+bool address_is_inner(const unsigned char address[16])
+{
+    static const struct cidr networks[] = {
+        {{[10] = 0xff, [11] = 0xff, [12] = 0}, 104},              /* 0.0.0.0/8 */
+        {{[10] = 0xff, [11] = 0xff, [12] = 10}, 104},             /* 10.0.0.0/8 */
+        {{[10] = 0xff, [11] = 0xff, [12] = 100, [13] = 64}, 106}, /* 100.64.0.0/10 */
+        {{[10] = 0xff, [11] = 0xff, [12] = 127}, 104},            /* 127.0.0.0/8 */
+        {{[10] = 0xff, [11] = 0xff, [12] = 169, [13] = 254}, 112},
+        {{[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 16}, 108},
+        {{[10] = 0xff, [11] = 0xff, [12] = 192, [13] = 168}, 112},
+        {{0}, 96},                /* ::, ::1 */
+        {{0xfc}, 7},              /* fc00::/7 */
+        {{0xfe, [1] = 0x80}, 10}, /* fe80::/10 */
+    };
+
+    for (size_t i = 0; i < COUNT_OF(networks); i++)
+        if (cidr_holds(&networks[i], address))
+            return true;
+    return false;
+}

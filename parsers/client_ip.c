@@ -131,3 +131,22 @@ struct str client_ip(const struct client_rule *rule, const struct hit *hit)
 {
     return rule->from == CLIENT_FROM_PEER ? hit->client_ip : nearest_untrusted(rule, hit);
 }
+
+struct str client_ip_of_list(struct str list)
+{
+    struct str found = STR_NONE;
+    unsigned char bytes[16];
+
+    while (list.n > 0) {
+        ptrdiff_t comma = str_rchr(list, ',');
+        struct str address = client_ip_bare(str_slice(list, (size_t)(comma + 1), list.n));
+
+        list.n = comma < 0 ? 0 : (size_t)comma;
+        if (!str_is_set(address) || !address_parse(address, bytes))
+            continue;
+        found = address;
+        if (!address_is_inner(bytes) && cdn_of(bytes) == CDN_NONE)
+            break;
+    }
+    return found;
+}

@@ -63,19 +63,6 @@ static bool is_host(struct str s)
     return true;
 }
 
-static bool is_private(const unsigned char address[16])
-{
-    static const char *const nets[] = {"10.0.0.0/8",  "172.16.0.0/12", "192.168.0.0/16",
-                                       "127.0.0.0/8", "100.64.0.0/10", "fc00::/7",
-                                       "::1/128"};
-    struct cidr net;
-
-    for (size_t i = 0; i < COUNT_OF(nets); i++)
-        if (cidr_parse(str_of(nets[i]), &net) && cidr_holds(&net, address))
-            return true;
-    return cdn_of(address) != CDN_NONE;
-}
-
 static uint32_t address_looks(struct str s)
 {
     unsigned char address[16];
@@ -84,8 +71,10 @@ static uint32_t address_looks(struct str s)
 
     for (size_t i = (size_t)(colon + 1); port && i < s.n; i++)
         port = ascii_digit(s.p[i]);
-    if (address_parse(s, address))
-        return LOOK_BIT(LOOK_ADDRESS) | (is_private(address) ? LOOK_BIT(LOOK_PRIVATE) : 0);
+    if (address_parse(s, address)) {
+        bool inner = address_is_inner(address) || cdn_of(address) != CDN_NONE;
+        return LOOK_BIT(LOOK_ADDRESS) | (inner ? LOOK_BIT(LOOK_PRIVATE) : 0);
+    }
     if (!port)
         return is_host(s) ? LOOK_BIT(LOOK_HOST) : 0;
     if (looks_like_address(s))

@@ -12,6 +12,12 @@ struct row {
     size_t n; /* 0: too many, or none */
 };
 
+/* Header lines, as Zeek's, say nothing of the columns. */
+static bool is_row(struct str line)
+{
+    return line.n > 0 && line.p[0] != '#';
+}
+
 /* ---- what parts columns -----------------------------------------------------------------------
  */
 
@@ -30,12 +36,12 @@ static struct str separator_of(const struct str *lines, size_t n)
     size_t some = 0;
 
     for (size_t i = 0; i < n; i++)
-        some += lines[i].n > 0;
+        some += is_row(lines[i]);
     for (size_t k = 0; k < COUNT_OF(separators); k++) {
         size_t with = 0;
 
         for (size_t i = 0; i < n; i++)
-            with += count_of(lines[i], separators[k]) >= 5;
+            with += is_row(lines[i]) && count_of(lines[i], separators[k]) >= 5;
         if (with * 10 > some * 9)
             return separators[k];
     }
@@ -182,7 +188,7 @@ static size_t usual_count(const struct str *lines, size_t n, size_t step, struct
     struct row row;
 
     for (size_t i = 0; i < n; i += step) {
-        if (lines[i].n == 0)
+        if (!is_row(lines[i]))
             continue;
         read_row(lines[i], separator, &row);
         counts[row.n]++;
@@ -202,7 +208,7 @@ bool rows_read(const struct str *lines, size_t n, struct rows *out)
     *out = (struct rows){.separator = separator_of(lines, n)};
     out->n = usual_count(lines, n, step, out->separator);
     for (size_t i = 0; out->n && i < n; i += step) {
-        if (lines[i].n == 0)
+        if (!is_row(lines[i]))
             continue;
         read_row(lines[i], out->separator, &row);
         others += row.n != out->n || !count_row(out, &row);

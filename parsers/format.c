@@ -111,6 +111,9 @@ static const struct format_row rows[] = {
         "\"https://www.example.com/\" \"" AGENT
         "\" - s9lzHYrFp76ZVxRcpX9+5cjAnEH2ROuNkd2BHfIa6UkFVdtjf5mKR3/eTPFvsiP/XV/VLi31234= - - - "
         "www.example.com - -"),
+    ROW("squid", "Squid's native access log; it has no user agent", NULL, TEMPLATE_SQUID,
+        "1793664624.123     41 203.0.113.20 TCP_MISS/200 6329 GET "
+        "https://www.example.com/docs/?v=2 - FIRSTUP_PARENT/192.0.2.10 text/html"),
     {"cloudfront", "CloudFront standard logs with tabs, by their #Fields line", NULL,
      &format_w3c_family, W3C_CLOUDFRONT, CLOUDFRONT},
     {"cloudfront_realtime", "CloudFront real-time logs with all their fields", NULL,

@@ -86,6 +86,7 @@ enum template_variant {
     TEMPLATE_ISTIO,
     TEMPLATE_BUNNY,
     TEMPLATE_S3,
+    TEMPLATE_SQUID,
 };
 extern const struct format_family format_template_family;
 

@@ -4,6 +4,7 @@
  */
 #include "parsers/format_template.h"
 
+#include "parsers/client_ip.h"
 #include "parsers/format_impl.h"
 #include "parsers/template.h"
 
@@ -102,6 +103,10 @@ static const struct template_row templates[] = {
                      "<?- ><.><?\"><request>\" <.><status> <-> <bytes> <-> <duration_ms> <-> "
                      "<?- ><.><?\"><referrer>\" <.><?-><.><?\"><user_agent>\"<.><? ><rest><.>",
                      "more columns than S3 writes", .dashes = true},
+    [TEMPLATE_SQUID] = {template_columns,
+                        "<time_s> <? ><.><? ><.><? ><.><? ><.><? ><.><duration_ms> <client> "
+                        "<cache>/<status> <bytes> <method> <target> <user> <-> <content_type>",
+                        "more columns than Squid's native format has", .whole_urls = true},
 };
 
 struct template_format {
@@ -114,6 +119,7 @@ struct template_format {
         size_t text; /* of a value that is a text alone: where it is in struct hit; else 0 */
     } uses[PROGRAM_STEPS_MAX];
     size_t n;
+    bool from_list; /* the client's address is in X-Forwarded-For alone */
 };
 
 struct template_parser {
@@ -212,6 +218,8 @@ static int template_format_init(struct format *base, struct str argument, struct
         return -1;
     f->t.mark = f->t.decode == decode_hash ? '#' : '\\';
     list_uses(f);
+    f->from_list = !row->text && uses(f, VALUE_FORWARDED_FOR, VALUE_FORWARDED_FOR) &&
+                   !uses(f, VALUE_PEER, VALUE_CLIENT_PORT);
     if (!uses(f, VALUE_TIME, VALUE_TIME_US)) {
         buf_printf(why, "a format needs the time of the request; add it as %s",
                    row->front == template_apache ? "%t" : "[$time_local]");
@@ -598,6 +606,8 @@ static enum parse_result template_line(struct parser *base, struct str line, str
         if (problem)
             return parser_fail(base, problem, (size_t)(text.p - line.p));
     }
+    if (f->from_list)
+        hit->client_ip = client_ip_of_list(hit->forwarded_for);
     return PARSE_OK;
 }
 

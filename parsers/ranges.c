@@ -234,27 +234,6 @@ void ranges_free(struct ranges *r)
 
 /* ---- asking -------------------------------------------------------------------------------- */
 
-static bool is_private(const unsigned char a[ADDRESS_BYTES])
-{
-    static const struct cidr networks[] = {
-        {{[10] = 0xff, [11] = 0xff, [12] = 0}, 104},              /* 0.0.0.0/8 */
-        {{[10] = 0xff, [11] = 0xff, [12] = 10}, 104},             /* 10.0.0.0/8 */
-        {{[10] = 0xff, [11] = 0xff, [12] = 100, [13] = 64}, 106}, /* 100.64.0.0/10 */
-        {{[10] = 0xff, [11] = 0xff, [12] = 127}, 104},            /* 127.0.0.0/8 */
-        {{[10] = 0xff, [11] = 0xff, [12] = 169, [13] = 254}, 112},
-        {{[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 16}, 108},
-        {{[10] = 0xff, [11] = 0xff, [12] = 192, [13] = 168}, 112},
-        {{0}, 96},                /* ::, ::1 */
-        {{0xfc}, 7},              /* fc00::/7 */
-        {{0xfe, [1] = 0x80}, 10}, /* fe80::/10 */
-    };
-
-    for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++)
-        if (cidr_holds(&networks[i], a))
-            return true;
-    return false;
-}
-
 static int64_t apart(int64_t a, int64_t b)
 {
     bool both = a > INT64_MIN / 2 && b > INT64_MIN / 2 && a < INT64_MAX / 2 && b < INT64_MAX / 2;
@@ -290,7 +269,7 @@ enum verified ranges_check(const struct ranges *r, const struct agent *a, struct
     unsigned char address[ADDRESS_BYTES];
     bool all_near = o->own != 0 && !o->missing;
 
-    if (lists == 0 || !address_parse(client_ip, address) || is_private(address))
+    if (lists == 0 || !address_parse(client_ip, address) || address_is_inner(address))
         return VERIFIED_UNKNOWN;
     for (size_t i = 0; i < CATALOGUE_MAX_LISTS && lists >> i != 0; i++) {
         if ((lists >> i & 1) == 0)

@@ -117,5 +117,7 @@ bool cidr_holds(const struct cidr *c, const unsigned char address[16]);
 /* Bare IPv4 or IPv6 text to 16 bytes, IPv4 mapped. False when malformed (brackets and ports are).
  */
 bool address_parse(struct str text, unsigned char out[16]);
+/* Of a private, shared, loopback or link-local network: nobody's on the internet. */
+bool address_is_inner(const unsigned char address[16]);
 
 #endif

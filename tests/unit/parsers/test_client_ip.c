@@ -231,12 +231,34 @@ static void test_trusted_cdn(void **state)
     assert_address("not that CDN", client_ip(&rule, &hit), "172.68.0.1");
 }
 
+static void test_of_list(void **state)
+{
+    static const struct {
+        const char *list, *address;
+    } cases[] = {
+        {"203.0.113.20", "203.0.113.20"},
+        {"198.51.100.1, 203.0.113.20", "203.0.113.20"}, /* the first is what the client says */
+        {"203.0.113.20, 172.68.0.1, 10.0.0.1", "203.0.113.20"},
+        {"10.0.0.5, 10.0.0.1", "10.0.0.5"},
+        {"203.0.113.20:4711,unknown, ", "203.0.113.20"},
+        {"[2001:db8::7]:80, fd00::1", "2001:db8::7"},
+        {"unknown, _hidden", NULL},
+        {",,", NULL},
+        {"", NULL},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_address(cases[i].list, client_ip_of_list(str_of(cases[i].list)), cases[i].address);
+    assert_address("none", client_ip_of_list(STR_NONE), NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logs_of_cdns), cmocka_unit_test(test_bare),
         cmocka_unit_test(test_rows),         cmocka_unit_test(test_many_hops),
         cmocka_unit_test(test_cdns),         cmocka_unit_test(test_trusted_cdn),
+        cmocka_unit_test(test_of_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

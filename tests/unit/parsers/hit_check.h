@@ -90,13 +90,14 @@ static inline const char *hit_parse(struct parser *p, struct str line)
     struct hit hit;
     size_t column = SIZE_MAX;
     const char *error;
+    struct str text = str_starts(line, STR("\xef\xbb\xbf")) ? str_slice(line, 3, line.n) : line;
 
     switch (parser_line(p, line, &hit)) {
     case PARSE_OK:
         return hit_problem(p, line, &hit);
     case PARSE_DIRECTIVE:
         return p->format->n_prefixes > 0 || memchr(line.p, '#', line.n) ||
-                       memchr(line.p, '{', line.n) || str_trim(line).n == 0
+                       memchr(line.p, '{', line.n) || str_trim(text).n == 0
                    ? NULL
                    : "a directive that is neither empty nor a comment nor an object";
     case PARSE_BAD:

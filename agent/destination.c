@@ -255,8 +255,8 @@ void destination_keep(struct destination *d, const char *name, struct buf *text,
                       const struct write_points *points)
 {
     struct uplink *u = d->uplink;
-    /* Only where we live on: a backfill asks anew, and ends too soon to wait for its cache. */
-    struct cache_task *t = u->o.spool ? calloc(1, sizeof(*t)) : NULL;
+    /* Only where we live on: a backfill asks anew, and whoever stops may end before it is done. */
+    struct cache_task *t = u->o.spool && !u->quiet ? calloc(1, sizeof(*t)) : NULL;
     if (!t) {
         buf_release(text);
         return;

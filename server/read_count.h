@@ -92,10 +92,11 @@ struct buckets {
     size_t last; /* the one of the last question */
     const struct zone *zone;
 };
-#define BUCKETS_MAX 20000
+#define BUCKETS_MAX (10000 * 12) /* months of all years that are written with four digits */
 
 /* Hours below 48 hours, months from 180 days, else days, as clocks in `zone` (NULL: UTC) show them,
- * so that [from, to] lies within. -1: no memory, or too many. n is 0 when to < from. */
+ * so that [from, to] lies within. -1: no memory, or other years than 0 to 9999. n is 0 when to <
+ * from. */
 int buckets_init(struct buckets *b, int64_t from_ms, int64_t to_ms, const struct zone *zone);
 void buckets_release(struct buckets *b);
 /* Of a time within; quick when times come in order. */

@@ -144,8 +144,21 @@ static void as_clocks_show(void **state)
     buf_release(&out);
 }
 
+/* Go's zero time, which a client may send for "always", and more than that. */
+static void test_all_years(void **state)
+{
+    struct buckets b;
+    assert_int_equal(
+        buckets_init(&b, ms_of("0000-01-01T00:00:00Z"), ms_of("9999-12-31T23:59:59Z"), NULL), 0);
+    assert_int_equal(b.n, BUCKETS_MAX);
+    buckets_release(&b);
+    assert_int_equal(buckets_init(&b, ms_of("0000-01-01T00:00:00Z") - 1, 0, NULL), -1);
+    buckets_release(&b);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_clocks_show)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_years),
+                                       cmocka_unit_test(as_clocks_show)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

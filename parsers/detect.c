@@ -11,6 +11,7 @@
 #include "parsers/detect_layouts.h"
 #include "parsers/detect_looks.h"
 #include "parsers/format.h"
+#include "parsers/hit_fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -305,7 +306,9 @@ static void set_affinity(struct trial *t, const struct evidence *e, struct str p
     struct str name = str_of(t->spec);
     int to_nginx = lean(t, e, path);
 
-    if (holds(name, "nginx"))
+    if (holds(name, "json")) /* its keys say it */
+        t->affinity = 0;
+    else if (holds(name, "nginx"))
         t->affinity = to_nginx;
     else if (holds(name, "apache"))
         t->affinity = -to_nginx;
@@ -318,10 +321,18 @@ static void set_affinity(struct trial *t, const struct evidence *e, struct str p
 /* ---- the best ---------------------------------------------------------------------------------
  */
 
+/* No line without one becomes a record. */
+static bool gives_path(const struct trial *t)
+{
+    return t->fields & HIT_BIT(PATH);
+}
+
 static int compare(const struct trial *a, const struct trial *b)
 {
     if (a->matched != b->matched)
         return a->matched > b->matched ? 1 : -1;
+    if (gives_path(a) != gives_path(b))
+        return gives_path(a) ? 1 : -1;
     if (a->affinity != b->affinity)
         return a->affinity > b->affinity ? 1 : -1;
     if (a->n_fields != b->n_fields)

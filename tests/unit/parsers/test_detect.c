@@ -99,6 +99,12 @@ static void test_programs(void **state)
 {
     static const struct spec_case cases[] = {
         {"no bytes are 0", NULL, FRONT "\"GET / HTTP/1.1\" 304 0 \"-\" \"a\"", "nginx_combined"},
+        {"JSON of no bytes", "/var/log/nginx/caddy.log",
+         "{\"level\":\"info\",\"ts\":1793664624.2504,\"logger\":\"http.log.access\",\"msg\":"
+         "\"handled "
+         "request\",\"request\":{\"client_ip\":\"203.0.113.20\",\"method\":\"GET\",\"host\":"
+         "\"a.example\",\"uri\":\"/\"},\"duration\":0.001,\"size\":0,\"status\":304}",
+         "caddy_json"},
         {"no bytes are -", NULL, FRONT "\"GET / HTTP/1.1\" 304 - \"-\" \"a\"", "apache_combined"},
         {"a quote as \\x22", "/var/log/apache2/access.log",
          FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a \\x22b\\x22\"", "nginx_combined"},

@@ -327,19 +327,23 @@ static bool gives_path(const struct trial *t)
     return t->fields & HIT_BIT(PATH);
 }
 
+static int order(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
 static int compare(const struct trial *a, const struct trial *b)
 {
-    if (a->matched != b->matched)
-        return a->matched > b->matched ? 1 : -1;
-    if (gives_path(a) != gives_path(b))
-        return gives_path(a) ? 1 : -1;
-    if (a->affinity != b->affinity)
-        return a->affinity > b->affinity ? 1 : -1;
-    if (a->n_fields != b->n_fields)
-        return a->n_fields > b->n_fields ? 1 : -1;
-    if (!a->matched && a->reached != b->reached)
-        return a->reached > b->reached ? 1 : -1;
-    return 0;
+    int by = order(a->matched, b->matched);
+    if (!by)
+        by = order(gives_path(a), gives_path(b));
+    if (!by)
+        by = order(a->affinity, b->affinity);
+    if (!by)
+        by = order((int64_t)a->n_fields, (int64_t)b->n_fields);
+    if (!by && !a->matched)
+        by = order((int64_t)a->reached, (int64_t)b->reached);
+    return by;
 }
 
 /* Which lines fit: the first, the middle, the last of them. */

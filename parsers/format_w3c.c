@@ -286,7 +286,8 @@ static void iis_texts(struct decode_scratch *s, const struct str *field, struct 
         hit->scheme = decode_copy(s, STR("http"));
     zone = hit->client_ip.n > 0 ? memchr(hit->client_ip.p, '%', hit->client_ip.n) : NULL;
     if (zone && zone > hit->client_ip.p)
-        hit->client_ip.n = (size_t)(zone - hit->client_ip.p);
+        hit->client_ip =
+            decode_missing((struct str){hit->client_ip.p, (size_t)(zone - hit->client_ip.p)});
     hit->remote_user = decode_missing(field[COLUMN_USER]);
     hit->referrer = decode_missing(field[COLUMN_REFERRER]);
     hit->user_agent = decode_missing(iis_agent(s, field[COLUMN_USER_AGENT]));

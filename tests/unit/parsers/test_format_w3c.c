@@ -52,6 +52,9 @@ static void iis_columns_change_inside_a_file(void **state)
     assert_text(x.hit.forwarded_for, "192.0.2.1, 192.0.2.2");
     assert_int_equal(x.hit.duration_ms, 1250);
     assert_int_equal(x.hit.status, -1);
+    /* Found by the fuzzer. */
+    assert_int_equal(fixture_parse(&x, STR("2026-11-03 00:10:24 GET /a -%1 - 1250")), PARSE_OK);
+    assert_text(x.hit.client_ip, NULL);
     assert_int_equal(fixture_parse(&x, STR("#Fields: time date cs-uri-stem s-port cs(Referer)")),
                      PARSE_DIRECTIVE);
     assert_int_equal(fixture_parse(&x, STR("00:10:24 2026-11-03 /b 80 http://a/?q=b+c")), PARSE_OK);

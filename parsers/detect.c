@@ -138,7 +138,6 @@ static bool is_date(struct str host)
 static bool is_odd(const struct hit *h)
 {
     struct str forwarded = h->forwarded_for;
-
     bool nobody = !str_is_set(h->client_ip) && !str_is_set(forwarded);
 
     if (nobody ? str_is_set(h->host) : str_is_set(h->client_ip) && !looks_like_client(h->client_ip))
@@ -416,7 +415,6 @@ static bool try_all(const struct head *head, struct str path, struct trial *best
     char spec[DETECT_SPEC_BYTES];
     const char *name;
     struct trial t;
-    bool any = best->spec[0] != '\0';
 
     weigh_lines(head->behind->lines, head->behind->n, &evidence);
     for (size_t i = 0; (name = candidate(i)); i++) {
@@ -425,9 +423,8 @@ static bool try_all(const struct head *head, struct str path, struct trial *best
             continue;
         set_affinity(&t, &evidence, path);
         place(&t, best, second);
-        any = true;
     }
-    return any;
+    return best->spec[0] != '\0';
 }
 
 static bool fits_all(const struct trial *t)

@@ -385,11 +385,6 @@ static bool tell_roles(struct columns *c)
 /* ---- the format -------------------------------------------------------------------------------
  */
 
-static char close_of(char open)
-{
-    return open == '[' ? ']' : open == '(' ? ')' : open;
-}
-
 /* False: this language has no word for it. */
 static bool put_column(const struct columns *c, size_t i, bool nginx, struct buf *out)
 {
@@ -416,7 +411,7 @@ static bool put_column(const struct columns *c, size_t i, bool nginx, struct buf
     else /* of a proxy's several tries: "a, b" */
         buf_printf(out, "%scolumn%zu", column->open ? "$" : "$upstream_", i + 1);
     if (column->open)
-        buf_putc(out, close_of(column->open));
+        buf_putc(out, rows_close(column->open));
     return true;
 }
 

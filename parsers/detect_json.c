@@ -3,6 +3,7 @@
 
 #include "parsers/base/json.h"
 #include "parsers/detect_behind.h"
+#include "parsers/detect_looks.h"
 #include "parsers/fields.h"
 #include "parsers/json_scan.h"
 #include "parsers/verdict.h"
@@ -76,20 +77,6 @@ static bool is_protocol(struct str s)
     return str_starts(s, STR("HTTP/"));
 }
 
-static bool is_address(struct str s)
-{
-    unsigned char address[16];
-    ptrdiff_t colon = str_rchr(s, ':');
-
-    if (address_parse(s, address))
-        return true;
-    if (colon > 0)
-        s.n = (size_t)colon; /* a port */
-    if (s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']')
-        s = str_slice(s, 1, s.n - 1);
-    return address_parse(s, address);
-}
-
 static bool is_type(struct str s)
 {
     return str_chr(s, '/', 0) > 0;
@@ -136,7 +123,7 @@ static const struct {
      " durationms responsetimems latencyms elapsedms requesttimems timems tookms "},
     {FIELD_DURATION_US, is_count, " durationus latencyus elapsedus "},
     {FIELD_DURATION_NS, is_count, " eventduration durationns latencyns elapsedns "},
-    {FIELD_CLIENT_IP, is_address,
+    {FIELD_CLIENT_IP, looks_like_address,
      " clientip remoteaddr remoteip clientaddress clientaddr remoteaddress remotehost sourceip "
      "realip ip client src peer addr "},
     {FIELD_REFERRER, is_text, " httpreferer httpreferrer requestreferrer referer referrer "},

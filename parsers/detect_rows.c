@@ -69,7 +69,7 @@ static size_t closed_at(struct str s, char close, struct str separator)
     return 0;
 }
 
-static char close_of(char open)
+char rows_close(char open)
 {
     return open == '[' ? ']' : open == '(' ? ')' : open == '"' ? '"' : '\0';
 }
@@ -121,7 +121,7 @@ static struct cell read_cell(struct str *rest, struct str separator)
         cell.key = str_slice(s, 0, key_length(s));
         s = str_slice(s, cell.key.n, s.n);
     }
-    end = s.n > 0 && close_of(s.p[0]) ? closed_at(s, close_of(s.p[0]), separator) : 0;
+    end = s.n > 0 && rows_close(s.p[0]) ? closed_at(s, rows_close(s.p[0]), separator) : 0;
     if (end > 0) {
         cell.open = s.p[0];
         cell.value = str_slice(s, 1, end);

@@ -24,6 +24,8 @@ struct rows {
     struct rows_column c[ROWS_COLUMNS_MAX];
 };
 
+/* What closes it; '\0': it opens nothing. */
+char rows_close(char open);
 /* False: the lines have nothing in common. */
 bool rows_read(const struct str *lines, size_t n, struct rows *out);
 

@@ -473,21 +473,24 @@ static struct str text_of_key(struct str line, struct str key)
     return STR_NONE;
 }
 
+static bool has_access(struct str line, struct str key)
+{
+    struct str text = text_of_key(line, key);
+
+    return str_is_set(text) && is_access(text);
+}
+
 static bool is_message(struct str line)
 {
-    static const struct str keys[] = {
-        STR_INIT("message"), STR_INIT("MESSAGE"),  STR_INIT("textPayload"), STR_INIT("original"),
-        STR_INIT("line"),    STR_INIT("@message"), STR_INIT("_raw"),        STR_INIT("log")};
-
     if (line.n == 0 || line.p[0] != '{')
         return false;
-    for (size_t i = 0; i < COUNT_OF(keys); i++) {
-        struct str text = text_of_key(line, keys[i]);
+    for (size_t i = 0; i < COUNT_OF(message_keys); i++) {
+        struct str key = message_keys[i]; /* its last part, whatever it is in */
 
-        if (str_is_set(text) && is_access(text))
+        if (has_access(line, str_slice(key, (size_t)(str_rchr(key, '.') + 1), key.n)))
             return true;
     }
-    return false;
+    return has_access(line, STR("log"));
 }
 
 enum prefix_kind prefix_detect(struct str line)

@@ -229,16 +229,6 @@ static void put_scalars(struct buf *out, const struct activity *a, const struct 
                a->visitors.n, a->paths.n, agents->names.counts.n, (unsigned long long)a->pageviews);
 }
 
-static void put_depth(struct buf *out, struct overview *o)
-{
-    buf_lit(out, ",\"error_rate_4xx\":");
-    put_percent(out, o->client_errors, o->total);
-    buf_lit(out, ",\"error_rate_5xx\":");
-    put_percent(out, o->server_errors, o->total);
-    buf_printf(out, ",\"median_response_ms\":%llu,\"total_bytes\":%llu",
-               (unsigned long long)overview_median(o), (unsigned long long)o->bytes);
-}
-
 static void put_series(struct buf *out, const struct activity *a)
 {
     buf_lit(out, ",\"series\":[");
@@ -261,7 +251,7 @@ static int put_report(struct buf *out, struct activity *a)
     if (status == 0) {
         buf_putc(out, '{');
         put_scalars(out, a, &agents);
-        put_depth(out, &a->fetches);
+        overview_put_rates(&a->fetches, out);
         status = put_lists(out, a, &agents);
         put_series(out, a);
     }

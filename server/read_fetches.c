@@ -205,6 +205,16 @@ static void put_types(const struct overview *o, struct buf *out)
     buf_putc(out, ']');
 }
 
+void overview_put_rates(struct overview *o, struct buf *out)
+{
+    buf_lit(out, ",\"error_rate_4xx\":");
+    put_percent(out, o->client_errors, o->total);
+    buf_lit(out, ",\"error_rate_5xx\":");
+    put_percent(out, o->server_errors, o->total);
+    buf_printf(out, ",\"median_response_ms\":%llu,\"total_bytes\":%llu",
+               (unsigned long long)overview_median(o), (unsigned long long)o->bytes);
+}
+
 static int put_overview(struct overview *o, struct buf *out)
 {
     struct top_choice assistants = {agent_name, &o->filter, false, true};
@@ -214,12 +224,7 @@ static int put_overview(struct overview *o, struct buf *out)
     struct counts all_paths = key_counts_view(&o->paths);
     buf_printf(out, "{\"total_requests\":%llu,\"unique_paths\":%zu,\"unique_assistants\":%zu",
                (unsigned long long)o->total, o->paths.n, names_of_agents(o));
-    buf_lit(out, ",\"error_rate_4xx\":");
-    put_percent(out, o->client_errors, o->total);
-    buf_lit(out, ",\"error_rate_5xx\":");
-    put_percent(out, o->server_errors, o->total);
-    buf_printf(out, ",\"median_response_ms\":%llu,\"total_bytes\":%llu",
-               (unsigned long long)overview_median(o), (unsigned long long)o->bytes);
+    overview_put_rates(o, out);
     int status = put_list(out, "top_assistants", &o->agents, &assistants) ||
                          put_list(out, "top_families", &o->agents, &families) ||
                          put_list(out, "top_paths", &all_paths, &paths) ||

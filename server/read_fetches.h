@@ -31,5 +31,7 @@ int overview_gather(struct overview *o);
 void overview_release(struct overview *o);
 /* Of the times that are known; 0 without any. Once: it reorders them. */
 uint64_t overview_median(struct overview *o);
+/* Fields of the answers: errors in percent, the median, bytes; each with a comma before it. */
+void overview_put_rates(struct overview *o, struct buf *out);
 
 #endif

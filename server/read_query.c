@@ -257,9 +257,15 @@ static void take_comparison(struct read_query *q, struct str query)
     q->compare = q->compare_from_ms != INT64_MIN && q->compare_to_ms != INT64_MIN;
 }
 
-const char *read_query_stats(struct read_query *q, struct str query, int64_t now_ms)
+/* As many days, until tomorrow. */
+static void start_stats(struct read_query *q, struct str query, int64_t now_ms)
 {
     start(q, query, now_ms + DAY_MS - DEFAULT_DAYS * DAY_MS, now_ms + DAY_MS);
+}
+
+const char *read_query_stats(struct read_query *q, struct str query, int64_t now_ms)
+{
+    start_stats(q, query, now_ms);
     const char *wrong = take_pageviews(q, query);
     if (!wrong)
         take_comparison(q, query);
@@ -269,7 +275,7 @@ const char *read_query_stats(struct read_query *q, struct str query, int64_t now
 /* Its times are refused, and not passed over. */
 const char *read_query_activity(struct read_query *q, struct str query, int64_t now_ms)
 {
-    start(q, query, now_ms + DAY_MS - DEFAULT_DAYS * DAY_MS, now_ms + DAY_MS);
+    start_stats(q, query, now_ms);
     if (!take_time(q, query, "from", &q->from_ms))
         return "Invalid from";
     if (!take_time(q, query, "to", &q->to_ms))
@@ -283,7 +289,7 @@ const char *read_query_activity(struct read_query *q, struct str query, int64_t 
 /* The time alone; nothing in it is refused. */
 const char *read_query_sites(struct read_query *q, struct str query, int64_t now_ms)
 {
-    start(q, query, now_ms + DAY_MS - DEFAULT_DAYS * DAY_MS, now_ms + DAY_MS);
+    start_stats(q, query, now_ms);
     take_time(q, query, "from", &q->from_ms);
     take_time(q, query, "to", &q->to_ms);
     return NULL;

@@ -80,6 +80,7 @@ int admin_team_add(struct admin_job *job);
 int admin_team_list(struct admin_job *job);
 int admin_team_member(struct admin_job *job);
 int admin_team_archive(struct admin_job *job);
+int admin_team_remove(struct admin_job *job);
 int admin_site_member(struct admin_job *job);
 int admin_site_remove(struct admin_job *job);
 int admin_audit(struct admin_job *job);

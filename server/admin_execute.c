@@ -33,11 +33,12 @@ static const char *const update_values[] = {
 static const char *const roll_values[] = {"--team", "--personal", "--overlap", NULL};
 static const char *const user_values[] = {"--email", "--role", "--password-hash", NULL};
 static const char *const password_value[] = {"--password-hash", NULL};
-static const char *const role_value[] = {"--role", NULL};
+static const char *const user_set_values[] = {"--role", "--name", "--email", NULL};
 static const char *const owner_value[] = {"--owner", NULL};
 static const char *const audit_values[] = {"--since", "--team", NULL};
 static const char *const undo_flag[] = {"--undo", NULL};
 static const char *const yes_flag[] = {"--yes", NULL};
+static const char *const force_flags[] = {"--yes", "--force", NULL};
 
 static const char *const exclude_values[] = {"--site", "--team",       "--ip",          "--country",
                                              "--path", "--user-agent", "--description", NULL};
@@ -85,8 +86,8 @@ static const struct command commands[] = {
     {"user", "list", admin_user_list, no_options, json_flag, "user list [--json]"},
     {"user", "password", admin_user_password, password_value, no_options,
      "user password NAME [--password-file F] (or the password on standard input)"},
-    {"user", "set", admin_user_set, role_value, no_options,
-     "user set NAME --role user|admin|owner"},
+    {"user", "set", admin_user_set, user_set_values, no_options,
+     "user set NAME [--role user|admin|owner] [--name N] [--email E]"},
     {"user", "disable", admin_user_disable, no_options, undo_flag, "user disable NAME [--undo]"},
     {"user", "remove", admin_user_remove, no_options, yes_flag, "user remove NAME --yes"},
     {"team", "add", admin_team_add, owner_value, no_options, "team add NAME [--owner USER]"},
@@ -94,6 +95,8 @@ static const struct command commands[] = {
     {"team", "member", admin_team_member, no_options, no_options,
      "team member TEAM USER owner|admin|member|none"},
     {"team", "archive", admin_team_archive, no_options, undo_flag, "team archive NAME [--undo]"},
+    {"team", "remove", admin_team_remove, no_options, force_flags,
+     "team remove NAME --yes [--force]"},
     {"site", "member", admin_site_member, no_options, no_options,
      "site member SITE USER owner|admin|editor|viewer|none"},
     {"site", "remove", admin_site_remove, no_options, yes_flag, "site remove DOMAIN --yes"},

@@ -45,6 +45,11 @@ static bool good_name(struct str name, size_t most)
     return name.n > 0 && name.n <= most;
 }
 
+static bool is_address(struct str s)
+{
+    return good_name(s, EMAIL_MAX_BYTES) && str_chr(s, '@', 0) >= 1;
+}
+
 int admin_instance_role(struct admin_job *job, const char *option, enum instance_role *role)
 {
     struct str text = args_value(&job->args, option);
@@ -86,8 +91,7 @@ int admin_user_add(struct admin_job *job)
         return admin_fail(job, EXIT_USAGE,
                           "user add takes one name of 1 to %d bytes: user add anna",
                           NAME_MAX_BYTES);
-    if (str_is_set(user.email) &&
-        (!good_name(user.email, EMAIL_MAX_BYTES) || str_chr(user.email, '@', 0) < 1))
+    if (str_is_set(user.email) && !is_address(user.email))
         return admin_fail(job, EXIT_BAD_DATA, "--email %s is no address", user.email.p);
     int code = admin_instance_role(job, "--role", &user.instance_role);
     if (code)
@@ -117,16 +121,42 @@ int admin_user_password(struct admin_job *job)
                        "password set; sessions from before it have ended");
 }
 
+/* --name and --email; ADMIN_OK also when neither was given. */
+static enum admin_result set_names(struct admin_job *job, int64_t id)
+{
+    struct str name = args_value(&job->args, "--name"), email = args_value(&job->args, "--email");
+    const struct rights *r = session_rights(job->session);
+    const struct user *user = r ? rights_user_by_id(r, id) : NULL;
+    if (!user)
+        return ADMIN_FAILED;
+    struct new_user profile = {.name = str_is_set(name) ? name : user->name,
+                               .family = str_is_set(name) ? STR_NONE : user->family,
+                               .email = str_is_set(email) ? email : user->email};
+    return session_set_profile(job->session, id, &profile);
+}
+
 int admin_user_set(struct admin_job *job)
 {
+    struct str role_text = args_value(&job->args, "--role"),
+               name = args_value(&job->args, "--name"), email = args_value(&job->args, "--email");
     enum instance_role role = INSTANCE_USER;
     int64_t id = 0;
-    if (job->args.n_words != 1 || !str_is_set(args_value(&job->args, "--role")))
-        return admin_fail(job, EXIT_USAGE, "user set takes one name and --role user|admin|owner");
+    if (job->args.n_words != 1 || !(str_is_set(role_text) || str_is_set(name) || str_is_set(email)))
+        return admin_fail(job, EXIT_USAGE,
+                          "user set takes one name and --role user|admin|owner, --name or --email");
+    if (str_is_set(name) && !good_name(name, NAME_MAX_BYTES))
+        return admin_fail(job, EXIT_BAD_DATA, "--name takes a name of 1 to %d bytes",
+                          NAME_MAX_BYTES);
+    if (str_is_set(email) && !is_address(email))
+        return admin_fail(job, EXIT_BAD_DATA, "--email %s is no address", email.p);
     int code = admin_user_id(job, job->args.words[0], &id);
     if (code || (code = admin_instance_role(job, "--role", &role)))
         return code;
-    return done(job, session_set_instance_role(job->session, id, role), "the user", "set");
+    enum admin_result result = set_names(job, id);
+    if (result == ADMIN_OK && str_is_set(role_text))
+        result = session_set_instance_role(job->session, id, role);
+    return done(job, result, result == ADMIN_TAKEN ? "a user of this name or address" : "the user",
+                "set");
 }
 
 int admin_user_disable(struct admin_job *job)
@@ -281,6 +311,16 @@ int admin_team_member(struct admin_job *job)
     return done(job, result, "the member", none ? "no longer a member" : "set");
 }
 
+static bool has_sites(const struct rights *r, int64_t team)
+{
+    const struct site *sites;
+    size_t n = rights_sites(r, &sites);
+    for (size_t i = 0; i < n; i++)
+        if (sites[i].team == team)
+            return true;
+    return false;
+}
+
 int admin_team_archive(struct admin_job *job)
 {
     bool undo = args_flag(&job->args, "--undo");
@@ -291,6 +331,33 @@ int admin_team_archive(struct admin_job *job)
     return code ? code
                 : done(job, session_archive_team(job->session, id, !undo), "the team",
                        undo ? "reopened" : "archived; its sites and tokens are closed");
+}
+
+int admin_team_remove(struct admin_job *job)
+{
+    bool forced = args_flag(&job->args, "--force");
+    int64_t id = 0;
+    if (job->args.n_words != 1 || !args_flag(&job->args, "--yes"))
+        return admin_fail(job, EXIT_USAGE,
+                          "team remove takes one name and --yes: its clients go with it; with "
+                          "--force its sites and their records, too");
+    int code = find_team(job, job->args.words[0], &id);
+    if (code)
+        return code;
+    const struct rights *r = session_rights(job->session);
+    const struct team *team = r ? rights_team_by_id(r, id) : NULL;
+    if (!team)
+        return admin_fail(job, EXIT_CANNOT_WRITE, "the store cannot be read");
+    if (!forced && !team->archived_ms)
+        return admin_fail(job, EXIT_BAD_DATA,
+                          "team %s is in use; logferry-server team archive %s comes first",
+                          team->name.p, team->name.p);
+    if (!forced && has_sites(r, id))
+        return admin_fail(job, EXIT_BAD_DATA,
+                          "team %s has sites; remove them (site remove) or give --force",
+                          team->name.p);
+    return done(job, session_remove_team(job->session, id), "the team",
+                "removed; a running server deletes the records of its sites within the next hours");
 }
 
 /* ---- site member, site remove ------------------------------------------------------------- */

@@ -4,6 +4,7 @@
  */
 #include "server/api_json.h"
 #include "server/api_person.h"
+#include "server/url.h"
 
 #define NOBODY "00000000-0000-0000-0000-000000000000"
 
@@ -108,4 +109,43 @@ static void archive_team(struct change *c)
 void api_admin_team_archive(void *ctx, struct http_request *req)
 {
     change_start_any(ctx, req, archive_team);
+}
+
+/* `force=true`, to the letter: whatever it has goes with it. */
+static bool is_forced(struct change *c)
+{
+    struct str value = STR("");
+    return query_value(c->req->query, STR("force"), &c->scratch, &value) &&
+           str_eq(value, STR("true"));
+}
+
+static void remove_team(struct change *c)
+{
+    unsigned char uuid[16];
+    if (!change_may_on_server(c, PERM_INSTANCE_MANAGE_USERS))
+        return;
+    if (!api_path_uuid(c->req->params[0], uuid)) {
+        change_refuse(c, 400, "Invalid team ID");
+        return;
+    }
+    const struct team *team = rights_team_by_uuid(c->rights, uuid);
+    bool forced = is_forced(c);
+    if (!team) {
+        change_refuse(c, 404, "Not found");
+    } else if (!forced && !team->archived_ms) {
+        change_refuse(c, 400, "Archive the team before deleting it");
+    } else if (!forced && api_sites_of(c->rights, team->id) > 0) {
+        change_refuse(c, 400, "Transfer or delete all sites before deleting the team");
+    } else {
+        buf_printf(&c->text, "{\"status\":\"ok\",\"team_id\":\"%s\",\"name\":", team->uuid_text);
+        json_put_string(&c->text, team->name);
+        buf_lit(&c->text, "}\n");
+        if (change_done(c, session_remove_team(c->session, team->id), "Not found", ""))
+            c->status = 200;
+    }
+}
+
+void api_admin_team_remove(void *ctx, struct http_request *req)
+{
+    change_start_any(ctx, req, remove_team);
 }

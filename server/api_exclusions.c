@@ -1,6 +1,6 @@
 /*
- * api_exclusions.c - a site's exclusions over HTTP, and the server's: list, add, remove. What is
- * changed is in force before the answer is sent. A team's are the command line's.
+ * api_exclusions.c - the exclusions of a site, a team and the server over HTTP: list, add, remove.
+ * What is changed is in force before the answer is sent.
  */
 #include "parsers/base/time.h"
 #include "server/api_person.h"
@@ -9,8 +9,13 @@
 
 #define LIST_MAX (4u << 20)
 
-/* Whose: of the site in the path, or the server's. */
-enum whose { OF_SITE, OF_SERVER };
+/* Whose: of the site or the team in the path, or the server's. */
+enum whose { OF_SITE, OF_TEAM, OF_SERVER };
+
+/* As in struct exclusion. */
+struct scope {
+    int64_t team, site;
+};
 
 /*
  * HitKeep's third form: a role on the site, or a person's on the server. With a token the site's
@@ -23,28 +28,53 @@ static enum access site_access(const struct api_caller *caller, const struct sit
         return rights_may_by_grant(caller->rights, caller->client, site, PERM_SITE_MANAGE_TEAM);
     if (site && api_may_on_server(caller, PERM_INSTANCE_MANAGE_SITE_EXCLUSIONS))
         return ACCESS_OK;
-    return rights_user_may(caller->rights, caller->user, site, PERM_SITE_MANAGE_TEAM);
+    bool may =
+        rights_user_may(caller->rights, caller->user, site, PERM_SITE_MANAGE_TEAM) == ACCESS_OK;
+    return may ? ACCESS_OK : ACCESS_TOO_SMALL;
 }
 
-/* NULL: *site is the site's number, or 0 for the server. */
-static const struct api_refusal *refusal_of(const struct api_caller *caller, enum whose whose,
-                                            const struct http_request *req, int64_t *site)
+static const struct api_refusal denied = {403, "Access denied"}, too_small = {403, "Forbidden"};
+
+static const struct api_refusal *find_site(const struct api_caller *caller, struct str id,
+                                           struct scope *scope)
 {
-    static const struct api_refusal no_id = {400, "invalid site ID"},
-                                    denied = {403, "Access denied"}, too_small = {403, "Forbidden"};
+    static const struct api_refusal no_id = {400, "invalid site ID"};
     unsigned char uuid[16];
-    if (whose == OF_SERVER) {
-        *site = 0;
-        return api_may_on_server(caller, PERM_INSTANCE_MANAGE_SITE_EXCLUSIONS) ? NULL : &too_small;
-    }
-    if (!api_path_uuid(req->params[0], uuid))
+    if (!api_path_uuid(id, uuid))
         return &no_id;
-    const struct site *found = rights_site_by_uuid(caller->rights, uuid);
-    enum access access = site_access(caller, found);
+    const struct site *site = rights_site_by_uuid(caller->rights, uuid);
+    enum access access = site_access(caller, site);
     if (access != ACCESS_OK)
         return access == ACCESS_DENIED ? &denied : &too_small;
-    *site = found->id;
+    *scope = (struct scope){.site = site->id};
     return NULL;
+}
+
+/* Its routes are for people alone. */
+static const struct api_refusal *find_team(const struct api_caller *caller, struct str id,
+                                           struct scope *scope)
+{
+    static const struct api_refusal no_id = {400, "Invalid team ID"};
+    unsigned char uuid[16];
+    if (!api_path_uuid(id, uuid))
+        return &no_id;
+    const struct team *team = rights_team_by_uuid(caller->rights, uuid);
+    if (!team || rights_team_role(caller->rights, team->id, caller->user) < TEAM_ADMIN)
+        return &denied;
+    *scope = (struct scope){.team = team->id};
+    return NULL;
+}
+
+/* NULL: *scope is whose it is. */
+static const struct api_refusal *refusal_of(const struct api_caller *caller, enum whose whose,
+                                            const struct http_request *req, struct scope *scope)
+{
+    if (whose == OF_SITE)
+        return find_site(caller, req->params[0], scope);
+    if (whose == OF_TEAM)
+        return find_team(caller, req->params[0], scope);
+    *scope = (struct scope){0};
+    return api_may_on_server(caller, PERM_INSTANCE_MANAGE_SITE_EXCLUSIONS) ? NULL : &too_small;
 }
 
 /* HitKeep's words for the kinds, and the key that each has its value under. */
@@ -57,10 +87,18 @@ static const struct {
     [EXCLUSION_PATH] = {STR_INIT("path"), STR_INIT("path")},
 };
 
-static void put_one(struct buf *out, const struct rights *r, const struct exclusion *e)
+/* `inherited`: it holds for what was asked about because of a wider scope. */
+static void put_one(struct buf *out, const struct rights *r, const struct exclusion *e,
+                    bool inherited)
 {
     const struct site *site = e->site ? rights_site_by_id(r, e->site) : NULL;
-    buf_printf(out, "{\"id\":\"%s\"", e->uuid_text);
+    const struct team *team = e->team ? rights_team_by_id(r, e->team) : NULL;
+    buf_printf(out, "{\"id\":\"%s\",\"scope\":\"%s\"", e->uuid_text,
+               e->site   ? "site"
+               : e->team ? "team"
+                         : "instance");
+    if (team)
+        buf_printf(out, ",\"team_id\":\"%s\"", team->uuid_text);
     if (site)
         buf_printf(out, ",\"site_id\":\"%s\"", site->uuid_text);
     buf_printf(out, ",\"type\":\"%s\",\"%s\":", words[e->kind].type.p, words[e->kind].key.p);
@@ -71,37 +109,37 @@ static void put_one(struct buf *out, const struct rights *r, const struct exclus
     }
     buf_lit(out, ",\"created_at\":");
     api_put_time(out, e->created_ms);
-    buf_putc(out, '}');
+    buf_printf(out, ",\"inherited\":%s}", inherited ? "true" : "false");
 }
 
-static bool is_of(const struct exclusion *e, int64_t team, int64_t site)
+static bool is_of(const struct exclusion *e, struct scope scope)
 {
-    return e->site == site && e->team == team;
+    return e->site == scope.site && e->team == scope.team;
 }
 
 /* The newest first. */
-static void put_scope(struct buf *out, const struct rights *r, int64_t team, int64_t site)
+static void put_scope(struct buf *out, const struct rights *r, struct scope scope, bool inherited)
 {
     const struct exclusion *list;
     for (size_t i = exclusions_list(rights_exclusions(r), &list); i-- > 0;) {
-        if (!is_of(&list[i], team, site))
+        if (!is_of(&list[i], scope))
             continue;
         if (out->n > 1)
             buf_putc(out, ',');
-        put_one(out, r, &list[i]);
+        put_one(out, r, &list[i], inherited);
     }
 }
 
-/* `effective`: behind the server's and the team's, which hold for the site, too. */
-static void put_list(struct buf *out, const struct rights *r, int64_t site, bool effective)
+/* `effective`: behind those of what is above it, which hold for it, too. */
+static void put_list(struct buf *out, const struct rights *r, struct scope scope, bool effective)
 {
-    const struct site *whose = effective && site ? rights_site_by_id(r, site) : NULL;
+    const struct site *site = scope.site ? rights_site_by_id(r, scope.site) : NULL;
     buf_putc(out, '[');
-    if (whose) {
-        put_scope(out, r, 0, 0);
-        put_scope(out, r, whose->team, 0);
-    }
-    put_scope(out, r, 0, site);
+    if (effective && (site || scope.team))
+        put_scope(out, r, (struct scope){0}, true);
+    if (effective && site)
+        put_scope(out, r, (struct scope){.team = site->team}, true);
+    put_scope(out, r, scope, false);
     buf_putc(out, ']');
 }
 
@@ -121,22 +159,34 @@ static bool effective_of(struct str query, bool *out)
     return good;
 }
 
+static bool admit(struct api *a, struct http_request *req, enum whose whose,
+                  struct api_caller *caller)
+{
+    struct api_person person;
+    if (whose != OF_TEAM)
+        return api_admit(a, a->general, req, caller);
+    if (!api_admit_person(a, req, &person))
+        return false;
+    *caller = (struct api_caller){person.rights, NULL, person.user};
+    return true;
+}
+
 static void list(struct api *a, struct http_request *req, enum whose whose)
 {
     struct api_caller caller;
     struct buf out;
-    int64_t site;
+    struct scope scope;
     bool effective;
-    if (!api_admit(a, a->general, req, &caller))
+    if (!admit(a, req, whose, &caller))
         return;
-    const struct api_refusal *refusal = refusal_of(&caller, whose, req, &site);
+    const struct api_refusal *refusal = refusal_of(&caller, whose, req, &scope);
     if (refusal) {
         http_error(req, refusal->status, refusal->message);
     } else if (!effective_of(req->query, &effective)) {
         http_error(req, 400, "invalid effective value");
     } else {
         buf_init(&out, LIST_MAX);
-        put_list(&out, caller.rights, site, effective);
+        put_list(&out, caller.rights, scope, effective);
         api_answer_json(req, 200, &out);
         buf_release(&out);
     }
@@ -148,6 +198,11 @@ void api_exclusions_list(void *ctx, struct http_request *req)
     list(ctx, req, OF_SITE);
 }
 
+void api_team_exclusions_list(void *ctx, struct http_request *req)
+{
+    list(ctx, req, OF_TEAM);
+}
+
 void api_server_exclusions_list(void *ctx, struct http_request *req)
 {
     list(ctx, req, OF_SERVER);
@@ -157,10 +212,10 @@ void api_server_exclusions_list(void *ctx, struct http_request *req)
  */
 
 /* False: refused. */
-static bool find_scope(struct change *c, enum whose whose, int64_t *site)
+static bool find_scope(struct change *c, enum whose whose, struct scope *scope)
 {
     const struct api_caller caller = {c->rights, c->client, c->user};
-    const struct api_refusal *refusal = refusal_of(&caller, whose, c->req, site);
+    const struct api_refusal *refusal = refusal_of(&caller, whose, c->req, scope);
     if (refusal)
         change_refuse(c, refusal->status, refusal->message);
     return refusal == NULL;
@@ -239,10 +294,11 @@ static const char *read_body(struct change *c, struct exclusion *e, struct buf *
 
 static void add(struct change *c, enum whose whose)
 {
-    struct exclusion e = {0};
+    struct scope scope;
     struct buf value;
-    if (!find_scope(c, whose, &e.site))
+    if (!find_scope(c, whose, &scope))
         return;
+    struct exclusion e = {.team = scope.team, .site = scope.site};
     buf_init(&value, EXCLUSION_VALUE_MAX);
     const char *wrong = read_body(c, &e, &value);
     enum admin_result result = wrong ? ADMIN_FAILED : session_add_exclusion(c->session, &e);
@@ -251,7 +307,7 @@ static void add(struct change *c, enum whose whose)
     } else if (result == ADMIN_FULL) {
         change_refuse(c, 409, "Too many exclusions");
     } else if (change_done(c, result, "", "Exclusion exists already") && change_rights(c)) {
-        put_one(&c->text, c->rights, &e);
+        put_one(&c->text, c->rights, &e, false);
         buf_putc(&c->text, '\n');
         c->status = 201;
     }
@@ -261,6 +317,11 @@ static void add(struct change *c, enum whose whose)
 static void add_to_site(struct change *c)
 {
     add(c, OF_SITE);
+}
+
+static void add_to_team(struct change *c)
+{
+    add(c, OF_TEAM);
 }
 
 static void add_to_server(struct change *c)
@@ -273,6 +334,11 @@ void api_exclusions_add(void *ctx, struct http_request *req)
     change_start_any(ctx, req, add_to_site);
 }
 
+void api_team_exclusions_add(void *ctx, struct http_request *req)
+{
+    change_start(ctx, req, add_to_team);
+}
+
 void api_server_exclusions_add(void *ctx, struct http_request *req)
 {
     change_start_any(ctx, req, add_to_server);
@@ -280,20 +346,20 @@ void api_server_exclusions_add(void *ctx, struct http_request *req)
 
 static void drop(struct change *c, enum whose whose)
 {
-    struct str id = c->req->params[whose == OF_SITE ? 1 : 0];
+    struct str id = c->req->params[whose == OF_SERVER ? 0 : 1];
     unsigned char uuid[16];
     char text[37];
-    int64_t site;
-    if (!find_scope(c, whose, &site))
+    struct scope scope;
+    if (!find_scope(c, whose, &scope))
         return;
     if (!api_path_uuid(id, uuid)) {
-        change_refuse(c, 400, whose == OF_SITE ? "Invalid rule_id" : "Invalid rule ID");
+        change_refuse(c, 400, whose == OF_SERVER ? "Invalid rule ID" : "Invalid rule_id");
         return;
     }
     uuid_format(uuid, text);
     const struct exclusion *e = exclusion_by_uuid(rights_exclusions(c->rights), str_of(text));
     enum admin_result result =
-        e && is_of(e, 0, site) ? session_remove_exclusion(c->session, e->id) : ADMIN_NONE;
+        e && is_of(e, scope) ? session_remove_exclusion(c->session, e->id) : ADMIN_NONE;
     if (change_done(c, result, "Not found", ""))
         c->status = 204;
 }
@@ -301,6 +367,11 @@ static void drop(struct change *c, enum whose whose)
 static void remove_from_site(struct change *c)
 {
     drop(c, OF_SITE);
+}
+
+static void remove_from_team(struct change *c)
+{
+    drop(c, OF_TEAM);
 }
 
 static void remove_from_server(struct change *c)
@@ -311,6 +382,11 @@ static void remove_from_server(struct change *c)
 void api_exclusions_remove(void *ctx, struct http_request *req)
 {
     change_start_any(ctx, req, remove_from_site);
+}
+
+void api_team_exclusions_remove(void *ctx, struct http_request *req)
+{
+    change_start(ctx, req, remove_from_team);
 }
 
 void api_server_exclusions_remove(void *ctx, struct http_request *req)

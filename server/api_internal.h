@@ -111,6 +111,9 @@ void api_ai_agents(void *ctx, struct http_request *req);
 void api_exclusions_list(void *ctx, struct http_request *req); /* api_exclusions.c: a site's */
 void api_exclusions_add(void *ctx, struct http_request *req);
 void api_exclusions_remove(void *ctx, struct http_request *req);
+void api_team_exclusions_list(void *ctx, struct http_request *req);
+void api_team_exclusions_add(void *ctx, struct http_request *req);
+void api_team_exclusions_remove(void *ctx, struct http_request *req);
 void api_server_exclusions_list(void *ctx, struct http_request *req);
 void api_server_exclusions_add(void *ctx, struct http_request *req);
 void api_server_exclusions_remove(void *ctx, struct http_request *req);
@@ -121,6 +124,8 @@ void api_user_password(void *ctx, struct http_request *req);
 void api_logout(void *ctx, struct http_request *req); /* api_user.c */
 void api_user(void *ctx, struct http_request *req);
 void api_user_profile(void *ctx, struct http_request *req);
+void api_user_profile_change(void *ctx, struct http_request *req);
+void api_user_address(void *ctx, struct http_request *req);
 void api_user_permissions(void *ctx, struct http_request *req);
 void api_status(void *ctx, struct http_request *req);
 void api_client_list(void *ctx, struct http_request *req); /* api_clients.c */
@@ -163,6 +168,7 @@ void api_admin_sites(void *ctx, struct http_request *req); /* api_admin.c */
 void api_admin_site_remove(void *ctx, struct http_request *req);
 void api_admin_teams(void *ctx, struct http_request *req);
 void api_admin_team_archive(void *ctx, struct http_request *req);
+void api_admin_team_remove(void *ctx, struct http_request *req);
 void api_admin_audit(void *ctx, struct http_request *req);
 void api_users_password(void *ctx, struct http_request *req); /* api_login.c */
 void api_audit(void *ctx, struct http_request *req);

@@ -4,6 +4,7 @@
 #include "server/account.h"
 #include "server/api_person.h"
 #include "server/cookie.h"
+#include "server/go_text.h"
 
 bool api_anybody_can_log_in(const struct rights *rights)
 {
@@ -115,15 +116,52 @@ void api_user(void *ctx, struct http_request *req)
     buf_release(&out);
 }
 
-/* HitKeep keeps two names, and makes up one to show of the address when there is none; here is one
- * name, whose last word is the family's. There is no picture. */
+/* ---- one's own data ------------------------------------------------------------------------ */
+
+#define NAME_MAX_BYTES 120 /* of each of the two */
+#define EMAIL_MAX_BYTES 320
+
+struct names {
+    struct str given, last;
+};
+
+/* HitKeep keeps two names; here is one, of which the family's is the end: as long as it is told to
+ * be, else the last word. Who has no name but the address has none. */
+static struct names names_of(const struct user *user)
+{
+    struct str name = str_eq_nocase(user->name, user->email) ? STR("") : user->name;
+    ptrdiff_t blank = name.n > 0 ? str_rchr(name, ' ') : -1;
+    size_t last = blank < 0 ? name.n : (size_t)blank + 1;
+    if (str_is_set(user->family) && str_ends(name, user->family))
+        last = name.n - user->family.n;
+    return (struct names){str_trim(str_slice(name, 0, last)), str_slice(name, last, name.n)};
+}
+
+/* For who has no name, HitKeep makes one of the address: ann.lee@… is Ann Lee. */
+static void put_made_name(struct buf *out, struct str email)
+{
+    size_t start = out->n;
+    bool is_new = true;
+    for (size_t i = 0; i < email.n && email.p[i] != '@'; i++) {
+        char c = email.p[i];
+        if (c == '.' || c == '_' || c == '-') {
+            is_new = true;
+            continue;
+        }
+        if (is_new && out->n > start)
+            buf_putc(out, ' ');
+        buf_putc(out, is_new && c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c);
+        is_new = false;
+    }
+    if (out->n == start)
+        buf_lit(out, "User");
+}
+
+/* There is no picture. */
 static void put_profile(struct buf *out, const struct user *user)
 {
-    bool is_named = !str_eq_nocase(user->name, user->email);
-    struct str name = is_named ? user->name : STR("");
-    ptrdiff_t blank = name.n > 0 ? str_rchr(name, ' ') : -1;
-    struct str given = blank < 0 ? name : str_trim(str_slice(name, 0, (size_t)blank));
-    struct str last = blank < 0 ? STR("") : str_slice(name, (size_t)blank + 1, name.n);
+    struct names names = names_of(user);
+    struct str given = names.given, last = names.last;
     buf_printf(out, "{\"id\":\"%s\",\"email\":", user->uuid_text);
     api_put_email(out, user);
     if (given.n > 0) {
@@ -135,7 +173,12 @@ static void put_profile(struct buf *out, const struct user *user)
         json_put_string(out, last);
     }
     buf_lit(out, ",\"display_name\":");
-    json_put_string(out, user->name);
+    struct buf made;
+    buf_init(&made, 2 * EMAIL_MAX_BYTES);
+    if (given.n == 0 && last.n == 0)
+        put_made_name(&made, user->email);
+    json_put_string(out, made.n > 0 ? buf_str(&made) : user->name);
+    buf_release(&made);
     buf_lit(out, ",\"avatar_url\":\"\"}");
 }
 
@@ -148,6 +191,109 @@ void api_user_profile(void *ctx, struct http_request *req)
     buf_init(&out, 1u << 16);
     put_profile(&out, person.user);
     rights_release(person.rights);
+    api_answer_json(req, 200, &out);
+    buf_release(&out);
+}
+
+struct profile_body {
+    struct str email, given_name, last_name;
+};
+
+static bool is_printable(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 127)
+            return false;
+    return true;
+}
+
+/* NULL, or what is wrong. */
+static const char *profile_refusal(struct str email, struct names names)
+{
+    if (email.n == 0)
+        return "Email is required";
+    if (email.n > EMAIL_MAX_BYTES)
+        return "Email must be 320 characters or fewer";
+    if (!api_is_email(email))
+        return "Invalid email address";
+    if (names.given.n > NAME_MAX_BYTES || names.last.n > NAME_MAX_BYTES)
+        return "Given and last name must be 120 characters or fewer";
+    if (!is_printable(names.given) || !is_printable(names.last))
+        return "Given and last name must have no control characters";
+    return NULL;
+}
+
+static void set_profile(struct change *c, struct str email, struct names names)
+{
+    const struct user *other = rights_user_by_login(c->rights, email);
+    struct buf name;
+    if (other && other->id != c->user_id) {
+        change_refuse(c, 409, "Email already exists");
+        return;
+    }
+    buf_init(&name, 2 * NAME_MAX_BYTES + 2);
+    buf_printf(&name, "%.*s%s%.*s", STR_ARGS(names.given),
+               names.given.n > 0 && names.last.n > 0 ? " " : "", STR_ARGS(names.last));
+    struct new_user profile = {.name = name.n > 0 ? buf_str(&name) : email,
+                               .family = name.n > 0 ? names.last : STR_NONE,
+                               .email = email};
+    enum admin_result result = session_set_profile(c->session, c->user_id, &profile);
+    if (change_done(c, result, "User not found", "User already exists") && change_rights(c)) {
+        put_profile(&c->text, rights_user_by_id(c->rights, c->user_id));
+        buf_putc(&c->text, '\n');
+        c->status = 200;
+    }
+    buf_release(&name);
+}
+
+static void change_profile(struct change *c)
+{
+    static const struct api_field fields[] = {
+        {STR_INIT("email"), API_TEXT, offsetof(struct profile_body, email)},
+        {STR_INIT("given_name"), API_TEXT, offsetof(struct profile_body, given_name)},
+        {STR_INIT("last_name"), API_TEXT, offsetof(struct profile_body, last_name)},
+    };
+    struct profile_body body = {STR_NONE, STR_NONE, STR_NONE};
+    uint32_t given;
+    if (!change_body(c, fields, COUNT_OF(fields), &body, &given))
+        return;
+    struct names names = {go_trim(body.given_name), go_trim(body.last_name)};
+    struct str email = go_trim(body.email);
+    const char *wrong = profile_refusal(email, names);
+    if (wrong)
+        change_refuse(c, 400, wrong);
+    else
+        set_profile(c, email, names);
+}
+
+void api_user_profile_change(void *ctx, struct http_request *req)
+{
+    change_start(ctx, req, change_profile);
+}
+
+/* Where the request comes from, as an exclusion has it. */
+void api_user_address(void *ctx, struct http_request *req)
+{
+    static const unsigned char none[16];
+    struct api_person person;
+    struct buf out;
+    if (!api_admit_person(ctx, req, &person))
+        return;
+    rights_release(person.rights);
+    struct cidr own = {.bits = 128};
+    memcpy(own.address, api_client_of(ctx, req).address, sizeof(own.address));
+    if (memcmp(own.address, none, sizeof(none)) == 0) {
+        http_error(req, 400, "Unable to resolve client IP");
+        return;
+    }
+    buf_init(&out, 256);
+    buf_lit(&out, "{\"ip\":\"");
+    size_t start = out.n;
+    cidr_put(&out, &own);
+    out.n = (size_t)str_chr(buf_str(&out), '/', start);
+    buf_lit(&out, "\",\"cidr\":\"");
+    cidr_put(&out, &own);
+    buf_lit(&out, "\"}");
     api_answer_json(req, 200, &out);
     buf_release(&out);
 }

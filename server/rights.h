@@ -31,6 +31,7 @@ struct user {
     unsigned char uuid[16];
     char uuid_text[37];
     struct str name;
+    struct str family;        /* the end of the name; STR_NONE: not told */
     struct str email;         /* lower case; STR_NONE: not known */
     struct str password_hash; /* password.h; STR_NONE: cannot log in */
     enum instance_role instance_role;

@@ -93,6 +93,7 @@ int rights_add_user(struct rights_builder *b, const struct user *user)
     struct user *added = &users[r->n_users++];
     *added = *user;
     added->name = copied(b, user->name);
+    added->family = copied_if_set(b, user->family);
     added->email = copied_if_set(b, user->email);
     added->password_hash = copied_if_set(b, user->password_hash);
     return b->failed ? -1 : 0;

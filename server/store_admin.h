@@ -37,6 +37,9 @@ enum admin_result session_add_team(struct store_session *session, struct str nam
 enum admin_result session_rename_team(struct store_session *session, int64_t team, struct str name);
 /* Archived, its sites and tokens are closed to everybody; nothing of it is lost. */
 enum admin_result session_archive_team(struct store_session *session, int64_t team, bool archived);
+/* With its sites, their records (as session_remove_site), its clients, members and exclusions; its
+ * name is free. What its nodes have told stays. */
+enum admin_result session_remove_team(struct store_session *session, int64_t team);
 
 struct new_site {
     struct str domain; /* normalised, without a leading "www." */
@@ -67,10 +70,15 @@ struct new_user {
     struct str email;         /* STR_NONE: not known; else it is kept in lower case */
     struct str password_hash; /* STR_NONE: cannot log in yet */
     enum instance_role instance_role;
+    struct str family; /* the end of the name; STR_NONE: not told */
 };
 enum admin_result session_add_user(struct store_session *session, const struct new_user *user,
                                    int64_t *id);
 enum admin_result session_set_email(struct store_session *session, int64_t user, struct str email);
+/* Who a person is: `email`, `name` and `family` as in struct new_user, and nothing else of it.
+ * ADMIN_TAKEN: somebody else has the name or the address. */
+enum admin_result session_set_profile(struct store_session *session, int64_t user,
+                                      const struct new_user *profile);
 /* Ends all logins of the person; so does disabling. */
 enum admin_result session_set_password(struct store_session *session, int64_t user,
                                        struct str password_hash);

@@ -50,7 +50,8 @@ static int read_user(sqlite3 *db, sqlite3_stmt *row, struct rights_builder *b)
                         .password_hash = column_str(row, 4),
                         .login_epoch = sqlite3_column_int64(row, 5),
                         .created_ms = sqlite3_column_int64(row, 7),
-                        .disabled_ms = sqlite3_column_int64(row, 8)};
+                        .disabled_ms = sqlite3_column_int64(row, 8),
+                        .family = column_str(row, 9)};
     /* A role that this version does not know allows nothing; so below, too. */
     if (!instance_role_parse(column_str(row, 6), &user.instance_role))
         user.instance_role = INSTANCE_USER;
@@ -174,9 +175,9 @@ struct rights *rights_read(sqlite3 *db)
         const char *text;
         read_row *read;
     } parts[] = {
-        {"SELECT id, uuid, name, created, archived FROM teams", read_team},
-        {"SELECT id, uuid, name, email, password, login_epoch, instance_role, created, disabled"
-         " FROM users WHERE removed IS NULL",
+        {"SELECT id, uuid, name, created, archived FROM teams WHERE removed IS NULL", read_team},
+        {"SELECT id, uuid, name, email, password, login_epoch, instance_role, created, disabled,"
+         " family FROM users WHERE removed IS NULL",
          read_user},
         {"SELECT team, user, role FROM members", read_member},
         {"SELECT id, uuid, domain, team, retention_days, created, owner, time_zone FROM sites"
@@ -264,7 +265,8 @@ enum admin_result session_add_team(struct store_session *session, struct str nam
 enum admin_result session_rename_team(struct store_session *session, int64_t team, struct str name)
 {
     enum admin_result result = session_changed(
-        session, sql_run_text(session->engine, "UPDATE teams SET name = ?2 WHERE id = ?1", "is",
+        session, sql_run_text(session->engine,
+                              "UPDATE teams SET name = ?2 WHERE id = ?1 AND removed IS NULL", "is",
                               team, name));
     return session_noted(session, result, "team.renamed", AUDIT_TEAM, team, STR_NONE);
 }
@@ -273,12 +275,14 @@ enum admin_result session_archive_team(struct store_session *session, int64_t te
 {
     struct engine *e = session->engine;
     enum admin_result result = session_changed(
-        session,
-        archived ? sql_run_text(e,
-                                "UPDATE teams SET archived = coalesce(archived, ?2)"
-                                " WHERE id = ?1",
-                                "ii", team, e->now_ms)
-                 : sql_run_text(e, "UPDATE teams SET archived = NULL WHERE id = ?1", "i", team));
+        session, archived ? sql_run_text(e,
+                                         "UPDATE teams SET archived = coalesce(archived, ?2)"
+                                         " WHERE id = ?1 AND removed IS NULL",
+                                         "ii", team, e->now_ms)
+                          : sql_run_text(e,
+                                         "UPDATE teams SET archived = NULL WHERE id = ?1"
+                                         " AND removed IS NULL",
+                                         "i", team));
     return session_noted(session, result, archived ? "team.archived" : "team.reopened", AUDIT_TEAM,
                          team, STR_NONE);
 }
@@ -351,7 +355,7 @@ enum admin_result session_move_site(struct store_session *session, int64_t site,
     enum admin_result result = session_changed(
         session, sql_run_text(session->engine,
                               "UPDATE sites SET team = ?2 WHERE id = ?1 AND removed IS NULL"
-                              " AND EXISTS (SELECT 1 FROM teams WHERE id = ?2)",
+                              " AND EXISTS (SELECT 1 FROM teams WHERE id = ?2 AND removed IS NULL)",
                               "ii", site, team));
     return session_noted(session, result, "site.moved", AUDIT_SITE, site, STR_NONE);
 }
@@ -384,4 +388,49 @@ enum admin_result session_remove_site(struct store_session *session, int64_t sit
                                                  "UPDATE sites SET removed = ?2, owner = NULL,"
                                                  " domain = '#' || id WHERE id = ?1",
                                                  "ii", site, e->now_ms));
+}
+
+/* 0: it has none; -1: failed. */
+static int64_t a_site_of(struct engine *e, int64_t team)
+{
+    sqlite3_stmt *row = NULL;
+    int64_t site = -1;
+    if (sqlite3_prepare_v2(e->db, "SELECT min(id) FROM sites WHERE team = ?1 AND removed IS NULL",
+                           -1, &row, NULL) == SQLITE_OK) {
+        sqlite3_bind_int64(row, 1, team);
+        if (sqlite3_step(row) == SQLITE_ROW)
+            site = sqlite3_column_int64(row, 0);
+    }
+    sqlite3_finalize(row);
+    return site;
+}
+
+enum admin_result session_remove_team(struct store_session *session, int64_t team)
+{
+    static const char *const texts[] = {
+        "DELETE FROM grants WHERE client IN (SELECT id FROM clients WHERE team = ?1)",
+        "DELETE FROM clients WHERE team = ?1",
+        "DELETE FROM members WHERE team = ?1",
+        "DELETE FROM exclusions WHERE team = ?1",
+    };
+    struct engine *e = session->engine;
+    int64_t site;
+    while ((site = a_site_of(e, team)) > 0)
+        if (session_remove_site(session, site) != ADMIN_OK)
+            return ADMIN_FAILED;
+    if (site < 0)
+        return ADMIN_FAILED;
+    enum admin_result result = session_audit(session, "team.deleted", AUDIT_TEAM, team, STR_NONE);
+    if (result != ADMIN_OK)
+        return result;
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        if (sql_run_text(e, texts[i], "i", team))
+            return ADMIN_FAILED;
+    return session_changed(session, sql_run_text(e,
+                                                 "UPDATE teams SET removed = ?2,"
+                                                 " name = " NAME_OF_NOBODY(
+                                                     "teams") ","
+                                                              " archived = coalesce(archived, ?2)"
+                                                              " WHERE id = ?1 AND removed IS NULL",
+                                                 "ii", team, e->now_ms));
 }

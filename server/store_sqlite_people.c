@@ -45,9 +45,9 @@ enum admin_result session_add_user(struct store_session *session, const struct n
         session,
         sql_run_text(e,
                      "INSERT INTO users(uuid, name, email, password, instance_role,"
-                     " created) VALUES(?1, ?2, lower(?3), ?4, ?5, ?6)",
-                     "bssssi", bytes, 16, user->name, user->email, user->password_hash,
-                     str_of(instance_role_name(user->instance_role)), e->now_ms),
+                     " created, family) VALUES(?1, ?2, lower(?3), ?4, ?5, ?6, ?7)",
+                     "bssssis", bytes, 16, user->name, user->email, user->password_hash,
+                     str_of(instance_role_name(user->instance_role)), e->now_ms, user->family),
         id);
     return session_noted(session, result, "user.created", AUDIT_USER, *id,
                          str_of(instance_role_name(user->instance_role)));
@@ -73,6 +73,43 @@ enum admin_result session_set_email(struct store_session *session, int64_t user,
                                               " WHERE id = ?1 AND removed IS NULL",
                                               "is", user, email));
     return session_noted(session, result, "user.email_set", AUDIT_USER, user, STR_NONE);
+}
+
+/* One person's name may not be another's address: either finds somebody (rights_user_by_login). */
+static bool is_of_other(const struct rights *r, int64_t user, struct str login)
+{
+    const struct user *found = str_is_set(login) ? rights_user_by_login(r, login) : NULL;
+    return found && found->id != user;
+}
+
+static bool same_text(struct str a, struct str b)
+{
+    return str_is_set(a) == str_is_set(b) && (!str_is_set(a) || str_eq(a, b));
+}
+
+enum admin_result session_set_profile(struct store_session *session, int64_t user,
+                                      const struct new_user *profile)
+{
+    const struct rights *r = session_rights(session);
+    const struct user *now = r ? rights_user_by_id(r, user) : NULL;
+    if (!now)
+        return r ? ADMIN_NONE : ADMIN_FAILED;
+    bool new_name = !str_eq(now->name, profile->name),
+         new_email = !str_is_set(profile->email) != !str_is_set(now->email) ||
+                     (str_is_set(now->email) && !str_eq_nocase(now->email, profile->email));
+    if (!new_name && !new_email && same_text(now->family, profile->family))
+        return ADMIN_OK;
+    if (is_of_other(r, user, profile->name) || is_of_other(r, user, profile->email))
+        return ADMIN_TAKEN;
+    enum admin_result result = session_changed(
+        session, sql_run_text(session->engine,
+                              "UPDATE users SET name = ?2, email = lower(?3),"
+                              " family = ?4 WHERE id = ?1 AND removed IS NULL",
+                              "isss", user, profile->name, profile->email, profile->family));
+    return session_noted(session, result, "user.profile_set", AUDIT_USER, user,
+                         new_email && new_name ? STR("email name")
+                         : new_email           ? STR("email")
+                                               : STR("name"));
 }
 
 enum admin_result session_set_instance_role(struct store_session *session, int64_t user,
@@ -136,12 +173,15 @@ enum admin_result session_remove_user(struct store_session *session, int64_t use
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         if (sql_run_text(e, texts[i], "i", user))
             return ADMIN_FAILED;
-    return session_changed(session, sql_run_text(e,
-                                                 "UPDATE users SET removed = ?2, name = '#' || id,"
-                                                 " email = NULL, password = NULL,"
-                                                 " instance_role = 'user'"
-                                                 " WHERE id = ?1 AND removed IS NULL",
-                                                 "ii", user, e->now_ms));
+    return session_changed(
+        session, sql_run_text(e,
+                              "UPDATE users SET removed = ?2,"
+                              " name = " NAME_OF_NOBODY(
+                                  "users") ","
+                                           " family = NULL, email = NULL, password = NULL,"
+                                           " instance_role = 'user'"
+                                           " WHERE id = ?1 AND removed IS NULL",
+                              "ii", user, e->now_ms));
 }
 
 /* ---- members ------------------------------------------------------------------------------ */

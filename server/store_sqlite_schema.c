@@ -188,9 +188,15 @@ static const char step_sessions[] =
     /* Of a record that came alone, as it was sent. */
     "ALTER TABLE page_extras ADD COLUMN session_id BLOB;";
 
-static const char *const steps[] = {step_1,      step_2,         step_reads,   step_exclusions,
-                                    step_people, step_nodes,     step_logins,  step_exclusion_notes,
-                                    step_days,   step_countries, step_answers, step_sessions};
+static const char step_profiles[] =
+    /* teams.removed: as of users and sites. users.family: the end of the name; null: not told. */
+    "ALTER TABLE teams ADD COLUMN removed INTEGER;"
+    "ALTER TABLE users ADD COLUMN family TEXT;";
+
+static const char *const steps[] = {
+    step_1,       step_2,        step_reads,           step_exclusions, step_people,
+    step_nodes,   step_logins,   step_exclusion_notes, step_days,       step_countries,
+    step_answers, step_sessions, step_profiles};
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 
 static int pragma_number(sqlite3 *db, const char *pragma, int64_t *out)

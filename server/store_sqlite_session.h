@@ -8,6 +8,11 @@
 #include "server/store_admin.h"
 #include "server/store_sqlite_impl.h"
 
+/* What a row ?1 of that table is called once it is removed: a name that nobody has taken. */
+#define NAME_OF_NOBODY(table)                                                                      \
+    "'#' || id || CASE WHEN EXISTS (SELECT 1 FROM " table " WHERE name = '#' || ?1)"               \
+    " THEN ' ' || hex(randomblob(8)) ELSE '' END"
+
 /* session_changed for an INSERT, with the new row's number. */
 enum admin_result session_added(struct store_session *session, int status, int64_t *id);
 /* Notes a change that went well; else its result stays what it was. `detail` STR_NONE is "", and

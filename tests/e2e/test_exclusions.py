@@ -116,15 +116,17 @@ def test_over_http(world):
     one = json.loads(ask("POST", path, new, admin, 201))
     f.expect(False, path="/over-http/x")
     f.expect(True, path="/over-http", host=OTHER)
-    check((one["type"], one["path"], one["description"], one["site_id"]) ==
-          ("path", "/over-http", "of a test", ids[SITE]), f"{one}")
+    check(list(one) == ["id", "scope", "site_id", "type", "path", "description", "created_at", "inherited"]
+          and (one["scope"], one["type"], one["path"], one["description"], one["site_id"], one["inherited"]) ==
+          ("site", "path", "/over-http", "of a test", ids[SITE], False), f"{one}")
     f.exclude("--instance", "--path", "/not-shown")
     check(json.loads(ask("GET", path, "", admin, 200)) == [one], "the list")
     f.exclude("--team", "default", "--path", "/not-shown-either")
     f.exclude("--instance", "--path", "/newer")
     effective = json.loads(ask("GET", path + "?effective=true", "", admin, 200))
-    check([e["path"] for e in effective] == ["/newer", "/not-shown", "/not-shown-either", "/over-http"],
-          f"what holds: {effective}")
+    check([(e["path"], e["scope"], e["inherited"]) for e in effective] ==
+          [("/newer", "instance", True), ("/not-shown", "instance", True), ("/not-shown-either", "team", True),
+           ("/over-http", "site", False)], f"what holds: {effective}")
     ask("GET", path + "?effective=yes", "", admin, 400, "invalid effective value\n")
     network = json.loads(ask("POST", path, '{"cidr":" 192.0.2.7/28 "}', admin, 201))
     check((network["type"], network["cidr"], "description" in network) == ("cidr", "192.0.2.0/28", False), f"{network}")

@@ -400,8 +400,13 @@ def ask_people(e, desk):
     other.ask("POST", "/api/login", 401, {**bob, "password": "another sentence"})
     other.ask("POST", "/api/login", 400, {**bob, "password": 1})
     other.change("POST", "/api/login", 200, bob)
-    for path in ("/api/user", "/api/user/profile", "/api/user/permissions"):
+    for path in ("/api/user", "/api/user/profile", "/api/user/permissions", "/api/user/current-ip"):
         own.ask("GET", path, 200)
+    named = {"email": ann["email"], "given_name": "Ann", "last_name": "Lee"}
+    own.change("PUT", "/api/user/profile", 200, named)
+    own.ask("PUT", "/api/user/profile", 409, {**named, "email": bob["email"]})
+    own.ask("PUT", "/api/user/profile", 400, {**named, "name": "Ann"})
+    own.ask("PUT", "/api/user/profile", 400, {"email": "ann at example"}, good=True)
     own.ask("POST", "/api/user/password", 400, {"current_password": "x", "new_password": "y"})
     own.ask("POST", "/api/user/password", 403, {"current_password": "x", "new_password": ann["password"]})
     own.change("POST", "/api/user/password", 200, {"current_password": ann["password"],
@@ -410,6 +415,7 @@ def ask_people(e, desk):
     team = own.ask("GET", "/api/user/teams", 200)["teams"][0]["id"]
     ask_clients(own, f"/api/user/teams/{team}", desk.ids[SITE], other)
     ask_teams(own, other, team, user["id"])
+    ask_team_exclusions(own, other, team)
     ask_own_sites(own, other, desk, team)
     ask_users(own, other, user["id"])
     refuse_strangers(e, own)
@@ -574,6 +580,21 @@ def ask_server_exclusions(own, other):
         other.ask(method, path, 403, body)
 
 
+def ask_team_exclusions(own, other, team):
+    top, new = f"/api/user/teams/{team}/exclusions", {"type": "path", "path": "/nowhere"}
+    one = f"{top}/{own.change('POST', top, 201, new)['id']}"
+    own.ask("GET", top, 200)
+    own.ask("GET", top + "?effective=true", 200)
+    own.ask("GET", top + "?effective=maybe", 400)
+    own.ask("POST", top, 409, new)
+    own.ask("POST", top, 400, {"type": "cidr", "cidr": "x"})
+    own.change("DELETE", one, 204)
+    own.ask("DELETE", one, 404)
+    own.ask("DELETE", f"{top}/x", 400)
+    for method, path, body in (("GET", top, None), ("POST", top, new), ("DELETE", one, None)):
+        other.ask(method, path, 403, body)
+
+
 def ask_users(own, other, bob):
     top = "/api/admin/users"
     ann = own.ask("GET", "/api/user", 200)["id"]
@@ -603,7 +624,10 @@ def ask_users(own, other, bob):
     own.ask("PUT", f"{top}/{bob}", 200, {"instance_role": "admin"})
     his = other.change("POST", "/api/user/teams", 201, {"name": "his"})["team"]["id"]
     own.ask("DELETE", f"{top}/{bob}", 409)
+    own.ask("DELETE", f"/api/admin/teams/{his}", 400)
     own.change("POST", f"/api/admin/teams/{his}/archive", 200)
+    own.change("DELETE", f"/api/admin/teams/{his}", 200)
+    own.ask("DELETE", f"/api/admin/teams/{his}?force=true", 404)
     own.change("DELETE", f"{top}/{bob}", 200)
 
 
@@ -618,6 +642,7 @@ def ask_whole_server(own, other):
     own.ask("DELETE", f"/api/admin/sites/{NOWHERE}", 404)
     other.ask("DELETE", f"/api/admin/sites/{site}", 403)
     own.change("DELETE", f"/api/admin/sites/{site}", 200)
+    other.ask("DELETE", f"/api/admin/teams/{NOWHERE}", 403)
     own.ask("POST", f"/api/admin/teams/{NOWHERE}/archive", 400)
     other.ask("POST", f"/api/admin/teams/{NOWHERE}/archive", 403)
 

@@ -261,8 +261,154 @@ def test_permissions(world):
     check(got["permissions"] == {site: "viewer"} and got["site_capabilities"] == {site: ["site.view"]}
           and got["active_team_capabilities"] == ["team.view_members"], str(got))
     check(p.bob.want(200, "GET", "/api/user/profile") == {
-        "id": p.ids[OTHER], "email": OTHER, "display_name": OTHER, "avatar_url": ""}, "a profile")
+        "id": p.ids[OTHER], "email": OTHER, "display_name": "Bob", "avatar_url": ""}, "a profile")
     p.ask(p.token(p.ann, "owner"), 401, "GET", "/api/user/permissions", text="Unauthorized")
+
+
+def test_profile(world):
+    """PUT replaces all of it, and what was put is what is shown."""
+    p = People(world)
+    path = "/api/user/profile"
+    at = {"id": p.ids[OTHER], "email": OTHER}
+    long = "x" * 120
+
+    def shown(**names):
+        return {**at, **names, "avatar_url": ""}
+
+    walk(p.bob, [
+        (400, "PUT", path, b"{", "Invalid JSON payload"),
+        (400, "PUT", path, {"email": OTHER, "name": "Bob"}, "Invalid JSON payload"),
+        (400, "PUT", path, b'{"email":"a@example.com"} {}', "Invalid JSON payload"),
+        (400, "PUT", path, {}, "Email is required"), (400, "PUT", path, {"email": " "}, "Email is required"),
+        (400, "PUT", path, {"email": "x" * 320 + "@"}, "Email must be 320 characters or fewer"),
+        (400, "PUT", path, {"email": "bob"}, "Invalid email address"),
+        (400, "PUT", path, {"email": "a@b@c"}, "Invalid email address"),
+        (400, "PUT", path, {"email": OTHER, "given_name": long + "x"}, "Given and last name must be 120 characters or fewer"),
+        (400, "PUT", path, {"email": OTHER, "last_name": long + "x"}, "Given and last name must be 120 characters or fewer"),
+        (400, "PUT", path, {"email": OTHER, "last_name": "a\u001b[2J"}, "Given and last name must have no control characters"),
+        (409, "PUT", path, {"email": OWNER.upper()}, "Email already exists"),
+        (409, "PUT", path, {"email": OTHER, "given_name": OWNER}, "User already exists"),
+        (200, "PUT", path, {"email": f" {OTHER.upper()} ", "given_name": " Bob ", "last_name": " van Dyke "},
+         shown(given_name="Bob", last_name="van Dyke", display_name="Bob van Dyke")),
+        (200, "GET", path, None, shown(given_name="Bob", last_name="van Dyke", display_name="Bob van Dyke")),
+        (200, "PUT", path, {"email": OTHER, "given_name": "Bob Ray"}, shown(given_name="Bob Ray", display_name="Bob Ray")),
+        (200, "PUT", path, {"email": OTHER, "last_name": "van Dyke"}, shown(last_name="van Dyke", display_name="van Dyke")),
+        (200, "PUT", path, {"email": OTHER, "given_name": long, "last_name": long},
+         shown(given_name=long, last_name=long, display_name=f"{long} {long}")),
+        (200, "PUT", path, {"email": OTHER}, shown(display_name="Bob")),
+    ])
+    # Another address is the one that counts from then on; the login goes on.
+    at["email"] = "rob.roy_b-c@example.org"
+    p.bob.want(200, "PUT", path, {"email": at["email"]})
+    check(p.bob.want(200, "GET", path) == shown(display_name="Rob Roy B C"), "a name made of the address")
+    Browser(p.server).want(401, "POST", "/api/login", {"email": OTHER, "password": SECRET}, "Invalid email or password")
+    Browser(p.server).log_in(at["email"], SECRET)
+    # Whom the command line has changed is who the profile shows.
+    p.server.cli("user", "set", at["email"], "--name", "Robin Hood", "--email", "robin@example.org")
+    at["email"] = "robin@example.org"
+    check(p.bob.want(200, "GET", path) == shown(given_name="Robin", last_name="Hood", display_name="Robin Hood"), "by command")
+    p.server.cli("user", "set", "Robin Hood", "--name", THIRD, expect=65)
+    log = [(e["action"], e["detail"]) for e in p.ann.want(200, "GET", "/api/admin/audit") if e["subject_id"] == at["id"]]
+    check([d for a, d in log if a == "user.profile_set"] == ["name"] * 5 + ["email name"] * 2, str(log))
+    p.ask(p.token(p.ann, "owner"), 401, "PUT", path, {"email": OWNER}, "Unauthorized")
+
+
+def test_current_ip(world):
+    p = People(world)
+    check(p.ann.want(200, "GET", "/api/user/current-ip") == {"ip": "127.0.0.1", "cidr": "127.0.0.1/32"}, "an address")
+    p.ask(p.token(p.ann, "owner"), 401, "GET", "/api/user/current-ip", text="Unauthorized")
+
+
+def test_team_exclusions(world):
+    p = People(world)
+    top = f"/api/user/teams/{p.team}/exclusions"
+    site = p.ann.want(200, "GET", "/api/sites")[0]["id"]
+    whole = p.ann.want(201, "POST", "/api/admin/exclusions", {"cidr": "203.0.113.9"})
+    new = p.ann.want(201, "POST", top, {"type": "path", "path": " /admin//users/../ ", "description": "Admin traffic"})
+    check(list(new) == ["id", "scope", "team_id", "type", "path", "description", "created_at", "inherited"]
+          and (new["scope"], new["team_id"], new["path"], new["inherited"]) == ("team", p.team, "/admin", False), str(new))
+    check((whole["scope"], whole["inherited"]) == ("instance", False), str(whole))
+    p.ann.want(200, "POST", f"/api/user/teams/{p.team}/members", {"email": OTHER, "role": "admin"})
+    p.ann.want(200, "POST", f"/api/user/teams/{p.team}/members", {"email": THIRD, "role": "member"})
+    walk(p.bob, [
+        (200, "GET", top, None, [new]),
+        (200, "GET", top + "?effective=true", None, [dict(whole, inherited=True), new]),
+        (200, "GET", top + "?effective=0", None, [new]),
+        (400, "GET", top + "?effective=maybe", None, "invalid effective value"),
+        (400, "GET", "/api/user/teams/x/exclusions", None, "Invalid team ID"),
+        (403, "GET", f"/api/user/teams/{NOBODY}/exclusions", None, "Access denied"),
+        (409, "POST", top, {"type": "path", "path": "/admin/"}, "Exclusion exists already"),
+        (400, "POST", top, {"type": "nose"}, "Invalid exclusion type"),
+        (400, "DELETE", f"{top}/x", None, "Invalid rule_id"),
+        (404, "DELETE", f"{top}/{whole['id']}", None, "Not found"),  # the server's
+    ])
+    effective = f"/api/sites/{site}/exclusions?effective=true"
+    check(p.ann.want(200, "GET", effective) == [dict(whole, inherited=True), dict(new, inherited=True)], "of the site")
+    for method, path, body in (("GET", top, None), ("POST", top, {"cidr": "192.0.2.1"}), ("DELETE", f"{top}/{new['id']}", None)):
+        p.eve.want(403, method, path, body, "Access denied")
+        p.ask(p.token(p.ann, "owner", [(site, "owner")]), 401, method, path, body, "Unauthorized")
+    # A person without any role is told what HitKeep tells people.
+    p.ann.want(200, "DELETE", f"/api/user/teams/{p.team}/members/{p.ids[THIRD]}")
+    p.eve.want(403, "GET", f"/api/sites/{site}/exclusions", text="Forbidden")
+    view = {"url": f"https://{SITE}/admin/x", "timestamp": "2026-11-01T12:00:00Z", "visitor_ip": "192.0.2.1", "user_agent": "Firefox"}
+
+    def stored():
+        p.ask(p.server.token, 202, "POST", "/api/ingest/server/pageview", view)
+        return len(p.server.rows("SELECT 1 FROM records"))
+
+    check(stored() == 0, "what the team leaves out")
+    check(p.bob.want(204, "DELETE", f"{top}/{new['id']}") == b"" and stored() == 1, "it is not left out any more")
+    log = p.bob.want(200, "GET", f"/api/user/teams/{p.team}/audit")["entries"]
+    check([e["action"] for e in log if "exclusion" in e["action"]] == ["exclusion.deleted", "exclusion.created"], str(log))
+
+
+def test_deleting_teams(world):
+    p = People(world)
+    token = p.token(p.ann, "owner")
+    shop = p.bob.want(201, "POST", "/api/user/teams", {"name": "shop"})["team"]["id"]
+    site = p.bob.want(200, "POST", "/api/sites", {"domain": "shop.example"})["id"]
+    theirs = p.bob.want(201, "POST", f"/api/user/teams/{shop}/api-clients",
+                        {"name": "t", "site_roles": [{"site_id": site, "role": "admin"}]})["token"]
+    p.bob.want(201, "POST", f"/api/user/teams/{shop}/exclusions", {"cidr": "192.0.2.1"})
+    # Somebody has taken what a team without a name would be called.
+    number = p.server.rows("SELECT id FROM teams WHERE name = 'shop'")[0][0]
+    p.eve.want(201, "POST", "/api/user/teams", {"name": f"#{number}"})
+    where = f"/api/admin/teams/{shop}"
+    for ask in (p.bob.want, lambda s, m, path, b, t: p.ask(p.token(p.ann, "admin"), s, m, path, b, t)):
+        ask(403, "DELETE", where, None, "Forbidden")
+    p.ask(None, 401, "DELETE", where, text="Unauthorized")
+    p.ask(token, 400, "DELETE", "/api/admin/teams/x", text="Invalid team ID")
+    for query in ("", "?force=true"):
+        p.ask(token, 404, "DELETE", f"/api/admin/teams/{NOBODY}{query}", text="Not found")
+    for query in ("", "?force=1", "?force=TRUE", "?force="):
+        p.ask(token, 400, "DELETE", where + query, text="Archive the team before deleting it")
+    p.ask(token, 200, "POST", f"{where}/archive")
+    p.ask(token, 400, "DELETE", where, text="Transfer or delete all sites before deleting the team")
+    p.ask(token, 200, "DELETE", f"/api/admin/sites/{site}")
+    check(p.ask(token, 200, "DELETE", where) == {"status": "ok", "team_id": shop, "name": "shop"}, "the answer")
+    p.ask(token, 404, "DELETE", where, text="Not found")
+    check([t["name"] for t in p.ask(token, 200, "GET", "/api/admin/teams")] == ["default", f"#{number}"], "all teams")
+    check(p.bob.want(200, "GET", "/api/user/teams")["teams"] == [], "his teams")
+    p.ask(theirs, 401, "GET", "/api/sites", text="Unauthorized")
+    log = [(e["action"], e["subject"], e["actor"]) for e in p.ask(token, 200, "GET", "/api/admin/audit")][-2:]
+    check(log == [("site.deleted", "shop.example", "client t"), ("team.deleted", "shop", "client t")], str(log))
+    # With force, as it stands: name, host and all are free at once.
+    shop = p.bob.want(201, "POST", "/api/user/teams", {"name": "shop"})["team"]["id"]
+    p.bob.want(200, "POST", "/api/sites", {"domain": "shop.example"})
+    p.bob.want(200, "POST", "/api/sites", {"domain": "two.example"})
+    check(p.ann.want(200, "DELETE", f"/api/admin/teams/{shop}?force=true")["name"] == "shop", "by force")
+    check([s["domain"] for s in p.ann.want(200, "GET", "/api/admin/sites")] == [SITE], "sites that are left")
+    p.bob.want(201, "POST", "/api/user/teams", {"name": "shop"})
+    p.bob.want(200, "POST", "/api/sites", {"domain": "shop.example"})
+    # The same by command.
+    p.server.cli("team", "remove", "shop", expect=64)
+    p.server.cli("team", "remove", "shop", "--yes", expect=65)
+    p.server.cli("team", "archive", "shop")
+    p.server.cli("team", "remove", "shop", "--yes", expect=65)
+    p.server.cli("team", "remove", "shop", "--yes", "--force")
+    p.server.cli("team", "remove", "shop", "--yes", expect=65)
+    p.server.cli("fsck")
+    check("shop" not in p.server.cli("team", "list"), "removed by command")
 
 
 def test_administration(world):
@@ -390,7 +536,7 @@ def test_unknown_routes(world):
             ("GET", "/api/login", 405, "Method Not Allowed", "POST"),
             ("PUT", "/api/sites", 405, "Method Not Allowed", "GET, HEAD, POST"),
             ("POST", f"/api/user/teams/{p.team}", 405, "Method Not Allowed", "PATCH, PUT"),
-            ("DELETE", "/api/user/profile", 405, "Method Not Allowed", "GET, HEAD")):
+            ("DELETE", "/api/user/profile", 405, "Method Not Allowed", "GET, HEAD, PUT")):
         got, headers, answer = p.server.request(method, path, b"", None)
         check(got == status and (text is None or answer == (text + "\n").encode()) and
               (allow is None or headers["Allow"] == allow), f"{method} {path}: {got} {answer!r} {headers['Allow']}")

@@ -313,7 +313,8 @@ static void check_site_route(struct check *c, const struct wanted *w, const stru
         else if (tenant || (everywhere && there)) /* to whom it is its own */
             want(c, w, caller, forms[i].name, w->status, "");
         else if ((forms[i].where == ELSEWHERE && !of_team) || caller->a == NOTHING)
-            want(c, w, caller, forms[i].name, 403, "Access denied\n");
+            want(c, w, caller, forms[i].name, 403,
+                 w->by == EXCLUDES && has_cookie(caller) ? "Forbidden\n" : "Access denied\n");
         else if (!allows_there(caller, w->by))
             want(c, w, caller, forms[i].name, 403, "Forbidden\n");
         else

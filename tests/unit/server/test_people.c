@@ -25,8 +25,9 @@ static const unsigned char token_1[TOKEN_HASH_BYTES] = {1}, token_2[TOKEN_HASH_B
 static int fill(struct store_session *s, void *arg)
 {
     struct people *p = arg;
-    struct new_user anna = {STR("anna"), STR("Anna@Example.com"), STR("$y$x"), INSTANCE_OWNER};
-    struct new_user mia = {STR("mia"), STR_NONE, STR_NONE, INSTANCE_USER};
+    struct new_user anna = {STR("anna"), STR("Anna@Example.com"), STR("$y$x"), INSTANCE_OWNER,
+                            STR_NONE};
+    struct new_user mia = {STR("mia"), STR_NONE, STR_NONE, INSTANCE_USER, STR_NONE};
     const struct grant grants[] = {{0, p->f->site, ROLE_ADMIN}, {0, p->f->second, ROLE_VIEWER}};
     struct new_client own = {.fields = {.name = STR("mine"),
                                         .description = STR("for me"),
@@ -238,7 +239,7 @@ static void test_who_leaves_a_team(void **state)
 static int remove_mia(struct store_session *s, void *arg)
 {
     struct people *p = arg;
-    struct new_user again = {STR("mia"), STR("mia@example.com"), STR_NONE, INSTANCE_USER};
+    struct new_user again = {STR("mia"), STR("mia@example.com"), STR_NONE, INSTANCE_USER, STR_NONE};
     int64_t id = 0;
     OK(session_remove_user(s, p->mia));
     assert_int_equal(session_remove_user(s, p->mia), ADMIN_NONE);

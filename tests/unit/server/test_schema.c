@@ -186,6 +186,8 @@ static const char back_to_9[] =
     "  node INTEGER NOT NULL, job TEXT, received INTEGER NOT NULL, answer TEXT NOT NULL,"
     "  PRIMARY KEY(team, id)) STRICT, WITHOUT ROWID;"
     "ALTER TABLE page_extras DROP COLUMN session_id;"
+    "ALTER TABLE teams DROP COLUMN removed;"
+    "ALTER TABLE users DROP COLUMN family;"
     "PRAGMA user_version = 9";
 
 static void make_it_9(const struct fixture *f)

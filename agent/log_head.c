@@ -3,6 +3,15 @@
 
 #include "agent/joiner.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAUSE_MS 250
+#define PAUSES_MAX 64u
+
 static void keep(struct log_head *head, size_t *at, struct str line, uint64_t number)
 {
     at[head->n] = head->text.n;
@@ -56,6 +65,70 @@ void log_head_release(struct log_head *head)
 {
     buf_release(&head->text);
     head->n = 0;
+}
+
+/* ---- of a pipe --------------------------------------------------------------------------------
+ */
+
+/* What lies in the pipe, `room` bytes at most. -1: errno. */
+static ssize_t peek_pipe(int fd, char *to, size_t room)
+{
+    int copy[2];
+    ssize_t all = -1, got = 1;
+
+    if (pipe2(copy, O_CLOEXEC))
+        return -1;
+    (void)fcntl(copy[1], F_SETPIPE_SZ, (int)room);
+    if ((all = tee(fd, copy[1], room, 0)) > 0) {
+        ssize_t at = 0;
+
+        while (at < all && (got = read(copy[0], to + at, (size_t)(all - at))) > 0)
+            at += got;
+        all = at;
+    }
+    close(copy[0]);
+    close(copy[1]);
+    return all;
+}
+
+/* Waits a pause. */
+static bool has_ended(int fd)
+{
+    struct pollfd p = {.fd = fd}; /* a writer's end is told unasked */
+
+    return poll(&p, 1, PAUSE_MS) > 0;
+}
+
+/* As much as there will be for the head; -1: errno. */
+static ssize_t wait_for_head(int fd, char *to, size_t room)
+{
+    ssize_t before = -1, n = 0;
+
+    for (unsigned i = 0; i < PAUSES_MAX && n < (ssize_t)room; i++) {
+        n = peek_pipe(fd, to, room);
+        if (n <= 0 || (n == before && memchr(to, '\n', (size_t)n)))
+            break;
+        if (has_ended(fd))
+            return peek_pipe(fd, to, room);
+        before = n;
+    }
+    return n;
+}
+
+int log_head_of_pipe(int fd)
+{
+    int room = fcntl(fd, F_GETPIPE_SZ), copy = -1;
+    char *text = room > 0 ? malloc((size_t)room) : NULL;
+    ssize_t n = text ? wait_for_head(fd, text, (size_t)room) : -1;
+
+    if (n >= 0)
+        copy = memfd_create("head", MFD_CLOEXEC);
+    if (copy >= 0 && write(copy, text, (size_t)n) != n) {
+        close(copy);
+        copy = -1;
+    }
+    free(text);
+    return copy;
 }
 
 int log_head_detect(const struct log_head *head, const char *path, struct detect_formats *kept,

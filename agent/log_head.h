@@ -19,6 +19,13 @@ struct log_head {
 /* The lines of what is there, a half one at the end included. -1: out of memory. */
 int log_head_read(struct log_head *head, int fd, enum container_kind kind);
 void log_head_release(struct log_head *head); /* accepts a zeroed one */
+/*
+ * Of a pipe: a descriptor of what its writer has written so far, at most what the pipe holds
+ * (mostly 64 KiB), which stays in the pipe. Waits for a byte, then up to 16 s for a whole line or
+ * the writer's end, and while more comes. -1: it is no pipe, or cannot be read: errno. The caller
+ * closes it.
+ */
+int log_head_of_pipe(int fd);
 /* detect_format of them. */
 int log_head_detect(const struct log_head *head, const char *path, struct detect_formats *kept,
                     struct detection *out);

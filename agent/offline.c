@@ -139,12 +139,17 @@ void offline_release(struct offline *o)
 /* ---- the format, when nobody named it ---------------------------------------------------------
  */
 
+static const char *name_of(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
 static void refuse(const char *path, const struct log_head *head, const struct detection *d)
 {
     struct buf b;
     buf_init(&b, 16u * NAME_ROOM);
     buf_lit(&b, "logferry: ");
-    terminal_put_safe(&b, str_of(path), NAME_ROOM);
+    terminal_put_safe(&b, str_of(name_of(path)), NAME_ROOM);
     if (!d->matched && str_starts(head->lines[d->bad_line], STR("{")))
         buf_lit(&b, ": its lines are JSON, with the keys of none of the formats known here");
     else
@@ -176,7 +181,7 @@ static int take_detected(struct offline *o, const char *path, const struct detec
     drop_format(o);
     memcpy(o->detected, d->spec, sizeof(o->detected));
     fprintf(stderr, "logferry: format %s (fits %u of the first %u lines of %s)\n", d->spec,
-            d->matched, d->lines, terminal_safe(path, name, sizeof(name)));
+            d->matched, d->lines, terminal_safe(name_of(path), name, sizeof(name)));
     return take_format(o, str_of(d->spec), "");
 }
 
@@ -311,15 +316,27 @@ static int read_file(struct offline *o, const struct found_file *f, offline_fn f
     return code;
 }
 
+/* A pipe's by what lies in it, which is still read then. */
+static int detect_stdin(struct offline *o, enum container_kind kind, bool *has_format)
+{
+    int fd = lseek(STDIN_FILENO, 0, SEEK_CUR) < 0 ? log_head_of_pipe(STDIN_FILENO) : STDIN_FILENO;
+    int code;
+
+    if (fd < 0) {
+        fprintf(stderr, "logferry: standard input: it is neither a file nor a pipe, so its format "
+                        "cannot be guessed; name it with --format\n");
+        return EXIT_USAGE;
+    }
+    code = detect(o, fd, kind, "-", has_format);
+    if (fd != STDIN_FILENO)
+        close(fd);
+    return code;
+}
+
 static int read_stdin(struct offline *o, offline_fn fn, void *context)
 {
     enum container_kind kind;
     const char *codec;
-    if (!o->named) {
-        fputs("logferry: the format of standard input cannot be guessed; name it with --format\n",
-              stderr);
-        return EXIT_USAGE;
-    }
     if (container_detect(STDIN_FILENO, &kind, &codec)) {
         fprintf(stderr, "logferry: standard input: %s\n", strerror(errno));
     } else if (kind == CONTAINER_FOREIGN) {
@@ -328,7 +345,9 @@ static int read_stdin(struct offline *o, offline_fn fn, void *context)
                 "decompress it first\n",
                 codec);
     } else {
-        return read_fd(o, STDIN_FILENO, kind, "-", fn, context);
+        bool has_format = o->named;
+        int code = has_format ? 0 : detect_stdin(o, kind, &has_format);
+        return !code && has_format ? read_fd(o, STDIN_FILENO, kind, "-", fn, context) : code;
     }
     o->unread++;
     return 0;
@@ -342,7 +361,7 @@ static void tell_no_file(struct offline *o, const char *path, int why)
     if (why)
         what = strerror(why);
     else if (!stat(path, &st) && !S_ISDIR(st.st_mode))
-        what = "it is no regular file; hand a pipe over as standard input: --format NAME -";
+        what = "it is no regular file; hand a pipe over as standard input: -";
     fprintf(stderr, "logferry: %s: %s\n", terminal_safe(path, name, sizeof(name)), what);
     o->unread++;
 }

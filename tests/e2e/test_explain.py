@@ -6,6 +6,7 @@ import lzma
 import os
 import pty
 import re
+import socket
 import subprocess
 
 from proc import check, run
@@ -100,7 +101,7 @@ def test_pipe_as_a_path(world):
 
 
 def test_standard_input(world):
-    """Compressed or not; what it is compressed with is told by its bytes, its format is not guessed."""
+    """Compressed or not; what it is compressed with, and its format, is told by its bytes."""
     def report(content, *arguments):
         p = subprocess.run([world.agent_bin, "report", "--json", *arguments, "-"], input=content, capture_output=True,
                            timeout=60, check=False)
@@ -114,5 +115,33 @@ def test_standard_input(world):
         check(code == 0 and out == plain, f"{compress}: {code} {err} {out}")
     code, _, err = report(b"\x04\x22\x4d\x18d@" + b"\0" * 50, *FORMAT)
     check(code == 65 and "compressed with lz4; decompress it first" in err, f"{code} {err}")
-    code, _, err = report(text)
-    check(code == 64 and err.startswith("logferry: the format of standard input"), f"{code} {err}")
+    for content in (text, gzip.compress(text)):
+        code, out, err = report(content, "--host", "example.com")
+        check(code == 0 and out == plain and "nginx_combined" in err and "of standard input)" in err, f"{code} {err} {out}")
+    code, out, err = report(b"", "--host", "example.com")
+    check(code == 0 and '"lines":0' in out, f"{code} {err} {out}")
+    code, _, err = report(b"what no format has\n")
+    check(code == 65 and err.startswith("logferry: standard input: its lines have none of the formats"), f"{code} {err}")
+
+
+def test_format_of_standard_input(world):
+    """Guessed of a file, of more than a pipe holds, and of lines that come one by one; nothing of it is lost."""
+    with open(LOG, "rb") as f:
+        text = f.read()
+    want = len(text.splitlines())
+    command = [world.agent_bin, "explain", "--json", "--host", "example.com"]
+    with open(LOG, "rb") as f:
+        p = subprocess.run(command, stdin=f, capture_output=True, timeout=60, check=False)
+    check(p.returncode == 0 and len(p.stdout.splitlines()) == want, p)
+    p = subprocess.run(command, input=text * 20, capture_output=True, timeout=60, check=False)
+    check(p.returncode == 0 and len(p.stdout.splitlines()) == want * 20 and len(text) * 20 > 1 << 18, p)
+    first, rest = text[:100], text[100:]
+    p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    p.stdin.write(first)
+    p.stdin.flush()
+    out, err = p.communicate(rest, timeout=60)
+    check(p.returncode == 0 and len(out.splitlines()) == want, err)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        p = subprocess.run(command, stdin=theirs, capture_output=True, timeout=60, check=False)
+    check(p.returncode == 64 and b"neither a file nor a pipe" in p.stderr, p)

@@ -10,6 +10,7 @@ enum role {
     ROLE_TEXT, /* stands there as it is */
     ROLE_TIME_CLF,
     ROLE_TIME_ISO,
+    ROLE_TIME_OWN,
     ROLE_TIME_EPOCH,
     ROLE_REQUEST,
     ROLE_METHOD,
@@ -42,6 +43,7 @@ static const struct {
     [ROLE_NONE] = {"", ""},
     [ROLE_TIME_CLF] = {"$time_local", "%{%d/%b/%Y:%H:%M:%S %z}t"},
     [ROLE_TIME_ISO] = {"$time_iso8601", NULL},
+    [ROLE_TIME_OWN] = {NULL, "%t"},
     [ROLE_TIME_EPOCH] = {"$msec", NULL},
     [ROLE_REQUEST] = {"$request", "%r"},
     [ROLE_METHOD] = {"$request_method", "%m"},
@@ -111,6 +113,8 @@ static bool take_request(struct columns *c)
     c->time = take(c, find(c, 0, c->r.n, LOOK_TIME_CLF, 90), ROLE_TIME_CLF);
     if (c->time == NOWHERE)
         c->time = take(c, find(c, 0, c->r.n, LOOK_TIME_ISO, 90), ROLE_TIME_ISO);
+    if (c->time == NOWHERE)
+        c->time = take(c, find(c, 0, c->r.n, LOOK_TIME_OWN, 90), ROLE_TIME_OWN);
     if (c->time == NOWHERE)
         c->time = take(c, find(c, 0, c->r.n, LOOK_TIME_EPOCH, 90), ROLE_TIME_EPOCH);
     c->request = take(c, find(c, 0, c->r.n, LOOK_REQUEST, 50), ROLE_REQUEST);
@@ -199,10 +203,17 @@ static bool is_upstream(struct str key)
     return key.n > 0 && ascii_lower(key.p[0]) == 'u';
 }
 
+/* The word behind it says that it is in another unit: "12.345 ms". */
+static bool is_in_ms(const struct columns *c, size_t i)
+{
+    return i + 1 < c->r.n && c->r.c[i + 1].constant && str_eq(c->r.c[i + 1].first, STR("ms"));
+}
+
 static void take_duration(struct columns *c)
 {
     for (size_t i = c->request + 1; i < c->r.n; i++) {
-        if (!is_free(c, i) || is_upstream(c->r.c[i].key) || !is_mostly(c, i, LOOK_SECONDS, 90))
+        if (!is_free(c, i) || is_upstream(c->r.c[i].key) || is_in_ms(c, i) ||
+            !is_mostly(c, i, LOOK_SECONDS, 90))
             continue;
         take(c, i, ROLE_SECONDS);
         return;
@@ -224,7 +235,21 @@ static bool is_address(const struct columns *c, size_t i)
 {
     const unsigned *looks = c->r.c[i].looks;
 
-    return is_free(c, i) && !looks[LOOK_ADDRESSES] && looks[LOOK_ADDRESS] * 10 >= c->r.lines * 9;
+    return is_free(c, i) && !looks[LOOK_ADDRESSES] && !looks[LOOK_ADDRESS_PORT] &&
+           looks[LOOK_ADDRESS] * 10 >= c->r.lines * 9;
+}
+
+/* IPv6 with a port but without brackets, as some write it, may look like one without. */
+static size_t find_address_port(const struct columns *c)
+{
+    for (size_t i = 0; i < c->request; i++) {
+        const unsigned *looks = c->r.c[i].looks;
+        unsigned all = looks[LOOK_ADDRESS_PORT] + looks[LOOK_ADDRESS_V6] + looks[LOOK_MISSING];
+
+        if (is_free(c, i) && looks[LOOK_ADDRESS_PORT] && all * 10 >= c->r.lines * 9)
+            return i;
+    }
+    return NOWHERE;
 }
 
 /* What a header holds: lists, or nothing now and then. */
@@ -283,7 +308,7 @@ static void take_addresses(struct columns *c)
     if (list < c->r.n)
         any = take(c, list, ROLE_FORWARDED) != NOWHERE;
     if (!any)
-        any = take(c, find(c, 0, c->request, LOOK_ADDRESS_PORT, 90), ROLE_CLIENT_PORT) != NOWHERE;
+        any = take(c, find_address_port(c), ROLE_CLIENT_PORT) != NOWHERE;
     if (!any)
         take(c, find_names(c), ROLE_CLIENT);
 }
@@ -385,6 +410,54 @@ static bool tell_roles(struct columns *c)
 /* ---- the format -------------------------------------------------------------------------------
  */
 
+/* The digits of a second from *at on, which moves behind them. Apache has words for three and six.
+ */
+static bool put_fraction(struct str text, size_t *at, struct buf *out)
+{
+    size_t from = *at + 1, end = from;
+
+    if (*at == text.n || (text.p[*at] != '.' && text.p[*at] != ','))
+        return true;
+    while (end < text.n && ascii_digit(text.p[end]))
+        end++;
+    if (end - from != 3 && end - from != 6)
+        return false;
+    buf_printf(out, "}t%c%%{%s_frac", text.p[*at], end - from == 3 ? "msec" : "usec");
+    if (end < text.n)
+        buf_lit(out, "}t%{");
+    *at = end;
+    return true;
+}
+
+static void put_zone(struct str zone, struct buf *out)
+{
+    if (str_starts(zone, STR(" "))) {
+        buf_putc(out, ' ');
+        zone = str_slice(zone, 1, zone.n);
+    }
+    if (zone.n > 0)
+        buf_put_str(out, zone.n == 3 && !ascii_digit(zone.p[1]) ? STR("%Z") : STR("%z"));
+}
+
+/* Calendar text, as time_parse_text knows it, in Apache's words. */
+static bool put_own_time(struct str text, struct buf *out)
+{
+    bool named = str_starts(str_slice(text, 2, text.n), STR("/"));
+    size_t at = named ? 20 : 19;
+
+    if (text.n < at) /* missing in the first line */
+        return false;
+    if (named)
+        buf_lit(out, "%{%d/%b/%Y:%T");
+    else
+        buf_printf(out, "%%{%%Y%c%%m%c%%d%c%%T", text.p[4], text.p[4], text.p[10]);
+    if (!put_fraction(text, &at, out))
+        return false;
+    put_zone(str_slice(text, at, text.n), out);
+    buf_lit(out, "}t");
+    return true;
+}
+
 /* False: this language has no word for it. */
 static bool put_column(const struct columns *c, size_t i, bool nginx, struct buf *out)
 {
@@ -404,7 +477,10 @@ static bool put_column(const struct columns *c, size_t i, bool nginx, struct buf
     }
     if (column->open)
         buf_putc(out, column->open);
-    if (word[0])
+    if (c->role[i] == ROLE_TIME_OWN) {
+        if (!put_own_time(column->first, out))
+            return false;
+    } else if (word[0])
         buf_put_str(out, str_of(word));
     else if (!nginx)
         buf_printf(out, "%%{column%zu}n", i + 1);

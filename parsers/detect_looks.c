@@ -73,7 +73,8 @@ static uint32_t address_looks(struct str s)
         port = ascii_digit(s.p[i]);
     if (address_parse(s, address)) {
         bool inner = address_is_inner(address) || cdn_of(address) != CDN_NONE;
-        return LOOK_BIT(LOOK_ADDRESS) | (inner ? LOOK_BIT(LOOK_PRIVATE) : 0);
+        return LOOK_BIT(LOOK_ADDRESS) | (colon >= 0 ? LOOK_BIT(LOOK_ADDRESS_V6) : 0) |
+               (inner ? LOOK_BIT(LOOK_PRIVATE) : 0);
     }
     if (!port)
         return is_host(s) ? LOOK_BIT(LOOK_HOST) : 0;
@@ -187,7 +188,7 @@ static uint32_t number_looks(struct str s)
         looks |= LOOK_BIT(LOOK_COUNT);
     if (point < 0 && s.n == 3 && ((value >= 100 && value < 600) || value == 0))
         looks |= LOOK_BIT(LOOK_STATUS);
-    if (rest.n == 3 && value < 1000000)
+    if ((rest.n == 3 || rest.n == 6) && value < 1000000)
         looks |= LOOK_BIT(LOOK_SECONDS);
     return looks;
 }
@@ -217,20 +218,27 @@ static bool is_id(struct str s)
     return s.n >= ID_BYTES;
 }
 
-uint32_t looks_of(struct str value)
+static uint32_t time_looks(struct str s)
 {
     int64_t ms;
+    bool local;
+
+    if (time_parse_clf(s, &ms))
+        return LOOK_BIT(LOOK_TIME_CLF);
+    if (is_iso(s))
+        return LOOK_BIT(LOOK_TIME_ISO);
+    return time_parse_text(s, &ms, &local) ? LOOK_BIT(LOOK_TIME_OWN) : 0;
+}
+
+uint32_t looks_of(struct str value)
+{
     uint32_t looks;
 
     if (value.n == 0 || str_eq(value, STR("-")))
         return LOOK_BIT(LOOK_MISSING);
-    looks = address_looks(value) | request_looks(value) | number_looks(value);
+    looks = address_looks(value) | request_looks(value) | number_looks(value) | time_looks(value);
     if (is_list(value))
         looks |= LOOK_BIT(LOOK_ADDRESSES);
-    if (time_parse_clf(value, &ms))
-        looks |= LOOK_BIT(LOOK_TIME_CLF);
-    if (is_iso(value))
-        looks |= LOOK_BIT(LOOK_TIME_ISO);
     if (is_times(value))
         looks |= LOOK_BIT(LOOK_TIMES);
     if (is_agent(value))

@@ -7,6 +7,7 @@
 enum look {
     LOOK_MISSING, /* "-", or nothing */
     LOOK_ADDRESS,
+    LOOK_ADDRESS_V6, /* of these */
     LOOK_ADDRESS_PORT,
     LOOK_ADDRESSES, /* two or more, with commas between them */
     LOOK_PRIVATE,   /* an address that is no visitor's: of a private network, or a CDN's */
@@ -14,10 +15,11 @@ enum look {
     LOOK_HOST_PORT,
     LOOK_COUNT,
     LOOK_STATUS,
-    LOOK_SECONDS, /* with three digits behind the point */
+    LOOK_SECONDS, /* with three or six digits behind the point */
     LOOK_TIMES,   /* in whole seconds and in microseconds: "0/41544" */
     LOOK_TIME_CLF,
     LOOK_TIME_ISO,
+    LOOK_TIME_OWN,   /* of another shape, perhaps without a zone */
     LOOK_TIME_EPOCH, /* in seconds, with or without a fraction */
     LOOK_REQUEST,
     LOOK_METHOD,

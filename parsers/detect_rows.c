@@ -1,6 +1,8 @@
 /* detect_rows.c - see detect_rows.h. */
 #include "parsers/detect_rows.h"
 
+#include "parsers/base/time.h"
+
 /* As one line has it. */
 struct cell {
     struct str key, value;
@@ -65,6 +67,8 @@ static size_t closed_at(struct str s, char close, struct str separator)
             i++;
         else if (s.p[i] == close && ends_at(s, i + 1, separator))
             return i;
+        else if (close != '"' && s.p[i] == s.p[0])
+            return 0; /* another one's: "[2001:db8::7]:80 … [" */
     }
     return 0;
 }
@@ -90,14 +94,38 @@ static size_t word_length(struct str s, struct str separator)
     return at < 0 ? s.n : (size_t)at;
 }
 
-/* Words that are one value: "a, b" and "a : b" of lists, a time and its zone. */
+/* "2026-11-03" */
+static bool is_date(struct str s)
+{
+    for (size_t i = 0; i < 10; i++)
+        if (s.n != 10 || (i == 4 || i == 7 ? s.p[i] != '-' && s.p[i] != '/' : !ascii_digit(s.p[i])))
+            return false;
+    return true;
+}
+
+/* With the time of day at the end of it. */
+static bool is_time(struct str s)
+{
+    int64_t ms;
+    bool local;
+
+    return s.n >= 19 && time_parse_text(s, &ms, &local) && local;
+}
+
+static bool is_zone(struct str s)
+{
+    return s.n >= 5 && (s.p[0] == '+' || s.p[0] == '-') && ascii_digit(s.p[1]) &&
+           ascii_digit(s.p[4]);
+}
+
+/* Words that are one value: "a, b" and "a : b" of lists, a date, a time and its zone. */
 static bool goes_on(struct str word, struct str next)
 {
     if (word.n == 0 || next.n == 0 || next.p[0] == '"' || next.p[0] == '[' || next.p[0] == '(')
         return false;
     return word.p[word.n - 1] == ',' || str_starts(next, STR(": ")) || str_ends(word, STR(" :")) ||
-           (word.n == 20 && word.p[2] == '/' && word.p[6] == '/' && word.p[11] == ':' &&
-            (next.p[0] == '+' || next.p[0] == '-'));
+           (is_date(word) && next.n >= 8 && ascii_digit(next.p[0]) && next.p[2] == ':') ||
+           (is_zone(next) && is_time(word));
 }
 
 static struct str read_word(struct str s, struct str separator)

@@ -489,6 +489,12 @@ static inline bool use_any_time(struct template_parser *p, const struct template
     }
 }
 
+/* "[2001:db8::7]" */
+static inline struct str without_brackets(struct str s)
+{
+    return s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']' ? str_slice(s, 1, s.n - 1) : s;
+}
+
 /* "203.0.113.7:4711", maybe behind the words of a syslog. */
 static struct str address_of(struct str s)
 {
@@ -498,9 +504,7 @@ static struct str address_of(struct str s)
     colon = str_rchr(s, ':');
     if (colon > 0)
         s = str_slice(s, 0, (size_t)colon);
-    if (s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']')
-        s = str_slice(s, 1, s.n - 1);
-    return decode_missing(s);
+    return decode_missing(without_brackets(s));
 }
 
 static void use_target(struct decode_scratch *s, struct str text, struct hit *hit)
@@ -608,6 +612,7 @@ static enum parse_result template_line(struct parser *base, struct str line, str
     }
     if (f->from_list)
         hit->client_ip = client_ip_of_list(hit->forwarded_for);
+    hit->client_ip = without_brackets(hit->client_ip);
     return PARSE_OK;
 }
 

@@ -98,6 +98,36 @@ static const struct {
      "status=404 ip=203.0.113.21 ua=\"-\"",
      "nginx:time=\"$time_iso8601\" level=$upstream_column2 method=$request_method "
      "path=$request_uri status=$status ip=$remote_addr ua=\"$http_user_agent\""},
+    {"ports behind addresses, of both families",
+     "203.0.113.20:4711 - - " AT("24") " " REQUEST1 "\n[2001:db8::7]:4712 - anna " AT(
+         "25") " " REQUEST2 "\n2001:db8::7:4713 - - " AT("26") " " REQUEST3,
+     "nginx:$remote_addr:$remote_port - $remote_user " COMBINED},
+    {"IPv6 alone, in brackets", "[2001:db8::7]:4712 - anna " AT("25") " " REQUEST2,
+     "nginx:$remote_addr:$remote_port - $remote_user " COMBINED},
+    {"a date, a blank and a time, with no zone",
+     "2026-11-03 00:10:24 203.0.113.20 GET /docs/?v=2 200 6329 \"" CHROME
+     "\"\n2026-11-03 00:10:25 203.0.113.21 GET / 404 0 \"-\"",
+     "apache:%{%Y-%m-%d %T}t %h %m %U%q %>s %b \"%{User-Agent}i\""},
+    {"the same in brackets, with milliseconds",
+     "203.0.113.20 [2026/11/03 00:10:24,186] \"GET /docs/?v=2 HTTP/1.1\" 200 6329 \"" CHROME
+     "\"\n203.0.113.21 [2026/11/03 00:10:25,001] \"GET / HTTP/1.1\" 404 0 \"-\"",
+     "apache:%h [%{%Y/%m/%d %T}t,%{msec_frac}t] \"%r\" %>s %b \"%{User-Agent}i\""},
+    {"with microseconds and a zone",
+     "2026-11-03 00:10:24.186641 +0100 203.0.113.20 GET / 200 1\n"
+     "2026-11-03 00:10:25.000001 +0100 203.0.113.21 GET / 200 1",
+     "apache:%{%Y-%m-%d %T}t.%{usec_frac}t%{ %z}t %h %m %U%q %>s %b"},
+    {"Common Log Format's time without its zone",
+     "203.0.113.20 [03/Nov/2026:00:10:24] \"GET / HTTP/1.1\" 200 1",
+     "apache:%h [%{%d/%b/%Y:%T}t] \"%r\" %>s %b"},
+    {"a zone by its name", "203.0.113.20 \"2026-11-03T00:10:24 UTC\" \"GET / HTTP/1.1\" 200 1",
+     "apache:%h \"%{%Y-%m-%dT%T %Z}t\" \"%r\" %>s %b"},
+    {"a duration with its unit in a word of its own, which is no duration in seconds",
+     "203.0.113.20 - - " AT("24") " " REQUEST1 " 12.345 ms\n203.0.113.21 - - " AT("25") " " REQUEST2
+                                                                                        " 1.001 ms",
+     "nginx:$remote_addr - $remote_user " COMBINED " $upstream_column10 $upstream_column11"},
+    {"seconds with six digits", "203.0.113.20 - - " AT("24") " \"GET / HTTP/1.1\" 200 5 0.012345",
+     "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
+     "$request_time"},
 };
 
 static size_t split(struct str text, struct str *lines)
@@ -130,9 +160,11 @@ static void too_little(void **state)
     static const char *const texts[] = {
         "",
         "hello world",
-        "203.0.113.20 - - " AT("24") " 200 5",                          /* no request */
-        "203.0.113.20 - - \"GET / HTTP/1.1\" 200 5",                    /* no time */
-        "203.0.113.20 - - " AT("24") " \"GET / HTTP/1.1\" ok",          /* no status */
+        "203.0.113.20 - - " AT("24") " 200 5",                 /* no request */
+        "203.0.113.20 - - \"GET / HTTP/1.1\" 200 5",           /* no time */
+        "203.0.113.20 - - " AT("24") " \"GET / HTTP/1.1\" ok", /* no status */
+        "203.0.113.20 - GET / 200\n"                           /* no time in the first of many */
+        "203.0.113.20 2026-11-03T00:10:24 GET / 200\n203.0.113.20 2026-11-03T00:10:24 GET / 200",
         "a " AT("24") " \"GET / HTTP/1.1\" 200\nb\nc d e\nf g h i j k", /* nothing in common */
     };
     struct str lines[8];

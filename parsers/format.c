@@ -145,6 +145,16 @@ static const struct format_row rows[] = {
      "time:03/Nov/2026:00:10:24 +0000\thost:203.0.113.20\treq:GET /docs/?v=2 "
      "HTTP/1.1\tstatus:200\tsize:6329\treferer:https://www.example.com/\tua:" AGENT
      "\treqtime:0.012\tvhost:www.example.com"},
+    {"logfmt", "words like key=value, by the usual keys", NULL, &format_logfmt_family, LOGFMT_ANY,
+     "time=2026-11-03T00:10:24Z level=info method=GET path=\"/docs/?v=2\" host=www.example.com "
+     "status=200 size=6329 duration=12ms remote_addr=203.0.113.20:44512 "
+     "referer=\"https://www.example.com/\" user_agent=\"" AGENT "\""},
+    {"heroku", "Heroku's router, from a log drain or from `heroku logs`", NULL,
+     &format_logfmt_family, LOGFMT_HEROKU,
+     "<158>1 2026-11-03T00:10:24.250000+00:00 host heroku router - at=info method=GET "
+     "path=\"/docs/?v=2\" host=www.example.com request_id=5f1d4b0a-9d2e-4c57-8d05-2f9a3f6a1c11 "
+     "fwd=\"203.0.113.20\" dyno=web.1 connect=1ms service=12ms status=200 bytes=6329 "
+     "protocol=https"},
     {"json", "JSON lines of any shape, by the keys of its fields",
      "{\"time\":\"ts\",\"target\":\"http.url\",\"status\":\"http.status\",\"user_agent\":\"ua\"}",
      &format_json_family, JSON_OWN,

@@ -63,6 +63,8 @@ enum w3c_variant { W3C_CLOUDFRONT, W3C_REALTIME, W3C_OWN, W3C_IIS };
 extern const struct format_family format_w3c_family;
 extern const struct format_family format_regex_family;
 extern const struct format_family format_ltsv_family;
+enum logfmt_variant { LOGFMT_ANY, LOGFMT_HEROKU };
+extern const struct format_family format_logfmt_family;
 /* Variants: enum json_variant of json_rows.h. */
 extern const struct format_family format_json_family;
 /* Rows of format_template.c. */

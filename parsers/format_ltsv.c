@@ -4,10 +4,8 @@
  * told to write has mostly its variables' names.
  */
 #include "parsers/format_impl.h"
-#include "parsers/json_rows.h"
 #include "parsers/json_scan.h"
-
-#define LABELS_MAX 128u
+#include "parsers/labels.h"
 
 /* Those that nginx_json has not. */
 static const struct json_row_key own[] = {
@@ -20,12 +18,7 @@ static const struct json_row_key own[] = {
 
 struct ltsv_format {
     struct format base;
-    size_t n;
-    struct label {
-        struct str name;
-        enum field field;
-        unsigned rank; /* of several labels of one field the lowest counts */
-    } labels[LABELS_MAX];
+    struct labels labels;
 };
 
 struct ltsv_parser {
@@ -36,30 +29,12 @@ struct ltsv_parser {
 /* ---- the labels --------------------------------------------------------------------------------
  */
 
-static bool add_labels(struct ltsv_format *f, const struct json_row_key *row)
-{
-    for (; row->paths; row++) {
-        struct str rest = str_of(row->paths);
-
-        while (rest.n > 0) {
-            if (f->n == LABELS_MAX)
-                return false;
-            f->labels[f->n] = (struct label){str_cut(&rest, ' '), row->field, (unsigned)f->n};
-            f->n++;
-        }
-    }
-    return true;
-}
-
 static int ltsv_format_init(struct format *base, struct str argument, struct buf *why)
 {
-    struct ltsv_format *f = (struct ltsv_format *)base;
+    struct labels *l = &((struct ltsv_format *)base)->labels;
 
     (void)argument;
-    if (add_labels(f, own) && add_labels(f, json_rows[JSON_NGINX]))
-        return 0;
-    buf_lit(why, "there are too many labels");
-    return -1;
+    return labels_add(l, own, why) && labels_add(l, json_rows[JSON_NGINX], why) ? 0 : -1;
 }
 
 static void ltsv_format_release(struct format *base)
@@ -69,10 +44,7 @@ static void ltsv_format_release(struct format *base)
 
 static void ltsv_fields(const struct format *base, struct format_fields *fields)
 {
-    const struct ltsv_format *f = (const struct ltsv_format *)base;
-
-    for (size_t i = 0; i < f->n; i++)
-        fields->maybe |= field_gives(f->labels[i].field);
+    fields->maybe |= labels_give(&((const struct ltsv_format *)base)->labels);
 }
 
 /* ---- the line ----------------------------------------------------------------------------------
@@ -84,54 +56,21 @@ static int ltsv_parser_init(struct parser *base)
     return 0;
 }
 
-static const struct label *find_label(const struct ltsv_format *f, struct str name)
-{
-    for (size_t i = 0; i < f->n; i++)
-        if (str_eq(f->labels[i].name, name))
-            return &f->labels[i];
-    return NULL;
-}
-
-/* What a line has: of each field the value, and by which label. */
-struct found {
-    struct str v[FIELDS];
-    unsigned rank[FIELDS];
-    struct str host; /* the column "host" */
-};
-
-static void take(const struct ltsv_format *f, struct found *found, struct str name,
-                 struct str value)
-{
-    if (!str_is_set(decode_missing(value)))
-        value = STR_NONE;
-    if (str_eq(name, STR("host"))) {
-        if (!str_is_set(found->host))
-            found->host = value;
-        return;
-    }
-    const struct label *label = find_label(f, name);
-    if (!label || !str_is_set(value))
-        return;
-    if (str_is_set(found->v[label->field]) && found->rank[label->field] <= label->rank)
-        return;
-    found->v[label->field] = value;
-    found->rank[label->field] = label->rank;
-}
-
 /* ltsv.org's "host" is who asks; where another label says that, it is nginx's, the site. */
-static void place_host(struct found *found)
+static void place_host(struct labelled *found, struct str host)
 {
     enum field field = str_is_set(found->v[FIELD_CLIENT_IP]) ? FIELD_HOST : FIELD_CLIENT_IP;
 
     if (!str_is_set(found->v[field]))
-        found->v[field] = found->host;
+        found->v[field] = host;
 }
 
 static enum parse_result ltsv_line(struct parser *base, struct str line, struct hit *hit)
 {
     struct ltsv_parser *p = (struct ltsv_parser *)base;
-    struct found found = {.host = STR_NONE};
-    struct str v[FIELDS], rest = line;
+    const struct labels *labels = &((const struct ltsv_format *)base->format)->labels;
+    struct labelled found = {.rank = {0}};
+    struct str v[FIELDS], rest = line, host = STR_NONE;
     const char *why = "";
 
     while (rest.n > 0) {
@@ -140,10 +79,14 @@ static enum parse_result ltsv_line(struct parser *base, struct str line, struct 
 
         if (colon <= 0)
             return parser_fail(base, "this column has no label", (size_t)(column.p - line.p));
-        take((const struct ltsv_format *)base->format, &found, str_slice(column, 0, (size_t)colon),
-             str_slice(column, (size_t)colon + 1, column.n));
+        struct str name = str_slice(column, 0, (size_t)colon);
+        struct str value = str_slice(column, (size_t)colon + 1, column.n);
+        if (!str_eq(name, STR("host")))
+            labels_take(labels, &found, name, value);
+        else if (!str_is_set(host))
+            host = decode_missing(value);
     }
-    place_host(&found);
+    place_host(&found, host);
     for (size_t i = 0; i < FIELDS; i++)
         v[i] = str_chr(found.v[i], '\\', 0) < 0 ? found.v[i]
                                                 : json_scan_text(&base->scratch, found.v[i]);

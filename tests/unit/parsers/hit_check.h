@@ -97,9 +97,10 @@ static inline const char *hit_parse(struct parser *p, struct str line)
         return hit_problem(p, line, &hit);
     case PARSE_DIRECTIVE:
         return p->format->n_prefixes > 0 || memchr(line.p, '#', line.n) ||
-                       memchr(line.p, '{', line.n) || str_trim(text).n == 0
+                       memchr(line.p, '{', line.n) || str_trim(text).n == 0 ||
+                       str_find(line, STR("heroku"), 0) >= 0 || str_find(line, STR("app"), 0) >= 0
                    ? NULL
-                   : "a directive that is neither empty nor a comment nor an object";
+                   : "a directive that is neither empty nor a comment, an object or Heroku's";
     case PARSE_BAD:
         error = parser_error(p, &column);
         if (column > line.n)

@@ -91,13 +91,11 @@ static const struct {
      "1793664625.001\t203.0.113.21\twww.example.com\tGET\t/c\t200\tcurl/8.1",
      "nginx:$msec\\t$remote_addr\\t$host\\t$request_method\\t$request_uri\\t$status\\t"
      "$http_user_agent"},
-    {"keys",
-     "time=\"2026-11-03T00:10:24Z\" level=info method=GET path=/a?b=c status=200 "
-     "ip=203.0.113.20 ua=\"" CHROME
-     "\"\ntime=\"2026-11-03T00:10:25Z\" level=info method=GET path=/d "
-     "status=404 ip=203.0.113.21 ua=\"-\"",
-     "nginx:time=\"$time_iso8601\" level=$upstream_column2 method=$request_method "
-     "path=$request_uri status=$status ip=$remote_addr ua=\"$http_user_agent\""},
+    {"keys that nobody knows",
+     "when=\"2026-11-03T00:10:24Z\" level=info m=GET p=/a?b=c s=200 who=203.0.113.20 with=\"" CHROME
+     "\"\nwhen=\"2026-11-03T00:10:25Z\" level=info m=GET p=/d s=404 who=203.0.113.21 with=\"-\"",
+     "nginx:when=\"$time_iso8601\" level=$upstream_column2 m=$request_method p=$request_uri "
+     "s=$status who=$remote_addr with=\"$http_user_agent\""},
     {"ports behind addresses, of both families",
      "203.0.113.20:4711 - - " AT("24") " " REQUEST1 "\n[2001:db8::7]:4712 - anna " AT(
          "25") " " REQUEST2 "\n2001:db8::7:4713 - - " AT("26") " " REQUEST3,

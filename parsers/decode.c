@@ -144,6 +144,11 @@ struct str decode_quotes(struct decode_scratch *s, struct str raw)
     return unescape_str(s, raw, '\\', quote_escape);
 }
 
+struct str decode_csv(struct decode_scratch *s, struct str raw)
+{
+    return unescape_str(s, raw, '"', quote_escape);
+}
+
 struct str decode_hash(struct decode_scratch *s, struct str raw)
 {
     return unescape_str(s, raw, '#', percent_escape);

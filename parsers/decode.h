@@ -48,6 +48,8 @@ decode_fn decode_nginx;
 decode_fn decode_apache;
 /* Traefik: \" alone. */
 decode_fn decode_quotes;
+/* CSV: a quote is two. */
+decode_fn decode_csv;
 /* HAProxy: #XX. */
 decode_fn decode_hash;
 /* What nginx's escape=json writes in a text: \" \\ \n \u00XX and so on. */

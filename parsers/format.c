@@ -111,6 +111,10 @@ static const struct format_row rows[] = {
         "\"https://www.example.com/\" \"" AGENT
         "\" - s9lzHYrFp76ZVxRcpX9+5cjAnEH2ROuNkd2BHfIa6UkFVdtjf5mKR3/eTPFvsiP/XV/VLi31234= - - - "
         "www.example.com - -"),
+    ROW("gcs", "Google Cloud Storage's usage logs (CSV)", NULL, TEMPLATE_GCS,
+        "\"1793664624250000\",\"203.0.113.20\",\"1\",\"\",\"GET\",\"/docs/?v=2\",\"200\",\"0\","
+        "\"6329\",\"12345\",\"www.example.com\",\"https://www.example.com/\",\"" AGENT
+        "\",\"ADPycduvHuLfdAtc\",\"GET_Object\",\"www.example.com\",\"docs/index.html\""),
     ROW("squid", "Squid's native access log; it has no user agent", NULL, TEMPLATE_SQUID,
         "1793664624.123     41 203.0.113.20 TCP_MISS/200 6329 GET "
         "https://www.example.com/docs/?v=2 - FIRSTUP_PARENT/192.0.2.10 text/html"),
@@ -137,6 +141,16 @@ static const struct format_row rows[] = {
      "time-taken\n2026-11-03 00:10:24 192.0.2.80 GET /docs/ v=2 443 - 203.0.113.20 "
      "Mozilla/5.0+(compatible;+GPTBot/1.3;++https://openai.com/gptbot) https://www.example.com/ "
      "www.example.com 200 0 0 6329 3"},
+    {"zeek", "Zeek's http.log with tabs, by its #fields line", NULL, &format_w3c_family, W3C_ZEEK,
+     "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\thttp\n"
+     "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\ttrans_"
+     "depth\tmethod\thost\turi\t"
+     "referrer\tversion\tuser_agent\torigin\trequest_body_len\tresponse_body_len\tstatus_code\t"
+     "status_msg\tinfo_code\tinfo_msg\ttags\tusername\tpassword\tproxied\torig_fuids\t"
+     "orig_filenames\torig_mime_types\tresp_fuids\tresp_filenames\tresp_mime_types\n"
+     "1793664624.250000\tCHhAvVGS1DHFjwGM9\t203.0.113.20\t44512\t192.0.2.10\t80\t1\tGET\t"
+     "www.example.com\t/docs/?v=2\thttps://www.example.com/\t1.1\t" AGENT
+     "\t-\t0\t6329\t200\tOK\t-\t-\t(empty)\t-\t-\t-\t-\t-\t-\tFEEsZS1w0Z0VJIb5x4\t-\ttext/html"},
     {"regex", "lines of any shape, by a regular expression (PCRE2) with named groups",
      "^(?<time>\\S+) (?<client_ip>\\S+) (?<method>\\S+) (?<target>\\S+) (?<status>\\d+)$",
      &format_regex_family, 0, "2026-11-03T00:10:24Z 203.0.113.20 GET /docs/?v=2 200"},
@@ -248,6 +262,13 @@ static const struct format_row rows[] = {
      "\",\"latency\":\"0.012345s\",\"protocol\":"
      "\"HTTP/2\"},\"insertId\":\"1a2b3c4d5e6f7g\",\"logName\":\"projects/p/logs/requests\","
      "\"timestamp\":\"2026-11-03T00:10:24.250123Z\"}"},
+    {"zeek_json", "Zeek's http.log as JSON", NULL, &format_json_family, JSON_ZEEK,
+     "{\"ts\":1793664624.25,\"uid\":\"CHhAvVGS1DHFjwGM9\",\"id.orig_h\":\"203.0.113.20\","
+     "\"id.orig_p\":44512,\"id.resp_h\":\"192.0.2.10\",\"id.resp_p\":80,\"trans_depth\":1,"
+     "\"method\":\"GET\",\"host\":\"www.example.com\",\"uri\":\"/docs/?v=2\",\"referrer\":"
+     "\"https://www.example.com/\",\"version\":\"1.1\",\"user_agent\":\"" AGENT "\","
+     "\"request_body_len\":0,\"response_body_len\":6329,\"status_code\":200,\"status_msg\":\"OK\","
+     "\"resp_mime_types\":[\"text/html\"]}"},
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -59,7 +59,7 @@ struct format_family {
     enum parse_result (*line)(struct parser *p, struct str line, struct hit *hit);
 };
 
-enum w3c_variant { W3C_CLOUDFRONT, W3C_REALTIME, W3C_OWN, W3C_IIS };
+enum w3c_variant { W3C_CLOUDFRONT, W3C_REALTIME, W3C_OWN, W3C_IIS, W3C_ZEEK };
 extern const struct format_family format_w3c_family;
 extern const struct format_family format_regex_family;
 extern const struct format_family format_ltsv_family;
@@ -89,6 +89,7 @@ enum template_variant {
     TEMPLATE_BUNNY,
     TEMPLATE_S3,
     TEMPLATE_SQUID,
+    TEMPLATE_GCS,
 };
 extern const struct format_family format_template_family;
 

@@ -260,7 +260,9 @@ static enum parse_result json_line(struct parser *base, struct str line, struct 
     enum field bad = fields_to_hit(&base->scratch, &p->times, v, hit, &why);
     if (bad == FIELDS)
         return PARSE_OK;
-    if (bad == FIELD_MESSAGE) {
+    bool answer =
+        bad == FIELD_PATH && base->format->row->variant == JSON_ZEEK; /* without a request */
+    if (bad == FIELD_MESSAGE || answer) {
         base->directive = DIRECTIVE_MESSAGE;
         return PARSE_DIRECTIVE;
     }

@@ -16,8 +16,9 @@
 
 struct template_row {
     template_fn *front;
-    const char *text; /* NULL: the argument */
-    const char *end;  /* for a line that goes on */
+    const char *text;   /* NULL: the argument */
+    const char *end;    /* for a line that goes on */
+    const char *header; /* of files: lines that begin with it are of no request; NULL: none do */
     /* With the argument: what it may name. */
     template_values_fn *values;
     bool whole_urls; /* its requests name scheme and host */
@@ -103,6 +104,11 @@ static const struct template_row templates[] = {
                      "<?- ><.><?\"><request>\" <.><status> <-> <bytes> <-> <duration_ms> <-> "
                      "<?- ><.><?\"><referrer>\" <.><?-><.><?\"><user_agent>\"<.><? ><rest><.>",
                      "more columns than S3 writes", .dashes = true},
+    [TEMPLATE_GCS] = {template_columns,
+                      "<!csv>\"<time_us>\",\"<client>\",\"<->\",\"<->\",\"<method>\",\"<target>\","
+                      "\"<status>\",\"<->\",\"<bytes>\",\"<duration_us>\",\"<host>\","
+                      "\"<referrer>\",\"<user_agent>\",\"<request_id>\",\"<rest>",
+                      "more columns than Cloud Storage writes", .header = "\"time_micros\","},
     [TEMPLATE_SQUID] = {template_columns,
                         "<time_s> <? ><.><? ><.><? ><.><? ><.><? ><.><duration_ms> <client> "
                         "<cache>/<status> <bytes> <method> <target> <user> <-> <content_type>",
@@ -216,7 +222,7 @@ static int template_format_init(struct format *base, struct str argument, struct
     if (row->front(&f->t, row->text ? str_of(row->text) : argument, why) ||
         program_finish(f->t.program, row->end, why))
         return -1;
-    f->t.mark = f->t.decode == decode_hash ? '#' : '\\';
+    f->t.mark = f->t.decode == decode_hash ? '#' : f->t.decode == decode_csv ? '"' : '\\';
     list_uses(f);
     f->from_list = !row->text && uses(f, VALUE_FORWARDED_FOR, VALUE_FORWARDED_FOR) &&
                    !uses(f, VALUE_PEER, VALUE_CLIENT_PORT);
@@ -594,6 +600,10 @@ static enum parse_result template_line(struct parser *base, struct str line, str
     const struct template_format *f = (const struct template_format *)base->format;
     decode_fn *decode = f->t.decode;
 
+    const char *header = templates[base->format->row->variant].header;
+
+    if (header && str_starts(line, str_of(header)))
+        return PARSE_DIRECTIVE;
     if (!program_scan(f->t.program, &p->run, line))
         return parser_fail(base, p->run.error, p->run.column);
     if (decode && !memchr(line.p, f->t.mark, line.n))

@@ -1,8 +1,8 @@
 /*
  * format_w3c.c - rows of columns, named by the most recent #Fields line or by the configuration:
- * CloudFront's standard logs (legacy and v2) and real-time logs, and those of IIS. Sources: Amazon
- * CloudFront Developer Guide, "Standard logs (access logs)" and "Real-time access logs"; Microsoft,
- * "W3C Extended Log File Format".
+ * CloudFront's standard logs (legacy and v2) and real-time logs, those of IIS, and Zeek's http.log.
+ * Sources: Amazon CloudFront Developer Guide, "Standard logs (access logs)" and "Real-time access
+ * logs"; Microsoft, "W3C Extended Log File Format"; docs.zeek.org, "Zeek Log Formats".
  *
  * Files joined with cat or zcat hold header lines in their middle, IIS writes them anew when it
  * starts, and files of other years hold other columns. Rows before any header of CloudFront's
@@ -29,6 +29,11 @@ static const char all_columns[] =
     "time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start "
     "sc-range-end";
 static const unsigned char known_counts[] = {12, 15, 18, 19, 23, 24, 26, 33};
+static const char zeek_columns[] =
+    "ts uid id.orig_h id.orig_p id.resp_h id.resp_p trans_depth method host uri referrer version "
+    "user_agent origin request_body_len response_body_len status_code status_msg info_code "
+    "info_msg tags username password proxied orig_fuids orig_filenames orig_mime_types resp_fuids "
+    "resp_filenames resp_mime_types";
 static const char realtime_columns[] =
     "timestamp c-ip time-to-first-byte sc-status sc-bytes cs-method cs-protocol cs-host "
     "cs-uri-stem "
@@ -68,9 +73,11 @@ static void w3c_reset(struct parser *base)
 
 static enum parse_result w3c_directive(struct w3c_parser *p, struct str line)
 {
-    if (str_starts_nocase(line, STR("#Version:"))) {
+    bool zeek = p->base.format->row->variant == W3C_ZEEK;
+
+    if (str_starts_nocase(line, zeek ? STR("#separator ") : STR("#Version:"))) {
         w3c_reset(&p->base); /* another file begins */
-    } else if (str_starts_nocase(line, STR("#Fields:"))) {
+    } else if (str_starts_nocase(line, zeek ? STR("#fields\t") : STR("#Fields:"))) {
         w3c_columns_set(&p->columns, str_slice(line, 8, line.n));
         p->has_header = true;
     }
@@ -294,6 +301,21 @@ static void iis_texts(struct decode_scratch *s, const struct str *field, struct 
     hit->forwarded_for = decode_missing(decode_plus(s, field[COLUMN_FORWARDED_FOR]));
 }
 
+/* Zeek: bytes that could end a column, or are no ASCII, are \xHH; of a set the first counts. */
+static void zeek_texts(struct decode_scratch *s, struct str *field, struct hit *hit)
+{
+    struct str target = decode_missing(decode_nginx(s, field[COLUMN_STEM]));
+    struct str type = str_cut(&field[COLUMN_CONTENT_TYPE], ',');
+
+    hit->method = decode_missing(field[COLUMN_METHOD]);
+    if (str_is_set(target))
+        decode_target(s, target, hit);
+    hit->remote_user = decode_missing(decode_nginx(s, field[COLUMN_USER]));
+    hit->referrer = decode_missing(decode_nginx(s, field[COLUMN_REFERRER]));
+    hit->user_agent = decode_missing(decode_nginx(s, field[COLUMN_USER_AGENT]));
+    hit->content_type = str_eq(type, STR("(empty)")) ? STR_NONE : decode_missing(type);
+}
+
 /* Without those at the end. */
 static size_t count_blanks(struct str line)
 {
@@ -346,6 +368,10 @@ static enum parse_result w3c_row(struct w3c_parser *p, struct str line, size_t n
     hit->request_id = decode_missing(field[COLUMN_REQUEST_ID]);
     if (p->base.format->row->variant == W3C_IIS) {
         iis_texts(s, field, hit);
+        return PARSE_OK;
+    }
+    if (p->base.format->row->variant == W3C_ZEEK) {
+        zeek_texts(s, field, hit);
         return PARSE_OK;
     }
     read_request(s, field, p->columns.named[COLUMN_VIEWER_HOST], hit);
@@ -495,12 +521,16 @@ static int w3c_format_init(struct format *base, struct str argument, struct buf 
     struct json_reader r;
     struct buf scratch;
 
-    base->cdn = base->row->variant == W3C_IIS ? CDN_NONE : CDN_CLOUDFRONT;
+    bool server = base->row->variant == W3C_IIS || base->row->variant == W3C_ZEEK;
+
+    base->cdn = server ? CDN_NONE : CDN_CLOUDFRONT;
     f->delimiter = base->row->variant == W3C_IIS ? ' ' : '\t';
     if (base->row->variant == W3C_CLOUDFRONT)
         f->columns = str_of(all_columns);
     else if (base->row->variant == W3C_REALTIME)
         f->columns = str_of(realtime_columns);
+    else if (base->row->variant == W3C_ZEEK)
+        f->columns = str_of(zeek_columns);
     if (base->row->variant != W3C_OWN)
         return 0;
     f->own = malloc(argument.n + 1);
@@ -521,7 +551,7 @@ static int w3c_format_init(struct format *base, struct str argument, struct buf 
     return good ? check_columns(f, why) : -1;
 }
 
-static unsigned columns_give(const struct w3c_columns *c, bool iis)
+static unsigned columns_give(const struct w3c_columns *c, int variant)
 {
     static const unsigned gives[W3C_COLUMNS] = {
         [COLUMN_METHOD] = HIT_BIT(METHOD),
@@ -547,32 +577,37 @@ static unsigned columns_give(const struct w3c_columns *c, bool iis)
         [COLUMN_RANGE_START] = HIT_BIT(RANGE),
         [COLUMN_URI] = HIT_BIT(PATH) | HIT_BIT(HOST),
     };
-    /* What the one kind has columns for, and the other has not. */
+    /* What one kind has columns for, and another has not. */
     const unsigned not_iis =
         HIT_BIT(CDN_RESULT) | HIT_BIT(CONTENT_TYPE) | HIT_BIT(RANGE) | HIT_BIT(REQUEST_ID);
+    unsigned without = variant == W3C_IIS    ? not_iis
+                       : variant == W3C_ZEEK ? 0
+                                             : HIT_BIT(REMOTE_USER);
     unsigned fields = 0;
 
     for (size_t i = 0; i < W3C_COLUMNS; i++)
         if (c->named[i])
             fields |= gives[i];
-    return fields & ~(iis ? not_iis : HIT_BIT(REMOTE_USER));
+    if (variant == W3C_ZEEK)
+        fields |= HIT_BIT(QUERY); /* in the uri */
+    return fields & ~without;
 }
 
 static void w3c_fields(const struct format *base, struct format_fields *fields)
 {
     const struct w3c_format *f = (const struct w3c_format *)base;
-    bool iis = base->row->variant == W3C_IIS;
+    int variant = base->row->variant;
     struct w3c_columns c;
 
     w3c_columns_init(&c, ' ');
-    if (base->row->variant != W3C_OWN && !iis) {
+    if (variant != W3C_OWN && variant != W3C_IIS) {
         w3c_columns_set(&c, f->columns);
-        fields->always |= columns_give(&c, false);
+        fields->always |= columns_give(&c, variant);
         return;
     }
     for (size_t i = 0; i < W3C_COLUMNS; i++)
         c.named[i] = true;
-    fields->maybe |= columns_give(&c, iis);
+    fields->maybe |= columns_give(&c, variant);
 }
 
 static void w3c_format_release(struct format *base)

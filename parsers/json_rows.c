@@ -4,7 +4,8 @@
  * (standard logging v2); developers.cloudflare.com/logs (HTTP requests); techdocs.akamai.com
  * (DataStream 2); Fastly's documentation (example log streaming formats); envoyproxy.io and Istio
  * (default JSON access logs); learn.microsoft.com (Front Door's and Application Gateway's resource
- * logs); cloud.google.com/logging (LogEntry, HttpRequest).
+ * logs); cloud.google.com/logging (LogEntry, HttpRequest);
+ * docs.zeek.org (http.log).
  */
 #include "parsers/json_rows.h"
 
@@ -241,12 +242,35 @@ static const struct json_row_key gcp[] = {
     {FIELDS, NULL},
 };
 
+static const struct json_row_key zeek[] = {
+    {FIELD_TIME, "ts"},
+    {FIELD_CLIENT_IP, "id.orig_h"},
+    {FIELD_METHOD, "method"},
+    {FIELD_HOST, "host"},
+    {FIELD_TARGET, "uri"},
+    {FIELD_PROTOCOL, "version"},
+    {FIELD_STATUS, "status_code"},
+    {FIELD_BYTES, "response_body_len"},
+    {FIELD_REFERRER, "referrer"},
+    {FIELD_USER_AGENT, "user_agent"},
+    {FIELD_CONTENT_TYPE, "resp_mime_types"},
+    {FIELD_REMOTE_USER, "username"},
+    {FIELD_MESSAGE, "uid"}, /* of every connection */
+    {FIELDS, NULL},
+};
+
 const struct json_row_key *const json_rows[JSON_VARIANTS] = {
-    [JSON_NGINX] = nginx,           [JSON_CADDY] = caddy,
-    [JSON_TRAEFIK] = traefik,       [JSON_CLOUDFRONT] = cloudfront,
-    [JSON_CLOUDFLARE] = cloudflare, [JSON_AKAMAI] = akamai,
-    [JSON_FASTLY] = fastly,         [JSON_ENVOY] = envoy,
-    [JSON_AZURE] = azure,           [JSON_GCP] = gcp,
+    [JSON_NGINX] = nginx,
+    [JSON_CADDY] = caddy,
+    [JSON_TRAEFIK] = traefik,
+    [JSON_CLOUDFRONT] = cloudfront,
+    [JSON_CLOUDFLARE] = cloudflare,
+    [JSON_AKAMAI] = akamai,
+    [JSON_FASTLY] = fastly,
+    [JSON_ENVOY] = envoy,
+    [JSON_AZURE] = azure,
+    [JSON_GCP] = gcp,
+    [JSON_ZEEK] = zeek,
 };
 
 #define REQUEST_FIELDS                                                                             \
@@ -257,5 +281,7 @@ const unsigned json_rows_always[JSON_VARIANTS] = {
     [JSON_CADDY] = REQUEST_FIELDS | HIT_BIT(REFERRER) | HIT_BIT(USER_AGENT) | HIT_BIT(CONTENT_TYPE),
     [JSON_TRAEFIK] = REQUEST_FIELDS | HIT_BIT(SCHEME),
     [JSON_AZURE] = REQUEST_FIELDS | HIT_BIT(SCHEME) | HIT_BIT(USER_AGENT),
+    [JSON_ZEEK] = (REQUEST_FIELDS & ~HIT_BIT(DURATION)) | HIT_BIT(REFERRER) | HIT_BIT(USER_AGENT) |
+                  HIT_BIT(CONTENT_TYPE),
     [JSON_GCP] = REQUEST_FIELDS | HIT_BIT(SCHEME) | HIT_BIT(REFERRER) | HIT_BIT(USER_AGENT),
 };

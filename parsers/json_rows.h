@@ -19,6 +19,7 @@ enum json_variant {
     JSON_ENVOY,
     JSON_AZURE,
     JSON_GCP,
+    JSON_ZEEK,
     JSON_VARIANTS,
 };
 

@@ -24,6 +24,7 @@ static const struct column columns[] = {
     {"time_iso", SHAPE_TIME_ISO, VALUE_TIME, "a time"},
     {"time_s", SHAPE_DECIMAL, VALUE_TIME_S, "a time in seconds"},
     {"time_ms", SHAPE_COUNT, VALUE_TIME_MS, "a time in milliseconds"},
+    {"time_us", SHAPE_COUNT, VALUE_TIME_US, "a time in microseconds"},
     {"client", SHAPE_WORD, VALUE_CLIENT, "the client's address"},
     {"client_port", SHAPE_WORD, VALUE_CLIENT_PORT, "the client's address and port"},
     {"user", SHAPE_FREE, VALUE_USER, "the user"},
@@ -32,6 +33,7 @@ static const struct column columns[] = {
     {"bytes", SHAPE_COUNT, VALUE_BYTES, "the number of bytes sent"},
     {"duration_s", SHAPE_DECIMAL, VALUE_DURATION_S, "the duration"},
     {"duration_ms", SHAPE_COUNT, VALUE_DURATION_MS, "the duration"},
+    {"duration_us", SHAPE_COUNT, VALUE_DURATION_US, "the duration"},
     {"referrer", SHAPE_FREE, VALUE_REFERRER, "the referrer"},
     {"user_agent", SHAPE_FREE, VALUE_USER_AGENT, "the user agent"},
     {"content_type", SHAPE_FREE, VALUE_CONTENT_TYPE, "the content type"},
@@ -52,8 +54,11 @@ static const struct column *find_column(struct str name)
 
 static int put_column(struct template *t, const struct column *c, enum program_escape escape)
 {
-    struct program_field field = {
-        .shape = c->shape, .escape = escape, .value = c->value, .name = c->what};
+    struct program_field field = {.shape = c->shape,
+                                  .escape = escape,
+                                  .may_be_empty = t->decode == decode_csv,
+                                  .value = c->value,
+                                  .name = c->what};
     size_t step;
 
     return program_field(t->program, &field, &step);
@@ -65,6 +70,10 @@ static enum program_escape set_escape(struct template *t, struct str word)
     if (str_eq(word, STR("!quotes"))) {
         t->decode = decode_nginx;
         return ESCAPE_QUOTES;
+    }
+    if (str_eq(word, STR("!csv"))) {
+        t->decode = decode_csv;
+        return ESCAPE_NONE;
     }
     t->decode = decode_quotes;
     t->raw_request = true;

@@ -1,7 +1,7 @@
 /*
  * w3c_columns.c - see w3c_columns.h. Sources: Amazon CloudFront Developer Guide, "Standard logs
  * (access logs)" and "Real-time access logs"; Microsoft, "W3C Extended Log File Format" and "IIS
- * Advanced Logging".
+ * Advanced Logging"; docs.zeek.org (http.log).
  */
 #include "parsers/w3c_columns.h"
 
@@ -44,6 +44,18 @@ static const struct {
     {STR_INIT("date-local"), COLUMN_LOCAL_DATE},
     {STR_INIT("time-local"), COLUMN_LOCAL_TIME},
     {STR_INIT("TimeTakenMS"), COLUMN_TIME_TAKEN},
+    {STR_INIT("ts"), COLUMN_STAMP},
+    {STR_INIT("id.orig_h"), COLUMN_CLIENT},
+    {STR_INIT("method"), COLUMN_METHOD},
+    {STR_INIT("host"), COLUMN_HOST},
+    {STR_INIT("uri"), COLUMN_STEM},
+    {STR_INIT("referrer"), COLUMN_REFERRER},
+    {STR_INIT("version"), COLUMN_VERSION},
+    {STR_INIT("user_agent"), COLUMN_USER_AGENT},
+    {STR_INIT("response_body_len"), COLUMN_BYTES},
+    {STR_INIT("status_code"), COLUMN_STATUS},
+    {STR_INIT("username"), COLUMN_USER},
+    {STR_INIT("resp_mime_types"), COLUMN_CONTENT_TYPE},
 };
 
 /* What IIS writes by default (7 without, 8.5 and later with the referrer), and with all that can be

@@ -1,4 +1,4 @@
-/* Columns of IIS, of real-time logs and of the configuration; cloudfront has a target of its own.
+/* Columns of IIS, of Zeek, of real-time logs and of the configuration; cloudfront has a target of its own.
  */
 #include "tests/fuzz/fuzz_format.h"
 
@@ -8,6 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static const char *const specs[] = {
         "iis",
+        "zeek",
         "cloudfront_realtime",
         "w3c:{\"delimiter\":\",\"}",
         ("w3c:{\"fields\":[\"date\",\"time\",\"cs-uri-stem\",\"cs-host\",\"cs(User-Agent)\","

@@ -98,9 +98,12 @@ static inline const char *hit_parse(struct parser *p, struct str line)
     case PARSE_DIRECTIVE:
         return p->format->n_prefixes > 0 || memchr(line.p, '#', line.n) ||
                        memchr(line.p, '{', line.n) || str_trim(text).n == 0 ||
-                       str_find(line, STR("heroku"), 0) >= 0 || str_find(line, STR("app"), 0) >= 0
+                       str_find(line, STR("heroku"), 0) >= 0 ||
+                       str_find(line, STR("app"), 0) >= 0 ||
+                       str_starts(text, STR("\"time_micros\","))
                    ? NULL
-                   : "a directive that is neither empty nor a comment, an object or Heroku's";
+                   : "a directive that is neither empty nor a comment, an object, Heroku's or "
+                     "names";
     case PARSE_BAD:
         error = parser_error(p, &column);
         if (column > line.n)

@@ -81,6 +81,7 @@ static const struct decode_case decode_cases[] = {
     {"user agent: an entity", decode_percent_user_agent, S("Fox%20&%2343;"), S("Fox &#43;")},
     {"user agent: plus", decode_percent_user_agent, S("Bot/1%20+https://bot.example"),
      S("Bot/1 +https://bot.example")},
+    {"csv: quotes, two for one", decode_csv, S("a\"\"b\"c\""), S("a\"b\"c\"")},
     {"traefik: quotes alone", decode_quotes, S("a\\\"b\\nc\\"), S("a\"b\\nc\\")},
     {"haproxy", decode_hash, S("a#22b#2#zz#C3#A9#"), S("a\"b#2#zz\xc3\xa9#")},
     {"nginx, JSON", decode_json_text, S("\\\"\\\\\\n\\u001F\\u0000\\q\\u12"),

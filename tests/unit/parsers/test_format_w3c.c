@@ -1,5 +1,5 @@
-/* Columns of IIS, of CloudFront's real-time logs, and by the configuration. CloudFront's standard
- * logs: test_format_cloudfront.c. */
+/* Columns of IIS, of Zeek, of CloudFront's real-time logs, and by the configuration. CloudFront's
+ * standard logs: test_format_cloudfront.c. */
 #include "tests/unit/parsers/format_fixture.h"
 
 #include "parsers/base/zone.h"
@@ -8,7 +8,7 @@
 static void examples(void **state)
 {
     static const struct str names[] = {STR_INIT("cloudfront"), STR_INIT("cloudfront_realtime"),
-                                       STR_INIT("iis"), STR_INIT("w3c")};
+                                       STR_INIT("iis"), STR_INIT("w3c"), STR_INIT("zeek")};
     const char *about, *name;
     size_t found = 0;
     (void)state;
@@ -28,6 +28,44 @@ static void examples(void **state)
         found++;
     }
     assert_int_equal(found, COUNT_OF(names));
+}
+
+static void zeek_columns(void **state)
+{
+    struct fixture x;
+    (void)state;
+
+    fixture_open(&x, STR("zeek"), NULL);
+    assert_int_equal(fixture_parse(&x, STR("1793664624.25\t/a")), PARSE_BAD);
+    assert_int_equal(fixture_parse(&x, STR("#separator \\x09")), PARSE_DIRECTIVE);
+    assert_int_equal(fixture_parse(&x, STR("#fields\tts\tid.orig_h\tmethod\thost\turi\tuser_agent\t"
+                                           "response_body_len\tstatus_code\tresp_mime_types")),
+                     PARSE_DIRECTIVE);
+    assert_int_equal(fixture_parse(&x, STR("#types\ttime\taddr\tstring")), PARSE_DIRECTIVE);
+    assert_int_equal(fixture_parse(&x, STR("1793664624.250\t2001:db8::7\tGET\tA.example:80\t"
+                                           "/caf\\xc3\\xa9?q=%20\ta\\x09b\t6329\t200\ttext/html,"
+                                           "text/plain")),
+                     PARSE_OK);
+    assert_true(x.hit.time_ms == 1793664624250);
+    assert_text(x.hit.client_ip, "2001:db8::7");
+    assert_text(x.hit.host, "a.example");
+    assert_text(x.hit.path, "/caf\xc3\xa9");
+    assert_text(x.hit.query, "q=%20");
+    assert_text(x.hit.user_agent, "a\tb");
+    assert_text(x.hit.content_type, "text/html");
+    assert_int_equal(x.hit.status, 200);
+    assert_int_equal(x.hit.bytes, 6329);
+    /* An answer without its request. */
+    assert_int_equal(
+        fixture_parse(&x, STR("1793664625.0\t203.0.113.20\t-\t-\t-\t-\t0\t301\t(empty)")),
+        PARSE_OK);
+    assert_text(x.hit.path, NULL);
+    assert_text(x.hit.content_type, NULL);
+    /* Another file, of connections. */
+    assert_int_equal(fixture_parse(&x, STR("#separator \\x09")), PARSE_DIRECTIVE);
+    assert_int_equal(fixture_parse(&x, STR("#fields\tts\tuid\tid.orig_h\tproto")), PARSE_DIRECTIVE);
+    assert_int_equal(fixture_parse(&x, STR("1793664625.0\tC1\t203.0.113.20\ttcp")), PARSE_BAD);
+    fixture_close(&x);
 }
 
 static void iis_columns_change_inside_a_file(void **state)
@@ -204,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(examples),
+        cmocka_unit_test(zeek_columns),
         cmocka_unit_test(iis_columns_change_inside_a_file),
         cmocka_unit_test(columns_in_quotes),
         cmocka_unit_test(rows_without_header),

@@ -142,7 +142,10 @@ static int read_path(struct classify *c, const char *path)
         return read_all(c, STDIN_FILENO, "standard input");
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
-        fprintf(stderr, "logferry classify: %s: %s\n", path, strerror(errno));
+        fprintf(stderr,
+                "logferry classify: %s: %s; it reads user agents, one a line, from files or from "
+                "standard input\n",
+                path, strerror(errno));
         return EXIT_BAD_DATA;
     }
     int code = read_all(c, fd, path);

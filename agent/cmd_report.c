@@ -322,7 +322,8 @@ int command_report(const struct options *options)
     if (!code)
         code = offline_read(&o, options->paths, options->n_paths, on_line, r);
     r->seconds = seconds_now() - begin;
-    if (!code)
+    bool nothing = o.unread && !r->lines; /* what was wrong with each file has been said */
+    if (!code && (options->json || !nothing))
         code = print(r, options, o.format);
     if (!code && o.unread)
         code = EXIT_BAD_DATA;

@@ -57,6 +57,8 @@ def test_classify_files(world):
     check(len({row.index(ua) for row, ua in zip(out.splitlines(), (GPTBOT, FIREFOX, "curl/8"))}) == 1, "columns: " + out)
     code, _, err = run([world.agent_bin, "classify", world.path("none"), path], world.dir, expect=65)
     check("none: No such file" in err, err)
+    _, _, err = run([world.agent_bin, "classify", GPTBOT], world.dir, expect=65)
+    check("one a line" in err, f"a user agent in the place of a file: {err}")
 
 
 def test_classify_is_fast(world):

@@ -47,6 +47,15 @@ def test_unreadable_file(world):
     says(out + err, "access.log", "permission denied")
 
 
+def test_report_of_nothing(world):
+    """Where no file could be read, the word about it is all that is said; an empty log is a log."""
+    for path in (world.path("none"), world.write("junk", "a\nb\n")):
+        _, out, err = run([world.agent_bin, "report", path], world.dir, expect=65)
+        check(path in err and out == "", f"{err!r}, {out!r}")
+    _, out, _ = run([world.agent_bin, "report", world.write("empty", "")], world.dir)
+    check("0 lines" in out, out)
+
+
 def test_unknown_format(world):
     agent = world.agent("http://127.0.0.1:1", source_format="ngnix_combined")
     code, _, err = agent.command("run", expect=None, seconds=20)

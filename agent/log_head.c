@@ -61,6 +61,19 @@ int log_head_read(struct log_head *head, int fd, enum container_kind kind)
     return good ? 0 : -1;
 }
 
+int log_head_comments(struct buf *out, int fd, enum container_kind kind)
+{
+    struct lines *l = lines_new(fd, kind, 0);
+    struct str line;
+
+    while (l && lines_next(l, &line) == LINES_LINE && str_starts(line, STR("#"))) {
+        buf_put_str(out, line);
+        buf_putc(out, '\n');
+    }
+    lines_free(l);
+    return l && !out->failed ? 0 : -1;
+}
+
 void log_head_release(struct log_head *head)
 {
     buf_release(&head->text);

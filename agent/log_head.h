@@ -19,6 +19,9 @@ struct log_head {
 /* The lines of what is there, a half one at the end included. -1: out of memory. */
 int log_head_read(struct log_head *head, int fd, enum container_kind kind);
 void log_head_release(struct log_head *head); /* accepts a zeroed one */
+/* Adds the lines at the beginning that begin with '#', each with its '\n'. -1: out of memory, or
+ * more than `out` may hold. */
+int log_head_comments(struct buf *out, int fd, enum container_kind kind);
 /*
  * Of a pipe: a descriptor of what its writer has written so far, at most what the pipe holds
  * (mostly 64 KiB), which stays in the pipe. Waits for a byte, then up to 16 s for a whole line or

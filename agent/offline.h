@@ -21,6 +21,7 @@ struct offline {
     bool named;            /* the format is the command line's or the source's */
     struct format *format; /* else of each file, by its lines; NULL before the first */
     char detected[DETECT_SPEC_BYTES];
+    struct buf comments;         /* that the file began with of which it was detected */
     struct detect_formats *kept; /* NULL: no file was asked for its format yet */
     struct parser *parser;
     struct sites *sites;

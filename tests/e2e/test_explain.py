@@ -8,7 +8,9 @@ import pty
 import re
 import socket
 import subprocess
+import time
 
+import lines
 from proc import check, run
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
@@ -98,6 +100,25 @@ def test_pipe_as_a_path(world):
         p = subprocess.run([world.agent_bin, command, world.path("pipe")], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                            timeout=60, check=False)
         check(p.returncode == 65 and b"no regular file; hand a pipe over as standard input" in p.stderr, p)
+
+
+def test_header_of_the_file_before(world):
+    """A CDN's files begin alike: the format is found once for all that do, and for the next that does not."""
+    base = time.time() - 7200
+    rows = [lines.cloudfront(n, base) for n in range(20)]
+    other = lines.CF_HEADER.replace("#Fields: date time", "#Fields: time date")
+    swapped = ["\t".join([row.split("\t")[1], row.split("\t")[0], *row.split("\t")[2:]]) for row in rows]
+    texts = (lines.CF_HEADER + "".join(rows), lines.CF_HEADER + "no row\n", other + "".join(swapped), "no row\n")
+    paths = []
+    for i, text in enumerate(texts):
+        paths.append(world.path(f"{i}.gz"))
+        with gzip.open(paths[-1], "wt") as f:
+            f.write(text)
+    _, out, err = run([world.agent_bin, "report", "--json", *paths], world.dir, 60, expect=65)
+    report = json.loads(out)
+    check(report["lines"] == 20 + 2 + 1 + 2 + 20 + 2, f"{report}")
+    check(report["reasons"]["unparsable"] == 1 and report["reasons"]["directive"] == 6, f"{report}")
+    check("3.gz: its lines have none of the formats" in err and err.count("logferry: format cloudfront") == 1, err)
 
 
 def test_standard_input(world):

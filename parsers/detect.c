@@ -52,7 +52,7 @@ struct trial {
     size_t bad_line, bad_column;
     char error[DETECT_ERROR_BYTES]; /* copied: it may be the format's */
     unsigned hosts;                 /* lines that give one */
-    unsigned odd;                   /* lines whose columns are off, as is_odd tells */
+    unsigned odd;                   /* lines whose columns are off, as looks_odd tells */
     unsigned lists;  /* lines where a list of addresses stands for one: a header's column */
     unsigned moving; /* lines whose host is another address than that of the line before */
     char host[64];   /* the last such address */
@@ -117,45 +117,18 @@ static struct kept_format *kept_format(struct detect_formats *kept, const char *
 /* ---- one format -------------------------------------------------------------------------------
  */
 
-#define SLOW_MS (3600 * INT64_C(1000)) /* that long, a duration is in another unit */
-
-/* A user agent where the referrer stands, or the other way. */
-static bool is_swapped(const struct hit *h)
-{
-    return str_starts(h->referrer, STR("Mozilla/")) || str_starts(h->user_agent, STR("https://"));
-}
-
-/* "2026-11-03T00:10:24Z", cut at a colon like a port or not. */
-static bool is_date(struct str host)
-{
-    for (size_t i = 0; i < 10; i++)
-        if (host.n < 11 || (i == 4 || i == 7 ? host.p[i] != '-' : !ascii_digit(host.p[i])))
-            return false;
-    return ascii_lower(host.p[10]) == 't';
-}
-
-/* Columns are not where the format takes them to be. */
-static bool is_odd(const struct hit *h)
-{
-    struct str forwarded = h->forwarded_for;
-    bool nobody = !str_is_set(h->client_ip) && !str_is_set(forwarded);
-
-    if (nobody ? str_is_set(h->host) : str_is_set(h->client_ip) && !looks_like_client(h->client_ip))
-        return true;
-    if (looks_like_address(h->host) && !looks_like_address(h->client_ip))
-        return true;
-    forwarded = str_trim(str_cut(&forwarded, ','));
-    if (forwarded.n > 0 && str_chr(forwarded, '.', 0) >= 0 && !looks_like_address(forwarded))
-        return true;
-    return str_chr(h->remote_user, ' ', 0) >= 0 || looks_like_address(h->remote_user) ||
-           str_chr(h->host, ',', 0) >= 0 || is_date(h->host) || h->duration_ms > SLOW_MS ||
-           is_swapped(h);
-}
-
 /* One of detect_layouts.h, not a row. */
 static bool is_layout(const struct trial *t)
 {
     return strchr(t->spec, ':') != NULL;
+}
+
+/* It fits what others do, too. */
+static bool is_mixture(const struct trial *t)
+{
+    struct str name = str_of(t->spec);
+
+    return str_eq(str_slice(name, (size_t)(str_rchr(name, '+') + 1), name.n), STR("clf"));
 }
 
 /* It has a column for the server's name. */
@@ -167,7 +140,8 @@ static bool has_host(const struct trial *t)
 /* Its columns are not where it takes them to be: also of a layout whose host is mostly a "-". */
 static bool is_off(const struct trial *t)
 {
-    return t->odd * 2 > t->matched || t->lists * 20 > t->matched || t->moving * 2 > t->matched ||
+    return t->odd * (is_mixture(t) ? 20 : 2) > t->matched || t->lists * 20 > t->matched ||
+           t->moving * 2 > t->matched ||
            (is_layout(t) && has_host(t) && t->hosts * 2 <= t->matched);
 }
 
@@ -179,7 +153,7 @@ static void count_hit(struct trial *t, const struct hit *h)
     t->fields |= mask;
     t->n_fields += (unsigned)__builtin_popcount(mask);
     t->hosts += str_is_set(h->host);
-    t->odd += is_odd(h);
+    t->odd += looks_odd(h);
     t->lists += str_chr(h->client_ip, ',', 0) >= 0;
     if (looks_like_address(h->host) && h->host.n < sizeof(t->host)) {
         t->moving += strlen(t->host) != h->host.n || memcmp(t->host, h->host.p, h->host.n) != 0;
@@ -313,6 +287,8 @@ static void set_affinity(struct trial *t, const struct evidence *e, struct str p
         t->affinity = -to_nginx;
     else if (holds(name, "varnish")) /* its request lines hold whole URLs */
         t->affinity = t->absolute * 2 > t->matched ? 2 : -2;
+    else if (is_mixture(t))
+        t->affinity = -3;
     if (is_off(t))
         t->affinity -= is_layout(t) ? 5 : 4;
 }

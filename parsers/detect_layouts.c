@@ -14,6 +14,8 @@ static const char *const layouts[] = {
     "apache:%v %h %l " COMMON AGENT,
     "apache:%v %h %l " COMMON,
     "nginx:$host " NGINX " \"$http_x_forwarded_for\"",
+    /* mod_ssl's ssl_request_log */
+    "apache:%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x \"%r\" %b",
     /* the server's name in the place of the log name: OVH */
     "apache:%h %v " COMMON AGENT,
     /* OpenLiteSpeed: quotes around the whole */

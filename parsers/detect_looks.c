@@ -97,6 +97,43 @@ static bool is_list(struct str s)
     return more;
 }
 
+/* ---- whole hits -------------------------------------------------------------------------------
+ */
+
+#define SLOW_MS (3600 * INT64_C(1000)) /* that long, a duration is in another unit */
+
+/* A user agent where the referrer stands, or the other way. */
+static bool is_swapped(const struct hit *h)
+{
+    return str_starts(h->referrer, STR("Mozilla/")) || str_starts(h->user_agent, STR("https://"));
+}
+
+/* "2026-11-03T00:10:24Z", cut at a colon like a port or not. */
+static bool is_date_time(struct str host)
+{
+    for (size_t i = 0; i < 10; i++)
+        if (host.n < 11 || (i == 4 || i == 7 ? host.p[i] != '-' : !ascii_digit(host.p[i])))
+            return false;
+    return ascii_lower(host.p[10]) == 't';
+}
+
+bool looks_odd(const struct hit *h)
+{
+    struct str forwarded = h->forwarded_for;
+    bool nobody = !str_is_set(h->client_ip) && !str_is_set(forwarded);
+
+    if (nobody ? str_is_set(h->host) : str_is_set(h->client_ip) && !looks_like_client(h->client_ip))
+        return true;
+    if (looks_like_address(h->host) && !looks_like_address(h->client_ip))
+        return true;
+    forwarded = str_trim(str_cut(&forwarded, ','));
+    if (forwarded.n > 0 && str_chr(forwarded, '.', 0) >= 0 && !looks_like_address(forwarded))
+        return true;
+    return str_chr(h->remote_user, ' ', 0) >= 0 || looks_like_address(h->remote_user) ||
+           str_chr(h->host, ',', 0) >= 0 || is_date_time(h->host) || h->duration_ms > SLOW_MS ||
+           is_swapped(h);
+}
+
 /* ---- requests ---------------------------------------------------------------------------------
  */
 

@@ -1,8 +1,8 @@
-/* detect_looks.h - what the value of a column looks like; for detect_columns.c. Pure. */
+/* detect_looks.h - what the value of a column looks like; for detect*.c and format_clf.c. Pure. */
 #ifndef LOGFERRY_PARSERS_DETECT_LOOKS_H
 #define LOGFERRY_PARSERS_DETECT_LOOKS_H
 
-#include "parsers/base/bytes.h"
+#include "parsers/hit.h"
 
 enum look {
     LOOK_MISSING, /* "-", or nothing */
@@ -40,6 +40,8 @@ uint32_t looks_of(struct str value);
 
 /* An address as logs have it: bare, in brackets, with a port or without. */
 bool looks_like_address(struct str s);
+/* Columns are not where the format took them to be. */
+bool looks_odd(const struct hit *h);
 /* Could it be who asked: an address, a name, "unix:"? */
 bool looks_like_client(struct str s);
 

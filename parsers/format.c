@@ -63,6 +63,8 @@ static const struct format_row rows[] = {
     ROW("apache", "any LogFormat of Apache, as it stands in apache2.conf",
         "%v %h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" %D \"%{Content-Type}o\"",
         TEMPLATE_APACHE, "www.example.com " COMBINED " 12034 \"text/html\""),
+    {"clf", "Common Log Format and what is made of it, line by line in any mixture", NULL,
+     &format_clf_family, 0, "www.example.com " COMBINED},
     ROW("varnish_ncsa", "varnishncsa: combined, with the whole URL in the request line", NULL,
         TEMPLATE_VARNISH,
         "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET http://www.example.com/docs/?v=2 "

@@ -62,6 +62,7 @@ struct format_family {
 enum w3c_variant { W3C_CLOUDFRONT, W3C_REALTIME, W3C_OWN, W3C_IIS, W3C_ZEEK };
 extern const struct format_family format_w3c_family;
 extern const struct format_family format_regex_family;
+extern const struct format_family format_clf_family;
 extern const struct format_family format_ltsv_family;
 enum logfmt_variant { LOGFMT_ANY, LOGFMT_HEROKU };
 extern const struct format_family format_logfmt_family;

@@ -44,6 +44,7 @@ static const struct {
     {STR_INIT("date-local"), COLUMN_LOCAL_DATE},
     {STR_INIT("time-local"), COLUMN_LOCAL_TIME},
     {STR_INIT("TimeTakenMS"), COLUMN_TIME_TAKEN},
+    {STR_INIT("c-status"), COLUMN_STATUS}, /* SHOUTcast */
     {STR_INIT("ts"), COLUMN_STAMP},
     {STR_INIT("id.orig_h"), COLUMN_CLIENT},
     {STR_INIT("method"), COLUMN_METHOD},

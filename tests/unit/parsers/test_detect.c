@@ -39,6 +39,39 @@ static int free_kept(void **state)
 }
 
 /* Formats that were used before find what new ones find. */
+/* Sites of one file, each with a format of its own. */
+static void test_mixtures(void **state)
+{
+    static const char *const lines[] = {
+        "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET /a HTTP/1.1\" 200 5",
+        "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET /b HTTP/1.1\" 200 5 \"-\" "
+        "\"curl/8.1\"",
+        "a.example:443 203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET /c HTTP/1.1\" 200 5 "
+        "\"-\" "
+        "\"curl/8.1\"",
+        "a.example 203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET /d HTTP/1.1\" 200 5 \"-\" "
+        "\"curl/8.1\"",
+        "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET /e HTTP/1.1\" 200 5 \"-\" "
+        "\"curl/8.1\" "
+        "\"192.0.2.7\"",
+    };
+    struct str text[COUNT_OF(lines)];
+    struct detection d;
+    (void)state;
+
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        text[i] = str_of(lines[i]);
+    assert_int_equal(detect_format(text, COUNT_OF(lines), STR_NONE, NULL, &d), 0);
+    assert_string_equal(d.spec, "clf");
+    assert_int_equal(d.matched, COUNT_OF(lines));
+    /* But one format where there is one. */
+    for (size_t i = 1; i < COUNT_OF(lines); i++) {
+        assert_int_equal(detect_format(&text[i], 1, STR_NONE, NULL, &d), 0);
+        assert_int_equal(d.matched, 1);
+        assert_string_not_equal(d.spec, "clf");
+    }
+}
+
 static void test_kept(void **state)
 {
     const char *example;
@@ -165,6 +198,10 @@ static void test_programs(void **state)
          "sn=\"$server_name\" rt=$request_time ua=\"$upstream_addr\" us=\"$upstream_status\" "
          "ut=\"$upstream_response_time\" ul=\"$upstream_response_length\" "
          "cs=$upstream_cache_status"},
+        {"mod_ssl's ssl_request_log", NULL,
+         "[03/Nov/2026:00:10:24 +0000] 203.0.113.20 TLSv1.3 TLS_AES_128_GCM_SHA256 "
+         "\"GET /a HTTP/1.1\" 6329",
+         "apache:%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x \"%r\" %b"},
     };
 
     check_specs(cases, COUNT_OF(cases));
@@ -352,7 +389,7 @@ int main(void)
         cmocka_unit_test(test_around),   cmocka_unit_test(test_rates),
         cmocka_unit_test(test_nothing),  cmocka_unit_test(test_cut_lines),
         cmocka_unit_test(test_prefixes), cmocka_unit_test(test_behind_a_prefix_nothing),
-        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_kept),     cmocka_unit_test(test_mixtures),
     };
     return cmocka_run_group_tests(tests, make_kept, free_kept);
 }

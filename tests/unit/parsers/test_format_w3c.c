@@ -93,6 +93,11 @@ static void iis_columns_change_inside_a_file(void **state)
     /* Found by the fuzzer. */
     assert_int_equal(fixture_parse(&x, STR("2026-11-03 00:10:24 GET /a -%1 - 1250")), PARSE_OK);
     assert_text(x.hit.client_ip, NULL);
+    /* SHOUTcast */
+    assert_int_equal(fixture_parse(&x, STR("#Fields: c-ip date cs-uri-stem c-status time")),
+                     PARSE_DIRECTIVE);
+    assert_int_equal(fixture_parse(&x, STR("192.0.2.1 2026-11-03 /stream 200 00:10:24")), PARSE_OK);
+    assert_int_equal(x.hit.status, 200);
     assert_int_equal(fixture_parse(&x, STR("#Fields: time date cs-uri-stem s-port cs(Referer)")),
                      PARSE_DIRECTIVE);
     assert_int_equal(fixture_parse(&x, STR("00:10:24 2026-11-03 /b 80 http://a/?q=b+c")), PARSE_OK);

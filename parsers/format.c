@@ -271,6 +271,13 @@ static const struct format_row rows[] = {
      "\"https://www.example.com/\",\"version\":\"1.1\",\"user_agent\":\"" AGENT "\","
      "\"request_body_len\":0,\"response_body_len\":6329,\"status_code\":200,\"status_msg\":\"OK\","
      "\"resp_mime_types\":[\"text/html\"]}"},
+    {"ecs_json", "documents of the Elastic Common Schema: Elasticsearch, Filebeat, Logstash", NULL,
+     &format_json_family, JSON_ECS,
+     "{\"@timestamp\":\"2026-11-03T00:10:24.250Z\",\"ecs\":{\"version\":\"8.11.0\"},\"http\":{"
+     "\"request\":{\"method\":\"GET\",\"referrer\":\"https://www.example.com/\"},\"response\":{"
+     "\"status_code\":200,\"body\":{\"bytes\":6329}},\"version\":\"1.1\"},\"url\":{\"original\":"
+     "\"/docs/?v=2\",\"domain\":\"www.example.com\"},\"source\":{\"ip\":\"203.0.113.20\"},"
+     "\"user_agent\":{\"original\":\"" AGENT "\"}}"},
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))

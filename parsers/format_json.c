@@ -251,8 +251,13 @@ static enum parse_result json_line(struct parser *base, struct str line, struct 
 
     if (!json_scan(f->keys, line, found, FIELDS, &why, &at))
         return parser_fail(base, why, at);
-    for (size_t i = 0; i < FIELDS; i++)
+    for (size_t i = 0; i < FIELDS; i++) {
+        bool object = !found[i].quoted && str_eq(found[i].raw, STR("{"));
+
         v[i] = found[i].escaped ? json_scan_text(&base->scratch, found[i].raw) : found[i].raw;
+        if (object && i != FIELD_TLS)
+            v[i] = STR_NONE;
+    }
     if (base->format->row->variant == JSON_CLOUDFRONT)
         decode_cloudfront(&base->scratch, found, v);
     else if (base->format->row->variant == JSON_AKAMAI)

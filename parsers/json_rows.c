@@ -5,7 +5,8 @@
  * (DataStream 2); Fastly's documentation (example log streaming formats); envoyproxy.io and Istio
  * (default JSON access logs); learn.microsoft.com (Front Door's and Application Gateway's resource
  * logs); cloud.google.com/logging (LogEntry, HttpRequest);
- * docs.zeek.org (http.log).
+ * docs.zeek.org (http.log);
+ * elastic.co (Elastic Common Schema).
  */
 #include "parsers/json_rows.h"
 
@@ -259,6 +260,28 @@ static const struct json_row_key zeek[] = {
     {FIELDS, NULL},
 };
 
+static const struct json_row_key ecs[] = {
+    {FIELD_TIME, "@timestamp"},
+    {FIELD_CLIENT_IP, "source.ip source.address client.ip client.address"},
+    {FIELD_METHOD, "http.request.method"},
+    {FIELD_SCHEME, "url.scheme"},
+    {FIELD_HOST, "url.domain destination.domain"},
+    {FIELD_TARGET, "url.original url.full"},
+    {FIELD_PATH, "url.path"},
+    {FIELD_QUERY, "url.query"},
+    {FIELD_PROTOCOL, "http.version"},
+    {FIELD_STATUS, "http.response.status_code"},
+    {FIELD_BYTES, "http.response.body.bytes http.response.bytes"},
+    {FIELD_DURATION_NS, "event.duration"},
+    {FIELD_REFERRER, "http.request.referrer"},
+    {FIELD_USER_AGENT, "user_agent.original"},
+    {FIELD_CONTENT_TYPE, "http.response.mime_type"},
+    {FIELD_REQUEST_ID, "http.request.id"},
+    {FIELD_REMOTE_USER, "user.name"},
+    {FIELD_MESSAGE, "ecs.version"}, /* of every document */
+    {FIELDS, NULL},
+};
+
 const struct json_row_key *const json_rows[JSON_VARIANTS] = {
     [JSON_NGINX] = nginx,
     [JSON_CADDY] = caddy,
@@ -271,6 +294,7 @@ const struct json_row_key *const json_rows[JSON_VARIANTS] = {
     [JSON_AZURE] = azure,
     [JSON_GCP] = gcp,
     [JSON_ZEEK] = zeek,
+    [JSON_ECS] = ecs,
 };
 
 #define REQUEST_FIELDS                                                                             \

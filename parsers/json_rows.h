@@ -20,6 +20,7 @@ enum json_variant {
     JSON_AZURE,
     JSON_GCP,
     JSON_ZEEK,
+    JSON_ECS,
     JSON_VARIANTS,
 };
 

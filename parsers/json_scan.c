@@ -200,9 +200,16 @@ static inline const char *value_end(const char *p, const char *end, bool *escape
     }
 }
 
+/* An object is there, but no value. */
+static inline bool is_object(struct str s, bool quoted)
+{
+    return !quoted && s.n == 1 && s.p[0] == '{';
+}
+
 static inline bool is_missing(struct str s, bool quoted)
 {
-    return s.n == 0 || (s.n == 1 && s.p[0] == '-') || (!quoted && str_eq(s, STR("null")));
+    return s.n == 0 || (s.n == 1 && s.p[0] == '-') || (!quoted && str_eq(s, STR("null"))) ||
+           is_object(s, quoted);
 }
 
 static void keep(struct scan *s, uint16_t e, struct str raw, bool quoted, bool escaped)
@@ -214,7 +221,8 @@ static void keep(struct scan *s, uint16_t e, struct str raw, bool quoted, bool e
         struct json_found *f = &s->found[want->target];
 
         if (missing && !f->raw.p)
-            *f = (struct json_found){{raw.p, 0}, UINT8_MAX, quoted, false};
+            *f = (struct json_found){
+                {raw.p, is_object(raw, quoted) ? 1 : 0}, UINT8_MAX, quoted, false};
         else if (!missing && want->rank < f->rank)
             *f = (struct json_found){raw, want->rank, quoted, escaped};
     }

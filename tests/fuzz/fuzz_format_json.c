@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         "azure_json",
         "gcp_json",
         "zeek_json",
+        "ecs_json",
         ("json:{\"time\":[\"t\",\"a.t\"],\"date\":\"d\",\"path\":\"a.b.p\",\"query\":\"q\","
          "\"status\":\"s\",\"duration_us\":\"a.d\"}"),
     };

@@ -358,9 +358,33 @@ static void examples(void **state)
     }
 }
 
+/* Another schema has an object where a text should be. */
+static void objects_are_no_values(void **state)
+{
+    struct fixture x;
+    size_t column;
+    (void)state;
+
+    fixture_open(&x, STR("nginx_json"), NULL);
+    assert_int_equal(
+        fixture_parse(&x, STR("{\"time\":1793664624,\"uri\":\"/a\",\"user_agent\":{\"name\":"
+                              "\"curl\"},\"agent\":\"curl/8.1\",\"host\":{\"id\":[1]},"
+                              "\"referer\":\"{\"}")),
+        PARSE_OK);
+    assert_text(x.hit.user_agent, "curl/8.1");
+    assert_text(x.hit.host, NULL);
+    assert_text(x.hit.referrer, "{");
+    assert_int_equal(fixture_parse(&x, STR("{\"time\":1793664624,\"url\":{\"path\":\"/a\"}}")),
+                     PARSE_BAD);
+    assert_string_equal(parser_error(x.parser, &column),
+                        "the line has neither a request line nor a path");
+    fixture_close(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objects_are_no_values),
         cmocka_unit_test(nginx_lines_that_are_no_json),
         cmocka_unit_test(lines_that_are_refused),
         cmocka_unit_test(messages_of_servers_are_no_requests),

@@ -175,17 +175,28 @@ static bool has_other_owner(const struct rights *r, int64_t team, int64_t user)
     return false;
 }
 
-/* Nobody but this person owns them. False: there is no such team. */
-static bool put_lone_teams(struct buf *out, const struct rights *r, const struct user *user)
+/* The first of the teams from *at on that nobody but this person owns. NULL: there is none. */
+static const struct team *lone_team(const struct rights *r, int64_t user, size_t *at)
 {
     const struct member *members;
-    size_t n = rights_members(r, &members), found = 0;
+    size_t n = rights_members(r, &members);
+    while (*at < n) {
+        const struct member *m = &members[(*at)++];
+        const struct team *team = rights_team_by_id(r, m->team);
+        if (m->user == user && m->role == TEAM_OWNER && team && !team->archived_ms &&
+            !has_other_owner(r, team->id, user))
+            return team;
+    }
+    return NULL;
+}
+
+/* False: there are none. */
+static bool put_lone_teams(struct buf *out, const struct rights *r, const struct user *user)
+{
+    const struct team *team;
+    size_t at = 0, found = 0;
     buf_putc(out, '[');
-    for (size_t i = 0; i < n; i++) {
-        const struct team *team = rights_team_by_id(r, members[i].team);
-        if (members[i].user != user->id || members[i].role != TEAM_OWNER || !team ||
-            team->archived_ms || has_other_owner(r, team->id, user->id))
-            continue;
+    while ((team = lone_team(r, user->id, &at))) {
         if (found++ > 0)
             buf_putc(out, ',');
         api_put_team(out, team, TEAM_OWNER);
@@ -194,15 +205,39 @@ static bool put_lone_teams(struct buf *out, const struct rights *r, const struct
     return found > 0;
 }
 
+/* As HitKeep's `force`: their sites go, and they are archived. False: refused. */
+static bool archive_lone_teams(struct change *c, int64_t user)
+{
+    const struct team *team;
+    size_t at = 0;
+    while ((team = lone_team(c->rights, user, &at))) {
+        int64_t id = team->id;
+        if (!change_done(c, session_clear_team(c->session, id), "", "") ||
+            !change_done(c, session_archive_team(c->session, id, true), "", "") ||
+            !change_rights(c))
+            return false;
+        at = 0;
+    }
+    return true;
+}
+
 static void remove_user(struct change *c)
 {
     const struct user *user = user_of(c);
     struct buf *out = &c->text;
+    struct str force = STR("");
     if (!user)
         return;
-    if (user->id == change_user_id(c)) {
+    int64_t id = user->id;
+    if (id == change_user_id(c)) {
         change_refuse(c, 400, "Cannot delete yourself");
         return;
+    }
+    if (query_value(c->req->query, STR("force"), &c->scratch, &force) &&
+        str_eq(force, STR("true"))) {
+        if (!archive_lone_teams(c, id))
+            return;
+        user = rights_user_by_id(c->rights, id);
     }
     buf_lit(out, "{\"status\":\"error\",\"code\":\"user_owns_teams\",\"message\":"
                  "\"Transfer ownership before deleting this user, or use ?force=true to archive"
@@ -213,7 +248,7 @@ static void remove_user(struct change *c)
         return;
     }
     buf_reset(out);
-    if (change_done(c, session_remove_user(c->session, user->id), "User not found", ""))
+    if (change_done(c, session_remove_user(c->session, id), "User not found", ""))
         change_is_ok(c);
 }
 

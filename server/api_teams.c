@@ -169,6 +169,24 @@ struct team_body {
     struct str name, logo_url, target;
 };
 
+/* What Go's ParseRequestURI asks for: a scheme or a slash in front, no control characters, and
+ * escapes of two digits. */
+static bool is_uri(struct str s)
+{
+    size_t scheme = 0;
+    while (scheme < s.n && (ascii_alnum(s.p[scheme]) || str_chr(STR("+-."), s.p[scheme], 0) >= 0))
+        scheme++;
+    bool has_scheme = scheme > 0 && scheme < s.n && s.p[scheme] == ':' && !ascii_digit(s.p[0]) &&
+                      ascii_alnum(s.p[0]);
+    if (!has_scheme && s.p[0] != '/')
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 127 ||
+            (s.p[i] == '%' && percent_byte(s, i) < 0))
+            return false;
+    return true;
+}
+
 /* The name that the body gives; STR_NONE: refused. A logo is taken and not kept. */
 static struct str read_name(struct change *c)
 {
@@ -180,13 +198,15 @@ static struct str read_name(struct change *c)
     uint32_t given;
     if (!change_body(c, fields, COUNT_OF(fields), &body, &given))
         return STR_NONE;
-    struct str name = go_trim(body.name);
+    struct str name = go_trim(body.name), logo = go_trim(body.logo_url);
     if (name.n == 0)
         change_refuse(c, 400, "Team name is required");
     else if (name.n > NAME_MAX_BYTES)
         change_refuse(c, 400, "Team name must be 120 characters or fewer");
-    else if (go_trim(body.logo_url).n > LOGO_MAX_BYTES)
+    else if (logo.n > LOGO_MAX_BYTES)
         change_refuse(c, 400, "Logo URL must be 2048 characters or fewer");
+    else if (logo.n > 0 && !is_uri(logo))
+        change_refuse(c, 400, "Invalid logo URL");
     else
         return name;
     return STR_NONE;

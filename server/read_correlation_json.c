@@ -254,8 +254,8 @@ void put_correlation(struct correlation *c, struct buf *out)
                c->n_fetches, c->pages.n, correlated, (unsigned long long)c->sessions,
                (unsigned long long)(c->n_fetches - c->followed));
     put_groups(c, &c->pairs, &yield, "citation_yield", "pafvy", out);
+    put_groups(c, &c->pages, &cited, "citation_paths", "pfv", out);
     put_groups(c, &c->pages, &pages, "opportunity_pages", "pfver", out);
     put_groups(c, &c->hotspots, &failing, "failure_hotspots", "axter", out);
-    put_groups(c, &c->pages, &cited, "citation_paths", "pfv", out);
     buf_lit(out, "}\n");
 }

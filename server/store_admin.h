@@ -37,6 +37,8 @@ enum admin_result session_add_team(struct store_session *session, struct str nam
 enum admin_result session_rename_team(struct store_session *session, int64_t team, struct str name);
 /* Archived, its sites and tokens are closed to everybody; nothing of it is lost. */
 enum admin_result session_archive_team(struct store_session *session, int64_t team, bool archived);
+/* Removes its sites. */
+enum admin_result session_clear_team(struct store_session *session, int64_t team);
 /* With its sites, their records (as session_remove_site), its clients, members and exclusions; its
  * name is free. What its nodes have told stays. */
 enum admin_result session_remove_team(struct store_session *session, int64_t team);

@@ -405,6 +405,15 @@ static int64_t a_site_of(struct engine *e, int64_t team)
     return site;
 }
 
+enum admin_result session_clear_team(struct store_session *session, int64_t team)
+{
+    int64_t site;
+    while ((site = a_site_of(session->engine, team)) > 0)
+        if (session_remove_site(session, site) != ADMIN_OK)
+            return ADMIN_FAILED;
+    return site < 0 ? ADMIN_FAILED : ADMIN_OK;
+}
+
 enum admin_result session_remove_team(struct store_session *session, int64_t team)
 {
     static const char *const texts[] = {
@@ -414,13 +423,8 @@ enum admin_result session_remove_team(struct store_session *session, int64_t tea
         "DELETE FROM exclusions WHERE team = ?1",
     };
     struct engine *e = session->engine;
-    int64_t site;
-    while ((site = a_site_of(e, team)) > 0)
-        if (session_remove_site(session, site) != ADMIN_OK)
-            return ADMIN_FAILED;
-    if (site < 0)
-        return ADMIN_FAILED;
-    enum admin_result result = session_audit(session, "team.deleted", AUDIT_TEAM, team, STR_NONE);
+    enum admin_result result = session_clear_team(session, team);
+    result = session_noted(session, result, "team.deleted", AUDIT_TEAM, team, STR_NONE);
     if (result != ADMIN_OK)
         return result;
     for (size_t i = 0; i < COUNT_OF(texts); i++)

@@ -168,6 +168,8 @@ def test_teams(world):
             (400, method, path, {"name": " "}, "Team name is required"),
             (400, method, path, {"name": long}, "Team name must be 120 characters or fewer"),
             (400, method, path, {"name": "x", "logo_url": "x" * 2049}, "Logo URL must be 2048 characters or fewer"),
+            *((400, method, path, {"name": "x", "logo_url": u}, "Invalid logo URL") for u in (
+                "logo.png", "://x", "1a:b", "https://example.com/a\nb", "/a%zz")),
         ])
     made = p.ann.want(201, "POST", top, {"name": " shop ", "logo_url": "https://example.com/x.png"})["team"]
     check((made["name"], made["role"], made["logo_url"]) == ("shop", "owner", ""), str(made))
@@ -409,6 +411,18 @@ def test_deleting_teams(world):
     p.server.cli("team", "remove", "shop", "--yes", expect=65)
     p.server.cli("fsck")
     check("shop" not in p.server.cli("team", "list"), "removed by command")
+    # Who is deleted by force takes the teams with him that are his alone.
+    shop = p.bob.want(201, "POST", "/api/user/teams", {"name": "shop"})["team"]["id"]
+    ours = p.bob.want(201, "POST", "/api/user/teams", {"name": "ours"})["team"]["id"]
+    p.server.cli("team", "member", "ours", OWNER, "owner")
+    for team, domain in ((shop, "shop.example"), (ours, "ours.example")):
+        p.bob.want(200, "POST", "/api/sites", {"domain": domain, "team_id": team})
+    bob = f"/api/admin/users/{p.ids[OTHER]}"
+    check([t["name"] for t in p.ann.want(409, "DELETE", bob)["teams"]] == ["shop"], "what is in the way")
+    check(p.ann.want(200, "DELETE", bob + "?force=true") == OK, "by force")
+    check([s["domain"] for s in p.ann.want(200, "GET", "/api/admin/sites")] == ["ours.example", SITE], "sites that are left")
+    check([(t["name"], t["is_archived"]) for t in p.ann.want(200, "GET", "/api/admin/teams")][-2:] ==
+          [("shop", True), ("ours", False)], "teams that are left")
 
 
 def test_administration(world):
@@ -457,6 +471,7 @@ def test_administration(world):
     team = p.bob.want(201, "POST", "/api/user/teams", {"name": "bob's"})["team"]
     blocked = p.ask(owner, 409, "DELETE", bob)
     check(blocked["code"] == "user_owns_teams" and [t["id"] for t in blocked["teams"]] == [team["id"]], str(blocked))
+    check(p.ask(owner, 409, "DELETE", bob + "?force=1") == blocked, "not what is asked for")
     check(p.ask(owner, 200, "DELETE", f"{users}/{p.ids[THIRD]}") == OK, "a person goes")
     sites, all_teams = p.ask(owner, 200, "GET", "/api/admin/sites"), p.ask(owner, 200, "GET", "/api/admin/teams")
     check([(s["id"], s["domain"]) for s in sites] == [(site, SITE)], str(sites))

@@ -166,12 +166,12 @@ static void correlation_fields(void **state)
         "\"/docs\",\"assistant_name\":\"GPTBot\",\"fetch_count\":2,\"ai_referred_visits\":1,"
         "\"citation_yield_pct\":50},{\"path\":\"/img/a.png\",\"assistant_name\":\"ClaudeBot\","
         "\"fetch_count\":1,\"ai_referred_visits\":0,\"citation_yield_pct\":0}],"
+        "\"citation_paths\":[{\"path\":\"/docs\",\"fetch_count\":2,\"ai_referred_visits\":1}],"
         "\"opportunity_pages\":[{\"path\":\"/docs\",\"fetch_count\":2,\"ai_referred_visits\":1,"
         "\"error_requests\":1,\"error_rate_pct\":50},{\"path\":\"/img/a.png\",\"fetch_count\":1,"
         "\"ai_referred_visits\":0,\"error_requests\":0,\"error_rate_pct\":0}],"
         "\"failure_hotspots\":[{\"assistant_name\":\"GPTBot\",\"path_prefix\":\"/docs\","
-        "\"total_requests\":2,\"error_requests\":1,\"error_rate_pct\":50}],\"citation_paths\":["
-        "{\"path\":\"/docs\",\"fetch_count\":2,\"ai_referred_visits\":1}]}\n");
+        "\"total_requests\":2,\"error_requests\":1,\"error_rate_pct\":50}]}\n");
     /* Up to the visit's time only; and by its own filters the fetches alone. */
     expect_part(b, "ai-fetch/correlation", "from=2024-10-04T00:00:00Z&to=2024-10-04T14:30:00Z",
                 "\"ai_referred_visits\":0,\"uncorrelated_fetches\":3}");
@@ -202,15 +202,15 @@ static void strict_correlation(void **state)
         "\"citation_yield_pct\":100},{\"path\":\"/docs?utm_source=x\",\"assistant_name\":"
         "\"GPTBot\",\"fetch_count\":1,\"ai_referred_visits\":0,\"citation_yield_pct\":0},"
         "{\"path\":\"/img/a.png\",\"assistant_name\":\"ClaudeBot\",\"fetch_count\":1,"
-        "\"ai_referred_visits\":0,\"citation_yield_pct\":0}],\"opportunity_pages\":[{\"path\":"
+        "\"ai_referred_visits\":0,\"citation_yield_pct\":0}],\"citation_paths\":[{\"path\":"
+        "\"/docs\",\"fetch_count\":2,\"ai_referred_visits\":2}],\"opportunity_pages\":[{\"path\":"
         "\"/docs\",\"fetch_count\":2,\"ai_referred_visits\":2,\"error_requests\":2,"
         "\"error_rate_pct\":100},{\"path\":\"/docs?utm_source=x\",\"fetch_count\":1,"
         "\"ai_referred_visits\":0,\"error_requests\":0,\"error_rate_pct\":0},{\"path\":"
         "\"/img/a.png\",\"fetch_count\":1,\"ai_referred_visits\":0,\"error_requests\":0,"
         "\"error_rate_pct\":0}],\"failure_hotspots\":[{\"assistant_name\":\"GPTBot\","
         "\"path_prefix\":\"/docs\",\"total_requests\":2,\"error_requests\":1,"
-        "\"error_rate_pct\":50}],\"citation_paths\":[{\"path\":\"/docs\",\"fetch_count\":2,"
-        "\"ai_referred_visits\":2}]}\n");
+        "\"error_rate_pct\":50}]}\n");
 }
 
 static void fetch_exports(void **state)

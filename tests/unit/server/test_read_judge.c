@@ -109,6 +109,10 @@ static void judge_correlation(struct judge *j)
              " WHERE j.page = g.page AND j.agent = g.agent) AS v FROM g GROUP BY page, agent)"
              " ORDER BY v * 100.0 / n DESC, v DESC, n DESC, page, agent LIMIT 10)"
              " ORDER BY n DESC, page, agent");
+    put_rows(j, "citation_paths",
+             "SELECT page AS path, n AS fetch_count, v AS ai_referred_visits FROM (SELECT page,"
+             " count(*) AS n, " VISITS " FROM g GROUP BY page) WHERE v > 0"
+             " ORDER BY v DESC, n DESC, page LIMIT 10");
     put_rows(j, "opportunity_pages",
              "SELECT page AS path, n AS fetch_count, v AS ai_referred_visits, e AS error_requests,"
              " e AS _e, n AS _n, 0 AS error_rate_pct FROM (SELECT * FROM (SELECT page,"
@@ -120,10 +124,6 @@ static void judge_correlation(struct judge *j)
              " (SELECT agent, prefix, count(*) AS n, sum(status >= 400) AS e FROM f"
              " GROUP BY agent, prefix) WHERE e > 0 ORDER BY e * 100.0 / n DESC, e DESC, n DESC,"
              " agent, prefix LIMIT 10) ORDER BY n DESC, agent, prefix");
-    put_rows(j, "citation_paths",
-             "SELECT page AS path, n AS fetch_count, v AS ai_referred_visits FROM (SELECT page,"
-             " count(*) AS n, " VISITS " FROM g GROUP BY page) WHERE v > 0"
-             " ORDER BY v DESC, n DESC, page LIMIT 10");
     buf_lit(j->out, "}\n");
 }
 

@@ -1,6 +1,7 @@
 /* dead.c - see dead.h. */
 #include "agent/dead.h"
 
+#include "agent/dead_seen.h"
 #include "agent/terminal.h"
 #include "parsers/base/fault.h"
 #include "parsers/base/json.h"
@@ -53,18 +54,6 @@ static bool letter_open(struct letter *l, int dead_fd, uint64_t seq, const char 
         return false;
     l->rest = buf_str(&l->body);
     return batch_header_read(str_cut(&l->rest, '\n'), &l->header, &l->scratch, why);
-}
-
-static struct str host_of(const struct record *r)
-{
-    struct str url = r->url;
-    if (str_is_set(r->site))
-        return r->site;
-    if (str_is_set(r->hostname))
-        return r->hostname;
-    for (int i = 0; i < 2 && url.n; i++)
-        str_cut(&url, '/'); /* "https:" and what is between the slashes */
-    return url.n ? str_cut(&url, '/') : STR("");
 }
 
 /* ---- the list ---------------------------------------------------------------------------------
@@ -132,7 +121,7 @@ static void list_one(int dead_fd, uint64_t seq, int64_t now_ms, bool json, struc
         row.age_s = row.age_s > 0 ? row.age_s : 0;
         struct str first = l.rest;
         if (record_read(str_cut(&first, '\n'), &record, &scratch, &ignored))
-            row.site = host_of(&record);
+            row.site = dead_site(&record);
     } else {
         row.destination = STR("?");
         row.reason = str_of(why);

@@ -1,4 +1,5 @@
 /* uplink.c - parcels, their queues, and what an answer does to them; see uplink.h. */
+#include "agent/dead_seen.h"
 #include "agent/uplink_singles.h"
 #include "parsers/base/fault.h"
 
@@ -671,7 +672,7 @@ struct uplink *uplink_new(const struct uplink_options *options, struct buf *why)
                              why))
             goto fail;
     uplink_withhold(u);
-    if (uplink_load_shelves(u, why))
+    if (uplink_load_shelves(u, why) || !(u->dead_seen = dead_seen_new(u->shelf_fd[SHELF_DEAD])))
         goto fail;
     uplink_expiry_start(u);
     for (size_t i = 0; i < u->n_destinations; i++)
@@ -699,6 +700,7 @@ void uplink_free(struct uplink *u)
             group_free(g);
         parcel_free(u->parcels);
     }
+    dead_seen_free(u->dead_seen);
     for (int i = 0; i < SHELF_COUNT; i++)
         if (u->shelf_fd[i] >= 0)
             close(u->shelf_fd[i]);

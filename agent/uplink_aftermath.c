@@ -2,6 +2,7 @@
  * uplink_aftermath.c - what an answer left to do: park the records of closed sites, bury those that
  * were refused for themselves, halve a batch that was refused as a whole; see uplink.h.
  */
+#include "agent/dead_seen.h"
 #include "agent/uplink_impl.h"
 #include "parsers/base/fault.h"
 
@@ -26,8 +27,8 @@ struct aftermath {
     const char *error;
     struct batch *halves[2];
     uint64_t dead_bytes, parked_bytes;
-    uint32_t n_parked, n_dead;
-    char site[256]; /* of the first record that was parked */
+    uint32_t n_parked, n_dead, n_letter; /* in the letter: those that had none yet */
+    char site[256];                      /* of the first record that was parked */
 };
 
 /* Is this line of the body rejected, and for that kind of action? */
@@ -66,10 +67,15 @@ static void bury(struct aftermath *t, const struct batch *b)
     buf_init(&meta, SPOOL_META_MAX);
     buf_put_str(&meta, buf_str(&t->meta));
     spool_put_reason(&meta, t->reason);
+    struct dead_letter_write w = {.b = b,
+                                  .destination = t->errand->destination->config->name,
+                                  .meta = buf_str(&meta),
+                                  .seq = t->dead_seq};
     fault_point("bury.before_write");
-    t->rc = spool_write(t->uplink->shelf_fd[SHELF_DEAD], t->dead_seq, b, buf_str(&meta),
-                        &t->dead_bytes);
+    t->rc = dead_seen_write(t->uplink->dead_seen, &w);
     fault_point("bury.after_write");
+    t->dead_bytes = w.bytes;
+    t->n_letter = w.n_records;
     buf_release(&meta);
 }
 
@@ -84,10 +90,7 @@ static void name_site(struct aftermath *t, const struct batch *part)
         struct str rest = buf_str(&body);
         str_cut(&rest, '\n');
         if (record_read(str_cut(&rest, '\n'), &r, &scratch, &why)) {
-            struct str url = r.url, site = str_is_set(r.site) ? r.site : r.hostname;
-            for (int i = 0; i < 2 && url.n; i++)
-                str_cut(&url, '/'); /* "https:" and what is between the slashes */
-            site = str_is_set(site) ? site : str_cut(&url, '/');
+            struct str site = dead_site(&r);
             snprintf(t->site, sizeof(t->site), "%.*s", STR_ARGS(site));
         }
     }
@@ -235,7 +238,7 @@ static void account(struct aftermath *t, struct destination *d)
                                                          .seq = t->dead_seq,
                                                          .bytes = t->dead_bytes,
                                                          .born_ms = whole(p)->born_ms,
-                                                         .n_records = t->n_dead});
+                                                         .n_records = t->n_letter});
     tell_rejected(t, d);
 }
 

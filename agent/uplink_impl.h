@@ -149,6 +149,7 @@ struct uplink {
     ev_timer slow_timer;   /* of several destinations, one keeps a batch waiting */
     struct log_limit disk_complaint, full_complaint, age_complaint;
     struct dead_letter *dead; /* in no order */
+    struct dead_seen *dead_seen;
     size_t n_dead, cap_dead;
     uint64_t foreign_bytes; /* in spool/, of destinations that are not configured */
     struct sites *sites;

@@ -198,6 +198,30 @@ def test_crash_while_replaying(world):
     agent.stop()
 
 
+def test_a_letter_comes_once(world):
+    """A crash between the letter and the books: the record is sent and refused again, and has its letter."""
+    for nth, point in enumerate(("bury.after_write", "aftermath.before_settle")):
+        sink = world.sink()
+        sink.poison = (500, "record")
+        log = lines.Log(world.path(f"{nth}.log"))
+        agent = world.agent(sink, name=f"agent{nth}", files=log.path)
+        log.write(1000)
+        agent.start(f"crash:{point}:1")
+        check(agent.proc.wait(30) == CRASHED, f"{point} was not reached")
+        first = agent.state_files("dead")
+        check(len(first) == 1, f"{point}: {first}")
+        agent.start()
+        wait_for(lambda: agent.ledger()["dead"] == 1, 20, "the second answer")
+        agent.stop()
+        check(agent.state_files("dead") == first, f"{point}: {first}, then {agent.state_files('dead')}")
+        # It is replayed, refused once more, and a letter again.
+        agent.start()
+        agent.command("dead", "replay", "--all")
+        wait_for(lambda: agent.ledger()["dead"] == 1, 20, "its second death")
+        agent.stop()
+        check(len(agent.state_files("dead")) == 1 and agent.state_files("dead") != first, f"{point}: replayed")
+
+
 def test_poison_batch(world):
     """R17: the server answers 400 to any batch that holds it: found in log2(1000) + 1 splits."""
     sink, agent, rest, _ = poisoned(world, "batch")

@@ -218,6 +218,7 @@ class Ordeal:
     def refuse(self, fault, what):
         """Batches over a size are refused whole, and one record for itself."""
         self.to.batch_limit = 40
+        letters = len(self.agent.state_files("dead"))
         victim = next(n for n in range(self.log.next, self.log.next + 10) if lines.kind(n) != lines.SKIP)
         self.to.refused[victim] = (422, "Bad record")
         self.dead.add(victim)
@@ -226,6 +227,8 @@ class Ordeal:
         self.feed(20, 10)
         wait_for(lambda: self.agent.state_files("dead"), 20, "a dead letter")
         self.agent.stop()
+        letters = len(self.agent.state_files("dead")) - letters
+        check(letters == 1, f"{what}: {letters} letters of one record")
         self.to.batch_limit = None
 
     def rotate(self, fault, what):

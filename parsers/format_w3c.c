@@ -13,6 +13,7 @@
 #include "parsers/format_impl.h"
 #include "parsers/verdict.h"
 #include "parsers/w3c_columns.h"
+#include "parsers/w3c_iis.h"
 
 #include "parsers/base/json.h"
 #include "parsers/base/time.h"
@@ -401,16 +402,23 @@ static bool is_address(struct str s)
     return address_parse(s, bytes);
 }
 
-/* A row of a number of columns that IIS is known to write, while they hold what they should. */
+/* The row of the columns that are set, while they hold what they should. */
+static bool is_row_of_iis(struct w3c_parser *p, struct str line, struct hit *hit)
+{
+    *hit = hit_nothing();
+    decode_scratch_reset(&p->base.scratch);
+    return w3c_row(p, line, p->columns.n, hit) == PARSE_OK && is_method(hit->method) &&
+           hit->status >= 100 && is_address(hit->client_ip);
+}
+
+/* A row of a number of columns that IIS is known to write, or of which columns can be told. */
 static enum parse_result iis_without_header(struct w3c_parser *p, struct str line, struct hit *hit)
 {
-    if (!w3c_columns_of_iis(&p->columns, count_blanks(line) + 1))
-        return parser_fail(&p->base, no_header, 0);
-    if (w3c_row(p, line, p->columns.n, hit) != PARSE_OK)
-        return PARSE_BAD;
-    if (is_method(hit->method) && hit->status >= 100 && is_address(hit->client_ip))
+    if (w3c_columns_of_iis(&p->columns, count_blanks(line) + 1) && is_row_of_iis(p, line, hit))
         return PARSE_OK;
-    return parser_fail(&p->base, no_header, 0);
+    bool good = w3c_iis_guess(&p->columns, line) && is_row_of_iis(p, line, hit);
+    w3c_columns_set(&p->columns, STR_NONE);
+    return good ? PARSE_OK : parser_fail(&p->base, no_header, 0);
 }
 
 static enum parse_result w3c_line(struct parser *base, struct str line, struct hit *hit)

@@ -169,10 +169,10 @@ static void rows_without_header(void **state)
     "2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 - 203.0.113.20 A+B https://r.example/ 200 0 0 " \
     "46"
     static const char *const bad[] = {
-        "2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 - 203.0.113.20 A+B 200 0 0",
+        "2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 - 203.0.113.20 A+B 200 0",
         "2026-11-03 00:10:24 192.0.2.80 /a GET b=c 443 - 203.0.113.20 A+B - 200 0 0 46",
         "2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 203.0.113.20 - A+B - 200 0 0 46",
-        "2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 - 203.0.113.20 A+B - 0 200 0 46",
+        "2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 - 203.0.113.20 A+B - 0 20 0 46",
         "203.0.113.20 00:10:24 192.0.2.80 GET /a b=c 443 - 203.0.113.20 A+B - 200 0 0 46",
     };
     struct fixture x;
@@ -195,6 +195,54 @@ static void rows_without_header(void **state)
             fail_msg("%s is taken", bad[i]);
     assert_int_equal(fixture_parse(&x, STR("#Fields: date time cs-uri-stem")), PARSE_DIRECTIVE);
     assert_int_equal(fixture_parse(&x, STR(IIS_15)), PARSE_BAD);
+    fixture_close(&x);
+}
+
+/* Whichever columns are ticked. */
+static void columns_by_what_they_hold(void **state)
+{
+    static const struct {
+        const char *line, *host, *referrer, *agent, *forwarded;
+        int64_t bytes, ms;
+    } cases[] = {
+        {"2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 - 203.0.113.20 A+B 200 0 0", NULL, NULL,
+         "A B", NULL, HIT_NO_NUMBER, HIT_NO_NUMBER},
+        /* the cookie, the bytes and X-Forwarded-For */
+        {"2026-11-03 00:10:24 192.0.2.80 GET /a b=c 443 anna@a.example 203.0.113.20 A+B "
+         "SID=1;+w=2 https://r.example/ 200 0 0 20123 36264 597 198.51.100.7",
+         NULL, "https://r.example/", "A B", "198.51.100.7", 20123, 597},
+        /* the site and the server, the protocol and the host */
+        {"2026-11-03 00:10:24 W3SVC1 WEB 192.0.2.80 GET /a b=c 443 - 203.0.113.20 HTTP/1.1 A+B - "
+         "www.example.com 200 0 0 34018 303 46",
+         "www.example.com", NULL, "A B", NULL, 34018, 46},
+        {"2026-11-03 00:10:24 W3SVC1 GET /a b=c 443 - fe80::1%12 A+B - - localhost:81 200 0 0 46",
+         "localhost", NULL, "A B", NULL, HIT_NO_NUMBER, 46},
+        /* nobody's user agent, and a "-" for X-Forwarded-For */
+        {"2026-11-03 00:10:24 WEB 192.0.2.80 GET /a b=c 443 - 203.0.113.20 - - 200 0 0 15 -", NULL,
+         NULL, NULL, NULL, HIT_NO_NUMBER, 15},
+    };
+    struct fixture x;
+    (void)state;
+
+    fixture_open(&x, STR("iis"), NULL);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        if (fixture_parse(&x, str_of(cases[i].line)) != PARSE_OK)
+            fail_msg("%s is not taken", cases[i].line);
+        assert_text(x.hit.path, "/a");
+        assert_text(x.hit.query, "b=c");
+        assert_text(x.hit.scheme, "https");
+        assert_int_equal(x.hit.status, 200);
+        assert_text(x.hit.host, cases[i].host);
+        assert_text(x.hit.referrer, cases[i].referrer);
+        assert_text(x.hit.user_agent, cases[i].agent);
+        assert_text(x.hit.forwarded_for, cases[i].forwarded);
+        assert_true(x.hit.bytes == cases[i].bytes);
+        assert_true(x.hit.duration_ms == cases[i].ms);
+        assert_null(hit_parse_changes(x.parser, str_of(cases[i].line)));
+        /* and what IIS writes by default is still that */
+        assert_int_equal(fixture_parse(&x, STR(IIS_15)), PARSE_OK);
+        assert_text(x.hit.referrer, "https://r.example/");
+    }
     fixture_close(&x);
 }
 
@@ -251,6 +299,7 @@ int main(void)
         cmocka_unit_test(iis_columns_change_inside_a_file),
         cmocka_unit_test(columns_in_quotes),
         cmocka_unit_test(rows_without_header),
+        cmocka_unit_test(columns_by_what_they_hold),
         cmocka_unit_test(columns_of_ones_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,12 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "parsers/base/time.h"
 #include "server/account.h"
 #include "server/api_json.h"
 #include "server/api_person.h"
 #include "server/cookie.h"
 #include "server/origin.h"
+#include "server/read_list.h"
 
 bool api_find_person(struct api *a, const struct http_request *req, struct api_person *person)
 {
@@ -277,7 +277,7 @@ void api_put_time(struct buf *out, int64_t ms)
         return;
     }
     buf_putc(out, '"');
-    time_put_rfc3339(out, ms);
+    list_put_time(out, ms);
     buf_putc(out, '"');
 }
 
@@ -290,6 +290,7 @@ void api_put_user(struct buf *out, const struct user *user)
 {
     buf_printf(out, "{\"id\":\"%s\",\"email\":", user->uuid_text);
     api_put_email(out, user);
+    api_put_names(out, user);
     buf_lit(out, ",\"name\":");
     json_put_string(out, user->name);
     buf_printf(

@@ -9,6 +9,7 @@
 #include "server/api_person.h"
 #include "server/delegation.h"
 #include "server/go_text.h"
+#include "server/read_list.h"
 
 #define NAME_MAX_BYTES 120
 #define DESCRIPTION_MAX_BYTES 500
@@ -59,7 +60,7 @@ static void put_time(struct buf *out, const char *name, int64_t ms, int64_t none
     if (ms == none)
         return;
     buf_printf(out, ",\"%s\":\"", name);
-    time_put_rfc3339(out, ms);
+    list_put_time(out, ms);
     buf_putc(out, '"');
 }
 

@@ -98,6 +98,8 @@ size_t api_sites_of(const struct rights *r, int64_t team);
 size_t api_members_in(const struct rights *r, int64_t team);
 void api_put_team(struct buf *out, const struct team *team, enum team_role role);
 void api_put_email(struct buf *out, const struct user *user); /* "" when it is not known */
+/* `,"given_name":…,"last_name":…`, each where there is one. False: there is none. */
+bool api_put_names(struct buf *out, const struct user *user);
 void api_put_user(struct buf *out, const struct user *user);
 void api_put_time(struct buf *out, int64_t ms); /* quoted; null for 0 */
 

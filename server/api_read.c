@@ -1,6 +1,7 @@
 /* api_read.c - what a probe asks: which sites, which limits, alive, ready. */
 #include "parsers/base/time.h"
 #include "server/api_internal.h"
+#include "server/read_list.h"
 
 #define JSON_TYPE "application/json"
 
@@ -15,7 +16,7 @@ void api_put_site(struct buf *out, const struct rights *rights, const struct sit
                owner ? owner->uuid_text : NOBODY);
     json_put_string(out, site->domain);
     buf_printf(out, ",\"data_retention_days\":%u,\"created_at\":\"", site->retention_days);
-    time_put_rfc3339(out, site->created_ms);
+    list_put_time(out, site->created_ms);
     buf_lit(out, "\",\"aliases\":[");
     for (size_t i = 0; i < site->n_aliases; i++) {
         if (i > 0)

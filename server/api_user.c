@@ -157,25 +157,30 @@ static void put_made_name(struct buf *out, struct str email)
         buf_lit(out, "User");
 }
 
+bool api_put_names(struct buf *out, const struct user *user)
+{
+    struct names names = names_of(user);
+    if (names.given.n > 0) {
+        buf_lit(out, ",\"given_name\":");
+        json_put_string(out, names.given);
+    }
+    if (names.last.n > 0) {
+        buf_lit(out, ",\"last_name\":");
+        json_put_string(out, names.last);
+    }
+    return names.given.n > 0 || names.last.n > 0;
+}
+
 /* There is no picture. */
 static void put_profile(struct buf *out, const struct user *user)
 {
-    struct names names = names_of(user);
-    struct str given = names.given, last = names.last;
     buf_printf(out, "{\"id\":\"%s\",\"email\":", user->uuid_text);
     api_put_email(out, user);
-    if (given.n > 0) {
-        buf_lit(out, ",\"given_name\":");
-        json_put_string(out, given);
-    }
-    if (last.n > 0) {
-        buf_lit(out, ",\"last_name\":");
-        json_put_string(out, last);
-    }
+    bool is_named = api_put_names(out, user);
     buf_lit(out, ",\"display_name\":");
     struct buf made;
     buf_init(&made, 2 * EMAIL_MAX_BYTES);
-    if (given.n == 0 && last.n == 0)
+    if (!is_named)
         put_made_name(&made, user->email);
     json_put_string(out, made.n > 0 ? buf_str(&made) : user->name);
     buf_release(&made);

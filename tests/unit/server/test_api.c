@@ -507,16 +507,16 @@ static void sites_of_a_token(void **state)
         {"admin",
          "[{\"id\":\"" SECOND_ID
          "\",\"user_id\":\"00000000-0000-0000-0000-000000000000\",\"domain\":\"example.org\","
-         "\"data_retention_days\":365,\"created_at\":\"2026-01-01T00:00:00.000Z\","
+         "\"data_retention_days\":365,\"created_at\":\"2026-01-01T00:00:00Z\","
          "\"aliases\":[],\"role\":\"viewer\"},"
          "{\"id\":\"" SITE_ID
          "\",\"user_id\":\"00000000-0000-0000-0000-000000000000\",\"domain\":\"example.com\","
-         "\"data_retention_days\":0,\"created_at\":\"2026-01-01T00:00:00.000Z\","
+         "\"data_retention_days\":0,\"created_at\":\"2026-01-01T00:00:00Z\","
          "\"aliases\":[\"example.de\",\"www2.example.com\"],\"role\":\"admin\"}]\n"},
         {"other",
          "[{\"id\":\"" FOREIGN_ID
          "\",\"user_id\":\"00000000-0000-0000-0000-000000000000\",\"domain\":\"foreign.net\","
-         "\"data_retention_days\":0,\"created_at\":\"2026-01-01T00:00:00.000Z\","
+         "\"data_retention_days\":0,\"created_at\":\"2026-01-01T00:00:00Z\","
          "\"aliases\":[],\"role\":\"owner\"}]\n"},
     };
     struct probe p;

@@ -82,7 +82,7 @@ static const struct template_row templates[] = {
                       "more columns than a load balancer writes", .whole_urls = true},
     [TEMPLATE_ELB] = {template_columns,
                       "<!quotes><time_iso> <-> <client_port> <-> <-> <duration_s> <-> <status> <-> "
-                      "<-> <bytes> \"<request>\" \"<user_agent>\"<? ><rest><.>",
+                      "<-> <bytes> \"<request>\"<? \"><user_agent>\"<.><? ><rest><.>",
                       "more columns than a classic load balancer writes", .whole_urls = true},
     [TEMPLATE_ENVOY] =
         {template_columns,

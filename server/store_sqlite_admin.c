@@ -92,14 +92,17 @@ static int read_aliases(sqlite3 *db, struct rights_builder *b, struct site *site
                      ? 0
                      : -1;
     buf_init(&text, MAX_ALIASES * 256);
-    if (status == 0 && buf_reserve(&text, MAX_ALIASES * 256)) {
+    if (status == 0) {
         sqlite3_bind_int64(row, 1, site->id);
         bind_str(row, 2, site->domain);
         while (sqlite3_step(row) == SQLITE_ROW) {
             struct str host = column_str(row, 0);
-            aliases[site->n_aliases++] = (struct str){text.p + text.n, host.n};
+            aliases[site->n_aliases++].n = host.n;
             buf_put_str(&text, host);
         }
+        const char *at = text.p; /* which moved while it grew */
+        for (size_t i = 0; !text.failed && i < site->n_aliases; at += aliases[i++].n)
+            aliases[i].p = at;
         site->aliases = aliases;
     }
     status = status || text.failed ? -1 : rights_add_site(b, site);

@@ -17,6 +17,7 @@
 #include "parsers/base/bytes.h"
 
 #define PROBE_PATIENCE_MS 5000
+#define PROBE_ONCE 4096 /* bytes taken at once: most answers are shorter, and need no more */
 
 struct probe {
     struct ev_loop *loop;
@@ -79,9 +80,9 @@ static inline void probe_turn_for(struct probe *p, int wait_ms)
     struct pollfd readable = {.fd = p->fd, .events = POLLIN};
     if (poll(&readable, 1, wait_ms) <= 0)
         return;
-    char *room = buf_reserve(&p->in, 65536);
+    char *room = buf_reserve(&p->in, PROBE_ONCE);
     assert_non_null(room);
-    ssize_t n = recv(p->fd, room, 65536, 0);
+    ssize_t n = recv(p->fd, room, PROBE_ONCE, 0);
     if (n > 0)
         p->in.n += (size_t)n;
     else if (n == 0 || errno != EAGAIN)

@@ -297,11 +297,11 @@ void resource_index_add(struct resource_index *ix, struct str name, enum path_li
 {
     bool none = name.n == 0 || name.p[0] == '/'; /* of no letter: any path may be below it */
     bool one = name.n == 1 || (name.n > 1 && name.p[1] == '/');
-    size_t at = beginning_of(name);
+    size_t n = none ? RESOURCE_BEGINNINGS : one ? 32 : 1;
+    size_t first = beginning_of(name) / n * n;
 
-    for (size_t i = 0; i < RESOURCE_BEGINNINGS; i++)
-        if (none || (one ? i >> 5 == at >> 5 : i == at))
-            ix->lists[i] |= (unsigned char)list;
+    for (size_t i = first; i < first + n; i++)
+        ix->lists[i] |= (unsigned char)list;
 }
 
 void resource_index_pages(struct resource_index *ix, struct str extension)

@@ -36,6 +36,7 @@ LSAN += $(if $(shell command -v ld.gold),-fuse-ld=gold -Wl$(comma)--allow-shlib-
 # The tests start the two programs some thousand times, and a leak check reads the memory of each sanitizer's library:
 # one copy of it, and no addresses to move, are a quarter of the time of a start.
 SAN_PROGRAM := -no-pie $(if $(findstring clang,$(CC)),,-static-libasan -static-libubsan)
+$(BUILD)/tests/unit/config/test_memory: LSAN += $(SAN_PROGRAM) # which forks for each allocation that fails
 # What calls the code under test may be slow. (Without optimisation gcc only guesses at what is not set.)
 $(BUILD)/tests/unit/%.o: override CFLAGS += -O0 -Wno-maybe-uninitialized
 else ifeq ($(SAN),fuzz)

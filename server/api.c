@@ -12,16 +12,10 @@
 #include "server/api_person.h"
 #include "server/api_realtime.h"
 #include "server/api_worker.h"
+#include "server/clock.h"
 #include "server/lists.h"
 #include "server/nodes.h"
 #include "server/uuid.h"
-
-static int64_t clock_ms(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 int64_t api_now_ms(void)
 {

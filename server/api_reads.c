@@ -16,6 +16,7 @@
 #include "parsers/base/log.h"
 #include "server/api_internal.h"
 #include "server/api_worker.h"
+#include "server/clock.h"
 #include "server/read_list.h"
 #include "server/read_stats.h"
 
@@ -75,16 +76,9 @@ struct read_task {
 
 /* ---- on the thread ------------------------------------------------------------------------- */
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void complain(struct read_thread *t, const char *why, const char *mend)
 {
-    if (log_limit_pass(&t->complaint, monotonic_ms(), COMPLAIN_EVERY_MS))
+    if (log_limit_pass(&t->complaint, clock_ms(CLOCK_MONOTONIC), COMPLAIN_EVERY_MS))
         log_event(LOG_ERROR, "read_failed", "why=\"%s\" mend=\"%s\"", why, mend);
 }
 
@@ -172,7 +166,7 @@ static void run_task(struct work *work)
     struct read_task *task = (struct read_task *)work;
     struct read_thread *t = task->thread;
     task->status = 503;
-    if (atomic_load(&task->gone) || monotonic_ms() >= task->deadline_ms)
+    if (atomic_load(&task->gone) || clock_ms(CLOCK_MONOTONIC) >= task->deadline_ms)
         return;
     task->status = 500;
     if (!open_thread(t))
@@ -229,7 +223,7 @@ static void queue(struct read_task *task)
 {
     buf_reset(&task->answer);
     task->at_work = true;
-    task->deadline_ms = monotonic_ms() + task->limit_ms;
+    task->deadline_ms = clock_ms(CLOCK_MONOTONIC) + task->limit_ms;
     task->thread->waiting++;
     api_worker_put(task->thread->worker, &task->work);
 }

@@ -8,6 +8,7 @@
 
 #include "parsers/base/time.h"
 #include "server/api_person.h"
+#include "server/clock.h"
 #include "server/read_list.h"
 
 /* ---- what was stored ------------------------------------------------------------------------ */
@@ -110,13 +111,6 @@ void realtime_done(struct realtime *r, const struct store_job *job)
 
 /* ---- one stream ----------------------------------------------------------------------------- */
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void on_room(void *arg)
 {
     struct stream *s = arg;
@@ -126,7 +120,7 @@ static void on_room(void *arg)
 static void say(struct stream *s, struct str text)
 {
     s->taking = true;
-    s->told_ms = monotonic_ms();
+    s->told_ms = clock_ms(CLOCK_MONOTONIC);
     http_stream_put(s->req, text, on_room, s);
 }
 
@@ -212,7 +206,7 @@ static void end(struct realtime *r, struct stream **at)
 static void on_tick(struct ev_loop *loop, struct ev_timer *w, int events)
 {
     struct realtime *r = w->data;
-    int64_t now_ms = monotonic_ms();
+    int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
     struct stream **at = &r->streams;
     (void)loop;
     (void)events;
@@ -279,7 +273,7 @@ static void start(struct realtime *r, struct http_request *req, const struct sit
     s->req = req;
     s->site = site->id;
     s->caller = caller;
-    s->ends_ms = monotonic_ms() + r->lifetime_ms;
+    s->ends_ms = clock_ms(CLOCK_MONOTONIC) + r->lifetime_ms;
     snprintf(s->site_uuid, sizeof(s->site_uuid), "%s", site->uuid_text);
     begin(r, s);
 }

@@ -13,6 +13,7 @@
 #include "parsers/base/log.h"
 #include "server/api_batch.h"
 #include "server/api_internal.h"
+#include "server/clock.h"
 #include "server/store_find.h"
 #include "server/uuid.h"
 
@@ -30,9 +31,7 @@ struct verifier {
 
 static void complain(struct verifier *v, const char *why)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if (log_limit_pass(&v->complaint, now.tv_sec * 1000 + now.tv_nsec / 1000000, COMPLAIN_EVERY_MS))
+    if (log_limit_pass(&v->complaint, clock_ms(CLOCK_MONOTONIC), COMPLAIN_EVERY_MS))
         log_event(LOG_ERROR, "verify_failed", "why=\"%s\" mend=\"logferry-server fsck\"", why);
 }
 

@@ -14,6 +14,7 @@
 
 #include "parsers/base/fault.h"
 #include "parsers/base/log.h"
+#include "server/clock.h"
 #include "server/store_dir.h"
 #include "server/store_engine.h"
 
@@ -69,13 +70,6 @@ static void list_append(struct job_list *l, struct store_job *job)
     job->next = NULL;
     *l->end = job;
     l->end = &job->next;
-}
-
-static int64_t clock_ms(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* ---- the writer --------------------------------------------------------------------------- */

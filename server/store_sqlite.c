@@ -9,11 +9,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "parsers/base/fault.h"
 #include "parsers/base/shell.h"
+#include "server/clock.h"
 #include "server/store_dir.h"
 
 /* Pages of 8 KiB: 32 MiB of log before it is moved into the data base. */
@@ -33,15 +33,12 @@ static bool is_full(struct engine *e, int code)
 
 void engine_note(struct engine *e, int code, const char *what)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
     int primary = code & 0xff;
     bool job_only = primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG ||
                     primary == SQLITE_MISMATCH || primary == SQLITE_RANGE;
     if (!job_only && e->status == ENGINE_OK)
         e->status = is_full(e, code) ? ENGINE_FULL : ENGINE_FAILED;
-    if (!log_limit_pass(&e->complaint, now.tv_sec * 1000 + now.tv_nsec / 1000000,
-                        COMPLAIN_EVERY_MS))
+    if (!log_limit_pass(&e->complaint, clock_ms(CLOCK_MONOTONIC), COMPLAIN_EVERY_MS))
         return;
     log_event(LOG_ERROR, "store_failed", "what=%s code=%d why=\"%s\" mend=\"%s\"", what, code,
               sqlite3_errstr(code),

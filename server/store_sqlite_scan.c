@@ -5,6 +5,7 @@
 
 #include <time.h>
 
+#include "server/clock.h"
 #include "server/store_scan.h"
 
 /* Instructions of SQLite's machine between two looks at the clock: some tenths of a millisecond. */
@@ -15,14 +16,10 @@
 static int must_stop(void *reader)
 {
     struct store_reader *r = reader;
-    struct timespec now;
     if (r->cancel && atomic_load_explicit(r->cancel, memory_order_relaxed))
         r->stopped = true;
-    if (r->deadline_ms) {
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        if (now.tv_sec * 1000 + now.tv_nsec / 1000000 >= r->deadline_ms)
-            r->stopped = true;
-    }
+    if (r->deadline_ms && clock_ms(CLOCK_MONOTONIC) >= r->deadline_ms)
+        r->stopped = true;
     return r->stopped;
 }
 

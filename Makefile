@@ -26,7 +26,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -W
 HARD := -fstack-protector-strong -fPIE -fno-plt
 comma := ,
 ifeq ($(SAN),1)
-# -g1 is what reports of a sanitizer need, lines and functions: a quarter of gcc's time is gone. (CFLAGS=-g3 for gdb.)
+# -g1 is what reports of a sanitizer need, lines and functions: a seventh of the time of gcc is gone. (CFLAGS=-g3 for gdb.)
 OPT  := -O1 $(if $(findstring -g,$(CFLAGS)),,-g1) -fno-omit-frame-pointer -fsanitize=address,undefined \
         -fno-sanitize-recover=all -DLOGFERRY_FAULTS
 LSAN := -fsanitize=address,undefined $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup strndup)

@@ -37,12 +37,13 @@ static void check_body(struct str text)
     json_error_t error;
     buf_init(&scratch, 1u << 20);
     if (api_json_read_strict(text, fields, COUNT_OF(fields), &body, &scratch, &given)) {
-        json_t *judged =
-            json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+        size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY; /* null, too */
+        json_t *judged = json_loadb(text.p, text.n, flags, &error);
         /* Of what is in an array only the form is looked at: not numbers' sizes, not keys. */
         bool inside = json_error_code(&error) == json_error_numeric_overflow ||
                       json_error_code(&error) == json_error_duplicate_key;
-        if (judged ? json_typeof(judged) != JANSSON_OBJECT : !(inside && str_is_set(body.list)))
+        if (judged ? json_typeof(judged) != JANSSON_OBJECT && json_typeof(judged) != JANSSON_NULL
+                   : !(inside && str_is_set(body.list)))
             abort();
         json_decref(judged);
     }

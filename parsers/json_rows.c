@@ -4,9 +4,8 @@
  * (standard logging v2); developers.cloudflare.com/logs (HTTP requests); techdocs.akamai.com
  * (DataStream 2); Fastly's documentation (example log streaming formats); envoyproxy.io and Istio
  * (default JSON access logs); learn.microsoft.com (Front Door's and Application Gateway's resource
- * logs); cloud.google.com/logging (LogEntry, HttpRequest);
- * docs.zeek.org (http.log);
- * elastic.co (Elastic Common Schema).
+ * logs); cloud.google.com/logging (LogEntry, HttpRequest); docs.zeek.org (http.log); elastic.co
+ * (Elastic Common Schema).
  */
 #include "parsers/json_rows.h"
 

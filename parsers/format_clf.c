@@ -18,7 +18,7 @@ static const char *const members[] = {
     "apache:%v %h %l " COMMON AGENT " \"%{X-Forwarded-For}i\"",
     "apache:%h %l " COMMON AGENT " X-Forwarded-For=\"%{X-Forwarded-For}i\"",
     "apache:%h %l " COMMON AGENT " \"%{X-Forwarded-For}i\"",
-    "apache:%v %h %l " COMMON,
+    ("apache:%v %h %l " COMMON),
     "apache_combined",
     "apache_common",
 };

@@ -89,7 +89,6 @@ static struct open_file *new_file(struct verify *v, const struct found_file *f, 
     struct stream *s = &file->stream;
     file->position.stream = f->stream;
     s->source = &v->source;
-    s->rules = v->source.rules;
     s->position = &file->position;
     s->path = f->path;
     s->dev = f->dev;

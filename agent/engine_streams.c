@@ -29,7 +29,6 @@ struct stream *engine_new_stream(struct engine *e, size_t source, const struct f
     if (!s)
         return NULL;
     s->source = &e->sources[source];
-    s->rules = s->source->rules;
     s->path = strdup(f->path);
     s->host = f->host ? strdup(f->host) : NULL;
     s->dev = f->dev;
@@ -48,8 +47,6 @@ struct stream *engine_new_stream(struct engine *e, size_t source, const struct f
         free(s);
         return NULL;
     }
-    if (s->host)
-        s->rules.default_host = str_of(s->host);
     TAILQ_INSERT_TAIL(&e->streams, s, all);
     return s;
 }

@@ -188,7 +188,8 @@ struct filling {
     struct stream *stream;
     struct worker_kit *kit;
     struct parser *parser;
-    uint64_t skip_to; /* lines before this are safe already */
+    struct digest_rules rules; /* the source's, with the host of this file */
+    uint64_t skip_to;          /* lines before this are safe already */
 };
 
 static void begin_span(struct filling *f, uint64_t from, struct span *span)
@@ -293,7 +294,7 @@ static void take_text(struct filling *f, struct str line)
     struct reading *r = &f->stream->r;
     struct digested d;
     uint32_t hash = hash_line(line);
-    digest_line(&f->kit->digest, &f->stream->rules, f->fill->sites, f->parser, line, &d);
+    digest_line(&f->kit->digest, &f->rules, f->fill->sites, f->parser, line, &d);
     if (d.parsed == PARSE_OK && d.hit.time_ms != HIT_NO_NUMBER)
         r->line_ms = d.hit.time_ms;
     if (d.edge != CDN_NONE && r->edge.cdn == CDN_NONE)
@@ -536,6 +537,9 @@ static void fill_stream(struct filling *f)
     struct reading *r = &s->r;
     r->half = 0;
     r->size = 0;
+    f->rules = s->source->rules;
+    if (s->host)
+        f->rules.default_host = str_of(s->host);
     f->parser = parser_for(f);
     if (!f->parser) {
         fail(r, READ_FAILED, ENOMEM);

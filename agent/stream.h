@@ -113,9 +113,8 @@ struct stream {
     struct source *source;
     struct position *position;
     char *path;
-    char *host; /* of {host}; NULL */
+    char *host; /* of {host}; NULL: the source's default */
     uint64_t dev, ino;
-    struct digest_rules rules; /* the source's, with the host of this file */
     struct reading r;
     enum stream_state { STREAM_IDLE, STREAM_READY, STREAM_BUSY } state;
     bool again;              /* it changed while it was busy */

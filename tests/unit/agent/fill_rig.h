@@ -93,7 +93,7 @@ static inline void stream_open(struct rig *g, struct stream *s, const char *name
 {
     char path[PATH_MAX];
     struct discovery d = {0};
-    *s = (struct stream){.source = &g->source, .rules = g->source.rules, .r = {.fd = -1}};
+    *s = (struct stream){.source = &g->source, .r = {.fd = -1}};
     s->path = strdup(scratch_path(&g->dir, name, path));
     assert_int_equal(discover_path(path, &d), 0);
     assert_int_equal(d.n, 1);

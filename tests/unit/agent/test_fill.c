@@ -564,7 +564,7 @@ static void test_pipe(void **state)
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], l.text.p, l.text.n), l.text.n);
     close(ends[1]);
-    s = (struct stream){.source = &g.source, .rules = g.source.rules};
+    s = (struct stream){.source = &g.source};
     s.path = strdup("-");
     s.position = positions_add(&g.positions, (struct hash128){{0}}, 0, 0, "-");
     s.r = (struct reading){.fd = ends[0], .sequential = true, .finish = true};

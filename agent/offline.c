@@ -161,7 +161,10 @@ static void refuse(const char *path, const struct log_head *head, const struct d
                    d->spec, d->matched, d->lines, (unsigned long long)head->numbers[d->bad_line],
                    d->bad_column + 1, d->error);
     buf_lit(&b, "; see `logferry detect ");
-    shell_put_path(&b, str_of(path));
+    if (strcmp(path, "-") == 0)
+        buf_putc(&b, '-');
+    else
+        shell_put_path(&b, str_of(path));
     fprintf(stderr, "%.*s`, or name one with --format\n", STR_ARGS(buf_str(&b)));
     buf_release(&b);
 }

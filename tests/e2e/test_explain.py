@@ -143,6 +143,7 @@ def test_standard_input(world):
     check(code == 0 and '"lines":0' in out, f"{code} {err} {out}")
     code, _, err = report(b"what no format has\n")
     check(code == 65 and err.startswith("logferry: standard input: its lines have none of the formats"), f"{code} {err}")
+    check("see `logferry detect -`" in err, err)
 
 
 def test_format_of_standard_input(world):

@@ -50,6 +50,7 @@ static const char help[] =
     "  report [--site S] [--from T] [--to T] [--top N] [--json]\n"
     "  export --site S --kind pageviews|ai-fetches [--format csv|json|ndjson] [--from T] [--to T]\n"
     "  ledger [--site S [--day D]] [--json]  what became of every line, by node (also: why)\n"
+    "  agents [--json]                       the nodes: version, last seen, how far behind\n"
     "  fsck [--json]                         looks for damage; beside a running server, too\n"
     "  backup FILE [--force]                 a copy, beside a running server, too\n"
     "  restore FILE [--yes]                  a backup becomes the store; the server is stopped\n"

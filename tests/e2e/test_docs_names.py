@@ -196,13 +196,17 @@ def test_commands(world):
     page = section(read("docs/operations.md"), "## Commands")
     documented = [n for cell, in table(page, 0) for n in names(cell)]
     agent = re.search(r"commands\[\] = \{(.*?)\n\};", read("agent/main.c"), re.S).group(1)
-    found = re.findall(r'\{"(\w+)", "', agent)
+    of_agent = re.findall(r'\{"(\w+)", "', agent)
     server = re.search(r"commands\[\] = \{(.*?)\n\};", read("server/admin_execute.c"), re.S).group(1)
-    found += [" ".join(w for w in pair if w != "NULL") for pair in
-              [(a, b.strip('"')) for a, b in re.findall(r'\{"(\w+)", (NULL|"\w+"), admin', server)]]
+    found = [" ".join(w for w in pair if w != "NULL") for pair in
+             [(a, b.strip('"')) for a, b in re.findall(r'\{"(\w+)", (NULL|"\w+"), admin', server)]]
     found += re.findall(r'\{"(\w+)", \w+, (?:\w+_values|none), ', read("server/admin_report.c")) + ["serve"]
     found += re.findall(r'\{"(\w+)", care_', read("server/admin_care.c"))
-    same("commands", documented, found)
+    same("commands", documented, of_agent + found)
+    for program, commands in ((world.agent_bin, of_agent), (world.server_bin, found)):
+        shown = run([program, "help"], world.dir)[1]
+        missing = [c for c in commands if not re.search(rf"\b{c}\b", shown)]
+        check(not missing, f"{os.path.basename(program)} help does not name {missing}")
 
 
 def test_versions(world):

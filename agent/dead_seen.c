@@ -176,35 +176,33 @@ static void read_shelf(struct dead_seen *s)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-struct fresh {
-    const struct dead_seen *seen;
-    const uint64_t *keys;
-};
-
 static bool select_fresh(void *context, size_t line)
 {
-    const struct fresh *f = context;
-    return !has(f->seen, f->keys[line - 2]); /* line 2 is the first record */
+    const uint64_t *keys = context;
+    return keys[line - 2] != 0; /* line 2 is the first record */
 }
 
-static uint32_t count_fresh(const struct fresh *f, uint32_t n)
+/* Of the records that have a letter the keys become 0; of the others: how many there are. */
+static uint32_t drop_seen(const struct dead_seen *s, uint64_t *keys, uint32_t n)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < n; i++)
-        count += !has(f->seen, f->keys[i]);
-    return count;
+    uint32_t fresh = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (has(s, keys[i]))
+            keys[i] = 0;
+        fresh += keys[i] != 0;
+    }
+    return fresh;
 }
 
-static int write_fresh(struct dead_seen *s, struct dead_letter_write *w, const uint64_t *keys)
+static int write_fresh(struct dead_seen *s, struct dead_letter_write *w, uint64_t *keys)
 {
-    struct fresh fresh = {s, keys};
-    uint32_t n = keys ? count_fresh(&fresh, w->b->n_records) : w->b->n_records;
+    uint32_t n = keys ? drop_seen(s, keys, w->b->n_records) : w->b->n_records;
     struct batch *part = NULL;
     const char *error = NULL;
     if (n == 0)
         return 0;
     if (n < w->b->n_records &&
-        !(part = batch_select(w->b, select_fresh, &fresh, STR("fresh"), false, &error)))
+        !(part = batch_select(w->b, select_fresh, keys, STR("fresh"), false, &error)))
         return EIO;
     int rc = spool_write(s->fd, w->seq, part ? part : w->b, w->meta, &w->bytes);
     batch_free(part);
@@ -212,7 +210,7 @@ static int write_fresh(struct dead_seen *s, struct dead_letter_write *w, const u
         return rc;
     w->n_records = n;
     for (uint32_t i = 0; keys && i < w->b->n_records; i++)
-        if (!has(s, keys[i]))
+        if (keys[i])
             put(s, keys[i], w->seq);
     return 0;
 }

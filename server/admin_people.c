@@ -311,16 +311,6 @@ int admin_team_member(struct admin_job *job)
     return done(job, result, "the member", none ? "no longer a member" : "set");
 }
 
-static bool has_sites(const struct rights *r, int64_t team)
-{
-    const struct site *sites;
-    size_t n = rights_sites(r, &sites);
-    for (size_t i = 0; i < n; i++)
-        if (sites[i].team == team)
-            return true;
-    return false;
-}
-
 int admin_team_archive(struct admin_job *job)
 {
     bool undo = args_flag(&job->args, "--undo");
@@ -352,7 +342,7 @@ int admin_team_remove(struct admin_job *job)
         return admin_fail(job, EXIT_BAD_DATA,
                           "team %s is in use; logferry-server team archive %s comes first",
                           team->name.p, team->name.p);
-    if (!forced && has_sites(r, id))
+    if (!forced && rights_sites_of(r, id) > 0)
         return admin_fail(job, EXIT_BAD_DATA,
                           "team %s has sites; remove them (site remove) or give --force",
                           team->name.p);

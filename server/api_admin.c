@@ -4,7 +4,6 @@
  */
 #include "server/api_json.h"
 #include "server/api_person.h"
-#include "server/url.h"
 
 #define NOBODY "00000000-0000-0000-0000-000000000000"
 
@@ -40,15 +39,22 @@ void api_admin_sites(void *ctx, struct http_request *req)
     change_start_any(ctx, req, list_sites);
 }
 
+/* May whoever asks change it, and is that an id in the path? False: refused. */
+static bool admit(struct change *c, const char *no_id, unsigned char uuid[16])
+{
+    if (!change_may_on_server(c, PERM_INSTANCE_MANAGE_USERS))
+        return false;
+    if (api_path_uuid(c->req->params[0], uuid))
+        return true;
+    change_refuse(c, 400, no_id);
+    return false;
+}
+
 static void remove_site(struct change *c)
 {
     unsigned char uuid[16];
-    if (!change_may_on_server(c, PERM_INSTANCE_MANAGE_USERS))
+    if (!admit(c, "Invalid site ID", uuid))
         return;
-    if (!api_path_uuid(c->req->params[0], uuid)) {
-        change_refuse(c, 400, "Invalid site ID");
-        return;
-    }
     const struct site *site = rights_site_by_uuid(c->rights, uuid);
     if (!site)
         change_refuse(c, 404, "Site not found");
@@ -77,7 +83,7 @@ static void list_teams(struct change *c)
                    ",\"is_default\":false,\"is_archived\":%s,\"member_count\":%zu,"
                    "\"site_count\":%zu,\"created_at\":",
                    teams[i].archived_ms ? "true" : "false", api_members_in(c->rights, teams[i].id),
-                   api_sites_of(c->rights, teams[i].id));
+                   rights_sites_of(c->rights, teams[i].id));
         api_put_time(&c->text, teams[i].created_ms);
         buf_putc(&c->text, '}');
     }
@@ -93,12 +99,8 @@ void api_admin_teams(void *ctx, struct http_request *req)
 static void archive_team(struct change *c)
 {
     unsigned char uuid[16];
-    if (!change_may_on_server(c, PERM_INSTANCE_MANAGE_USERS))
+    if (!admit(c, "Invalid team ID", uuid))
         return;
-    if (!api_path_uuid(c->req->params[0], uuid)) {
-        change_refuse(c, 400, "Invalid team ID");
-        return;
-    }
     const struct team *team = rights_team_by_uuid(c->rights, uuid);
     if (!team || team->archived_ms)
         change_refuse(c, 400, "Team not found or already archived");
@@ -111,30 +113,18 @@ void api_admin_team_archive(void *ctx, struct http_request *req)
     change_start_any(ctx, req, archive_team);
 }
 
-/* `force=true`, to the letter: whatever it has goes with it. */
-static bool is_forced(struct change *c)
-{
-    struct str value = STR("");
-    return query_value(c->req->query, STR("force"), &c->scratch, &value) &&
-           str_eq(value, STR("true"));
-}
-
 static void remove_team(struct change *c)
 {
     unsigned char uuid[16];
-    if (!change_may_on_server(c, PERM_INSTANCE_MANAGE_USERS))
+    if (!admit(c, "Invalid team ID", uuid))
         return;
-    if (!api_path_uuid(c->req->params[0], uuid)) {
-        change_refuse(c, 400, "Invalid team ID");
-        return;
-    }
     const struct team *team = rights_team_by_uuid(c->rights, uuid);
-    bool forced = is_forced(c);
+    bool forced = change_is_forced(c); /* then whatever it has goes with it */
     if (!team) {
         change_refuse(c, 404, "Not found");
     } else if (!forced && !team->archived_ms) {
         change_refuse(c, 400, "Archive the team before deleting it");
-    } else if (!forced && api_sites_of(c->rights, team->id) > 0) {
+    } else if (!forced && rights_sites_of(c->rights, team->id) > 0) {
         change_refuse(c, 400, "Transfer or delete all sites before deleting the team");
     } else {
         buf_printf(&c->text, "{\"status\":\"ok\",\"team_id\":\"%s\",\"name\":", team->uuid_text);

@@ -8,6 +8,7 @@
 #include "server/cookie.h"
 #include "server/origin.h"
 #include "server/read_list.h"
+#include "server/url.h"
 
 bool api_find_person(struct api *a, const struct http_request *req, struct api_person *person)
 {
@@ -97,6 +98,13 @@ bool change_may_on_server(struct change *c, enum permission permission)
         return true;
     change_refuse(c, 403, "Forbidden");
     return false;
+}
+
+bool change_is_forced(struct change *c)
+{
+    struct str value = STR("");
+    return query_value(c->req->query, STR("force"), &c->scratch, &value) &&
+           str_eq(value, STR("true"));
 }
 
 const struct site *change_site(struct change *c, enum permission permission)

@@ -225,7 +225,6 @@ static void remove_user(struct change *c)
 {
     const struct user *user = user_of(c);
     struct buf *out = &c->text;
-    struct str force = STR("");
     if (!user)
         return;
     int64_t id = user->id;
@@ -233,8 +232,7 @@ static void remove_user(struct change *c)
         change_refuse(c, 400, "Cannot delete yourself");
         return;
     }
-    if (query_value(c->req->query, STR("force"), &c->scratch, &force) &&
-        str_eq(force, STR("true"))) {
+    if (change_is_forced(c)) {
         if (!archive_lone_teams(c, id))
             return;
         user = rights_user_by_id(c->rights, id);

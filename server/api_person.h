@@ -71,6 +71,8 @@ void change_refuse_coded(struct change *c, int status, const char *code, const c
 void change_is_ok(struct change *c);
 /* May whoever asks do this on the server? False: refused with 403. */
 bool change_may_on_server(struct change *c, enum permission permission);
+/* `force=true` in the query, to the letter. */
+bool change_is_forced(struct change *c);
 /* The site in the path, if whoever asks has that permission on it (rule A). NULL: refused. */
 const struct site *change_site(struct change *c, enum permission permission);
 /* The team in the path, when the person has at least that role in it. NULL: refused. */
@@ -94,7 +96,6 @@ bool change_done(struct change *c, enum admin_result result, const char *none, c
 /* The team that HitKeep would call the person's active one: the first by role, then by age. NULL:
  * none. */
 const struct team *api_first_team(const struct rights *r, const struct user *user);
-size_t api_sites_of(const struct rights *r, int64_t team);
 size_t api_members_in(const struct rights *r, int64_t team);
 void api_put_team(struct buf *out, const struct team *team, enum team_role role);
 void api_put_email(struct buf *out, const struct user *user); /* "" when it is not known */

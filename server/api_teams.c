@@ -59,15 +59,6 @@ const struct team *change_team(struct change *c, enum team_role least)
     return NULL;
 }
 
-size_t api_sites_of(const struct rights *r, int64_t team)
-{
-    const struct site *sites;
-    size_t n = rights_sites(r, &sites), count = 0;
-    for (size_t i = 0; i < n; i++)
-        count += sites[i].team == team;
-    return count;
-}
-
 size_t api_members_in(const struct rights *r, int64_t team)
 {
     const struct member *members;
@@ -117,7 +108,7 @@ static void put_used_team(void *arg, const struct team *team, enum team_role rol
     buf_printf(list->out,
                ",\"usage\":{\"current_sites\":%zu,\"current_members\":%zu,"
                "\"current_pending_invites\":0}}",
-               api_sites_of(list->rights, team->id), api_members_in(list->rights, team->id));
+               rights_sites_of(list->rights, team->id), api_members_in(list->rights, team->id));
 }
 
 /* `"active_team_id":…,"recent_team_ids":[…]`: there is no active team here; it is the first. */
@@ -255,7 +246,7 @@ static void archive_team(struct change *c)
     const struct team *team = change_team(c, TEAM_OWNER);
     if (!team)
         return;
-    if (api_sites_of(c->rights, team->id) > 0)
+    if (rights_sites_of(c->rights, team->id) > 0)
         change_refuse_coded(c, 400, "team_archive_has_sites",
                             "Transfer or delete all sites before archiving this team");
     else if (change_done(c, session_archive_team(c->session, team->id, true), "", ""))

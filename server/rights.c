@@ -293,6 +293,14 @@ ALL(rights_clients, client, clients, n_clients)
 ALL(rights_grants, grant, grants, n_grants)
 #undef ALL
 
+size_t rights_sites_of(const struct rights *r, int64_t team)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->n_sites; i++)
+        count += r->sites[i].team == team;
+    return count;
+}
+
 size_t rights_grants_of(const struct rights *r, int64_t client, const struct grant **grants)
 {
     size_t first = 0, n = 0;

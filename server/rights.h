@@ -136,6 +136,7 @@ size_t rights_teams(const struct rights *r, const struct team **teams);
 size_t rights_users(const struct rights *r, const struct user **users);
 size_t rights_members(const struct rights *r, const struct member **members);
 size_t rights_sites(const struct rights *r, const struct site **sites);
+size_t rights_sites_of(const struct rights *r, int64_t team); /* how many a team has */
 size_t rights_site_roles(const struct rights *r, const struct site_role **roles);
 size_t rights_clients(const struct rights *r, const struct client **clients);
 size_t rights_grants(const struct rights *r, const struct grant **grants);

@@ -151,6 +151,14 @@ int sql_run_text(struct engine *e, const char *text, const char *types, ...)
     return -1;
 }
 
+int sql_run_each(struct engine *e, const char *const *texts, size_t n, int64_t id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (sql_run_text(e, texts[i], "i", id))
+            return -1;
+    return 0;
+}
+
 /* ---- transactions ------------------------------------------------------------------------- */
 
 void engine_forget(struct engine *e)

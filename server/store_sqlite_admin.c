@@ -384,9 +384,8 @@ enum admin_result session_remove_site(struct store_session *session, int64_t sit
     enum admin_result result = session_audit(session, "site.deleted", AUDIT_SITE, site, STR_NONE);
     if (result != ADMIN_OK)
         return result;
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
-        if (sql_run_text(e, texts[i], "i", site))
-            return ADMIN_FAILED;
+    if (sql_run_each(e, texts, COUNT_OF(texts), site))
+        return ADMIN_FAILED;
     return session_changed(session, sql_run_text(e,
                                                  "UPDATE sites SET removed = ?2, owner = NULL,"
                                                  " domain = '#' || id WHERE id = ?1",
@@ -430,9 +429,8 @@ enum admin_result session_remove_team(struct store_session *session, int64_t tea
     result = session_noted(session, result, "team.deleted", AUDIT_TEAM, team, STR_NONE);
     if (result != ADMIN_OK)
         return result;
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
-        if (sql_run_text(e, texts[i], "i", team))
-            return ADMIN_FAILED;
+    if (sql_run_each(e, texts, COUNT_OF(texts), team))
+        return ADMIN_FAILED;
     return session_changed(session, sql_run_text(e,
                                                  "UPDATE teams SET removed = ?2,"
                                                  " name = " NAME_OF_NOBODY(

@@ -184,6 +184,8 @@ int sql_run(struct engine *e, enum sql which, const char *types, ...);
 int sql_find(struct engine *e, enum sql which, sqlite3_stmt **row, const char *types, ...);
 /* The same for text that is not in the table: admin commands, housekeeping. */
 int sql_run_text(struct engine *e, const char *text, const char *types, ...);
+/* Each of n texts with the one number, up to the first that fails. */
+int sql_run_each(struct engine *e, const char *const *texts, size_t n, int64_t id);
 void bind_str(sqlite3_stmt *statement, int at, struct str s);
 struct str column_str(sqlite3_stmt *row, int column);
 /* Notes a failed call: a hard one (disk, memory, corruption) loses the transaction, any other the

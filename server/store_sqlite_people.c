@@ -170,9 +170,8 @@ enum admin_result session_remove_user(struct store_session *session, int64_t use
     result = session_noted(session, result, "user.deleted", AUDIT_USER, user, STR_NONE);
     if (result != ADMIN_OK)
         return result;
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
-        if (sql_run_text(e, texts[i], "i", user))
-            return ADMIN_FAILED;
+    if (sql_run_each(e, texts, COUNT_OF(texts), user))
+        return ADMIN_FAILED;
     return session_changed(
         session, sql_run_text(e,
                               "UPDATE users SET removed = ?2,"

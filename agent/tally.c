@@ -4,6 +4,65 @@
 #include "parsers/base/hash.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
+#define FIRST_KEYS ((size_t)1024)
+
+/* Texts of keys, one behind the other; the newest block has room. */
+struct tally_keys {
+    struct tally_keys *next;
+    size_t used, size; /* of bytes[] */
+    char bytes[];
+};
+
+/* What is looked at anywhere in many MiB is on huge pages where the kernel has them: else most
+ * looks miss the table of pages too, which is dearer than the memory. */
+static void *large_alloc(size_t bytes)
+{
+    if (bytes < HUGE_PAGE)
+        return malloc(bytes);
+    bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    void *p = aligned_alloc(HUGE_PAGE, bytes);
+    if (p)
+        madvise(p, bytes, MADV_HUGEPAGE);
+    return p;
+}
+
+static void *table_alloc(size_t n, size_t size)
+{
+    void *table = large_alloc(n * size);
+    return table ? memset(table, 0, n * size) : NULL;
+}
+
+static struct tally_keys *add_block(struct tally *t, size_t least)
+{
+    size_t size = t->keys ? 2 * (sizeof(*t->keys) + t->keys->size) : FIRST_KEYS;
+    if (size > HUGE_PAGE)
+        size = HUGE_PAGE;
+    if (size < sizeof(*t->keys) + least)
+        size = sizeof(*t->keys) + least;
+    struct tally_keys *block = large_alloc(size);
+    if (!block)
+        return NULL;
+    *block = (struct tally_keys){t->keys, 0, size - sizeof(*block)};
+    return t->keys = block;
+}
+
+/* A copy with a NUL behind it, or NULL when out of memory. */
+static char *keep_key(struct tally *t, struct str key)
+{
+    struct tally_keys *block = t->keys;
+    if (!block || block->size - block->used < key.n + 1)
+        block = add_block(t, key.n + 1);
+    if (!block)
+        return NULL;
+    char *kept = block->bytes + block->used;
+    memcpy(kept, key.p, key.n);
+    kept[key.n] = '\0';
+    block->used += key.n + 1;
+    return kept;
+}
 
 static int compare(const void *a, const void *b)
 {
@@ -30,7 +89,7 @@ static int grow(struct tally *t)
     if (t->n * 2 < t->cap)
         return 0;
     size_t cap = t->cap ? t->cap * 2 : 256;
-    struct tally_entry *v = cap > 2 * (size_t)TALLY_MAX_KEYS ? NULL : calloc(cap, sizeof(*v));
+    struct tally_entry *v = cap > 2 * (size_t)TALLY_MAX_KEYS ? NULL : table_alloc(cap, sizeof(*v));
     if (!v)
         return -1;
     for (size_t i = 0; i < t->cap; i++)
@@ -62,10 +121,8 @@ void tally_add_hashed(struct tally *t, struct str key, uint64_t hash)
     bool room = !grow(t);
     struct tally_entry *e = t->cap ? slot(t->v, t->cap, key, hash) : NULL;
     if (e && !e->key && room) {
-        e->key = malloc(key.n + 1);
+        e->key = keep_key(t, key);
         if (e->key) {
-            memcpy(e->key, key.p, key.n);
-            e->key[key.n] = '\0';
             e->n = key.n;
             e->hash = hash;
             t->n++;
@@ -103,8 +160,10 @@ size_t tally_top(struct tally *t, size_t most)
 
 void tally_release(struct tally *t)
 {
-    for (size_t i = 0; i < t->cap; i++)
-        free(t->v[i].key);
+    for (struct tally_keys *block = t->keys, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
     free(t->v);
     *t = (struct tally){0};
 }
@@ -123,7 +182,7 @@ static void put_value(struct distinct *d, uint64_t value)
 {
     if (d->n * 2 >= d->cap) {
         size_t cap = d->cap ? d->cap * 2 : 1024;
-        uint64_t *v = calloc(cap, sizeof(*v));
+        uint64_t *v = table_alloc(cap, sizeof(*v));
         if (!v)
             return;
         for (size_t i = 0; i < d->cap; i++)

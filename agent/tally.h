@@ -10,14 +10,15 @@
 #define TALLY_MAX_KEYS (1u << 20)
 
 struct tally_entry {
-    char *key;
+    const char *key; /* the tally's, with a NUL behind it; NULL: a free slot */
     size_t n;
     uint64_t hash, count;
 };
 
 struct tally {
     struct tally_entry *v;
-    size_t n, cap;   /* used, slots (a power of two) */
+    size_t n, cap; /* used, slots (a power of two) */
+    struct tally_keys *keys;
     uint64_t others; /* counted without an entry: over the cap, or out of memory */
 };
 

@@ -105,6 +105,27 @@ static void test_many(void **state)
     tally_release(&t);
 }
 
+/* Keys lie in blocks of 1 KiB to 2 MiB: each size of key beside each other, some longer than any.
+ */
+static void test_lengths(void **state)
+{
+    static const size_t lengths[] = {0, 1,    900,      1100, 70000,   3u << 20,
+                                     2, 2000, 0x1fffff, 3,    5u << 20};
+    static char text[(5u << 20) + 1];
+    struct tally t = {0};
+    memset(text, 'x', sizeof(text));
+    for (size_t times = 1; times <= 2; times++)
+        for (size_t i = 0; i < COUNT(lengths); i++)
+            tally_add(&t, (struct str){text, lengths[i]});
+    assert_int_equal(tally_sort(&t), COUNT(lengths));
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        assert_int_equal(t.v[i].count, 2);
+        assert_int_equal(strlen(t.v[i].key), t.v[i].n);
+        assert_true(i == 0 || t.v[i].n > t.v[i - 1].n);
+    }
+    tally_release(&t);
+}
+
 /* Beyond the cap, the known keys go on counting and the rest is counted as one. */
 static void test_cap(void **state)
 {
@@ -146,9 +167,13 @@ static void test_distinct(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing),  cmocka_unit_test(test_order),
-        cmocka_unit_test(test_top),      cmocka_unit_test(test_nuls_and_missing_text),
-        cmocka_unit_test(test_many),     cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_top),
+        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_nuls_and_missing_text),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_cap),
         cmocka_unit_test(test_distinct),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

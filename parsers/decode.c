@@ -149,6 +149,33 @@ struct str decode_csv(struct decode_scratch *s, struct str raw)
     return unescape_str(s, raw, '"', quote_escape);
 }
 
+/* Behind the colours that `s` begins with. */
+static struct str without_colours(struct str s)
+{
+    ptrdiff_t end;
+
+    while (str_starts(s, STR("\x1b[")) && (end = str_chr(s, 'm', 0)) > 0)
+        s = str_slice(s, (size_t)end + 1, s.n);
+    return s;
+}
+
+struct str decode_python(struct decode_scratch *s, struct str raw)
+{
+    static const struct str reset = STR_INIT("\x1b[0m");
+
+    raw = without_colours(raw);
+    if (str_ends(raw, reset))
+        raw.n -= reset.n;
+    return decode_apache(s, raw);
+}
+
+struct str decode_go(struct decode_scratch *s, struct str raw)
+{
+    if (raw.n < 2 || raw.p[0] != '"' || raw.p[raw.n - 1] != '"')
+        return raw;
+    return decode_apache(s, str_slice(raw, 1, raw.n - 1));
+}
+
 struct str decode_hash(struct decode_scratch *s, struct str raw)
 {
     return unescape_str(s, raw, '#', percent_escape);

@@ -50,6 +50,11 @@ decode_fn decode_apache;
 decode_fn decode_quotes;
 /* CSV: a quote is two. */
 decode_fn decode_csv;
+/* Python's servers: Apache's escapes, and around the request a terminal's colours (ESC "[" … "m").
+ */
+decode_fn decode_python;
+/* Go: a text in quotes, with Apache's escapes; one without quotes is itself. */
+decode_fn decode_go;
 /* HAProxy: #XX. */
 decode_fn decode_hash;
 /* What nginx's escape=json writes in a text: \" \\ \n \u00XX and so on. */

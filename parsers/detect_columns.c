@@ -443,12 +443,16 @@ static void put_zone(struct str zone, struct buf *out)
 static bool put_own_time(struct str text, struct buf *out)
 {
     bool named = str_starts(str_slice(text, 2, text.n), STR("/"));
-    size_t at = named ? 20 : 19;
+    bool weekday = text.n >= 24 && !ascii_digit(text.p[0]);
+    bool http = weekday && text.p[3] == ',';
+    size_t at = weekday ? http ? 25 : 24 : named ? 20 : 19;
 
     if (text.n < at) /* missing in the first line */
         return false;
-    if (named)
-        buf_lit(out, "%{%d/%b/%Y:%T");
+    if (weekday)
+        buf_put_str(out, http ? STR("%{%a, %d %b %Y %T") : STR("%{%a %b %e %T %Y"));
+    else if (named)
+        buf_printf(out, "%%{%%d/%%b/%%Y%c%%T", text.p[11]);
     else
         buf_printf(out, "%%{%%Y%c%%m%c%%d%c%%T", text.p[4], text.p[4], text.p[10]);
     if (!put_fraction(text, &at, out))

@@ -42,6 +42,8 @@ static const char *const layouts[] = {
     /* NPMplus, a fork of it */
     "nginx:[$time_local] $host $remote_addr $request_time \"$request\" $status "
     "$body_bytes_sent $bytes_sent $http_referer $http_user_agent",
+    /* Django's development server */
+    "apache:[%{%d/%b/%Y %T}t] \"%r\" %>s %b",
     /* Gandi */
     "apache:%v %h %l %u %t (%T s) \"%r\" %>s %b" AGENT,
     /* Kubernetes' ingress-nginx, its log-format-upstream */

@@ -120,6 +120,16 @@ static const struct format_row rows[] = {
     ROW("squid", "Squid's native access log; it has no user agent", NULL, TEMPLATE_SQUID,
         "1793664624.123     41 203.0.113.20 TCP_MISS/200 6329 GET "
         "https://www.example.com/docs/?v=2 - FIRSTUP_PARENT/192.0.2.10 text/html"),
+    ROW("uwsgi", "uWSGI's own request log; it has no user agent", NULL, TEMPLATE_UWSGI,
+        "[pid: 812|app: 0|req: 3/14] 203.0.113.20 () {40 vars in 686 bytes} [Tue Nov  3 00:10:24 "
+        "2026] GET /docs/?v=2 => generated 6329 bytes in 12 msecs (HTTP/1.1 200) 2 headers in 79 "
+        "bytes (1 switches on core 0)"),
+    ROW("werkzeug", "Werkzeug (Flask) and Python's http.server; no user agent", NULL,
+        TEMPLATE_WERKZEUG,
+        "203.0.113.20 - - [03/Nov/2026 00:10:24] \"GET /docs/?v=2 HTTP/1.1\" 200 -"),
+    ROW("gin", "Gin, a framework of Go's; no user agent", NULL, TEMPLATE_GIN,
+        "[GIN] 2026/11/03 - 00:10:24 | 200 |    12.0341ms |    203.0.113.20 | GET      "
+        "\"/docs/?v=2\""),
     {"cloudfront", "CloudFront standard logs with tabs, by their #Fields line", NULL,
      &format_w3c_family, W3C_CLOUDFRONT, CLOUDFRONT},
     {"cloudfront_realtime", "CloudFront real-time logs with all their fields", NULL,

@@ -91,6 +91,9 @@ enum template_variant {
     TEMPLATE_S3,
     TEMPLATE_SQUID,
     TEMPLATE_GCS,
+    TEMPLATE_UWSGI,
+    TEMPLATE_WERKZEUG,
+    TEMPLATE_GIN,
 };
 extern const struct format_family format_template_family;
 

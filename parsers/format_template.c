@@ -5,6 +5,7 @@
 #include "parsers/format_template.h"
 
 #include "parsers/client_ip.h"
+#include "parsers/fields.h"
 #include "parsers/format_impl.h"
 #include "parsers/template.h"
 
@@ -109,10 +110,25 @@ static const struct template_row templates[] = {
                       "\"<status>\",\"<->\",\"<bytes>\",\"<duration_us>\",\"<host>\","
                       "\"<referrer>\",\"<user_agent>\",\"<request_id>\",\"<rest>",
                       "more columns than Cloud Storage writes", .header = "\"time_micros\","},
-    [TEMPLATE_SQUID] = {template_columns,
-                        "<time_s> <? ><.><? ><.><? ><.><? ><.><? ><.><duration_ms> <client> "
-                        "<cache>/<status> <bytes> <method> <target> <user> <-> <content_type>",
-                        "more columns than Squid's native format has", .whole_urls = true},
+    [TEMPLATE_SQUID] =
+        {template_columns,
+         "<time_s> < ><duration_ms> <client> "
+         "<cache>/<status> <bytes> <method> <target> <user> <-> <media_type><? ><rest><.>",
+         "more columns than Squid's native format has", .whole_urls = true},
+    [TEMPLATE_UWSGI] = {template_columns,
+                        "<?{address space><-\">} {<-\">} <.>[pid: <-\">] <client> (<user>) {<-\">} "
+                        "[<%a %b %e %T %Y>] <method> <target> => generated <bytes> bytes in "
+                        "<duration_ms> msecs <?via ><-> <.>(<protocol> <status>)<? ><rest><.>",
+                        "more columns than uWSGI writes"},
+    [TEMPLATE_WERKZEUG] =
+        {template_columns,
+         "<!python><client> - <user> [<%d/%b/%Y %T>] \"<request>\" <status> <bytes>",
+         "more columns than Werkzeug writes"},
+    [TEMPLATE_GIN] = {template_columns,
+                      "<!go>[GIN] <%Y/%m/%d - %T> |<?\x1b[><->m<.>< ><status> <?\x1b[0m><.>|"
+                      "< ><duration> |< ><client> |<?\x1b[><->m<.>< ><method> < ><?\x1b[0m><.>< >"
+                      "<target>",
+                      "more columns than Gin writes"},
 };
 
 struct template_format {
@@ -209,6 +225,13 @@ static bool uses(const struct template_format *f, unsigned from, unsigned to)
     return false;
 }
 
+static char mark_of(decode_fn *decode)
+{
+    if (decode == decode_hash)
+        return '#';
+    return decode == decode_csv || decode == decode_python || decode == decode_go ? '"' : '\\';
+}
+
 static int template_format_init(struct format *base, struct str argument, struct buf *why)
 {
     struct template_format *f = (struct template_format *)base;
@@ -222,7 +245,7 @@ static int template_format_init(struct format *base, struct str argument, struct
     if (row->front(&f->t, row->text ? str_of(row->text) : argument, why) ||
         program_finish(f->t.program, row->end, why))
         return -1;
-    f->t.mark = f->t.decode == decode_hash ? '#' : f->t.decode == decode_csv ? '"' : '\\';
+    f->t.mark = mark_of(f->t.decode);
     list_uses(f);
     f->from_list = !row->text && uses(f, VALUE_FORWARDED_FOR, VALUE_FORWARDED_FOR) &&
                    !uses(f, VALUE_PEER, VALUE_CLIENT_PORT);
@@ -268,6 +291,7 @@ static unsigned fields_of(uint64_t values, bool whole_urls)
         [VALUE_STATUS] = HIT_BIT(STATUS),
         [VALUE_WIRE_BYTES] = HIT_BIT(BYTES),
         [VALUE_BYTES] = HIT_BIT(BYTES),
+        [VALUE_DURATION] = HIT_BIT(DURATION),
         [VALUE_DURATION_S] = HIT_BIT(DURATION),
         [VALUE_DURATION_MS] = HIT_BIT(DURATION),
         [VALUE_DURATION_US] = HIT_BIT(DURATION),
@@ -444,6 +468,14 @@ static bool use_seconds(struct str text, int64_t *ms)
     return true;
 }
 
+static void use_text_duration(struct str text, int64_t *ms)
+{
+    int64_t value;
+
+    if (field_number(text, 3, &value) && value >= 0)
+        *ms = value;
+}
+
 static bool is_minus_one(struct str s)
 {
     return s.n == 2 && s.p[0] == '-';
@@ -474,6 +506,10 @@ static const char *use_number(enum template_value value, struct str text, struct
     if (value == VALUE_STATUS) {
         fine = is_minus_one(text) || decode_status(text, &hit->status);
         return fine ? NULL : "the status is no number";
+    }
+    if (value == VALUE_DURATION) {
+        use_text_duration(text, &hit->duration_ms);
+        return NULL;
     }
     fine = value == VALUE_DURATION_S ? use_seconds(text, &hit->duration_ms)
                                      : use_duration(text, per_ms[value], &hit->duration_ms);

@@ -3,10 +3,12 @@
 
 #include "parsers/base/time.h"
 #include "parsers/json_scan.h"
+#include "parsers/verdict.h"
 
 static const char *const names[] = {
     [PREFIX_CRI] = "cri",         [PREFIX_DOCKER] = "docker", [PREFIX_SYSLOG] = "syslog",
-    [PREFIX_MESSAGE] = "message", [PREFIX_STAMP] = "stamp",   [PREFIX_COMPOSE] = "compose"};
+    [PREFIX_MESSAGE] = "message", [PREFIX_STAMP] = "stamp",   [PREFIX_COMPOSE] = "compose",
+    [PREFIX_LOGGER] = "logger"};
 
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -397,6 +399,63 @@ static bool strip_compose(struct prefix_work *w)
     return str_chr(str_trim(name), ' ', 0) < 0;
 }
 
+/* ---- a program's logger ------------------------------------------------------------------------
+ */
+
+/* "[02/Jan/2026:", "[2026-01-02T", "[Fri Jan  2 03:" or "[GIN] 2026/" at the beginning. */
+static bool starts_with_time(struct str s)
+{
+    static const struct str forms[] = {STR_INIT("[00/Aaa/0000"), STR_INIT("[0000-00-00T"),
+                                       STR_INIT("[Aaa Aaa _0 00:"), STR_INIT("[GIN] 0000/")};
+
+    for (size_t i = 0; i < COUNT_OF(forms); i++)
+        if (s.n > forms[i].n && has_form(s.p, forms[i].p, forms[i].n))
+            return true;
+    return false;
+}
+
+static bool is_level(struct str s)
+{
+    static const char *const levels[] = {"trace",   "debug", "info",     "notice", "warn",
+                                         "warning", "error", "critical", "fatal"};
+
+    while (s.n > 0 && !ascii_alnum(s.p[0]))
+        s = str_slice(s, 1, s.n);
+    while (s.n > 0 && !ascii_alnum(s.p[s.n - 1]))
+        s.n--;
+    for (size_t i = 0; i < COUNT_OF(levels); i++)
+        if (str_eq_nocase(s, str_of(levels[i])))
+            return true;
+    return false;
+}
+
+static bool starts_access(struct str s)
+{
+    unsigned char address[16];
+    struct str first = s;
+
+    return address_parse(str_cut(&first, ' '), address) || starts_with_time(s) ||
+           str_starts(s, STR("[pid: ")) || str_starts(s, STR("{\""));
+}
+
+/* Words, and parts of them between colons, up to a level, and on to where the line begins. */
+static bool strip_logger(struct prefix_work *w)
+{
+    enum { PARTS_MAX = 24 };
+    bool level = false;
+
+    w->why = "expected what a logger puts before a line, with a level like INFO, and the line";
+    for (int i = 0; i < PARTS_MAX && w->rest.n > 0 && !(level && starts_access(w->rest)); i++) {
+        size_t n = 0;
+
+        while (n < w->rest.n && w->rest.p[n] != ' ' && w->rest.p[n] != ':')
+            n++;
+        level |= is_level(str_slice(w->rest, 0, n));
+        w->rest = str_slice(w->rest, n < w->rest.n ? n + 1 : n, w->rest.n);
+    }
+    return level && starts_access(w->rest);
+}
+
 /* ------------------------------------------------------------------------------------------------
  */
 
@@ -411,6 +470,8 @@ static bool strip_text(enum prefix_kind kind, struct prefix_work *w, struct pref
         return strip_stamp(w);
     case PREFIX_COMPOSE:
         return strip_compose(w);
+    case PREFIX_LOGGER:
+        return strip_logger(w);
     default:
         return false;
     }
@@ -437,18 +498,11 @@ bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct de
     return good;
 }
 
-/* "[02/Jan/2026:" or "[2026-01-02T" somewhere. */
 static bool has_time(struct str s)
 {
-    static const char clf[] = "00/Aaa/0000:", iso[] = "0000-00-00T";
-
-    for (ptrdiff_t at = 0; (at = str_chr(s, '[', (size_t)at)) >= 0; at++) {
-        struct str rest = str_slice(s, (size_t)at + 1, s.n);
-
-        if (rest.n >= sizeof(clf) &&
-            (has_form(rest.p, clf, sizeof(clf) - 1) || has_form(rest.p, iso, sizeof(iso) - 1)))
+    for (ptrdiff_t at = 0; (at = str_chr(s, '[', (size_t)at)) >= 0; at++)
+        if (starts_with_time(str_slice(s, (size_t)at, s.n)))
             return true;
-    }
     return false;
 }
 
@@ -511,5 +565,8 @@ enum prefix_kind prefix_detect(struct str line)
     if (strip_stamp(&w) && is_access(w.rest))
         return PREFIX_STAMP;
     w.rest = line;
-    return strip_compose(&w) && is_access(w.rest) ? PREFIX_COMPOSE : PREFIX_NONE;
+    if (strip_compose(&w) && is_access(w.rest))
+        return PREFIX_COMPOSE;
+    w.rest = line;
+    return strip_logger(&w) && is_access(w.rest) ? PREFIX_LOGGER : PREFIX_NONE;
 }

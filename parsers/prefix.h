@@ -11,6 +11,8 @@
  * - stamp, a time alone (CloudWatch's export, kubectl logs --timestamps):
  *   2026-01-02T03:04:05.678Z TEXT
  * - compose, docker compose logs: web-1  | TEXT
+ * - logger, a program's own, with a level, before an address, a time or another beginning of an
+ *   access log's line: [2026-01-02 03:04:05 +0000] [12] [INFO] TEXT, INFO:werkzeug:TEXT
  *
  * Kubernetes and Docker cut lines, at 16 KiB mostly. prefix_part tells a part; who reads the file
  * joins them (agent/joiner.h). A part alone is no line of any format.
@@ -30,6 +32,7 @@ enum prefix_kind {
     PREFIX_MESSAGE,
     PREFIX_STAMP,
     PREFIX_COMPOSE,
+    PREFIX_LOGGER,
     PREFIX_KINDS
 };
 

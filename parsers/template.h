@@ -38,6 +38,7 @@ enum template_value {
     VALUE_STATUS,
     VALUE_WIRE_BYTES, /* with headers; only where the format has no VALUE_BYTES */
     VALUE_BYTES,
+    VALUE_DURATION, /* with its unit, as Go writes it */
     VALUE_DURATION_S,
     VALUE_DURATION_MS,
     VALUE_DURATION_US,

@@ -1,7 +1,8 @@
 /*
  * template_columns.c - the notation of our own rows: text with <names> in it. What is between <?X>
- * and <.> may be missing, and is there where the text X is. <!word> at the beginning says what the
- * writer escapes. Also HAProxy's HTTP log, whose captured headers the user names.
+ * and <.> may be missing, and is there where the text X is; < > is blanks, or none. <%d/%b/%Y> is a
+ * time as time_format.h has it. <!word> at the beginning says what the writer escapes. Also
+ * HAProxy's HTTP log, whose captured headers the user names.
  */
 #include "parsers/template.h"
 
@@ -34,9 +35,12 @@ static const struct column columns[] = {
     {"duration_s", SHAPE_DECIMAL, VALUE_DURATION_S, "the duration"},
     {"duration_ms", SHAPE_COUNT, VALUE_DURATION_MS, "the duration"},
     {"duration_us", SHAPE_COUNT, VALUE_DURATION_US, "the duration"},
+    {"duration", SHAPE_WORD, VALUE_DURATION, "the duration"},
     {"referrer", SHAPE_FREE, VALUE_REFERRER, "the referrer"},
     {"user_agent", SHAPE_FREE, VALUE_USER_AGENT, "the user agent"},
     {"content_type", SHAPE_FREE, VALUE_CONTENT_TYPE, "the content type"},
+    {"media_type", SHAPE_WORD, VALUE_CONTENT_TYPE, "the content type"},
+    {"protocol", SHAPE_PROTOCOL, VALUE_PROTOCOL, "the protocol"},
     {"request_id", SHAPE_FREE, VALUE_REQUEST_ID, "the request's id"},
     {"forwarded_for", SHAPE_FREE, VALUE_FORWARDED_FOR, "X-Forwarded-For"},
     {"purpose", SHAPE_FREE, VALUE_PURPOSE, "the purpose"},
@@ -67,21 +71,51 @@ static int put_column(struct template *t, const struct column *c, enum program_e
 /* <!word>. */
 static enum program_escape set_escape(struct template *t, struct str word)
 {
-    if (str_eq(word, STR("!quotes"))) {
-        t->decode = decode_nginx;
-        return ESCAPE_QUOTES;
+    static const struct {
+        struct str word;
+        decode_fn *decode;
+        enum program_escape escape;
+        bool raw_request;
+    } words[] = {
+        {STR_INIT("!quotes"), decode_nginx, ESCAPE_QUOTES, false},
+        {STR_INIT("!csv"), decode_csv, ESCAPE_NONE, false},
+        {STR_INIT("!traefik"), decode_quotes, ESCAPE_PAIRS, true},
+        {STR_INIT("!python"), decode_python, ESCAPE_NONE, false},
+        {STR_INIT("!go"), decode_go, ESCAPE_NONE, false},
+    };
+    size_t i = 0;
+
+    while (i + 1 < COUNT_OF(words) && !str_eq(word, words[i].word))
+        i++;
+    t->decode = words[i].decode;
+    t->raw_request = words[i].raw_request;
+    return words[i].escape;
+}
+
+static int put_time(struct template *t, struct str format, struct buf *why)
+{
+    struct program_field field = {.shape = SHAPE_TIME_OWN, .value = VALUE_TIME, .name = "a time"};
+    size_t step;
+
+    t->time = time_format_new(format, why);
+    field.time_format = t->time;
+    return t->time ? program_field(t->program, &field, &step) : -1;
+}
+
+/* Up to 15. */
+static void put_blanks(struct template *t)
+{
+    static const struct str blanks = STR_INIT("        ");
+
+    for (size_t n = blanks.n; n > 0; n /= 2) {
+        program_optional(t->program, str_slice(blanks, 0, n));
+        program_optional_end(t->program);
     }
-    if (str_eq(word, STR("!csv"))) {
-        t->decode = decode_csv;
-        return ESCAPE_NONE;
-    }
-    t->decode = decode_quotes;
-    t->raw_request = true;
-    return ESCAPE_PAIRS;
 }
 
 /* What stands between < and >. */
-static int put_name(struct template *t, struct str name, enum program_escape *escape)
+static int put_name(struct template *t, struct str name, enum program_escape *escape,
+                    struct buf *why)
 {
     const struct column *c;
     bool raw = str_eq(name, STR("request_raw"));
@@ -98,7 +132,15 @@ static int put_name(struct template *t, struct str name, enum program_escape *es
         *escape = set_escape(t, name);
         return 0;
     }
+    if (str_eq(name, STR(" "))) {
+        put_blanks(t);
+        return 0;
+    }
+    if (name.n > 0 && name.p[0] == '%')
+        return put_time(t, name, why);
     c = find_column(name);
+    if (!c)
+        buf_printf(why, "there is no column <%.*s>", STR_ARGS(name));
     return c ? put_column(t, c, raw ? ESCAPE_NONE : *escape) : -1;
 }
 
@@ -117,10 +159,8 @@ int template_columns(struct template *t, struct str text, struct buf *why)
         program_text(t->program, str_slice(text, 0, (size_t)at));
         name = str_slice(text, (size_t)at + 1, (size_t)end);
         text = str_slice(text, (size_t)end + 1, text.n);
-        if (put_name(t, name, &escape)) {
-            buf_printf(why, "there is no column <%.*s>", STR_ARGS(name));
+        if (put_name(t, name, &escape, why))
             return -1;
-        }
     }
     return 0;
 }
@@ -200,21 +240,15 @@ int template_haproxy(struct template *t, struct str text, struct buf *why)
 {
     struct program_field client = {
         .shape = SHAPE_FREE, .value = VALUE_CLIENT_PORT, .name = "the client's address and port"};
-    struct program_field time = {.shape = SHAPE_TIME_OWN, .value = VALUE_TIME, .name = "a time"};
     struct program_field request = {
         .shape = SHAPE_FREE, .value = VALUE_REQUEST, .ends_at = '"', .name = "the request line"};
     size_t step;
 
-    t->time = time_format_new(STR("%d/%b/%Y:%T.%3"), why);
-    if (!t->time)
-        return -1;
-    time.time_format = t->time;
     t->decode = decode_hash;
     (void)program_field(t->program, &client, &step);
-    program_text(t->program, STR(" ["));
-    (void)program_field(t->program, &time, &step);
     if (template_columns(t,
-                         STR("] <-> <-> <->/<->/<->/<->/<duration_ms> <status> <bytes> <-> <-> "
+                         STR(" [<%d/%b/%Y:%T.%3>] <-> <-> <->/<->/<->/<->/<duration_ms> <status> "
+                             "<bytes> <-> <-> "
                              "<-> <-> <-> "),
                          why))
         return -1;

@@ -116,7 +116,8 @@ bool time_parse_clf(struct str s, int64_t *ms)
 {
     int zone;
 
-    if (s.n != 26 || s.p[2] != '/' || s.p[6] != '/' || s.p[11] != ':' || s.p[20] != ' ')
+    if (s.n != 26 || s.p[2] != '/' || s.p[6] != '/' || (s.p[11] != ':' && s.p[11] != ' ') ||
+        s.p[20] != ' ')
         return false;
     int day = two_digits(s.p);
     int month = month_number(s.p + 3);
@@ -223,7 +224,7 @@ static bool parse_any_date(struct str s, int64_t *days, size_t *used)
         int month = month_number(s.p + 3);
 
         *used = 12;
-        if (s.n < 20 || s.p[6] != '/' || s.p[11] != ':' ||
+        if (s.n < 20 || s.p[6] != '/' || (s.p[11] != ':' && s.p[11] != ' ') ||
             !time_date_exists(four_digits(s.p + 7), month, two_digits(s.p)))
             return false;
         *days = days_from_civil(four_digits(s.p + 7), month, two_digits(s.p));
@@ -236,12 +237,47 @@ static bool parse_any_date(struct str s, int64_t *days, size_t *used)
     return parse_date(iso, days) && (s.p[10] == 'T' || s.p[10] == 't' || s.p[10] == ' ');
 }
 
+static bool is_weekday(const char *p)
+{
+    static const char names[] = "SunMonTueWedThuFriSat";
+
+    for (size_t i = 0; i < sizeof(names) - 1; i += 3)
+        if (memcmp(p, names + i, 3) == 0)
+            return true;
+    return false;
+}
+
+/* HTTP's dates (RFC 9110, 5.6.7), and C's asctime. */
+static bool parse_weekday_first(struct str s, int64_t *ms, bool *local)
+{
+    bool asctime = s.n == 24 && s.p[3] == ' ' && s.p[7] == ' ' && s.p[10] == ' ' && s.p[19] == ' ';
+    char day[2] = {0};
+    int zone = 0;
+
+    if (!asctime && (s.n < 25 || s.p[3] != ',' || s.p[4] != ' ' || s.p[7] != ' ' ||
+                     s.p[11] != ' ' || s.p[16] != ' '))
+        return false;
+    memcpy(day, s.p + (asctime ? 8 : 5), 2);
+    if (day[0] == ' ')
+        day[0] = '0';
+    int month = month_number(s.p + (asctime ? 4 : 8));
+    int year = four_digits(s.p + (asctime ? 20 : 12));
+    int second = clock_seconds(s.p + (asctime ? 11 : 17));
+    if (!time_date_exists(year, month, two_digits(day)) || second < 0 ||
+        !parse_any_zone(str_slice(s, asctime ? s.n : 25, s.n), &zone, local))
+        return false;
+    *ms = (days_from_civil(year, month, two_digits(day)) * 86400 + second - zone) * 1000;
+    return true;
+}
+
 bool time_parse_text(struct str s, int64_t *ms, bool *local)
 {
     int64_t days;
     int fraction, zone;
     size_t at;
 
+    if (s.n >= 24 && is_weekday(s.p))
+        return parse_weekday_first(s, ms, local);
     if (s.n < 19 || !parse_any_date(s, &days, &at))
         return false;
     int second = clock_seconds(s.p + at);

@@ -196,6 +196,42 @@ static void test_rfc3339(void **state)
     check_damaged(time_parse_rfc3339, "2026-11-23T07:00:00Z");
 }
 
+static bool parse_text(struct str s, int64_t *ms)
+{
+    bool local;
+
+    return time_parse_text(s, ms, &local);
+}
+
+static void test_text(void **state)
+{
+    static const struct text_case table[] = {
+        {"03/Nov/2026:00:10:24 +0100", true, INT64_C(1793661024000)},
+        {"03/Nov/2026:00:10:24", true, INT64_C(1793664624000)},
+        {"03/Nov/2026 00:10:24", true, INT64_C(1793664624000)},
+        {"2026/11/03 00:10:24,5", true, INT64_C(1793664624500)},
+        {"Tue Nov  3 00:10:24 2026", true, INT64_C(1793664624000)},
+        {"Fri Nov 13 00:10:24 2026", true, INT64_C(1794528624000)},
+        {"Tue, 03 Nov 2026 00:10:24 GMT", true, INT64_C(1793664624000)},
+        {"Tue, 03 Nov 2026 00:10:24 +0100", true, INT64_C(1793661024000)},
+        {"Tue, 03 Nov 2026 00:10:24", true, INT64_C(1793664624000)},
+        {"03/Nov/2026-00:10:24", false, 0},
+        {"Tue Nov 31 00:10:24 2026", false, 0},
+        {"Tue Nov  3 00:10:24 GMT 2026", false, 0},
+        {"Tue, 3 Nov 2026 00:10:24 GMT", false, 0},
+        {"Tuesday, 03-Nov-26 00:10:24 GMT", false, 0},
+    };
+    bool local;
+    int64_t ms;
+    (void)state;
+
+    check_table(parse_text, table, COUNT(table));
+    check_damaged(parse_text, "Tue Nov  3 00:10:24 2026");
+    check_damaged(parse_text, "Tue, 03 Nov 2026 00:10:24");
+    assert_true(time_parse_text(STR("Tue Nov  3 00:10:24 2026"), &ms, &local) && local);
+    assert_true(time_parse_text(STR("Tue, 03 Nov 2026 00:10:24 GMT"), &ms, &local) && !local);
+}
+
 /* libc's calendar as the judge, over some four thousand years in uneven steps. */
 static void test_against_libc(void **state)
 {
@@ -269,10 +305,10 @@ static void test_day(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clf),          cmocka_unit_test(test_daylight_saving),
-        cmocka_unit_test(test_w3c),          cmocka_unit_test(test_rfc3339),
-        cmocka_unit_test(test_against_libc), cmocka_unit_test(test_written),
-        cmocka_unit_test(test_day),
+        cmocka_unit_test(test_clf),     cmocka_unit_test(test_daylight_saving),
+        cmocka_unit_test(test_w3c),     cmocka_unit_test(test_rfc3339),
+        cmocka_unit_test(test_text),    cmocka_unit_test(test_against_libc),
+        cmocka_unit_test(test_written), cmocka_unit_test(test_day),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -224,6 +224,19 @@ static void test_around(void **state)
          "message+cri+nginx_combined"},
         {"docker compose", NULL, "web-1  | " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
          "compose+nginx_combined"},
+        {"a logger before Werkzeug's", NULL,
+         "INFO:werkzeug:203.0.113.20 - - [03/Nov/2026 00:10:24] \"GET / HTTP/1.1\" 200 -",
+         "logger+werkzeug"},
+        {"docker compose before Gin's", NULL,
+         "web-1  | [GIN] 2026/11/03 - 00:10:24 | 200 |     1.548ms |    203.0.113.20 | GET      "
+         "\"/\"",
+         "compose+gin"},
+        {"journalctl before uWSGI's", NULL,
+         "Nov 03 00:10:24 web1 uwsgi[4157]: [pid: 4157|app: 0|req: 1/2] 203.0.113.20 () {36 vars "
+         "in "
+         "502 bytes} [Tue Nov  3 00:10:24 2026] GET / => generated 40 bytes in 0 msecs (HTTP/1.1 "
+         "200) 2 headers in 79 bytes (2 switches on core 0)",
+         "syslog+uwsgi"},
     };
 
     check_specs(cases, COUNT_OF(cases));

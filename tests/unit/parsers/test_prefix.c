@@ -33,6 +33,10 @@ static const struct {
     {PREFIX_MESSAGE, "{\"event\":{\"original\":\"" ESCAPED "\"}}"},
     {PREFIX_STAMP, "2026-11-03T00:10:24.123Z " LINE},
     {PREFIX_COMPOSE, "web-1  | " LINE},
+    {PREFIX_LOGGER, "[2026-11-03 00:10:24 +0000] [12] [INFO] " LINE},
+    {PREFIX_LOGGER, "INFO:gunicorn.access:" LINE},
+    {PREFIX_LOGGER, "2026-11-03 00:10:24,186 - gunicorn.access - INFO - " LINE},
+    {PREFIX_LOGGER, "2026-11-03 00:10:24 | info     | access:log:12 - " LINE},
 };
 
 static void prefixes(void **state)
@@ -57,6 +61,9 @@ static void prefixes(void **state)
     assert_int_equal(prefix_detect(STR("{\"log\":\"x\"}")), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("{\"message\":\"GET /docs/ HTTP/1.1\",\"status\":200}")),
                      PREFIX_NONE);
+    assert_int_equal(prefix_detect(STR("[2026-11-03 00:10:24 +0000] [12] [INFO] Booting [x]")),
+                     PREFIX_NONE);
+    assert_int_equal(prefix_detect(STR("2026/11/03 00:10:24 [x] 12#12: " LINE)), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("2026-11-03T00:10:24.123Z elb 203.0.113.20:1 [x]")),
                      PREFIX_NONE);
 }

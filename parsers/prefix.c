@@ -8,7 +8,7 @@
 static const char *const names[] = {
     [PREFIX_CRI] = "cri",         [PREFIX_DOCKER] = "docker", [PREFIX_SYSLOG] = "syslog",
     [PREFIX_MESSAGE] = "message", [PREFIX_STAMP] = "stamp",   [PREFIX_COMPOSE] = "compose",
-    [PREFIX_LOGGER] = "logger"};
+    [PREFIX_LOGGER] = "logger",   [PREFIX_GREP] = "grep"};
 
 #define N_NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -90,8 +90,10 @@ enum { DOCKER_LOG, DOCKER_STREAM, DOCKER_VALUES, MESSAGE_TEXT = DOCKER_VALUES, A
 
 /* Where the line is in JSON of collectors; and "log". */
 static const struct str message_keys[] = {
-    STR_INIT("message"), STR_INIT("MESSAGE"),  STR_INIT("textPayload"), STR_INIT("event.original"),
-    STR_INIT("line"),    STR_INIT("@message"), STR_INIT("_raw"),        STR_INIT("result._raw"),
+    STR_INIT("message"),        STR_INIT("MESSAGE"),       STR_INIT("textPayload"),
+    STR_INIT("event.original"), STR_INIT("line"),          STR_INIT("@message"),
+    STR_INIT("_raw"),           STR_INIT("result._raw"),   STR_INIT("msg"),
+    STR_INIT("body"),           STR_INIT("short_message"), STR_INIT("jsonPayload.message"),
 };
 
 struct json_keys *prefix_keys_new(void)
@@ -456,6 +458,43 @@ static bool strip_logger(struct prefix_work *w)
     return level && starts_access(w->rest);
 }
 
+/* ---- the name of a file ------------------------------------------------------------------------
+ */
+
+/* Neither a host nor the beginning of an address. */
+static bool is_file_name(struct str name)
+{
+    unsigned char address[16];
+
+    return str_has_any(name, "./_-") && str_chr(name, ' ', 0) < 0 && !address_parse(name, address);
+}
+
+/* What `grep -n` has between: digits and a colon, but not those of an IPv6 address. */
+static void strip_line_number(struct prefix_work *w)
+{
+    struct str rest = w->rest, number = str_cut(&rest, ':'), first = w->rest;
+    unsigned char address[16];
+    uint64_t line;
+
+    if (str_to_u64(number, UINT64_MAX, &line) && !address_parse(str_cut(&first, ' '), address))
+        w->rest = rest;
+}
+
+/* A number alone behind the name is a host's port. */
+static bool strip_grep(struct prefix_work *w)
+{
+    struct str name = str_cut(&w->rest, ':'), after;
+    uint64_t port;
+
+    w->why = "expected what grep puts before a line: the file's name and \":\"";
+    if (!is_file_name(name))
+        return false;
+    strip_line_number(w);
+    after = w->rest;
+    after = str_cut(&after, ' ');
+    return after.n > 0 && !str_to_u64(after, UINT64_MAX, &port);
+}
+
 /* ------------------------------------------------------------------------------------------------
  */
 
@@ -472,6 +511,8 @@ static bool strip_text(enum prefix_kind kind, struct prefix_work *w, struct pref
         return strip_compose(w);
     case PREFIX_LOGGER:
         return strip_logger(w);
+    case PREFIX_GREP:
+        return strip_grep(w);
     default:
         return false;
     }
@@ -568,5 +609,8 @@ enum prefix_kind prefix_detect(struct str line)
     if (strip_compose(&w) && is_access(w.rest))
         return PREFIX_COMPOSE;
     w.rest = line;
-    return strip_logger(&w) && is_access(w.rest) ? PREFIX_LOGGER : PREFIX_NONE;
+    if (strip_logger(&w) && is_access(w.rest))
+        return PREFIX_LOGGER;
+    w.rest = line;
+    return strip_grep(&w) && is_access(w.rest) ? PREFIX_GREP : PREFIX_NONE;
 }

@@ -13,6 +13,7 @@
  * - compose, docker compose logs: web-1  | TEXT
  * - logger, a program's own, with a level, before an address, a time or another beginning of an
  *   access log's line: [2026-01-02 03:04:05 +0000] [12] [INFO] TEXT, INFO:werkzeug:TEXT
+ * - grep, of several files, with -n or without: access.log:12:TEXT
  *
  * Kubernetes and Docker cut lines, at 16 KiB mostly. prefix_part tells a part; who reads the file
  * joins them (agent/joiner.h). A part alone is no line of any format.
@@ -33,6 +34,7 @@ enum prefix_kind {
     PREFIX_STAMP,
     PREFIX_COMPOSE,
     PREFIX_LOGGER,
+    PREFIX_GREP,
     PREFIX_KINDS
 };
 

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     static const char *const specs[] = {"cri+nginx_combined",     "docker+nginx_combined",
                                         "syslog+nginx_combined",  "docker+syslog+nginx_json",
                                         "message+nginx_combined", "stamp+compose+nginx_combined",
-                                        "logger+werkzeug"};
+                                        "logger+werkzeug",        "grep+apache_vhost_combined"};
 
     if (n == 0)
         return 0;

@@ -237,6 +237,10 @@ static void test_around(void **state)
          "502 bytes} [Tue Nov  3 00:10:24 2026] GET / => generated 40 bytes in 0 msecs (HTTP/1.1 "
          "200) 2 headers in 79 bytes (2 switches on core 0)",
          "syslog+uwsgi"},
+        {"grep of several files", NULL,
+         "access.log.1:" FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"", "grep+nginx_combined"},
+        {"no grep", NULL, "www.example.com:443 " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
+         "apache_vhost_combined"},
     };
 
     check_specs(cases, COUNT_OF(cases));

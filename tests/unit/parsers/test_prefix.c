@@ -1,8 +1,8 @@
 /* What collectors put before a line, and formats behind it. */
 #include "tests/unit/parsers/format_fixture.h"
 
-#define LINE                                                                                       \
-    "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET /docs/ HTTP/1.1\" 200 6329 \"-\" \"a\""
+#define LINE "203.0.113.20" BEHIND
+#define BEHIND " - - [03/Nov/2026:00:10:24 +0000] \"GET /docs/ HTTP/1.1\" 200 6329 \"-\" \"a\""
 #define ESCAPED                                                                                    \
     "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \\\"GET /docs/ HTTP/1.1\\\" 200 6329 "          \
     "\\\"-\\\" \\\"a\\\""
@@ -37,6 +37,12 @@ static const struct {
     {PREFIX_LOGGER, "INFO:gunicorn.access:" LINE},
     {PREFIX_LOGGER, "2026-11-03 00:10:24,186 - gunicorn.access - INFO - " LINE},
     {PREFIX_LOGGER, "2026-11-03 00:10:24 | info     | access:log:12 - " LINE},
+    {PREFIX_MESSAGE, "{\"version\":\"1.1\",\"short_message\":\"" ESCAPED "\",\"level\":6}"},
+    {PREFIX_MESSAGE, "{\"severity\":\"info\",\"msg\":\"" ESCAPED "\"}"},
+    {PREFIX_MESSAGE, "{\"jsonPayload\":{\"message\":\"" ESCAPED "\"},\"insertId\":\"a\"}"},
+    {PREFIX_GREP, "access.log:" LINE},
+    {PREFIX_GREP, "/var/log/nginx/access.log.1:7:" LINE},
+    {PREFIX_GREP, "./access_log-20261103:2001:db8::7" BEHIND},
 };
 
 static void prefixes(void **state)
@@ -59,6 +65,8 @@ static void prefixes(void **state)
     assert_int_equal(prefix_detect(STR(LINE)), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("")), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("{\"log\":\"x\"}")), PREFIX_NONE);
+    assert_int_equal(prefix_detect(STR("2001:db8::7" BEHIND)), PREFIX_NONE);
+    assert_int_equal(prefix_detect(STR("203.0.113.20:443" BEHIND)), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("{\"message\":\"GET /docs/ HTTP/1.1\",\"status\":200}")),
                      PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("[2026-11-03 00:10:24 +0000] [12] [INFO] Booting [x]")),

@@ -85,6 +85,9 @@ static bool is_plain_version(struct str text)
     return text.n > 0;
 }
 
+/* Bytes of a feature phone's name and version: what is longer is a token of some kind. */
+#define PHONE_MAX 64u
+
 /* "Java/1.8.0_151", "reqwest", "Mozilla/5.0", a UUID: nothing but a name and a version. A name with
  * a digit in it and a version that is more than figures is most often a feature phone's
  * ("W810i/R4EA"; but "nghttp2/1.40.0"). */
@@ -98,7 +101,7 @@ static bool is_bare_name(struct str ua, const struct ua_words *browsers)
         digits = digits || ascii_digit(name.p[i]);
         letters = letters || (ascii_alnum(name.p[i]) && !ascii_digit(name.p[i]));
     }
-    bool phone = letters && digits && slash >= 0 &&
+    bool phone = letters && digits && slash >= 0 && ua.n <= PHONE_MAX &&
                  !is_plain_version(str_slice(ua, (size_t)slash + 1, ua.n));
     return !phone && !is_one_of(browsers, name);
 }
@@ -117,7 +120,8 @@ static struct str behind_mozilla(struct str ua)
 }
 
 /* "Mozilla/5.0 (compatible; evc-batch/2.0)": the old way to be let in, without a browser's name in
- * it. And "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", with nothing behind: what scripts copy. */
+ * it. With nothing behind: "Mozilla/5.0 (Python-urllib2)", a name where a browser lists its
+ * platform, and "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", what scripts copy. */
 static bool is_bare_comment(struct str rest)
 {
     static const struct str platforms[] = {
@@ -127,6 +131,8 @@ static bool is_bare_comment(struct str rest)
         return true;
     if (str_chr(rest, ')', 0) != (ptrdiff_t)rest.n - 1)
         return false;
+    if (str_starts(rest, STR(" (")) && str_chr(rest, ';', 0) < 0)
+        return true;
     for (size_t i = 0; i < sizeof(platforms) / sizeof(platforms[0]); i++)
         if (str_starts(rest, platforms[i]))
             return true;
@@ -177,7 +183,7 @@ bool ua_looks_made(struct str ua, const struct ua_words *browsers, const struct 
                (!browser && is_bare_comment(rest));
     if (begins_as_phone(ua, phones))
         return false;
-    if (str_chr(ua, ' ', 0) < 0 && str_chr(ua, '(', 0) < 0)
+    if (str_chr(ua, ' ', 0) < 0 && str_chr(ua, '(', 0) < 0 && str_chr(ua, ';', 0) < 0)
         return is_bare_name(ua, browsers);
     return !device;
 }

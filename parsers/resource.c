@@ -29,37 +29,38 @@ struct extension {
 static const struct extension extensions[] = {
     {"3gp", RESOURCE_ASSET},        {"7z", RESOURCE_DOWNLOAD},   {"aac", RESOURCE_ASSET},
     {"action", RESOURCE_PAGE},      {"apk", RESOURCE_DOWNLOAD},  {"apng", RESOURCE_ASSET},
-    {"asp", RESOURCE_PAGE},         {"aspx", RESOURCE_PAGE},     {"atom", RESOURCE_FEED},
-    {"avi", RESOURCE_ASSET},        {"avif", RESOURCE_ASSET},    {"bin", RESOURCE_DOWNLOAD},
-    {"bmp", RESOURCE_ASSET},        {"bz2", RESOURCE_DOWNLOAD},  {"cfm", RESOURCE_PAGE},
-    {"cgi", RESOURCE_PAGE},         {"cjs", RESOURCE_ASSET},     {"class", RESOURCE_ASSET},
-    {"css", RESOURCE_ASSET},        {"csv", RESOURCE_DOWNLOAD},  {"cur", RESOURCE_ASSET},
-    {"deb", RESOURCE_DOWNLOAD},     {"dmg", RESOURCE_DOWNLOAD},  {"do", RESOURCE_PAGE},
-    {"doc", RESOURCE_DOWNLOAD},     {"docx", RESOURCE_DOWNLOAD}, {"eot", RESOURCE_ASSET},
-    {"epub", RESOURCE_DOWNLOAD},    {"exe", RESOURCE_DOWNLOAD},  {"flac", RESOURCE_ASSET},
-    {"flv", RESOURCE_ASSET},        {"geojson", RESOURCE_API},   {"gif", RESOURCE_ASSET},
-    {"glb", RESOURCE_ASSET},        {"gltf", RESOURCE_ASSET},    {"gz", RESOURCE_DOWNLOAD},
-    {"heic", RESOURCE_ASSET},       {"htm", RESOURCE_PAGE},      {"html", RESOURCE_PAGE},
-    {"ico", RESOURCE_ASSET},        {"ics", RESOURCE_DOWNLOAD},  {"iso", RESOURCE_DOWNLOAD},
-    {"jar", RESOURCE_DOWNLOAD},     {"jpeg", RESOURCE_ASSET},    {"jpg", RESOURCE_ASSET},
-    {"js", RESOURCE_ASSET},         {"json", RESOURCE_API},      {"jsonld", RESOURCE_API},
-    {"jsp", RESOURCE_PAGE},         {"jspx", RESOURCE_PAGE},     {"jsx", RESOURCE_ASSET},
-    {"jxl", RESOURCE_ASSET},        {"less", RESOURCE_ASSET},    {"m3u8", RESOURCE_ASSET},
-    {"m4a", RESOURCE_ASSET},        {"m4s", RESOURCE_ASSET},     {"m4v", RESOURCE_ASSET},
-    {"manifest", RESOURCE_ASSET},   {"map", RESOURCE_ASSET},     {"md", RESOURCE_PAGE},
-    {"mjs", RESOURCE_ASSET},        {"mkv", RESOURCE_ASSET},     {"mobi", RESOURCE_DOWNLOAD},
-    {"mov", RESOURCE_ASSET},        {"mp3", RESOURCE_ASSET},     {"mp4", RESOURCE_ASSET},
-    {"mpd", RESOURCE_ASSET},        {"mpeg", RESOURCE_ASSET},    {"mpg", RESOURCE_ASSET},
-    {"msi", RESOURCE_DOWNLOAD},     {"ndjson", RESOURCE_API},    {"odp", RESOURCE_DOWNLOAD},
-    {"ods", RESOURCE_DOWNLOAD},     {"odt", RESOURCE_DOWNLOAD},  {"oga", RESOURCE_ASSET},
-    {"ogg", RESOURCE_ASSET},        {"ogv", RESOURCE_ASSET},     {"opus", RESOURCE_ASSET},
-    {"otf", RESOURCE_ASSET},        {"pdf", RESOURCE_DOWNLOAD},  {"php", RESOURCE_PAGE},
-    {"php3", RESOURCE_PAGE},        {"php4", RESOURCE_PAGE},     {"php5", RESOURCE_PAGE},
-    {"phtml", RESOURCE_PAGE},       {"pkg", RESOURCE_DOWNLOAD},  {"pl", RESOURCE_PAGE},
-    {"png", RESOURCE_ASSET},        {"ppt", RESOURCE_DOWNLOAD},  {"pptx", RESOURCE_DOWNLOAD},
-    {"rar", RESOURCE_DOWNLOAD},     {"rdf", RESOURCE_FEED},      {"rpm", RESOURCE_DOWNLOAD},
-    {"rss", RESOURCE_FEED},         {"rtf", RESOURCE_DOWNLOAD},  {"scss", RESOURCE_ASSET},
-    {"shtml", RESOURCE_PAGE},       {"srt", RESOURCE_ASSET},     {"svg", RESOURCE_ASSET},
+    {"asmx", RESOURCE_API},         {"asp", RESOURCE_PAGE},      {"aspx", RESOURCE_PAGE},
+    {"atom", RESOURCE_FEED},        {"avi", RESOURCE_ASSET},     {"avif", RESOURCE_ASSET},
+    {"axd", RESOURCE_ASSET},        {"bin", RESOURCE_DOWNLOAD},  {"bmp", RESOURCE_ASSET},
+    {"bz2", RESOURCE_DOWNLOAD},     {"cfm", RESOURCE_PAGE},      {"cgi", RESOURCE_PAGE},
+    {"cjs", RESOURCE_ASSET},        {"class", RESOURCE_ASSET},   {"css", RESOURCE_ASSET},
+    {"csv", RESOURCE_DOWNLOAD},     {"cur", RESOURCE_ASSET},     {"deb", RESOURCE_DOWNLOAD},
+    {"dmg", RESOURCE_DOWNLOAD},     {"do", RESOURCE_PAGE},       {"doc", RESOURCE_DOWNLOAD},
+    {"docx", RESOURCE_DOWNLOAD},    {"eot", RESOURCE_ASSET},     {"epub", RESOURCE_DOWNLOAD},
+    {"exe", RESOURCE_DOWNLOAD},     {"flac", RESOURCE_ASSET},    {"flv", RESOURCE_ASSET},
+    {"geojson", RESOURCE_API},      {"gif", RESOURCE_ASSET},     {"glb", RESOURCE_ASSET},
+    {"gltf", RESOURCE_ASSET},       {"gz", RESOURCE_DOWNLOAD},   {"heic", RESOURCE_ASSET},
+    {"htm", RESOURCE_PAGE},         {"html", RESOURCE_PAGE},     {"ico", RESOURCE_ASSET},
+    {"ics", RESOURCE_DOWNLOAD},     {"iso", RESOURCE_DOWNLOAD},  {"jar", RESOURCE_DOWNLOAD},
+    {"jpeg", RESOURCE_ASSET},       {"jpg", RESOURCE_ASSET},     {"js", RESOURCE_ASSET},
+    {"json", RESOURCE_API},         {"jsonld", RESOURCE_API},    {"jsp", RESOURCE_PAGE},
+    {"jspx", RESOURCE_PAGE},        {"jsx", RESOURCE_ASSET},     {"jxl", RESOURCE_ASSET},
+    {"less", RESOURCE_ASSET},       {"m3u8", RESOURCE_ASSET},    {"m4a", RESOURCE_ASSET},
+    {"m4s", RESOURCE_ASSET},        {"m4v", RESOURCE_ASSET},     {"manifest", RESOURCE_ASSET},
+    {"map", RESOURCE_ASSET},        {"md", RESOURCE_PAGE},       {"mjs", RESOURCE_ASSET},
+    {"mkv", RESOURCE_ASSET},        {"mobi", RESOURCE_DOWNLOAD}, {"mov", RESOURCE_ASSET},
+    {"mp3", RESOURCE_ASSET},        {"mp4", RESOURCE_ASSET},     {"mpd", RESOURCE_ASSET},
+    {"mpeg", RESOURCE_ASSET},       {"mpg", RESOURCE_ASSET},     {"msi", RESOURCE_DOWNLOAD},
+    {"ndjson", RESOURCE_API},       {"odp", RESOURCE_DOWNLOAD},  {"ods", RESOURCE_DOWNLOAD},
+    {"odt", RESOURCE_DOWNLOAD},     {"oga", RESOURCE_ASSET},     {"ogg", RESOURCE_ASSET},
+    {"ogv", RESOURCE_ASSET},        {"opus", RESOURCE_ASSET},    {"otf", RESOURCE_ASSET},
+    {"pdf", RESOURCE_DOWNLOAD},     {"php", RESOURCE_PAGE},      {"php3", RESOURCE_PAGE},
+    {"php4", RESOURCE_PAGE},        {"php5", RESOURCE_PAGE},     {"phtml", RESOURCE_PAGE},
+    {"pkg", RESOURCE_DOWNLOAD},     {"pl", RESOURCE_PAGE},       {"png", RESOURCE_ASSET},
+    {"ppt", RESOURCE_DOWNLOAD},     {"pptx", RESOURCE_DOWNLOAD}, {"rar", RESOURCE_DOWNLOAD},
+    {"rdf", RESOURCE_FEED},         {"rpm", RESOURCE_DOWNLOAD},  {"rss", RESOURCE_FEED},
+    {"rtf", RESOURCE_DOWNLOAD},     {"scss", RESOURCE_ASSET},    {"shtml", RESOURCE_PAGE},
+    {"srt", RESOURCE_ASSET},        {"svc", RESOURCE_API},       {"svg", RESOURCE_ASSET},
     {"svgz", RESOURCE_ASSET},       {"swf", RESOURCE_ASSET},     {"tar", RESOURCE_DOWNLOAD},
     {"tgz", RESOURCE_DOWNLOAD},     {"tif", RESOURCE_ASSET},     {"tiff", RESOURCE_ASSET},
     {"torrent", RESOURCE_DOWNLOAD}, {"ts", RESOURCE_ASSET},      {"tsx", RESOURCE_ASSET},
@@ -68,8 +69,9 @@ static const struct extension extensions[] = {
     {"wav", RESOURCE_ASSET},        {"webm", RESOURCE_ASSET},    {"webp", RESOURCE_ASSET},
     {"wmv", RESOURCE_ASSET},        {"woff", RESOURCE_ASSET},    {"woff2", RESOURCE_ASSET},
     {"xhtml", RESOURCE_PAGE},       {"xls", RESOURCE_DOWNLOAD},  {"xlsx", RESOURCE_DOWNLOAD},
-    {"xml", RESOURCE_OTHER},        {"xz", RESOURCE_DOWNLOAD},   {"yaml", RESOURCE_OTHER},
-    {"yml", RESOURCE_OTHER},        {"zip", RESOURCE_DOWNLOAD},  {"zst", RESOURCE_DOWNLOAD},
+    {"xml", RESOURCE_OTHER},        {"xsl", RESOURCE_ASSET},     {"xz", RESOURCE_DOWNLOAD},
+    {"yaml", RESOURCE_OTHER},       {"yml", RESOURCE_OTHER},     {"zip", RESOURCE_DOWNLOAD},
+    {"zst", RESOURCE_DOWNLOAD},
 };
 
 /* Sorted by name. What is not here goes by its prefix or suffix, below. */
@@ -165,9 +167,11 @@ static bool fold(struct str s, char *out, size_t max)
 #define S(literal) STR_INIT(literal)
 
 /* "/blog/feed/", as WordPress has one at every page, "/feed/atom/"; "/feed.xml" and its like. */
-static const struct str feeds[] = {S("feed"),     S("rss"),      S("rss2"),      S("feed.xml"),
-                                   S("rss.xml"),  S("atom.xml"), S("index.xml"), S("feeds.xml"),
-                                   S("feed.php"), S("rss.php"),  S("feed.json"), S("index.rdf")};
+static const struct str feeds[] = {
+    S("feed"),     S("rss"),      S("rss2"),        S("feed.xml"),
+    S("rss.xml"),  S("atom.xml"), S("index.xml"),   S("feeds.xml"),
+    S("feed.php"), S("rss.php"),  S("feed.json"),   S("index.rdf"),
+    S("rss2.xml"), S("atom.php"), S("podcast.xml"), S("syndication.axd")};
 /* Behind a "/feed/". */
 static const struct str feed_kinds[] = {S("atom"), S("rdf"), S("rss2")};
 
@@ -266,7 +270,8 @@ static size_t slot_of(const struct resource_index *ix, uint64_t key)
     return slot;
 }
 
-/* Known extensions only; everything else is RESOURCE_UNKNOWN. */
+/* Known extensions only; everything else is RESOURCE_UNKNOWN. So is that of "File:Photo.jpg", as
+ * MediaWiki calls the page about a picture. */
 static void look_at_extension(const struct resource_index *ix, struct asked *a)
 {
     struct str extension = extension_of(a->name);
@@ -278,6 +283,8 @@ static void look_at_extension(const struct resource_index *ix, struct asked *a)
         return;
     }
     unsigned resource = ix->resources[slot_of(ix, key)]; /* 0 in a free one: unknown */
+    if (resource == RESOURCE_ASSET && str_chr(a->name, ':', 0) >= 0)
+        return;
     a->extension = (enum resource)(resource & ~PAGES_BIT);
     /* A key does not tell a NUL at the end from none. */
     a->pages = (resource & PAGES_BIT) != 0 && !str_ends(extension, STR("\0"));

@@ -306,8 +306,9 @@ static bool holds_word(struct str s, const struct str *words, size_t n)
 /* What a prefix of pages.not_pages keeps out, by its words. */
 static enum rule_id prefix_rule(struct str prefix)
 {
-    static const struct str apis[] = {S("api"),  S("jsonapi"), S("graphql"), S("json"),
-                                      S("ajax"), S("rpc"),     S("xmlrpc")};
+    static const struct str apis[] = {S("api"),   S("jsonapi"), S("graphql"), S("json"), S("ajax"),
+                                      S("rpc"),   S("xmlrpc"),  S("jsonrpc"), S("trpc"), S("rpc2"),
+                                      S("twirp"), S("odata"),   S("rest")};
     static const struct str feeds[] = {S("feed"), S("feeds"), S("rss"), S("atom")};
 
     if (holds_word(prefix, apis, COUNT_OF(apis)))

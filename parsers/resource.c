@@ -292,22 +292,24 @@ static void look_at_extension(const struct resource_index *ix, struct asked *a)
 
 /* ---- the index ----------------------------------------------------------------------------- */
 
+/* By three letters of a segment, or by all that it has: of "w/api.php" by one. */
 static size_t beginning_of(struct str name)
 {
-    unsigned first = name.n > 0 ? (unsigned char)name.p[0] : 0;
-    unsigned second = name.n > 1 ? (unsigned char)name.p[1] : 0;
+    uint32_t first = name.n > 0 ? (unsigned char)name.p[0] : '/';
+    uint32_t second = name.n > 1 ? (unsigned char)name.p[1] : '/';
+    uint32_t third = name.n > 2 && second != '/' ? (unsigned char)name.p[2] : '/';
+    uint32_t letters = (first & 31) << 10 | (second & 31) << 5 | (third & 31);
 
-    return (first & 31) << 5 | (second & 31);
+    return letters * UINT32_C(0x9e3779b1) >> 19 & (RESOURCE_BEGINNINGS - 1);
 }
 
 void resource_index_add(struct resource_index *ix, struct str name, enum path_list list)
 {
     bool none = name.n == 0 || name.p[0] == '/'; /* of no letter: any path may be below it */
-    bool one = name.n == 1 || (name.n > 1 && name.p[1] == '/');
-    size_t n = none ? RESOURCE_BEGINNINGS : one ? 32 : 1;
-    size_t first = beginning_of(name) / n * n;
 
-    for (size_t i = first; i < first + n; i++)
+    if (!none)
+        ix->lists[beginning_of(name)] |= (unsigned char)list;
+    for (size_t i = 0; none && i < RESOURCE_BEGINNINGS; i++)
         ix->lists[i] |= (unsigned char)list;
 }
 

@@ -21,11 +21,11 @@ enum path_list {
 };
 
 /*
- * Most paths are in none of the lists, and two letters tell: by those that a segment begins with,
- * which lists may hold it. The letters' low five bits count, so case does not. And the known
- * extensions, to be found at once.
+ * Most paths are in none of the lists, and three letters tell: by a hash of those that a segment
+ * begins with, which lists may hold it. The letters' low five bits count, so case does not. And the
+ * known extensions, to be found at once.
  */
-#define RESOURCE_BEGINNINGS 1024u
+#define RESOURCE_BEGINNINGS 8192u
 #define RESOURCE_EXTENSIONS 512u
 struct resource_index {
     unsigned char lists[RESOURCE_BEGINNINGS];     /* enum path_list */
@@ -35,7 +35,7 @@ struct resource_index {
 
 /* With what resource*.c know themselves. */
 void resource_index_init(struct resource_index *ix);
-/* A name that a segment is, or begins with. */
+/* A name that a segment is, or begins with; one of less than three letters is the whole of it. */
 void resource_index_add(struct resource_index *ix, struct str name, enum path_list list);
 /* An extension of pages, whatever it is known as; one that is not known has no need of it. */
 void resource_index_pages(struct resource_index *ix, struct str extension);

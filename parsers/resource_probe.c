@@ -146,7 +146,6 @@ static const struct str starts[] = {
     S("/thinkphp/public"),
     S("/tp/public/index.php"),
     S("/lucee/admin"),
-    S("/proc/self/"),
     S("/windows/win.ini"),
     S("/app_dev.php/"),
     S("/aws/credentials"),

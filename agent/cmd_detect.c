@@ -6,7 +6,6 @@
 #include "config/exit_codes.h"
 #include "parsers/base/json.h"
 #include "parsers/base/time.h"
-#include "parsers/detect_json.h"
 #include "parsers/format.h"
 
 #include <errno.h>
@@ -135,7 +134,7 @@ static void put_paste(struct buf *out, const char *path, const struct detection 
 {
     char *whole = strcmp(path, "-") == 0 ? NULL : realpath(path, NULL);
 
-    if (guessed || d->guessed)
+    if (d->guessed)
         buf_printf(out, "\n# guessed by %s: look whether the lines above are right",
                    guessed ? "the names of the keys" : "what the columns hold");
     buf_lit(out, "\nsources:\n  web:\n    files: ");
@@ -261,8 +260,7 @@ static void put_json(struct buf *text, const char *path, const struct log_head *
         }
     buf_lit(out, "],\"samples\":[");
     each_sample(out, head, d, put_json_sample);
-    buf_printf(out, "],\"guessed\":%s,\"keys\":",
-               d->guessed || (d->fits && strcmp(d->spec, guess->spec) == 0) ? "true" : "false");
+    buf_printf(out, "],\"guessed\":%s,\"keys\":", d->guessed ? "true" : "false");
     put_json_keys(out, guess);
     buf_lit(out, ",\"mismatch\":");
     if (d->error[0]) {
@@ -325,25 +323,21 @@ static void put_empty(struct buf *out, const char *path)
 static int judge_head(const char *path, int fd, const struct log_head *head, bool json,
                       struct buf *out)
 {
-    struct detection d, guess_fit = {.fits = false};
+    struct detection d;
     struct json_guess guess = {.is_json = false};
 
     if (log_head_detect(head, path, NULL, &d))
         return EXIT_INTERNAL;
     if (!d.fits && web_conf_kind(buf_str(&head->text)) != WEB_CONF_NONE)
         return conf_of(path, fd, json, out);
-    if (!d.fits && detect_json(head->lines, head->n, &guess))
+    if (!d.fits && log_head_guess(head, &guess, &d))
         return EXIT_INTERNAL;
-    if (guess.spec[0] && detect_fit(head->lines, head->n, guess.spec, &guess_fit))
-        return EXIT_INTERNAL;
-    if (guess_fit.fits)
-        d = guess_fit;
     if (json)
         put_json(out, path, head, &d, &guess);
     else if (!d.spec[0] || !d.lines)
         put_empty(out, path);
     else if (d.fits)
-        put_text(out, path, head, &d, guess_fit.fits);
+        put_text(out, path, head, &d, d.guessed && guess.is_json);
     else
         put_refusal(out, path, head, &d, &guess);
     return d.fits ? EXIT_OK : EXIT_BAD_DATA;

@@ -149,3 +149,16 @@ int log_head_detect(const struct log_head *head, const char *path, struct detect
 {
     return detect_format(head->lines, head->n, str_of(path), kept, out);
 }
+
+int log_head_guess(const struct log_head *head, struct json_guess *guess, struct detection *out)
+{
+    struct detection fit = {.fits = false};
+
+    if (detect_json(head->lines, head->n, guess) ||
+        (guess->spec[0] && detect_fit(head->lines, head->n, guess->spec, &fit)))
+        return -1;
+    fit.guessed = true;
+    if (fit.fits)
+        *out = fit;
+    return 0;
+}

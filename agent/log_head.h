@@ -5,7 +5,7 @@
 #define LOGFERRY_AGENT_LOG_HEAD_H
 
 #include "agent/container.h"
-#include "parsers/detect.h"
+#include "parsers/detect_json.h"
 
 #define LOG_HEAD_BYTES (4u << 20) /* no line begins behind these */
 
@@ -32,5 +32,8 @@ int log_head_of_pipe(int fd);
 /* detect_format of them. */
 int log_head_detect(const struct log_head *head, const char *path, struct detect_formats *kept,
                     struct detection *out);
+/* JSON lines that fit no format (!out->fits) by what their keys are called: *out is that guess, if
+ * it fits. *guess says what was seen of keys (detect_json.h). -1: out of memory. */
+int log_head_guess(const struct log_head *head, struct json_guess *guess, struct detection *out);
 
 #endif

@@ -185,8 +185,9 @@ static int take_detected(struct offline *o, const char *path, const struct detec
     char name[NAME_ROOM];
     drop_format(o);
     memcpy(o->detected, d->spec, sizeof(o->detected));
-    fprintf(stderr, "logferry: format %s (fits %u of the first %u lines of %s)\n", d->spec,
-            d->matched, d->lines, terminal_safe(name_of(path), name, sizeof(name)));
+    fprintf(stderr, "logferry: format %s (%sfits %u of the first %u lines of %s)\n", d->spec,
+            d->guessed ? "guessed; " : "", d->matched, d->lines,
+            terminal_safe(name_of(path), name, sizeof(name)));
     return take_format(o, str_of(d->spec), "");
 }
 
@@ -215,6 +216,7 @@ static int detect(struct offline *o, int fd, enum container_kind kind, const cha
                   bool *has_format)
 {
     struct detection d;
+    struct json_guess guess;
     struct log_head *head = calloc(1, sizeof(*head));
     int code = EXIT_INTERNAL;
 
@@ -222,7 +224,7 @@ static int detect(struct offline *o, int fd, enum container_kind kind, const cha
     if (!o->kept)
         o->kept = detect_formats_new();
     if (head && o->kept && !log_head_read(head, fd, kind) &&
-        !log_head_detect(head, path, o->kept, &d))
+        !log_head_detect(head, path, o->kept, &d) && (d.fits || !log_head_guess(head, &guess, &d)))
         code = 0;
     if (!code && d.fits) {
         code = take_detected(o, path, &d);

@@ -100,7 +100,7 @@ static const struct {
 } roles[] = {
     {FIELD_TIME, is_time,
      " timestamp time ts timelocal timeiso8601 datetime eventtime starttime requesttimestamp "
-     "timestampms receivedat loggedat createdat date at msec epoch t "},
+     "timestampms receivedat startedat loggedat createdat date at msec epoch t "},
     {FIELD_REQUEST, is_request, " request requestline httprequest req "},
     {FIELD_TARGET, is_target,
      " requesturi originalurl urloriginal requesturl uri url requri requrl requestpath urlpath "

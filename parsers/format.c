@@ -288,6 +288,12 @@ static const struct format_row rows[] = {
      "\"status_code\":200,\"body\":{\"bytes\":6329}},\"version\":\"1.1\"},\"url\":{\"original\":"
      "\"/docs/?v=2\",\"domain\":\"www.example.com\"},\"source\":{\"ip\":\"203.0.113.20\"},"
      "\"user_agent\":{\"original\":\"" AGENT "\"}}"},
+    {"tomcat_json", "Tomcat's JSON Access Log Valve; the usual names of its columns", NULL,
+     &format_json_family, JSON_TOMCAT,
+     "{\"host\":\"203.0.113.20\",\"logicalUserName\":\"-\",\"user\":\"-\",\"time\":"
+     "\"[03/Nov/2026:00:10:24 +0000]\",\"request\":\"GET /docs/?v=2 HTTP/1.1\",\"statusCode\":"
+     "\"200\",\"size\":\"6329\",\"requestHeaders\":{\"Host\":\"www.example.com\",\"Referer\":"
+     "\"https://www.example.com/\",\"User-Agent\":\"" AGENT "\"}}"},
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))

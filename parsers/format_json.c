@@ -240,6 +240,15 @@ static void decode_akamai(struct decode_scratch *s, struct str v[FIELDS])
     }
 }
 
+/* Azure CDN has seconds with a fraction where App Service has whole milliseconds. */
+static void decode_azure(struct str v[FIELDS])
+{
+    if (str_chr(v[FIELD_DURATION_MS], '.', 0) < 0)
+        return;
+    v[FIELD_DURATION_S] = v[FIELD_DURATION_MS];
+    v[FIELD_DURATION_MS] = STR_NONE;
+}
+
 static enum parse_result json_line(struct parser *base, struct str line, struct hit *hit)
 {
     struct json_parser *p = (struct json_parser *)base;
@@ -262,6 +271,8 @@ static enum parse_result json_line(struct parser *base, struct str line, struct 
         decode_cloudfront(&base->scratch, found, v);
     else if (base->format->row->variant == JSON_AKAMAI)
         decode_akamai(&base->scratch, v);
+    else if (base->format->row->variant == JSON_AZURE)
+        decode_azure(v);
     enum field bad = fields_to_hit(&base->scratch, &p->times, v, hit, &why);
     if (bad == FIELDS)
         return PARSE_OK;

@@ -4,8 +4,8 @@
  * (standard logging v2); developers.cloudflare.com/logs (HTTP requests); techdocs.akamai.com
  * (DataStream 2); Fastly's documentation (example log streaming formats); envoyproxy.io and Istio
  * (default JSON access logs); learn.microsoft.com (Front Door's and Application Gateway's resource
- * logs); cloud.google.com/logging (LogEntry, HttpRequest); docs.zeek.org (http.log); elastic.co
- * (Elastic Common Schema).
+ * logs, App Service's HTTP logs); cloud.google.com/logging (LogEntry, HttpRequest); docs.zeek.org
+ * (http.log); elastic.co (Elastic Common Schema); tomcat.apache.org (JSON Access Log Valve).
  */
 #include "parsers/json_rows.h"
 
@@ -209,18 +209,27 @@ static const struct json_row_key envoy[] = {
  */
 static const struct json_row_key azure[] = {
     {FIELD_TIME, "time timeStamp timestamp"},
-    {FIELD_CLIENT_IP, "properties.socketIp properties.clientIP properties.clientIp"},
-    {FIELD_METHOD, "properties.httpMethod"},
+    {FIELD_CLIENT_IP, "properties.socketIp properties.clientIP properties.clientIp "
+                      "properties.CIp properties.ClientIp"},
+    {FIELD_METHOD, "properties.httpMethod properties.CsMethod properties.HttpMethod"},
     {FIELD_SCHEME, "properties.requestProtocol properties.sslEnabled"},
-    {FIELD_HOST, "properties.originalHost properties.hostName properties.host"},
-    {FIELD_TARGET, "properties.originalRequestUriWithArgs properties.requestUri"},
-    {FIELD_PROTOCOL, "properties.httpVersion"},
-    {FIELD_STATUS, "properties.httpStatusCode properties.httpStatus"},
-    {FIELD_BYTES, "properties.responseBytes properties.sentBytes"},
+    {FIELD_HOST, "properties.originalHost properties.hostName properties.host properties.CsHost"},
+    {FIELD_TARGET, "properties.originalRequestUriWithArgs properties.requestUri "
+                   "properties.RequestUri"},
+    {FIELD_PATH, "properties.CsUriStem"},
+    {FIELD_QUERY, "properties.CsUriQuery"},
+    {FIELD_PROTOCOL, "properties.httpVersion properties.Protocol properties.HttpVersion"},
+    {FIELD_STATUS, "properties.httpStatusCode properties.httpStatus properties.ScStatus "
+                   "properties.HttpStatusCode"},
+    {FIELD_BYTES, "properties.responseBytes properties.sentBytes properties.ScBytes "
+                  "properties.ResponseBytes"},
     {FIELD_DURATION_S, "properties.timeTaken"},
-    {FIELD_REFERRER, "properties.referer properties.referrer"},
-    {FIELD_USER_AGENT, "properties.userAgent"},
-    {FIELD_REQUEST_ID, "properties.trackingReference properties.transactionId"},
+    {FIELD_DURATION_MS, "properties.TimeTaken"},
+    {FIELD_REFERRER, "properties.referer properties.referrer properties.Referer"},
+    {FIELD_USER_AGENT, "properties.userAgent properties.UserAgent"},
+    {FIELD_REQUEST_ID, "properties.trackingReference properties.transactionId "
+                       "properties.TrackingReference"},
+    {FIELD_REMOTE_USER, "properties.CsUsername"},
     {FIELD_FORWARDED_FOR, "properties.clientIp"},
     {FIELD_MESSAGE, "category operationName"}, /* of every resource log */
     {FIELDS, NULL},
@@ -281,6 +290,27 @@ static const struct json_row_key ecs[] = {
     {FIELDS, NULL},
 };
 
+/* "elapsedTime" is in milliseconds until Tomcat 9 and in microseconds since 10. */
+static const struct json_row_key tomcat[] = {
+    {FIELD_TIME, "time"},
+    {FIELD_CLIENT_IP, "remoteAddr host"},
+    {FIELD_METHOD, "method"},
+    {FIELD_HOST, "requestHeaders.Host requestHeaders.host localServerName"},
+    {FIELD_REQUEST, "request"},
+    {FIELD_PATH, "path"},
+    {FIELD_QUERY, "query"},
+    {FIELD_PROTOCOL, "protocol"},
+    {FIELD_STATUS, "statusCode"},
+    {FIELD_BYTES, "size byteSentNC"},
+    {FIELD_DURATION_S, "elapsedTimeS"},
+    {FIELD_REFERRER, "requestHeaders.Referer requestHeaders.referer"},
+    {FIELD_USER_AGENT, "requestHeaders.User-Agent requestHeaders.user-agent"},
+    {FIELD_CONTENT_TYPE, "responseHeaders.Content-Type responseHeaders.content-type"},
+    {FIELD_REMOTE_USER, "user"},
+    {FIELD_FORWARDED_FOR, "requestHeaders.X-Forwarded-For requestHeaders.x-forwarded-for"},
+    {FIELDS, NULL},
+};
+
 const struct json_row_key *const json_rows[JSON_VARIANTS] = {
     [JSON_NGINX] = nginx,
     [JSON_CADDY] = caddy,
@@ -294,6 +324,7 @@ const struct json_row_key *const json_rows[JSON_VARIANTS] = {
     [JSON_GCP] = gcp,
     [JSON_ZEEK] = zeek,
     [JSON_ECS] = ecs,
+    [JSON_TOMCAT] = tomcat,
 };
 
 #define REQUEST_FIELDS                                                                             \

@@ -21,6 +21,7 @@ enum json_variant {
     JSON_GCP,
     JSON_ZEEK,
     JSON_ECS,
+    JSON_TOMCAT,
     JSON_VARIANTS,
 };
 

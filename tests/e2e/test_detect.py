@@ -122,9 +122,11 @@ def test_keys_of_json(world):
     agent = world.agent("http://127.0.0.1:1")
     paste(agent, out)
     check(explained(agent, "web", odd)[0]["hit"]["user_agent"] == "it's", out)
-    # Nobody has looked at it: `auto` and `report` do not take a guess.
-    _, _, err = run([world.agent_bin, "report", path], world.dir, expect=65)
-    check("logferry detect" in err, err)
+    # For a look it is good enough, and said to be a guess; a daemon does not take it (test_auto).
+    _, out, err = run([world.agent_bin, "report", path], world.dir)
+    check("logferry: format json:{" in err and "(guessed; fits 9 of the first 10 lines" in err, out + err)
+    _, out, err = run([world.agent_bin, "explain", "--json", path], world.dir)
+    check(json.loads(out.splitlines()[0])["hit"]["path"] == "/docs/" and "(guessed; " in err, out + err)
 
 
 def test_pasted_configuration(world):
@@ -286,7 +288,7 @@ def test_auto(world):
     first.write(200)
     late = world.path("late.log")
     open(late, "w").close()
-    odd = log(world, "odd.log", "no format has lines like this\n" * 20)
+    odd = log(world, "odd.log", (json.dumps(PINO) + "\n") * 20)  # a guess is for somebody to look at
     agent = world.agent(server, source_format="auto", extra="limits: {max_age: 7d}\n")
     agent.sources["late"] = {"files": late, "format": "auto"}
     agent.sources["odd"] = {"files": odd, "format": "auto"}

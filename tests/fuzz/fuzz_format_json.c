@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         "gcp_json",
         "zeek_json",
         "ecs_json",
+        "tomcat_json",
         ("json:{\"time\":[\"t\",\"a.t\"],\"date\":\"d\",\"path\":\"a.b.p\",\"query\":\"q\","
          "\"status\":\"s\",\"duration_us\":\"a.d\"}"),
     };

@@ -199,6 +199,7 @@ static const struct json_row_key *keys_of(struct str name)
         {STR_INIT("gcp_json"), JSON_GCP},
         {STR_INIT("zeek_json"), JSON_ZEEK},
         {STR_INIT("ecs_json"), JSON_ECS},
+        {STR_INIT("tomcat_json"), JSON_TOMCAT},
     };
 
     for (size_t i = 0; i < COUNT_OF(tables); i++)

@@ -51,7 +51,7 @@ struct trial {
     uint64_t reached; /* columns, of the lines of the first try: how near it came */
     size_t bad_line, bad_column;
     char error[DETECT_ERROR_BYTES]; /* copied: it may be the format's */
-    unsigned hosts;                 /* lines that give one */
+    unsigned hosts;                 /* lines that give one with a dot */
     unsigned odd;                   /* lines whose columns are off, as looks_odd tells */
     unsigned lists;  /* lines where a list of addresses stands for one: a header's column */
     unsigned moving; /* lines whose host is another address than that of the line before */
@@ -137,6 +137,13 @@ static bool has_host(const struct trial *t)
     return strstr(t->spec, "%v") || strstr(t->spec, "$host ");
 }
 
+/* A name without a dot may be a log name: "user-identifier". */
+static bool is_domain(struct str host)
+{
+    return str_chr(host, '.', 0) >= 0 || str_chr(host, ':', 0) >= 0 ||
+           str_eq(host, STR("localhost"));
+}
+
 /* Its columns are not where it takes them to be: also of a layout whose host is mostly a "-". */
 static bool is_off(const struct trial *t)
 {
@@ -152,7 +159,7 @@ static void count_hit(struct trial *t, const struct hit *h)
     t->matched++;
     t->fields |= mask;
     t->n_fields += (unsigned)__builtin_popcount(mask);
-    t->hosts += str_is_set(h->host);
+    t->hosts += is_domain(h->host);
     t->odd += looks_odd(h);
     t->lists += str_chr(h->client_ip, ',', 0) >= 0;
     if (looks_like_address(h->host) && h->host.n < sizeof(t->host)) {

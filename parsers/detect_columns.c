@@ -180,7 +180,7 @@ static void take_agent(struct columns *c)
     for (size_t i = 0; i < c->r.n; i++) {
         unsigned agents = c->r.c[i].looks[LOOK_AGENT];
 
-        if (!is_free(c, i) || agents <= most)
+        if (!is_free(c, i) || agents <= most || c->r.c[i].open == '[') /* "[web/1-1]": an id */
             continue;
         c->agent = i;
         most = agents;
@@ -239,14 +239,21 @@ static bool is_address(const struct columns *c, size_t i)
            looks[LOOK_ADDRESS] * 10 >= c->r.lines * 9;
 }
 
+/* Behind "from", as Go's chi has it: else what is behind the request is the upstream's. */
+static bool is_behind_from(const struct columns *c, size_t i)
+{
+    return i > 0 && c->r.c[i - 1].constant && str_eq(c->r.c[i - 1].first, STR("from"));
+}
+
 /* IPv6 with a port but without brackets, as some write it, may look like one without. */
 static size_t find_address_port(const struct columns *c)
 {
-    for (size_t i = 0; i < c->request; i++) {
+    for (size_t i = 0; i < c->r.n; i++) {
         const unsigned *looks = c->r.c[i].looks;
         unsigned all = looks[LOOK_ADDRESS_PORT] + looks[LOOK_ADDRESS_V6] + looks[LOOK_MISSING];
+        bool place = i < c->request || is_behind_from(c, i);
 
-        if (is_free(c, i) && looks[LOOK_ADDRESS_PORT] && all * 10 >= c->r.lines * 9)
+        if (place && is_free(c, i) && looks[LOOK_ADDRESS_PORT] && all * 10 >= c->r.lines * 9)
             return i;
     }
     return NOWHERE;

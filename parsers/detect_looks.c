@@ -145,6 +145,20 @@ static bool is_method(struct str s)
     return s.n >= 3 && s.n <= 12;
 }
 
+/* Alone in its column, a word in capitals may be a level as well: "INFO". */
+static bool is_known_method(struct str s)
+{
+    static const struct str known[] = {
+        STR_INIT("GET"),    STR_INIT("HEAD"),   STR_INIT("POST"),    STR_INIT("PUT"),
+        STR_INIT("PATCH"),  STR_INIT("TRACE"),  STR_INIT("CONNECT"), STR_INIT("PROPFIND"),
+        STR_INIT("DELETE"), STR_INIT("OPTIONS")};
+
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (str_eq(s, known[i]))
+            return true;
+    return false;
+}
+
 static bool is_url(struct str s)
 {
     return str_starts(s, STR("http://")) || str_starts(s, STR("https://"));
@@ -168,7 +182,7 @@ static uint32_t request_looks(struct str s)
 
     if (is_request(s))
         looks |= LOOK_BIT(LOOK_REQUEST);
-    if (is_method(s))
+    if (is_known_method(s))
         looks |= LOOK_BIT(LOOK_METHOD);
     if (is_url(s))
         looks |= LOOK_BIT(LOOK_URL);
@@ -225,7 +239,7 @@ static uint32_t number_looks(struct str s)
         looks |= LOOK_BIT(LOOK_COUNT);
     if (point < 0 && s.n == 3 && ((value >= 100 && value < 600) || value == 0))
         looks |= LOOK_BIT(LOOK_STATUS);
-    if ((rest.n == 3 || rest.n == 6) && value < 1000000)
+    if ((rest.n == 3 || rest.n == 4 || rest.n == 6) && value < 1000000) /* 4: Ruby's Rack */
         looks |= LOOK_BIT(LOOK_SECONDS);
     return looks;
 }

@@ -153,6 +153,10 @@ static void test_programs(void **state)
          "apache:%v %h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""},
         {"the server's name before common", NULL, "a.example " FRONT "\"GET / HTTP/1.1\" 200 5",
          "apache:%v %h %l %u %t \"%r\" %>s %b"},
+        {"a log name, which is no host", NULL,
+         "203.0.113.20 user-identifier frank [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" 200 5 "
+         "\"-\" \"a\"",
+         "apache_combined"},
         {"a name before some", NULL,
          FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"\n" FRONT
                "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"\na.example " FRONT

@@ -129,6 +129,16 @@ static const struct {
      "203.0.113.20 - - " AT("24") " " REQUEST1 " 12.345 ms\n203.0.113.21 - - " AT("25") " " REQUEST2
                                                                                         " 1.001 ms",
      "nginx:$remote_addr - $remote_user " COMBINED " $upstream_column10 $upstream_column11"},
+    {"seconds with four digits, as Rack has them",
+     "203.0.113.20 - - " AT("24") " \"GET / HTTP/1.1\" 200 5 0.0123",
+     "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
+     "$request_time"},
+    {"an address behind the request: Go's chi",
+     "2026/11/03 00:10:24 [web/1-1] \"GET http://a.example/ HTTP/1.1\" from 203.0.113.20:44512 - "
+     "200 "
+     "12B in 1.2ms",
+     "apache:%{%Y/%m/%d %T}t [%{column2}n] \"%r\" %{column4}n %h:%{remote}p %{column6}n %>s "
+     "%{column8}n %{column9}n %{column10}n"},
     {"seconds with six digits", "203.0.113.20 - - " AT("24") " \"GET / HTTP/1.1\" 200 5 0.012345",
      "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
      "$request_time"},
@@ -169,6 +179,7 @@ static void too_little(void **state)
         "203.0.113.20 - - " AT("24") " \"GET / HTTP/1.1\" ok", /* no status */
         "203.0.113.20 - GET / 200\n"                           /* no time in the first of many */
         "203.0.113.20 2026-11-03T00:10:24 GET / 200\n203.0.113.20 2026-11-03T00:10:24 GET / 200",
+        "2026-11-03T00:10:24Z INFO request{uri= /a }: done 200",        /* a level is no method */
         "a " AT("24") " \"GET / HTTP/1.1\" 200\nb\nc d e\nf g h i j k", /* nothing in common */
     };
     struct str lines[8];

@@ -24,6 +24,7 @@ struct template_row {
     template_values_fn *values;
     bool whole_urls; /* its requests name scheme and host */
     bool dashes;     /* what may be missing in it is a "-" without quotes then: it has its place */
+    bool (*is_message)(struct str line); /* of the program, not of a request; NULL: none is known */
 };
 
 #define NGINX_COMBINED                                                                             \
@@ -35,6 +36,43 @@ struct template_row {
     "; a log_format with more columns is written as it is in nginx.conf: format: {nginx: '…'}"
 #define OWN_APACHE                                                                                 \
     "; a LogFormat with more columns is written as it is in apache2.conf: format: {apache: '…'}"
+
+/* Of lines of HAProxy's that end before a request, those of option tcplog have three timers, where
+ * a request's have five, and those of failed handshakes "frontend/bind: " in their third word. */
+static bool is_connection(struct str s)
+{
+    struct str word = str_cut(&s, ' '), name;
+    size_t slashes = 0;
+
+    if (str_chr(word, ':', 0) < 1 || !str_starts(s, STR("[")))
+        return false;
+    (void)str_cut(&s, ' ');
+    name = str_cut(&s, ' ');
+    if (str_ends(name, STR(":")))
+        return true;
+    (void)str_cut(&s, ' ');
+    word = str_cut(&s, ' ');
+    for (size_t i = 0; i < word.n; i++)
+        slashes += word.p[i] == '/';
+    return slashes == 2;
+}
+
+/* HAProxy's messages, behind a syslog's prefix or not. */
+static bool is_haproxy_message(struct str line)
+{
+    static const char *const starts[] = {
+        "Proxy ",   "Server ",  "Backup Server ", "Stopping ", "Health check for ",
+        "backend ", "Pausing ", "Connect from ",  "[NOTICE]",  "[WARNING]",
+        "[ALERT]"};
+    ptrdiff_t tag = str_find(line, STR("]: "), 0);
+
+    if (tag >= 0)
+        line = str_slice(line, (size_t)tag + 3, line.n);
+    for (size_t i = 0; i < COUNT_OF(starts); i++)
+        if (str_starts(line, str_of(starts[i])))
+            return true;
+    return str_chr(line, '"', 0) < 0 && is_connection(line);
+}
 
 static const struct template_row templates[] = {
     [TEMPLATE_NGINX_COMBINED] = {template_nginx, NGINX_COMBINED,
@@ -74,9 +112,10 @@ static const struct template_row templates[] = {
          "<?\"><referrer>\" <.><?- ><.>"
          "\"<user_agent>\"<? ><-> \"<-\">\" \"<-\">\" <duration_ms>ms<.>",
          "more columns than Traefik's common log format has"},
-    [TEMPLATE_HAPROXY_HTTP] = {template_haproxy, "", "more columns than HAProxy writes"},
+    [TEMPLATE_HAPROXY_HTTP] = {template_haproxy, "", "more columns than HAProxy writes",
+                               .is_message = is_haproxy_message},
     [TEMPLATE_HAPROXY] = {template_haproxy, NULL, "more columns than HAProxy writes",
-                          .values = template_haproxy_values},
+                          .values = template_haproxy_values, .is_message = is_haproxy_message},
     [TEMPLATE_ALB] = {template_columns,
                       "<!quotes><-> <time_iso> <-> <client_port> <-> <-> <duration_s> <-> <status> "
                       "<-> <-> <bytes> \"<request>\" \"<user_agent>\"<? ><rest><.>",
@@ -636,12 +675,16 @@ static enum parse_result template_line(struct parser *base, struct str line, str
     const struct template_format *f = (const struct template_format *)base->format;
     decode_fn *decode = f->t.decode;
 
-    const char *header = templates[base->format->row->variant].header;
+    const struct template_row *row = &templates[base->format->row->variant];
 
-    if (header && str_starts(line, str_of(header)))
+    if (row->header && str_starts(line, str_of(row->header)))
         return PARSE_DIRECTIVE;
-    if (!program_scan(f->t.program, &p->run, line))
-        return parser_fail(base, p->run.error, p->run.column);
+    if (!program_scan(f->t.program, &p->run, line)) {
+        if (!row->is_message || !row->is_message(line))
+            return parser_fail(base, p->run.error, p->run.column);
+        base->directive = DIRECTIVE_MESSAGE;
+        return PARSE_DIRECTIVE;
+    }
     if (decode && !memchr(line.p, f->t.mark, line.n))
         decode = NULL;
     for (size_t i = 0; i < f->n; i++) {

@@ -30,11 +30,24 @@ static const char all_columns[] =
     "time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start "
     "sc-range-end";
 static const unsigned char known_counts[] = {12, 15, 18, 19, 23, 24, 26, 33};
-static const char zeek_columns[] =
-    "ts uid id.orig_h id.orig_p id.resp_h id.resp_p trans_depth method host uri referrer version "
-    "user_agent origin request_body_len response_body_len status_code status_msg info_code "
-    "info_msg tags username password proxied orig_fuids orig_filenames orig_mime_types resp_fuids "
-    "resp_filenames resp_mime_types";
+#define ZEEK_FRONT                                                                                 \
+    "ts uid id.orig_h id.orig_p id.resp_h id.resp_p trans_depth method host uri referrer "
+#define ZEEK_ANSWER "request_body_len response_body_len status_code status_msg info_code info_msg "
+#define ZEEK_BACK                                                                                  \
+    "tags username password proxied orig_fuids orig_filenames orig_mime_types resp_fuids "         \
+    "resp_filenames resp_mime_types"
+static const char zeek_columns[] = ZEEK_FRONT "version user_agent origin " ZEEK_ANSWER ZEEK_BACK;
+/* A row without header, by its number of columns: of now, of before 3.0, of Bro 2.4 and before. */
+static const struct {
+    size_t n;
+    const char *columns;
+} zeek_rows[] = {
+    {30, zeek_columns},
+    {29, ZEEK_FRONT "version user_agent " ZEEK_ANSWER ZEEK_BACK},
+    {27, ZEEK_FRONT "user_agent " ZEEK_ANSWER
+                    "filename tags username password proxied orig_fuids orig_mime_types resp_fuids "
+                    "resp_mime_types"},
+};
 static const char realtime_columns[] =
     "timestamp c-ip time-to-first-byte sc-status sc-bytes cs-method cs-protocol cs-host "
     "cs-uri-stem "
@@ -56,6 +69,7 @@ struct w3c_parser {
     struct parser base;
     struct w3c_columns columns;
     bool has_header;
+    char date[10]; /* of the #Date line, for rows with a time alone */
     /* Many rows in a row have one time: the last text and what it meant. */
     char time_text[18];
     int64_t time_ms;
@@ -70,6 +84,7 @@ static void w3c_reset(struct parser *base)
 
     p->has_header = base->format->row->variant == W3C_OWN && str_is_set(f->columns);
     w3c_columns_set(&p->columns, f->columns);
+    p->date[0] = '\0';
 }
 
 static enum parse_result w3c_directive(struct w3c_parser *p, struct str line)
@@ -81,8 +96,17 @@ static enum parse_result w3c_directive(struct w3c_parser *p, struct str line)
     } else if (str_starts_nocase(line, zeek ? STR("#fields\t") : STR("#Fields:"))) {
         w3c_columns_set(&p->columns, str_slice(line, 8, line.n));
         p->has_header = true;
+    } else if (str_starts_nocase(line, STR("#Date: ")) && line.n >= 17) {
+        memcpy(p->date, line.p + 7, sizeof(p->date));
     }
     return PARSE_DIRECTIVE;
+}
+
+/* Up to version 5, IIS wrote the date in the header alone unless told otherwise. */
+static bool has_time_alone(const struct w3c_parser *p)
+{
+    return p->base.format->row->variant == W3C_IIS && p->columns.named[COLUMN_TIME] &&
+           !p->columns.named[COLUMN_DATE] && p->date[0];
 }
 
 /* How many columns a row without header has; 0 for a number that CloudFront never wrote. */
@@ -100,13 +124,15 @@ static size_t count_columns(struct str line)
 }
 
 /* The column that the time of a row is in; of date and time, the date. */
-static enum w3c_column time_column(const struct w3c_columns *c)
+static enum w3c_column time_column(const struct w3c_parser *p)
 {
+    const struct w3c_columns *c = &p->columns;
+
     if (c->named[COLUMN_TIMESTAMP])
         return COLUMN_TIMESTAMP;
     if (c->named[COLUMN_STAMP])
         return COLUMN_STAMP;
-    if (c->named[COLUMN_DATE] && c->named[COLUMN_TIME])
+    if ((c->named[COLUMN_DATE] && c->named[COLUMN_TIME]) || has_time_alone(p))
         return COLUMN_DATE;
     return c->named[COLUMN_LOCAL_DATE] && c->named[COLUMN_LOCAL_TIME] ? COLUMN_LOCAL_DATE
                                                                       : COLUMN_OTHER;
@@ -123,9 +149,10 @@ static bool is_date(enum w3c_column c)
 }
 
 /* Every hit needs these, whether or not the row is long enough. */
-static const char *missing_column(const struct w3c_columns *c, const struct str *field)
+static const char *missing_column(const struct w3c_parser *p, const struct str *field)
 {
-    enum w3c_column when = time_column(c);
+    const struct w3c_columns *c = &p->columns;
+    enum w3c_column when = time_column(p);
     enum w3c_column what = c->named[COLUMN_STEM] ? COLUMN_STEM : COLUMN_URI;
 
     if (when == COLUMN_OTHER)
@@ -193,12 +220,12 @@ static bool w3c_time(struct w3c_parser *p, enum w3c_column when, const struct st
 static enum parse_result read_numbers(struct w3c_parser *p, struct str line,
                                       const struct str *field, struct hit *hit)
 {
-    enum w3c_column when = time_column(&p->columns), bad = COLUMN_OTHER;
+    enum w3c_column when = time_column(p), bad = COLUMN_OTHER;
     const char *why = "";
     bool iis = p->base.format->row->variant == W3C_IIS;
 
     if (!w3c_time(p, when, field, &hit->time_ms)) {
-        bad = when;
+        bad = has_time_alone(p) ? COLUMN_TIME : when;
         why = is_date(when) ? "date and time are not YYYY-MM-DD and HH:MM:SS, or do not exist"
                             : "this is no time since 1970";
     } else if (!decode_status(field[COLUMN_STATUS], &hit->status)) {
@@ -358,7 +385,9 @@ static enum parse_result w3c_row(struct w3c_parser *p, struct str line, size_t n
     else if (!split_iis(&p->columns, line, field))
         return parser_fail(&p->base, "the row has more columns than the #Fields line names",
                            line.n);
-    missing = missing_column(&p->columns, field);
+    if (has_time_alone(p))
+        field[COLUMN_DATE] = (struct str){p->date, sizeof(p->date)};
+    missing = missing_column(p, field);
     if (missing)
         return parser_fail(&p->base, missing, end_of(p, line));
     if (read_numbers(p, line, field, hit) != PARSE_OK)
@@ -421,6 +450,23 @@ static enum parse_result iis_without_header(struct w3c_parser *p, struct str lin
     return good ? PARSE_OK : parser_fail(&p->base, no_header, 0);
 }
 
+static enum parse_result zeek_without_header(struct w3c_parser *p, struct str line, struct hit *hit)
+{
+    size_t n = 1;
+
+    for (size_t i = 0; i < line.n; i++)
+        n += line.p[i] == '\t';
+    for (size_t i = 0; i < COUNT_OF(zeek_rows); i++) {
+        if (zeek_rows[i].n != n)
+            continue;
+        if (p->columns.total != n)
+            w3c_columns_set(&p->columns, str_of(zeek_rows[i].columns));
+        if (w3c_row(p, line, p->columns.n, hit) == PARSE_OK && is_address(hit->client_ip))
+            return PARSE_OK;
+    }
+    return parser_fail(&p->base, no_header, 0);
+}
+
 static enum parse_result w3c_line(struct parser *base, struct str line, struct hit *hit)
 {
     struct w3c_parser *p = (struct w3c_parser *)base;
@@ -431,6 +477,8 @@ static enum parse_result w3c_line(struct parser *base, struct str line, struct h
     if (!p->has_header && base->format->row->variant != W3C_REALTIME) {
         if (base->format->row->variant == W3C_IIS)
             return iis_without_header(p, line, hit);
+        if (base->format->row->variant == W3C_ZEEK)
+            return zeek_without_header(p, line, hit);
         if (base->format->row->variant != W3C_CLOUDFRONT)
             return parser_fail(base, no_header, 0);
         size_t count = count_columns(line);

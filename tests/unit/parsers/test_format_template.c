@@ -365,6 +365,38 @@ static void test_names(void **state)
     parser_free(NULL);
 }
 
+/* What HAProxy writes beside requests; a line of another program's is no message of its. */
+static void test_messages(void **state)
+{
+    static const struct {
+        const char *line;
+        enum parse_result result;
+    } cases[] = {
+        {"Nov  3 00:10:24 lb1 haproxy[812]: Proxy web started.", PARSE_DIRECTIVE},
+        {"Server web/web1 is DOWN, reason: Layer7 wrong status, code: 503, info: \"Unavailable\"",
+         PARSE_DIRECTIVE},
+        {"Nov  3 00:10:24 lb1 haproxy[812]: 203.0.113.20:44512 [03/Nov/2026:00:10:24.186] https/1: "
+         "SSL handshake failure",
+         PARSE_DIRECTIVE},
+        {"203.0.113.20:44512 [03/Nov/2026:00:10:24.186] ssh ssh/one 1/1/861 1485 -- 2/1/0/0/0 0/0",
+         PARSE_DIRECTIVE},
+        {"203.0.113.20:44512 [03/Nov/2026:00:10:24.186] https~ web/web1 0/0/1/11/12 200 6",
+         PARSE_BAD},
+        {"Nov  3 00:10:24 lb1 sshd[812]: Accepted publickey for anna", PARSE_BAD},
+        {"", PARSE_BAD},
+    };
+    struct fixture x;
+    (void)state;
+
+    fixture_open(&x, STR("haproxy_http"), NULL);
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        if (fixture_parse(&x, str_of(cases[i].line)) != cases[i].result)
+            fail_msg("%s", cases[i].line);
+    (void)fixture_parse(&x, STR("Proxy web started."));
+    assert_int_equal(parser_directive(x.parser), DIRECTIVE_MESSAGE);
+    fixture_close(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_prefixes_and_changed_bytes),
         cmocka_unit_test(test_lines_of_one_mebibyte),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_messages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -291,11 +291,68 @@ static void columns_of_ones_own(void **state)
     buf_release(&why);
 }
 
+/* As `grep` leaves them, of today, of before 3.0, and of Bro 2.4 and before. */
+static void zeek_rows_without_header(void **state)
+{
+    static const char *const rows[] = {
+        "1793664624.250\tC1\t203.0.113.20\t44512\t192.0.2.10\t80\t1\tGET\ta.example\t/a\t-\t"
+        "1.1\tcurl/8\t-\t223\t6329\t200\tOK\t-\t-\t(empty)\tanna\t-\t-\t-\t-\t-\tF1\t-\ttext/html",
+        "1793664624.250\tC1\t203.0.113.20\t44512\t192.0.2.10\t80\t1\tGET\ta.example\t/a\t-\t"
+        "1.1\tcurl/8\t223\t6329\t200\tOK\t-\t-\t(empty)\tanna\t-\t-\t-\t-\t-\tF1\t-\ttext/html",
+        "1793664624.250\tC1\t203.0.113.20\t44512\t192.0.2.10\t80\t1\tGET\ta.example\t/a\t-\t"
+        "curl/8\t223\t6329\t200\tOK\t-\t-\t-\t(empty)\tanna\t-\t-\tF0\ttext/plain\tF1\ttext/html",
+    };
+    struct fixture x;
+    (void)state;
+
+    fixture_open(&x, STR("zeek"), NULL);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(fixture_parse(&x, str_of(rows[i])), PARSE_OK);
+        assert_true(x.hit.time_ms == 1793664624250);
+        assert_text(x.hit.client_ip, "203.0.113.20");
+        assert_text(x.hit.path, "/a");
+        assert_text(x.hit.user_agent, "curl/8");
+        assert_text(x.hit.remote_user, "anna");
+        assert_text(x.hit.content_type, "text/html");
+        assert_int_equal(x.hit.status, 200);
+        assert_int_equal(x.hit.bytes, 6329);
+    }
+    assert_int_equal(
+        fixture_parse(&x, STR("1\t2\t3\t4\t5\t6\t7\t8\t9\t10\t11\t12\t13\t14\t15\t16\t17"
+                              "\t200\t19\t20\t21\t22\t23\t24\t25\t26\t27")),
+        PARSE_BAD);
+    fixture_close(&x);
+}
+
+/* The default of IIS 4 and 5: the date stands in the header alone. */
+static void iis_time_alone(void **state)
+{
+    struct fixture x;
+    size_t column;
+    (void)state;
+
+    fixture_open(&x, STR("iis"), NULL);
+    (void)fixture_parse(&x, STR("#Fields: time c-ip cs-method cs-uri-stem sc-status"));
+    assert_int_equal(fixture_parse(&x, STR("17:42:15 203.0.113.20 GET /a.htm 200")), PARSE_BAD);
+    (void)fixture_parse(&x, STR("#Version: 1.0"));
+    (void)fixture_parse(&x, STR("#Date: 2026-11-03 17:42:15"));
+    (void)fixture_parse(&x, STR("#Fields: time c-ip cs-method cs-uri-stem sc-status"));
+    assert_int_equal(fixture_parse(&x, STR("17:42:15 203.0.113.20 GET /a.htm 200")), PARSE_OK);
+    assert_true(x.hit.time_ms == 1793727735000);
+    assert_text(x.hit.path, "/a.htm");
+    assert_int_equal(fixture_parse(&x, STR("27:42:15 203.0.113.20 GET /a.htm 200")), PARSE_BAD);
+    (void)parser_error(x.parser, &column);
+    assert_int_equal(column, 0);
+    fixture_close(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(examples),
         cmocka_unit_test(zeek_columns),
+        cmocka_unit_test(zeek_rows_without_header),
+        cmocka_unit_test(iis_time_alone),
         cmocka_unit_test(iis_columns_change_inside_a_file),
         cmocka_unit_test(columns_in_quotes),
         cmocka_unit_test(rows_without_header),

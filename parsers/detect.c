@@ -53,6 +53,7 @@ struct trial {
     char error[DETECT_ERROR_BYTES]; /* copied: it may be the format's */
     unsigned hosts;                 /* lines that give one with a dot */
     unsigned odd;                   /* lines whose columns are off, as looks_odd tells */
+    unsigned nobodys;               /* as looks_like_nobodys tells */
     unsigned lists;  /* lines where a list of addresses stands for one: a header's column */
     unsigned moving; /* lines whose host is another address than that of the line before */
     char host[64];   /* the last such address */
@@ -147,7 +148,9 @@ static bool is_domain(struct str host)
 /* Its columns are not where it takes them to be: also of a layout whose host is mostly a "-". */
 static bool is_off(const struct trial *t)
 {
-    return t->odd * (is_mixture(t) ? 20 : 2) > t->matched || t->lists * 20 > t->matched ||
+    unsigned odd = t->odd + (t->guessed ? 0 : t->nobodys); /* a guess has looked at addresses */
+
+    return odd * (is_mixture(t) ? 20 : 2) > t->matched || t->lists * 20 > t->matched ||
            t->moving * 2 > t->matched ||
            (is_layout(t) && has_host(t) && t->hosts * 2 <= t->matched);
 }
@@ -161,6 +164,7 @@ static void count_hit(struct trial *t, const struct hit *h)
     t->n_fields += (unsigned)__builtin_popcount(mask);
     t->hosts += is_domain(h->host);
     t->odd += looks_odd(h);
+    t->nobodys += looks_like_nobodys(h);
     t->lists += str_chr(h->client_ip, ',', 0) >= 0;
     if (looks_like_address(h->host) && h->host.n < sizeof(t->host)) {
         t->moving += strlen(t->host) != h->host.n || memcmp(t->host, h->host.p, h->host.n) != 0;
@@ -314,9 +318,15 @@ static int order(int64_t a, int64_t b)
     return (a > b) - (a < b);
 }
 
+/* A mixture, which passes over what it does not know, must fit a few more than another format. */
+static int64_t weight(const struct trial *t)
+{
+    return (int64_t)t->matched * (is_mixture(t) ? 49 : 50);
+}
+
 static int compare(const struct trial *a, const struct trial *b)
 {
-    int by = order(a->matched, b->matched);
+    int by = order(weight(a), weight(b));
     if (!by)
         by = order(gives_path(a), gives_path(b));
     if (!by)
@@ -440,7 +450,8 @@ static int try_columns(const struct head *head, struct str path, struct trial *b
     char specs[2][DETECT_SPEC_BYTES], spec[DETECT_SPEC_BYTES];
     struct trial t;
 
-    if (best->matched * 10 >= best->lines * 9 && best->matched && !is_off(best))
+    if (best->matched * 10 >= best->lines * 9 && best->matched && !is_off(best) &&
+        !is_mixture(best))
         return 0;
     if (detect_columns(head->behind->lines, head->behind->n, specs[0], specs[1]))
         return -1;
@@ -448,9 +459,11 @@ static int try_columns(const struct head *head, struct str path, struct trial *b
     for (size_t i = 0; i < COUNT_OF(specs); i++) {
         int n = snprintf(spec, sizeof(spec), "%s%s", head->behind->spec, specs[i]);
 
-        if (!specs[i][0] || n >= (int)sizeof(spec) || !try_format(spec, head, &t) || is_off(&t))
+        if (!specs[i][0] || n >= (int)sizeof(spec) || !try_format(spec, head, &t))
             continue;
         t.guessed = true;
+        if (is_off(&t))
+            continue;
         set_affinity(&t, &evidence, path);
         place(&t, best, second);
     }

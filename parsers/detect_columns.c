@@ -203,6 +203,13 @@ static bool is_upstream(struct str key)
     return key.n > 0 && ascii_lower(key.p[0]) == 'u';
 }
 
+/* Of the side that was asked: "dest_ip=", "server_addr=". */
+static bool is_other_side(struct str key)
+{
+    return str_starts_nocase(key, STR("dest")) || str_starts_nocase(key, STR("server")) ||
+           str_starts_nocase(key, STR("local")) || is_upstream(key);
+}
+
 /* The word behind it says that it is in another unit: "12.345 ms". */
 static bool is_in_ms(const struct columns *c, size_t i)
 {
@@ -235,8 +242,8 @@ static bool is_address(const struct columns *c, size_t i)
 {
     const unsigned *looks = c->r.c[i].looks;
 
-    return is_free(c, i) && !looks[LOOK_ADDRESSES] && !looks[LOOK_ADDRESS_PORT] &&
-           looks[LOOK_ADDRESS] * 10 >= c->r.lines * 9;
+    return is_free(c, i) && !is_other_side(c->r.c[i].key) && !looks[LOOK_ADDRESSES] &&
+           !looks[LOOK_ADDRESS_PORT] && looks[LOOK_ADDRESS] * 10 >= c->r.lines * 9;
 }
 
 /* Behind "from", as Go's chi has it: else what is behind the request is the upstream's. */
@@ -265,7 +272,8 @@ static bool is_forwarded(const struct columns *c, size_t i)
     const unsigned *looks = c->r.c[i].looks;
     unsigned all = looks[LOOK_ADDRESS] + looks[LOOK_ADDRESSES];
 
-    return is_free(c, i) && all && (all + looks[LOOK_MISSING]) * 10 >= c->r.lines * 9;
+    return is_free(c, i) && !is_other_side(c->r.c[i].key) && all &&
+           (all + looks[LOOK_MISSING]) * 10 >= c->r.lines * 9;
 }
 
 /* The proxy's own, mostly: also where it stands before the visitor's. */
@@ -281,12 +289,13 @@ static size_t find_address(const struct columns *c, size_t from)
     return from < c->r.n ? from : NOWHERE;
 }
 
-/* Names of visitors, as Apache looks them up, and the addresses that have none. */
+/* Names of visitors, as Apache looks them up, and the addresses that have none. One name alone is
+ * the server's. */
 static size_t find_names(const struct columns *c)
 {
     const unsigned *looks = c->r.c[0].looks;
-    bool names =
-        looks[LOOK_HOST] && (looks[LOOK_HOST] + looks[LOOK_ADDRESS]) * 10 >= c->r.lines * 9;
+    bool names = looks[LOOK_HOST] && (c->r.lines == 1 || !c->r.c[0].constant) &&
+                 (looks[LOOK_HOST] + looks[LOOK_ADDRESS]) * 10 >= c->r.lines * 9;
 
     return is_free(c, 0) && names ? 0 : NOWHERE;
 }

@@ -91,7 +91,8 @@ static bool is_list(struct str s)
     while (more && s.n > 0) {
         struct str one = str_trim(str_cut(&s, ','));
 
-        if (one.n > 0 && !str_eq(one, STR("unknown")) && !address_parse(one, address))
+        if (one.n > 0 && !str_eq(one, STR("unknown")) && !str_eq(one, STR("unix:")) &&
+            !address_parse(one, address))
             return false;
     }
     return more;
@@ -117,14 +118,20 @@ static bool is_date_time(struct str host)
     return ascii_lower(host.p[10]) == 't';
 }
 
+bool looks_like_nobodys(const struct hit *h)
+{
+    return !str_is_set(h->client_ip) && !str_is_set(h->forwarded_for) && str_is_set(h->host) &&
+           !str_is_set(h->request_id);
+}
+
 bool looks_odd(const struct hit *h)
 {
     struct str forwarded = h->forwarded_for;
-    bool nobody = !str_is_set(h->client_ip) && !str_is_set(forwarded);
 
-    if (nobody ? str_is_set(h->host) : str_is_set(h->client_ip) && !looks_like_client(h->client_ip))
+    if (str_is_set(h->client_ip) && !looks_like_client(h->client_ip))
         return true;
-    if (looks_like_address(h->host) && !looks_like_address(h->client_ip))
+    if (looks_like_address(h->host) && str_is_set(h->client_ip) &&
+        !looks_like_address(h->client_ip))
         return true;
     forwarded = str_trim(str_cut(&forwarded, ','));
     if (forwarded.n > 0 && str_chr(forwarded, '.', 0) >= 0 && !looks_like_address(forwarded))
@@ -237,7 +244,7 @@ static uint32_t number_looks(struct str s)
         looks |= LOOK_BIT(LOOK_TIME_EPOCH);
     if (point < 0)
         looks |= LOOK_BIT(LOOK_COUNT);
-    if (point < 0 && s.n == 3 && ((value >= 100 && value < 600) || value == 0))
+    if (point < 0 && s.n == 3 && ((value >= 100 && value < 600) || value == 0) && value != 443)
         looks |= LOOK_BIT(LOOK_STATUS);
     if ((rest.n == 3 || rest.n == 4 || rest.n == 6) && value < 1000000) /* 4: Ruby's Rack */
         looks |= LOOK_BIT(LOOK_SECONDS);

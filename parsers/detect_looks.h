@@ -40,6 +40,9 @@ uint32_t looks_of(struct str value);
 
 /* An address as logs have it: bare, in brackets, with a port or without. */
 bool looks_like_address(struct str s);
+/* A host is there, and nothing of who asked: the address may have been taken for the host. An id is
+ * in the logs of proxies (Envoy), which mostly have no address. */
+bool looks_like_nobodys(const struct hit *h);
 /* Columns are not where the format took them to be. */
 bool looks_odd(const struct hit *h);
 /* Could it be who asked: an address, a name, "unix:"? */

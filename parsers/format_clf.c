@@ -2,7 +2,8 @@
  * format_clf.c - lines of Common Log Format and of what is mostly made of it, in any mixture: where
  * sites with LogFormats of their own share a file, or one was changed. Each line is read by the
  * first of the formats below that fits it and whose columns hold what they are for; else by the
- * last that fits, which is the plainest.
+ * last that fits, which is the plainest. Where none fits, what stands between the columns of common
+ * and combined, and behind them, is passed over.
  */
 #include "parsers/detect_looks.h"
 #include "parsers/format_impl.h"
@@ -21,9 +22,18 @@ static const char *const members[] = {
     ("apache:%v %h %l " COMMON),
     "apache_combined",
     "apache_common",
+    /* with columns that nobody knows */
+    "apache:%v:%p %h %l " COMMON AGENT " %{rest}n",
+    "apache:%v %h %l " COMMON AGENT " %{rest}n",
+    "apache:%h %l " COMMON AGENT " %{rest}n",
+    "apache:%h %l " COMMON " %{more}n" AGENT " %{rest}n",
+    "apache:%h %l " COMMON " %{more}n" AGENT,
+    ("apache:%v %h %l " COMMON " %{rest}n"),
+    ("apache:%h %l " COMMON " %{rest}n"),
 };
 
 #define MEMBERS COUNT_OF(members)
+#define LOOSE 8 /* from this member on */
 
 struct clf_format {
     struct format base;
@@ -101,22 +111,30 @@ static enum parse_result try_member(struct clf_parser *p, size_t i, struct str l
     return result;
 }
 
+/* By the members from `from` on and before `to`. */
+static bool try_members(struct clf_parser *p, size_t from, size_t to, struct str line,
+                        struct hit *hit)
+{
+    size_t last = to;
+
+    for (size_t i = from; i < to; i++) {
+        if (try_member(p, i, line, hit) != PARSE_OK)
+            continue;
+        if (!looks_odd(hit) && !looks_like_nobodys(hit))
+            return true;
+        last = i;
+    }
+    return last < to && try_member(p, last, line, hit) == PARSE_OK;
+}
+
 static enum parse_result clf_line(struct parser *base, struct str line, struct hit *hit)
 {
     struct clf_parser *p = (struct clf_parser *)base;
-    size_t last = MEMBERS;
 
-    for (size_t i = 0; i < MEMBERS; i++) {
-        if (try_member(p, i, line, hit) != PARSE_OK)
-            continue;
-        if (!looks_odd(hit))
-            return PARSE_OK;
-        last = i;
-    }
-    if (last < MEMBERS)
-        return try_member(p, last, line, hit);
+    if (try_members(p, 0, LOOSE, line, hit) || try_members(p, LOOSE, MEMBERS, line, hit))
+        return PARSE_OK;
     decode_scratch_reset(&base->scratch);
-    return parser_fail(base, p->members[MEMBERS - 1]->error, p->members[MEMBERS - 1]->error_at);
+    return parser_fail(base, p->members[LOOSE - 1]->error, p->members[LOOSE - 1]->error_at);
 }
 
 const struct format_family format_clf_family = {

@@ -249,23 +249,42 @@ static void decode_azure(struct str v[FIELDS])
     v[FIELD_DURATION_MS] = STR_NONE;
 }
 
+/* Of Caddy's console encoder: a time, a level, a logger and a message before the object, with tabs
+ * between them. The object; the line itself where there is no such front. */
+static struct str take_console(struct str line, struct str *time, struct str *message)
+{
+    ptrdiff_t tab = str_chr(line, '\t', 0), at = str_find(line, STR("\t{"), 0);
+
+    if (line.n == 0 || line.p[0] == '{' || at < 0 || tab == at)
+        return line;
+    *time = str_slice(line, 0, (size_t)tab);
+    *message = str_slice(line, (size_t)tab + 1, (size_t)at);
+    return str_slice(line, (size_t)at + 1, line.n);
+}
+
 static enum parse_result json_line(struct parser *base, struct str line, struct hit *hit)
 {
     struct json_parser *p = (struct json_parser *)base;
     const struct json_format *f = (const struct json_format *)base->format;
     struct json_found found[FIELDS];
-    struct str v[FIELDS];
+    struct str v[FIELDS], time = STR_NONE, message = STR_NONE, object = line;
     const char *why = "";
     size_t at;
 
-    if (!json_scan(f->keys, line, found, FIELDS, &why, &at))
-        return parser_fail(base, why, at);
+    if (base->format->row->variant == JSON_CADDY)
+        object = take_console(line, &time, &message);
+    if (!json_scan(f->keys, object, found, FIELDS, &why, &at))
+        return parser_fail(base, why, (size_t)(object.p - line.p) + at);
     for (size_t i = 0; i < FIELDS; i++) {
-        bool object = !found[i].quoted && str_eq(found[i].raw, STR("{"));
+        bool inner = !found[i].quoted && str_eq(found[i].raw, STR("{"));
 
         v[i] = found[i].escaped ? json_scan_text(&base->scratch, found[i].raw) : found[i].raw;
-        if (object && i != FIELD_TLS)
+        if (inner && i != FIELD_TLS)
             v[i] = STR_NONE;
+    }
+    if (str_is_set(time)) {
+        v[FIELD_TIME] = time;
+        v[FIELD_MESSAGE] = message;
     }
     if (base->format->row->variant == JSON_CLOUDFRONT)
         decode_cloudfront(&base->scratch, found, v);

@@ -126,7 +126,8 @@ static const struct template_row templates[] = {
                       "more columns than a classic load balancer writes", .whole_urls = true},
     [TEMPLATE_ENVOY] =
         {template_columns,
-         "<?ACCESS ><.>[<time_iso>] \"<request_raw>\" <status> <-> <-> <bytes> <duration_ms> <-> "
+         "<?ACCESS ><.>[<time_iso>] \"<request_raw>\" <status> <-> <?\"><-\">\" <.><-> <bytes> "
+         "<duration_ms> <-> "
          "\"<forwarded_for>\" \"<user_agent>\" \"<request_id>\" \"<host>\" "
          "\"<-\">\"<? ><rest><.>",
          "more columns than Envoy's default format has"},

@@ -550,7 +550,8 @@ static bool has_time(struct str s)
 /* It may be a line of an access log, with or without escapes. */
 static bool is_access(struct str s)
 {
-    return str_starts(s, STR("{\"")) || str_starts(s, STR("{\\\"")) || has_time(s);
+    return str_starts(s, STR("{\"")) || str_starts(s, STR("{\\\"")) ||
+           str_find(s, STR("\t{\""), 0) > 0 || has_time(s);
 }
 
 /* The text of this key, from its first byte on; STR_NONE: it has none. */

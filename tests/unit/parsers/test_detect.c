@@ -211,6 +211,26 @@ static void test_programs(void **state)
     check_specs(cases, COUNT_OF(cases));
 }
 
+/* One line in a hundred that only the mixture reads does not make it one; several do. */
+static void test_few_odd_lines(void **state)
+{
+    static const char plain[] = FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"";
+    static const char odd[] = FRONT "\"GET / HTTP/1.1\" 200 0 x \"-\" \"a\" y z";
+    struct str lines[100];
+    struct detection d;
+    (void)state;
+
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        lines[i] = str_of(i == 50 ? odd : plain);
+    assert_int_equal(detect_format(lines, COUNT_OF(lines), STR_NONE, NULL, &d), 0);
+    assert_string_equal(d.spec, "nginx_combined");
+    for (size_t i = 0; i < COUNT_OF(lines); i += 20)
+        lines[i] = str_of(odd);
+    assert_int_equal(detect_format(lines, COUNT_OF(lines), STR_NONE, NULL, &d), 0);
+    assert_string_equal(d.spec, "clf");
+    assert_int_equal(d.matched, COUNT_OF(lines));
+}
+
 /* What is around lines, and begins like some formats. */
 static void test_around(void **state)
 {
@@ -228,6 +248,10 @@ static void test_around(void **state)
          "message+cri+nginx_combined"},
         {"docker compose", NULL, "web-1  | " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
          "compose+nginx_combined"},
+        {"docker compose before Caddy's console", NULL,
+         "php-1  | 2026/11/03 00:10:24.186\tINFO\thttp.log.access\thandled request\t{\"request\": "
+         "{\"method\": \"GET\", \"uri\": \"/\"}, \"status\": 200}",
+         "compose+caddy_json"},
         {"a logger before Werkzeug's", NULL,
          "INFO:werkzeug:203.0.113.20 - - [03/Nov/2026 00:10:24] \"GET / HTTP/1.1\" 200 -",
          "logger+werkzeug"},
@@ -406,11 +430,17 @@ static void test_cut_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples), cmocka_unit_test(test_programs),
-        cmocka_unit_test(test_around),   cmocka_unit_test(test_rates),
-        cmocka_unit_test(test_nothing),  cmocka_unit_test(test_cut_lines),
-        cmocka_unit_test(test_prefixes), cmocka_unit_test(test_behind_a_prefix_nothing),
-        cmocka_unit_test(test_kept),     cmocka_unit_test(test_mixtures),
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_few_odd_lines),
+        cmocka_unit_test(test_around),
+        cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_cut_lines),
+        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_behind_a_prefix_nothing),
+        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_mixtures),
     };
     return cmocka_run_group_tests(tests, make_kept, free_kept);
 }

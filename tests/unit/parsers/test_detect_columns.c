@@ -139,6 +139,18 @@ static const struct {
      "12B in 1.2ms",
      "apache:%{%Y/%m/%d %T}t [%{column2}n] \"%r\" %{column4}n %h:%{remote}p %{column6}n %>s "
      "%{column8}n %{column9}n %{column10}n"},
+    {"what lies on the other side, by the key",
+     "dst=- dest_ip=192.0.2.1 src=203.0.113.20 " AT("24") " " REQUEST1,
+     "nginx:dst=$upstream_column1 dest_ip=$upstream_column2 src=$remote_addr " COMBINED},
+    {"a socket in a list, and a port that looks like a status",
+     AT("24") " www.example.com 443 203.0.113.20, unix: - 302 \"GET / HTTP/1.1\" \"curl/8.1\"",
+     "nginx:[$time_local] $host $upstream_column3 $http_x_forwarded_for - $status \"$request\" "
+     "\"$http_user_agent\""},
+    {"the server's name at the beginning, and an id",
+     "www.example.com " AT("24") " kfr3RdqIeZ4VvnDkk3TLjw " REQUEST1
+                                 "\nwww.example.com " AT("25") " 9fr3RdqIeZ4VvnDkk3TLjw " REQUEST2,
+     "nginx:$host [$time_local] $upstream_column3 \"$request\" $status $body_bytes_sent "
+     "\"$http_referer\" \"$http_user_agent\""},
     {"seconds with six digits", "203.0.113.20 - - " AT("24") " \"GET / HTTP/1.1\" 200 5 0.012345",
      "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
      "$request_time"},

@@ -2,7 +2,8 @@
 #include "tests/unit/parsers/format_fixture.h"
 
 #define REST "[03/Nov/2026:00:10:24 +0000] \"GET /docs/?v=2 HTTP/1.1\" 200 6329"
-#define AGENT REST " \"https://a.example/\" \"a \\\"b\\\" \\x22c\\x22\""
+#define AGENT REST BROWSER
+#define BROWSER " \"https://a.example/\" \"a \\\"b\\\" \\x22c\\x22\""
 
 static void members(void **state)
 {
@@ -24,6 +25,18 @@ static void members(void **state)
         {"203.0.113.20 - - " AGENT " X-Forwarded-For=\"-\"", NULL, "203.0.113.20", NULL, NULL,
          true},
         {"203.0.113.20 - Anna Lee " AGENT, NULL, "203.0.113.20", "Anna Lee", NULL, true},
+        /* with columns that nobody knows */
+        {"203.0.113.20 - - " AGENT " \"-\" some more", NULL, "203.0.113.20", NULL, NULL, true},
+        {"203.0.113.20 - - " REST " 192.0.2.1 + 400" BROWSER " X-Forwarded-For=\"192.0.2.7\"", NULL,
+         "203.0.113.20", NULL, NULL, true},
+        {"203.0.113.20 - - " REST " 0.202" BROWSER, NULL, "203.0.113.20", NULL, NULL, true},
+        {"www.example.com 203.0.113.20 - - " AGENT " TCP_MISS:HIER_DIRECT", "www.example.com",
+         "203.0.113.20", NULL, NULL, true},
+        {"www.example.com:443 203.0.113.20 - - " AGENT " 12", "www.example.com", "203.0.113.20",
+         NULL, NULL, true},
+        {"203.0.113.20 - - " REST " ms:1234", NULL, "203.0.113.20", NULL, NULL, false},
+        {"203.0.113.20 - - " REST " \"-\" \"Mozilla/5.0 (X11", NULL, "203.0.113.20", NULL, NULL,
+         false},
     };
     struct fixture x;
     (void)state;

@@ -557,6 +557,8 @@ enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit
         p->directive = DIRECTIVE_STDERR;
         return PARSE_DIRECTIVE;
     }
+    if (text.n > 0 && text.p[0] == '#') /* a comment, in a file that somebody wrote */
+        return PARSE_DIRECTIVE;
     p->error_at = at + p->error_at < line.n ? at + p->error_at : line.n;
     return PARSE_BAD;
 }

@@ -14,7 +14,8 @@
 
 enum parse_result {
     PARSE_OK,        /* *hit is filled */
-    PARSE_DIRECTIVE, /* a line that belongs there and is of no request (enum directive) */
+    PARSE_DIRECTIVE, /* a line that belongs there and is of no request (enum directive); of any
+                      * format what begins with '#' and is no line of it */
     PARSE_BAD,       /* the line does not have the format; parser_error tells where and why */
 };
 

@@ -26,6 +26,7 @@ static const char *const members[] = {
     "apache:%v:%p %h %l " COMMON AGENT " %{rest}n",
     "apache:%v %h %l " COMMON AGENT " %{rest}n",
     "apache:%h %l " COMMON AGENT " %{rest}n",
+    ("apache:%h %l " COMMON " - \"%{User-Agent}i\" %{rest}n"), /* Traefik's, without a referrer */
     "apache:%h %l " COMMON " %{more}n" AGENT " %{rest}n",
     "apache:%h %l " COMMON " %{more}n" AGENT,
     ("apache:%v %h %l " COMMON " %{rest}n"),

@@ -250,7 +250,8 @@ static void decode_azure(struct str v[FIELDS])
 }
 
 /* Of Caddy's console encoder: a time, a level, a logger and a message before the object, with tabs
- * between them. The object; the line itself where there is no such front. */
+ * between them; of Fluentd's files, a time and a tag. The object; the line itself where there is no
+ * such front. */
 static struct str take_console(struct str line, struct str *time, struct str *message)
 {
     ptrdiff_t tab = str_chr(line, '\t', 0), at = str_find(line, STR("\t{"), 0);
@@ -262,6 +263,19 @@ static struct str take_console(struct str line, struct str *time, struct str *me
     return str_slice(line, (size_t)at + 1, line.n);
 }
 
+/* An object is no value, but of TLS. */
+static void read_texts(struct decode_scratch *s, const struct json_found *found,
+                       struct str v[FIELDS])
+{
+    for (size_t i = 0; i < FIELDS; i++) {
+        bool inner = !found[i].quoted && str_eq(found[i].raw, STR("{"));
+
+        v[i] = found[i].escaped ? json_scan_text(s, found[i].raw) : found[i].raw;
+        if (inner && i != FIELD_TLS)
+            v[i] = STR_NONE;
+    }
+}
+
 static enum parse_result json_line(struct parser *base, struct str line, struct hit *hit)
 {
     struct json_parser *p = (struct json_parser *)base;
@@ -271,18 +285,12 @@ static enum parse_result json_line(struct parser *base, struct str line, struct 
     const char *why = "";
     size_t at;
 
-    if (base->format->row->variant == JSON_CADDY)
+    if (base->format->row->variant == JSON_CADDY || base->format->row->variant == JSON_NGINX)
         object = take_console(line, &time, &message);
     if (!json_scan(f->keys, object, found, FIELDS, &why, &at))
         return parser_fail(base, why, (size_t)(object.p - line.p) + at);
-    for (size_t i = 0; i < FIELDS; i++) {
-        bool inner = !found[i].quoted && str_eq(found[i].raw, STR("{"));
-
-        v[i] = found[i].escaped ? json_scan_text(&base->scratch, found[i].raw) : found[i].raw;
-        if (inner && i != FIELD_TLS)
-            v[i] = STR_NONE;
-    }
-    if (str_is_set(time)) {
+    read_texts(&base->scratch, found, v);
+    if (str_is_set(time) && !str_is_set(v[FIELD_TIME])) {
         v[FIELD_TIME] = time;
         v[FIELD_MESSAGE] = message;
     }

@@ -386,8 +386,15 @@ static bool strip_syslog(struct prefix_work *w)
 
 static bool strip_stamp(struct prefix_work *w)
 {
+    struct str line = w->rest;
+
     w->why = "expected a time like 2026-01-02T03:04:05.678Z before the line";
-    return is_iso(word(w)) && w->rest.n > 0;
+    if (is_iso(word(w)))
+        return w->rest.n > 0;
+    if (!is_iso(str_cut(&line, '\t')) || str_cut(&line, '\t').n == 0 || line.n == 0)
+        return false;
+    w->rest = line;
+    return true;
 }
 
 static bool strip_compose(struct prefix_work *w)

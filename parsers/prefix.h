@@ -8,8 +8,8 @@
  *   journalctl's short forms: <190>Jan  2 03:04:05 host nginx[12]: TEXT
  * - message, JSON of Filebeat, Fluent Bit, Google's Cloud Logging, journalctl -o json and others:
  *   {…,"message":"TEXT",…}
- * - stamp, a time alone (CloudWatch's export, kubectl logs --timestamps):
- *   2026-01-02T03:04:05.678Z TEXT
+ * - stamp, a time alone (CloudWatch's export, kubectl logs --timestamps), or with Fluentd's tag and
+ *   tabs behind both: 2026-01-02T03:04:05.678Z TEXT
  * - compose, docker compose logs: web-1  | TEXT
  * - logger, a program's own, with a level, before an address, a time or another beginning of an
  *   access log's line: [2026-01-02 03:04:05 +0000] [12] [INFO] TEXT, INFO:werkzeug:TEXT

@@ -252,6 +252,14 @@ static void test_around(void **state)
          "php-1  | 2026/11/03 00:10:24.186\tINFO\thttp.log.access\thandled request\t{\"request\": "
          "{\"method\": \"GET\", \"uri\": \"/\"}, \"status\": 200}",
          "compose+caddy_json"},
+        {"Fluentd before a line in JSON", NULL,
+         "2026-11-03T00:10:24+09:00\tweb.access\t{\"message\":\"203.0.113.20 - - "
+         "[03/Nov/2026:00:10:24 +0000] \\\"GET / HTTP/1.1\\\" 200 0 \\\"-\\\" \\\"a\\\"\"}",
+         "stamp+message+nginx_combined"},
+        {"Fluentd before keys", NULL,
+         "2026-11-03T00:10:24+09:00\tweb.access\t{\"remote\":\"203.0.113.20\",\"method\":\"GET\","
+         "\"path\":\"/\",\"code\":\"200\",\"agent\":\"a\"}",
+         "nginx_json"},
         {"a logger before Werkzeug's", NULL,
          "INFO:werkzeug:203.0.113.20 - - [03/Nov/2026 00:10:24] \"GET / HTTP/1.1\" 200 -",
          "logger+werkzeug"},

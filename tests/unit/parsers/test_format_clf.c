@@ -34,6 +34,9 @@ static void members(void **state)
          "203.0.113.20", NULL, NULL, true},
         {"www.example.com:443 203.0.113.20 - - " AGENT " 12", "www.example.com", "203.0.113.20",
          NULL, NULL, true},
+        {"203.0.113.20 - - " REST
+         " - \"a \\\"b\\\" \\x22c\\x22\" 13 \"web\" \"http://192.0.2.7\" 2ms",
+         NULL, "203.0.113.20", NULL, NULL, true},
         {"203.0.113.20 - - " REST " ms:1234", NULL, "203.0.113.20", NULL, NULL, false},
         {"203.0.113.20 - - " REST " \"-\" \"Mozilla/5.0 (X11", NULL, "203.0.113.20", NULL, NULL,
          false},
@@ -65,6 +68,8 @@ static void other_lines(void **state)
     assert_int_equal(fixture_parse(&x, STR("2026/11/03 00:10:24 [error] 31#31: *1 open() failed")),
                      PARSE_BAD);
     assert_non_null(strstr(parser_error(x.parser, &column), "expected"));
+    assert_int_equal(fixture_parse(&x, STR("# the first day")), PARSE_DIRECTIVE);
+    assert_int_equal(fixture_parse(&x, STR("#1.example 203.0.113.20 - - " REST)), PARSE_OK);
     assert_null(
         hit_parse_changes(x.parser, STR("a.example 203.0.113.20 - - " AGENT " \"192.0.2.7\"")));
     fixture_close(&x);

@@ -32,6 +32,7 @@ static const struct {
     {PREFIX_MESSAGE, "{\"insertId\":\"a\",\"textPayload\":\"" ESCAPED "\\n\"}"},
     {PREFIX_MESSAGE, "{\"event\":{\"original\":\"" ESCAPED "\"}}"},
     {PREFIX_STAMP, "2026-11-03T00:10:24.123Z " LINE},
+    {PREFIX_STAMP, "2026-11-03T00:10:24+09:00\tweb.access\t" LINE},
     {PREFIX_COMPOSE, "web-1  | " LINE},
     {PREFIX_LOGGER, "[2026-11-03 00:10:24 +0000] [12] [INFO] " LINE},
     {PREFIX_LOGGER, "INFO:gunicorn.access:" LINE},

@@ -7,6 +7,7 @@
 #include "parsers/detect.h"
 
 #include "parsers/detect_behind.h"
+#include "parsers/detect_captures.h"
 #include "parsers/detect_columns.h"
 #include "parsers/detect_layouts.h"
 #include "parsers/detect_looks.h"
@@ -470,6 +471,28 @@ static int try_columns(const struct head *head, struct str path, struct trial *b
     return 0;
 }
 
+/* HAProxy's captured headers, where they can be told. */
+static void try_captures(const struct head *head, struct trial *best, struct trial *second)
+{
+    const struct str general = STR("haproxy_http");
+    struct str spec = str_of(best->spec);
+    struct buf own;
+    struct trial t;
+
+    if (!str_ends(spec, general))
+        return;
+    buf_init(&own, DETECT_SPEC_BYTES - 1);
+    buf_put_str(&own, str_slice(spec, 0, spec.n - general.n));
+    buf_lit(&own, "haproxy:");
+    if (detect_captures(head->behind->lines, head->behind->n, &own) && buf_cstr(&own) &&
+        try_format(buf_cstr(&own), head, &t) && t.matched == best->matched) {
+        t.guessed = true;
+        *second = *best;
+        *best = t;
+    }
+    buf_release(&own);
+}
+
 static bool have_text(const struct behind *b)
 {
     for (size_t i = 0; i < b->n; i++)
@@ -490,6 +513,8 @@ int detect_format(const struct str *lines, size_t n, struct str path, struct det
         rc = try_behind(&head, path, &best, &second);
         if (!rc)
             rc = try_columns(&head, path, &best, &second);
+        if (!rc)
+            try_captures(&head, &best, &second);
         if (!rc)
             report(&best, &second, out);
         if (!rc && out->matched)

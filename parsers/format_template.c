@@ -670,22 +670,28 @@ static inline const char *use_field(struct template_parser *p, const struct temp
     return NULL;
 }
 
+static enum parse_result no_request(struct template_parser *p, struct str line)
+{
+    const struct template_row *row = &templates[p->base.format->row->variant];
+
+    if (!row->is_message || !row->is_message(line))
+        return parser_fail(&p->base, p->run.error, p->run.column);
+    p->base.directive = DIRECTIVE_MESSAGE;
+    return PARSE_DIRECTIVE;
+}
+
 static enum parse_result template_line(struct parser *base, struct str line, struct hit *hit)
 {
     struct template_parser *p = (struct template_parser *)base;
     const struct template_format *f = (const struct template_format *)base->format;
     decode_fn *decode = f->t.decode;
 
-    const struct template_row *row = &templates[base->format->row->variant];
+    const char *header = templates[base->format->row->variant].header;
 
-    if (row->header && str_starts(line, str_of(row->header)))
+    if (header && str_starts(line, str_of(header)))
         return PARSE_DIRECTIVE;
-    if (!program_scan(f->t.program, &p->run, line)) {
-        if (!row->is_message || !row->is_message(line))
-            return parser_fail(base, p->run.error, p->run.column);
-        base->directive = DIRECTIVE_MESSAGE;
-        return PARSE_DIRECTIVE;
-    }
+    if (!program_scan(f->t.program, &p->run, line))
+        return no_request(p, line);
     if (decode && !memchr(line.p, f->t.mark, line.n))
         decode = NULL;
     for (size_t i = 0; i < f->n; i++) {

@@ -113,6 +113,9 @@ static void test_examples(void **state)
     }
 }
 
+#define HAPROXY                                                                                    \
+    "203.0.113.20:44512 [03/Nov/2026:00:10:24.186] https~ web/web1 0/0/1/11/12 200 6329 - - "      \
+    "---- 2/2/0/0/0 0/0 "
 #define FRONT "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] "
 
 struct spec_case {
@@ -153,6 +156,15 @@ static void test_programs(void **state)
          "apache:%v %h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""},
         {"the server's name before common", NULL, "a.example " FRONT "\"GET / HTTP/1.1\" 200 5",
          "apache:%v %h %l %u %t \"%r\" %>s %b"},
+        {"captured headers of HAProxy's, of requests and of answers", NULL,
+         HAPROXY "{a.example|curl/8|x} {} \"GET / HTTP/1.1\"\n" HAPROXY
+                 "{||} {} \"GET / HTTP/1.1\"\n" HAPROXY "\"<BADREQ>\"\n" HAPROXY
+                 "{203.0.113.9|Mozilla/5.0 (X11)|} {} \"GET / HTTP/1.1\"\n" HAPROXY
+                 "{b.example:443|a|} {} \"GET / HTTP/1.1\"\n" HAPROXY
+                 "{b.example|bb/1|} {} \"GET / HTTP/1.1\"",
+         "haproxy:host|user_agent|- -"},
+        {"captured headers that cannot be told", NULL, HAPROXY "{a|b} \"GET / HTTP/1.1\"",
+         "haproxy_http"},
         {"a log name, which is no host", NULL,
          "203.0.113.20 user-identifier frank [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" 200 5 "
          "\"-\" \"a\"",

@@ -223,7 +223,7 @@ static void run_looking(struct task *task, unsigned worker)
 static int add_file(struct backfill *b, const struct found_file *f)
 {
     if (f->foreign) {
-        complain_of_file(b, f->path, "not readable, compressed with ", f->foreign);
+        complain_of_file(b, f->path, "not readable, it is ", f->foreign);
         buf_lit(&b->complaints, "logferry backfill: try: ");
         container_put_mend(&b->complaints, f->foreign, f->path);
         buf_printf(&b->complaints, " | logferry backfill --source %s -\n", b->job.source.name.p);

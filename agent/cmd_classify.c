@@ -21,7 +21,8 @@ struct classify {
     struct ua_cache *cache;
     struct buf out, line, json; /* json: of one line, before it is made safe for a terminal */
     bool as_json, failed;
-    bool cut; /* the line is longer than LINE_CAP */
+    bool cut;   /* the line is longer than LINE_CAP */
+    bool begun; /* a line of this file was read: a byte order mark is in the first */
 };
 
 static const char *kind_name(enum ua_kind kind)
@@ -76,6 +77,9 @@ static void one_line(struct classify *c, struct str ua)
 {
     if (ua.n && ua.p[ua.n - 1] == '\r')
         ua.n--;
+    if (!c->begun && str_starts(ua, STR("\xef\xbb\xbf")))
+        ua = str_slice(ua, 3, ua.n);
+    c->begun = true;
     const struct ua_entry *e = ua_cache_get(c->cache, ua);
     if (c->as_json)
         put_json(c, ua, e);
@@ -117,6 +121,7 @@ static int read_all(struct classify *c, int fd, const char *name)
 {
     char *block = malloc(READ_BYTES);
     ssize_t n = 1;
+    c->begun = false;
     while (block && !c->failed && n) {
         n = read(fd, block, READ_BYTES);
         if (n < 0 && errno == EINTR)

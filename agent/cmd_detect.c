@@ -350,7 +350,7 @@ static void tell_foreign(const char *path, const char *codec)
     buf_init(&b, 8u * NAME_ROOM);
     buf_lit(&b, "logferry detect: ");
     terminal_put_safe(&b, str_of(path), NAME_ROOM);
-    buf_printf(&b, ": compressed with %s, which is not read; try: ", codec);
+    buf_printf(&b, ": it is %s, which is not read; try: ", codec);
     container_put_mend(&b, codec, path);
     fprintf(stderr, "%.*s | logferry detect -\n", STR_ARGS(buf_str(&b)));
     buf_release(&b);

@@ -139,7 +139,7 @@ static void tell_foreign(struct verify *v, const char *path, const char *codec)
     buf_init(&b, 8u * NAME_ROOM);
     buf_lit(&b, "logferry verify: ");
     terminal_put_safe(&b, str_of(path), NAME_ROOM);
-    buf_printf(&b, ": not readable, compressed with %s; try: ", codec);
+    buf_printf(&b, ": not readable, it is %s; try: ", codec);
     container_put_mend(&b, codec, path);
     buf_lit(&b, " | logferry verify … -\n");
     fprintf(stderr, "%.*s", STR_ARGS(buf_str(&b)));

@@ -36,17 +36,32 @@ static const struct codec *const codecs[] = {
 };
 #define N_CODECS (sizeof(codecs) / sizeof(codecs[0]))
 
-/* brotli has no magic. */
+#define TAR_MAGIC_AT 257u
+#define HEAD_BYTES (TAR_MAGIC_AT + 6u)
+
+/* brotli has no magic, nor has UTF-16 without a byte order mark. Of two that fit the later counts.
+ */
 static const struct foreign {
-    const char *name;
+    const char *name; /* "it is ..." */
     const char *to_stdout;
+    size_t at; /* in the file */
     const char *magic;
     size_t n;
 } foreign[] = {
-    {"lz4", "lz4 -dc", "\x04\x22\x4d\x18", 4}, {"lz4 (legacy)", "lz4 -dc", "\x02\x21\x4c\x18", 4},
-    {"compress", "zcat", "\x1f\x9d", 2},       {"zip", "unzip -p", "PK\x03\x04", 4},
-    {"lzip", "lzip -dc", "LZIP\x01", 5},       {"lzma", "xz --format=lzma -dc", "\x5d\0\0", 3},
-    {"lzop", "lzop -dc", "\x89LZO\0\r\n", 7},  {"7z", "7zr x -so", "7z\xbc\xaf\x27\x1c", 6},
+    {"compressed with lz4", "lz4 -dc", 0, "\x04\x22\x4d\x18", 4},
+    {"compressed with lz4 (legacy)", "lz4 -dc", 0, "\x02\x21\x4c\x18", 4},
+    {"compressed with compress", "zcat", 0, "\x1f\x9d", 2},
+    {"compressed with zip", "unzip -p", 0, "PK\x03\x04", 4},
+    {"compressed with lzip", "lzip -dc", 0, "LZIP\x01", 5},
+    {"compressed with lzma", "xz --format=lzma -dc", 0, "\x5d\0\0", 3},
+    {"compressed with lzop", "lzop -dc", 0, "\x89LZO\0\r\n", 7},
+    {"compressed with 7z", "7zr x -so", 0, "7z\xbc\xaf\x27\x1c", 6},
+    {"a tar archive", "tar -xOf", TAR_MAGIC_AT, "ustar\0", 6},
+    {"a tar archive", "tar -xOf", TAR_MAGIC_AT, "ustar ", 6}, /* GNU's */
+    {"text in UTF-16", "iconv -f UTF-16 -t UTF-8", 0, "\xff\xfe", 2},
+    {"text in UTF-16", "iconv -f UTF-16 -t UTF-8", 0, "\xfe\xff", 2},
+    {"text in UTF-32", "iconv -f UTF-32 -t UTF-8", 0, "\xff\xfe\0\0", 4},
+    {"text in UTF-32", "iconv -f UTF-32 -t UTF-8", 0, "\0\0\xfe\xff", 4},
 };
 #define N_FOREIGN (sizeof(foreign) / sizeof(foreign[0]))
 
@@ -78,7 +93,7 @@ static ssize_t peek(int fd, void *to, size_t n)
 
 int container_detect(int fd, enum container_kind *kind, const char **codec)
 {
-    unsigned char head[MAGIC_MAX_BYTES];
+    unsigned char head[HEAD_BYTES];
     ssize_t got = pread(fd, head, sizeof(head), 0);
     if (got < 0 && errno == ESPIPE)
         got = peek(fd, head, sizeof(head));
@@ -91,7 +106,8 @@ int container_detect(int fd, enum container_kind *kind, const char **codec)
             one_fits(codecs[i], head, n < codecs[i]->most ? n : codecs[i]->most))
             *kind = (enum container_kind)i;
     for (size_t i = 0; i < N_FOREIGN; i++)
-        if (n >= foreign[i].n && memcmp(head, foreign[i].magic, foreign[i].n) == 0) {
+        if (n >= foreign[i].at + foreign[i].n &&
+            memcmp(head + foreign[i].at, foreign[i].magic, foreign[i].n) == 0) {
             *kind = CONTAINER_FOREIGN;
             *codec = foreign[i].name;
         }

@@ -25,7 +25,7 @@ enum container_kind {
     CONTAINER_ZSTD,
     CONTAINER_BZIP2,
     CONTAINER_XZ,
-    CONTAINER_FOREIGN, /* a compression that is not read here */
+    CONTAINER_FOREIGN, /* a compression, an archive or an encoding that is not read here */
 };
 
 /* A member is what one run of the compressor writes: gzip member, zstd frame, bzip2 or xz stream.
@@ -42,7 +42,7 @@ enum container_end {
 
 struct container;
 
-/* For CONTAINER_FOREIGN, *codec names the compression, else it is left alone. A file of fewer bytes
+/* For CONTAINER_FOREIGN, *codec says what it is ("compressed with zip"), else it is left alone. A file of fewer bytes
  * than a magic is plain. A pipe is waited for until it has some, which are not taken. -1: cannot
  * read, errno. */
 int container_detect(int fd, enum container_kind *kind, const char **codec);

@@ -117,7 +117,7 @@ static const struct magic magic[] = {{"\xfd\x37\x7a\x58\x5a\x00", "\xff\xff\xff\
 
 const struct codec codec_xz = {
     .name = "xz",
-    .wide = "xz with a dictionary over 128 MiB",
+    .wide = "compressed with xz with a dictionary over 128 MiB",
     .to_stdout = "xz -dc",
     .magic_bytes = 6,
     .least = 6,

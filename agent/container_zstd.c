@@ -170,7 +170,7 @@ static const struct magic magic[] = {
 
 const struct codec codec_zstd = {
     .name = "zstd",
-    .wide = "zstd with a window over 128 MiB",
+    .wide = "compressed with zstd with a window over 128 MiB",
     .to_stdout = "zstd -dc --long=31",
     .magic_bytes = 4,
     .least = 4,

@@ -322,7 +322,7 @@ static void tell_unread(const struct found_file *f, const char *why)
     buf_init(&b, 8u * NAME_ROOM);
     buf_lit(&b, "logferry: ");
     terminal_put_safe(&b, str_of(f->path), NAME_ROOM);
-    buf_printf(&b, ": %s%s\n", f->foreign ? "cannot be read, it is compressed with " : "", why);
+    buf_printf(&b, ": %s%s\n", f->foreign ? "cannot be read, it is " : "", why);
     if (f->foreign) {
         buf_lit(&b, "logferry: try: ");
         container_put_mend(&b, f->foreign, f->path);
@@ -374,8 +374,7 @@ static int read_stdin(struct offline *o, offline_fn fn, void *context)
         fprintf(stderr, "logferry: standard input: %s\n", strerror(errno));
     } else if (kind == CONTAINER_FOREIGN) {
         fprintf(stderr,
-                "logferry: standard input: cannot be read, it is compressed with %s; "
-                "decompress it first\n",
+                "logferry: standard input: cannot be read, it is %s; hand over its plain text\n",
                 codec);
     } else {
         bool has_format = o->named;

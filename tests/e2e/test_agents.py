@@ -31,6 +31,9 @@ def test_classify_json(world):
     check(have[3]["user_agent"] == "" and have[4]["user_agent"] == "PerplexityBot/1.0", f"{have[3:5]}")
     check(have[4]["operator"] == "Perplexity" and have[4]["category"] == "search", f"{have[4]}")
     check(classify(world, "", "--json") == "", "something out of nothing")
+    marked = classify(world, f"\ufeff{FIREFOX}\n\ufeffcurl/8.5.0\n", "--json").splitlines()
+    check([json.loads(line)["user_agent"] for line in marked] == [FIREFOX, "\ufeffcurl/8.5.0"], f"{marked}")
+    check(json.loads(marked[0])["kind"] == "human", f"{marked}")
 
 
 def test_classify_hostile(world):

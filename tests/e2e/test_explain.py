@@ -135,7 +135,9 @@ def test_standard_input(world):
         code, out, err = report(compress(text), *FORMAT)
         check(code == 0 and out == plain, f"{compress}: {code} {err} {out}")
     code, _, err = report(b"\x04\x22\x4d\x18d@" + b"\0" * 50, *FORMAT)
-    check(code == 65 and "compressed with lz4; decompress it first" in err, f"{code} {err}")
+    check(code == 65 and "compressed with lz4; hand over its plain text" in err, f"{code} {err}")
+    code, _, err = report(text.decode().encode("utf-16"), *FORMAT)
+    check(code == 65 and "it is text in UTF-16; hand over its plain text" in err, f"{code} {err}")
     for content in (text, gzip.compress(text)):
         code, out, err = report(content, "--host", "example.com")
         check(code == 0 and out == plain and "nginx_combined" in err and "of standard input)" in err, f"{code} {err} {out}")

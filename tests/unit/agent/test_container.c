@@ -9,6 +9,7 @@
 
 static void test_kinds(void **state)
 {
+    static const char tar[512] = {[0] = 'a', [257] = 'u', 's', 't', 'a', 'r', '\0'};
     static const struct {
         const char *name;
         struct str content;
@@ -37,11 +38,29 @@ static void test_kinds(void **state)
         {"bzip2's first bytes", STR("BZh9\x31\x41"), CONTAINER_BZIP2, NULL},
         {"bzip2's first three bytes", STR("BZh"), CONTAINER_PLAIN, NULL},
         {"a host that begins like bzip2", STR("BZh1.example.com 192.0.2.1"), CONTAINER_PLAIN, NULL},
-        {"lz4", STR("\x04\x22\x4d\x18\x64\x40"), CONTAINER_FOREIGN, "lz4"},
-        {"compress", STR("\x1f\x9d\x90"), CONTAINER_FOREIGN, "compress"},
-        {"zip", STR("PK\x03\x04\x14\0"), CONTAINER_FOREIGN, "zip"},
-        {"lzip", STR("LZIP\x01\x0c"), CONTAINER_FOREIGN, "lzip"},
-        {"lzma", STR("\x5d\0\0\x80\0"), CONTAINER_FOREIGN, "lzma"},
+        {"lz4", STR("\x04\x22\x4d\x18\x64\x40"), CONTAINER_FOREIGN, "compressed with lz4"},
+        {"compress", STR("\x1f\x9d\x90"), CONTAINER_FOREIGN, "compressed with compress"},
+        {"zip", STR("PK\x03\x04\x14\0"), CONTAINER_FOREIGN, "compressed with zip"},
+        {"lzip", STR("LZIP\x01\x0c"), CONTAINER_FOREIGN, "compressed with lzip"},
+        {"lzma", STR("\x5d\0\0\x80\0"), CONTAINER_FOREIGN, "compressed with lzma"},
+        {"UTF-16 of Windows",
+         STR("\xff\xfe"
+             "1\0"),
+         CONTAINER_FOREIGN, "text in UTF-16"},
+        {"UTF-16, the other way round",
+         STR("\xfe\xff\0"
+             "1"),
+         CONTAINER_FOREIGN, "text in UTF-16"},
+        {"UTF-32",
+         STR("\xff\xfe\0\0"
+             "1\0\0\0"),
+         CONTAINER_FOREIGN, "text in UTF-32"},
+        {"UTF-8 with its mark",
+         STR("\xef\xbb\xbf"
+             "1"),
+         CONTAINER_PLAIN, NULL},
+        {"tar", {tar, sizeof(tar)}, CONTAINER_FOREIGN, "a tar archive"},
+        {"tar's first bytes", {tar, 262}, CONTAINER_PLAIN, NULL},
     };
     struct scratch s;
     scratch_make(&s);
@@ -102,7 +121,9 @@ static void test_names(void **state)
 {
     assert_string_equal(container_codec(CONTAINER_PLAIN), "plain");
     assert_string_equal(container_codec(CONTAINER_BZIP2), "bzip2");
-    check_mend("lz4", "/l/a.log.lz4", "lz4 -dc /l/a.log.lz4");
+    check_mend("compressed with lz4", "/l/a.log.lz4", "lz4 -dc /l/a.log.lz4");
+    check_mend("a tar archive", "a.tar", "tar -xOf a.tar");
+    check_mend("text in UTF-16", "a.log", "iconv -f UTF-16 -t UTF-8 a.log");
     check_mend(container_too_wide(CONTAINER_ZSTD), "it's", "zstd -dc --long=31 'it'\\''s'");
     check_mend(container_too_wide(CONTAINER_XZ), "-a\x1b\n", "xz -dc $'./-a\\x1b\\x0a'");
     assert_true(container_is_compressed(CONTAINER_XZ));

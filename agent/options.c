@@ -196,6 +196,21 @@ struct given {
     bool help, version;
 };
 
+/* What usage says of a value that `set` refuses. */
+static const char *refusal(int letter)
+{
+    switch (letter) {
+    case 'S':
+        return "cannot read the value %s; --since takes 2026-11-26, 2026-11-26T10:00:00Z or -7d";
+    case 'U':
+        return "cannot read the value %s; --until takes 2026-11-26, 2026-11-26T10:00:00Z or -7d";
+    case 'j':
+        return "cannot read the value %s; --jobs takes a number from 1 to 16";
+    default:
+        return "cannot read the value %s; --rate takes a number from 1 to 1000000000";
+    }
+}
+
 /* 0, or the exit code. */
 static int take_option(struct given *g, int letter, int argc, char **argv)
 {
@@ -208,7 +223,7 @@ static int take_option(struct given *g, int letter, int argc, char **argv)
     if (g->help || g->version)
         return 0;
     if (optarg && !set(&g->o, (char)letter, optarg))
-        return usage(NULL, "cannot read the value %s", optarg);
+        return usage(NULL, refusal(letter), optarg);
     set_flag(&g->o, (char)letter);
     if (g->n_letters < N_OPTIONS && !strchr(g->letters, letter))
         g->letters[g->n_letters++] = (char)letter;

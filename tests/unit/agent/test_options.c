@@ -144,7 +144,10 @@ static void test_messages(void **state)
         {"all -yz x", "-yz"},
         {"all --json=yes", "--json"},
         {"all --source", "--source"},
-        {"all --jobs many", "many"},
+        {"all --jobs many", "many; --jobs takes a number from 1 to 16"},
+        {"all --rate 0", "value 0; --rate takes a number"},
+        {"all --since yesterday", "yesterday; --since takes 2026-11-26"},
+        {"all --until 2026-13-01", "2026-13-01; --until takes 2026-11-26"},
         {"none --json", "--json"},
         {"nothing", "nothing"},
     };

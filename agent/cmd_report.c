@@ -62,13 +62,13 @@ static void count_fetch(struct report *r, const struct digested *d)
     tally_add(&row->pages, d->hit.path);
 }
 
-static void count_pageview(struct report *r, const struct hit *h)
+static void count_pageview(struct report *r, const struct digested *d)
 {
+    const struct hit *h = &d->hit;
     uint64_t page = tally_prefetch(&r->pages, h->path);
     uint64_t day = (uint64_t)time_day(h->time_ms);
-    uint64_t visitor = hash_64(h->client_ip.p ? h->client_ip : STR(""), day);
-    visitor = hash_64(h->user_agent.p ? h->user_agent : STR(""), visitor);
-    distinct_add(&r->visitors, visitor);
+    distinct_add(&r->visitors, hash_64(h->client_ip, d->ua->hash + day));
+    tally_prefetch_text(&r->pages, page);
     const char *assistant = ai_referrer(h->referrer, h->query);
     if (assistant)
         tally_add(&r->assistants, str_of(assistant));
@@ -88,7 +88,7 @@ static bool on_line(void *context, const struct offline_line *line)
     }
     if (v->kind == VERDICT_PAGEVIEW) {
         r->pageviews++;
-        count_pageview(r, &d->hit);
+        count_pageview(r, d);
         return true;
     }
     bool fetch = v->kind == VERDICT_AI_FETCH;

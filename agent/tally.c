@@ -109,6 +109,12 @@ uint64_t tally_prefetch(const struct tally *t, struct str key)
     return hash;
 }
 
+void tally_prefetch_text(const struct tally *t, uint64_t hash)
+{
+    if (t->cap)
+        __builtin_prefetch(t->v[hash & (t->cap - 1)].key);
+}
+
 void tally_add(struct tally *t, struct str key)
 {
     tally_add_hashed(t, key, hash_64(key, 0));

@@ -23,8 +23,10 @@ struct tally {
 };
 
 void tally_add(struct tally *t, struct str key);
-/* The same in two steps: the first tells what the second needs, and fetches the memory for it. */
+/* The same in three steps with other work between them: the first tells what the others need and
+ * fetches the slot, the second the text that the slot has; neither waits for memory. */
 uint64_t tally_prefetch(const struct tally *t, struct str key);
+void tally_prefetch_text(const struct tally *t, uint64_t hash);
 void tally_add_hashed(struct tally *t, struct str key, uint64_t hash);
 /* Entries in order of count (descending), then key; the table is then unfit for adding. */
 size_t tally_sort(struct tally *t);

@@ -81,6 +81,7 @@ enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent
 struct ua_entry {
     enum ua_kind kind;
     const struct agent *agent;
+    uint64_t hash;  /* of the text; 0 where it is missing or empty */
     uint64_t mark;  /* the caller's */
     uint32_t index; /* the caller's */
     uint16_t length;

@@ -39,11 +39,12 @@ void ua_cache_free(struct ua_cache *u)
     free(u);
 }
 
-static void fill(const struct ua_cache *u, struct ua_entry *e, struct str user_agent)
+static void fill(const struct ua_cache *u, struct ua_entry *e, struct str user_agent, uint64_t hash)
 {
     e->kind = catalogue_classify(u->catalogue, user_agent, &e->agent);
     e->health_check = ua_is_health_check(str_trim(user_agent));
     e->has_lookup = resource_has_lookup(user_agent);
+    e->hash = hash;
     e->mark = 0;
     e->index = 0;
 }
@@ -76,7 +77,7 @@ struct ua_entry *ua_cache_find(struct ua_cache *u, struct str user_agent, uint64
     if (user_agent.n == 0)
         return &u->none;
     if (user_agent.n > UA_CACHE_TEXT) {
-        fill(u, &u->spare, user_agent);
+        fill(u, &u->spare, user_agent, hash);
         return &u->spare;
     }
     for (size_t i = 0; i < WAYS; i++) {
@@ -88,7 +89,7 @@ struct ua_entry *ua_cache_find(struct ua_cache *u, struct str user_agent, uint64
     size_t way = u->oldest[set]++ % WAYS;
     struct ua_entry *e = &u->slots[set][way];
     u->tags[set][way] = tag;
-    fill(u, e, user_agent);
+    fill(u, e, user_agent, hash);
     e->length = (uint16_t)user_agent.n;
     memcpy(e->text, user_agent.p, user_agent.n);
     return e;

@@ -330,7 +330,7 @@ static int judge_head(const char *path, int fd, const struct log_head *head, boo
         return EXIT_INTERNAL;
     if (!d.fits && web_conf_kind(buf_str(&head->text)) != WEB_CONF_NONE)
         return conf_of(path, fd, json, out);
-    if (!d.fits && log_head_guess(head, &guess, &d))
+    if (log_head_is_doubtful(&d) && log_head_guess(head, &guess, &d))
         return EXIT_INTERNAL;
     if (json)
         put_json(out, path, head, &d, &guess);

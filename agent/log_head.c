@@ -150,6 +150,16 @@ int log_head_detect(const struct log_head *head, const char *path, struct detect
     return detect_format(head->lines, head->n, str_of(path), kept, out);
 }
 
+static bool has_status(const struct detection *d)
+{
+    return d->fields & HIT_BIT(STATUS);
+}
+
+bool log_head_is_doubtful(const struct detection *d)
+{
+    return !d->fits || !has_status(d);
+}
+
 int log_head_guess(const struct log_head *head, struct json_guess *guess, struct detection *out)
 {
     struct detection fit = {.fits = false};
@@ -158,7 +168,7 @@ int log_head_guess(const struct log_head *head, struct json_guess *guess, struct
         (guess->spec[0] && detect_fit(head->lines, head->n, guess->spec, &fit)))
         return -1;
     fit.guessed = true;
-    if (fit.fits)
+    if (fit.fits && (!out->fits || (fit.matched >= out->matched && has_status(&fit))))
         *out = fit;
     return 0;
 }

@@ -32,8 +32,10 @@ int log_head_of_pipe(int fd);
 /* detect_format of them. */
 int log_head_detect(const struct log_head *head, const char *path, struct detect_formats *kept,
                     struct detection *out);
-/* JSON lines that fit no format (!out->fits) by what their keys are called: *out is that guess, if
- * it fits. *guess says what was seen of keys (detect_json.h). -1: out of memory. */
+/* None fits, or one that finds no status in any line: a table with some of the keys by chance. */
+bool log_head_is_doubtful(const struct detection *d);
+/* Where that is so, of JSON, by what its keys are called: *out is that guess, if it fits, and
+ * better. *guess says what was seen of keys (detect_json.h). -1: out of memory. */
 int log_head_guess(const struct log_head *head, struct json_guess *guess, struct detection *out);
 
 #endif

@@ -224,7 +224,8 @@ static int detect(struct offline *o, int fd, enum container_kind kind, const cha
     if (!o->kept)
         o->kept = detect_formats_new();
     if (head && o->kept && !log_head_read(head, fd, kind) &&
-        !log_head_detect(head, path, o->kept, &d) && (d.fits || !log_head_guess(head, &guess, &d)))
+        !log_head_detect(head, path, o->kept, &d) &&
+        (!log_head_is_doubtful(&d) || !log_head_guess(head, &guess, &d)))
         code = 0;
     if (!code && d.fits) {
         code = take_detected(o, path, &d);

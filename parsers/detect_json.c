@@ -100,11 +100,12 @@ static const struct {
 } roles[] = {
     {FIELD_TIME, is_time,
      " timestamp time ts timelocal timeiso8601 datetime eventtime starttime requesttimestamp "
-     "timestampms receivedat startedat loggedat createdat date at msec epoch t "},
+     "timestampms receivedat startedat loggedat createdat date at msec epoch "
+     "requesttime t "},
     {FIELD_REQUEST, is_request, " request requestline httprequest req "},
     {FIELD_TARGET, is_target,
      " requesturi originalurl urloriginal requesturl uri url requri requrl requestpath urlpath "
-     "httptarget target reqpath httppath path rawpath request "},
+     "httptarget target reqpath httppath path rawpath resourcepath request "},
     {FIELD_QUERY, is_text, " querystring urlquery args query "},
     {FIELD_METHOD, is_method, " requestmethod httpmethod reqmethod method verb "},
     {FIELD_SCHEME, is_scheme, " scheme urlscheme requestscheme proto "},
@@ -117,7 +118,7 @@ static const struct {
      "resstatus respstatus code sc "},
     {FIELD_BYTES, is_count,
      " bodybytessent bytessent responsesize responsebytes bodybytes bytesout bytes size "
-     "contentlength length "},
+     "contentlength responselength length "},
     {FIELD_DURATION_S, is_count, " requesttime durations durationsec durationseconds "},
     {FIELD_DURATION_MS, is_count,
      " durationms responsetimems latencyms elapsedms requesttimems timems tookms "},

@@ -132,6 +132,8 @@ static struct str read_word(struct str s, struct str separator)
 {
     size_t n = word_length(s, separator);
 
+    if (separator.p[0] == ' ' && separator.n == 1 && str_starts(s, STR("Mozilla/")))
+        return s; /* without quotes it has no other end than the line's */
     while (separator.p[0] == ' ' && separator.n == 1 && n + 1 < s.n &&
            goes_on(str_slice(s, 0, n), str_slice(s, n + 1, s.n)))
         n += 1 + word_length(str_slice(s, n + 1, s.n), separator);

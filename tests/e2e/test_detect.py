@@ -122,6 +122,11 @@ def test_keys_of_json(world):
     agent = world.agent("http://127.0.0.1:1")
     paste(agent, out)
     check(explained(agent, "web", odd)[0]["hit"]["user_agent"] == "it's", out)
+    # A table that has some of the keys, and no status.
+    drain = log(world, "drain.log", json.dumps({"timestamp": 1793664624250, "host": "www.example.com", "path": "/a", "proxy": {
+        "method": "GET", "path": "/a?b=1", "userAgent": ["curl/8"], "statusCode": 200, "clientIp": "203.0.113.4"}}) + "\n")
+    _, out, err = run([world.agent_bin, "explain", "--json", drain], world.dir)
+    check(json.loads(out)["hit"]["status"] == 200 and json.loads(out)["hit"]["user_agent"] == "curl/8", out + err)
     # For a look it is good enough, and said to be a guess; a daemon does not take it (test_auto).
     _, out, err = run([world.agent_bin, "report", path], world.dir)
     check("logferry: format json:{" in err and "(guessed; fits 9 of the first 10 lines" in err, out + err)

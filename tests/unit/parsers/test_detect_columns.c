@@ -129,6 +129,14 @@ static const struct {
      "203.0.113.20 - - " AT("24") " " REQUEST1 " 12.345 ms\n203.0.113.21 - - " AT("25") " " REQUEST2
                                                                                         " 1.001 ms",
      "nginx:$remote_addr - $remote_user " COMBINED " $upstream_column10 $upstream_column11"},
+    {"a user agent without quotes",
+     "203.0.113.20 - - " AT(
+         "24") " GET /a HTTP/1.1 200 5 - Mozilla/5.0 (X11; Linux) Firefox/129.0\n"
+               "203.0.113.21 - - " AT(
+                   "25") " GET /b HTTP/1.1 200 5 - Mozilla/5.0 (X11) Gecko Chrome/129.0",
+     "nginx:$remote_addr - $remote_user [$time_local] $request_method $request_uri "
+     "$server_protocol "
+     "$status $body_bytes_sent $http_referer $http_user_agent"},
     {"seconds with four digits, as Rack has them",
      "203.0.113.20 - - " AT("24") " \"GET / HTTP/1.1\" 200 5 0.0123",
      "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "

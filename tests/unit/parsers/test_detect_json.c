@@ -47,6 +47,14 @@ static void test_shapes(void **state)
         "\"user_agent\":\"req.headers.user-agent\",\"content_type\":"
         "\"res.headers.content-type\",\"request_id\":\"req.id\"}");
     assert_spec(
+        "API Gateway",
+        "{\"requestId\":\"r1\",\"ip\":\"203.0.113.20\",\"requestTime\":\"03/Nov/2026:00:10:24 "
+        "+0000\",\"httpMethod\":\"GET\",\"resourcePath\":\"/"
+        "a\",\"status\":\"200\",\"protocol\":\"HTTP/1.1\",\"responseLength\":\"12\"}",
+        "json:{\"time\":\"requestTime\",\"target\":\"resourcePath\",\"method\":\"httpMethod\","
+        "\"protocol\":\"protocol\",\"status\":\"status\",\"bytes\":\"responseLength\",\"client_"
+        "ip\":\"ip\",\"request_id\":\"requestId\"}");
+    assert_spec(
         "ECS",
         "{\"@timestamp\":\"2026-11-03T00:10:24.250Z\",\"log\":{\"file\":{\"path\":\"/a/b\"}},"
         "\"host\":{\"name\":\"box.lan\"},\"http\":{\"request\":{\"method\":\"GET\",\"referrer\":"

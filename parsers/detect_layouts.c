@@ -44,6 +44,8 @@ static const char *const layouts[] = {
     "$body_bytes_sent $bytes_sent $http_referer $http_user_agent",
     /* Django's development server */
     "apache:[%{%d/%b/%Y %T}t] \"%r\" %>s %b",
+    /* WEBrick, with a line of each referrer between them */
+    "apache:%h %l %u [%{%d/%b/%Y:%T %Z}t] \"%r\" %>s %b",
     /* Gandi */
     "apache:%v %h %l %u %t (%T s) \"%r\" %>s %b" AGENT,
     /* Kubernetes' ingress-nginx, its log-format-upstream */

@@ -2,6 +2,7 @@
 #include "parsers/prefix.h"
 
 #include "parsers/base/time.h"
+#include "parsers/detect_looks.h"
 #include "parsers/json_scan.h"
 #include "parsers/verdict.h"
 
@@ -440,10 +441,9 @@ static bool is_level(struct str s)
 
 static bool starts_access(struct str s)
 {
-    unsigned char address[16];
     struct str first = s;
 
-    return address_parse(str_cut(&first, ' '), address) || starts_with_time(s) ||
+    return looks_like_address(str_cut(&first, ' ')) || starts_with_time(s) ||
            str_starts(s, STR("[pid: ")) || str_starts(s, STR("{\""));
 }
 

@@ -272,6 +272,15 @@ static void test_around(void **state)
          "2026-11-03T00:10:24+09:00\tweb.access\t{\"remote\":\"203.0.113.20\",\"method\":\"GET\","
          "\"path\":\"/\",\"code\":\"200\",\"agent\":\"a\"}",
          "nginx_json"},
+        {"Hypercorn, with a port behind the address", NULL,
+         "[2026-11-03 00:10:24 +0000] [12] [INFO] 203.0.113.20:52000 - - [03/Nov/2026:00:10:24 "
+         "+0000] "
+         "\"GET / 1.1\" 200 12 \"-\" \"curl/8.1\"",
+         "logger+nginx:$remote_addr:$remote_port - $remote_user [$time_local] \"$request\" $status "
+         "$body_bytes_sent \"$http_referer\" \"$http_user_agent\""},
+        {"WEBrick, which writes referrers between its lines", NULL,
+         "203.0.113.20 - - [03/Nov/2026:00:10:24 UTC] \"GET / HTTP/1.1\" 200 50\n- -> /",
+         "apache:%h %l %u [%{%d/%b/%Y:%T %Z}t] \"%r\" %>s %b"},
         {"a logger before Werkzeug's", NULL,
          "INFO:werkzeug:203.0.113.20 - - [03/Nov/2026 00:10:24] \"GET / HTTP/1.1\" 200 -",
          "logger+werkzeug"},

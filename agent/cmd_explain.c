@@ -270,11 +270,14 @@ struct explain {
     size_t columns;
     struct terminal_style style;
     struct explain_groups *groups; /* with --summary */
+    bool any_host, assumed;        /* a line that names no host is localhost's; one was */
 };
 
 static bool on_line(void *context, const struct offline_line *line)
 {
     struct explain *e = context;
+    const struct digested *d = line->digested;
+    e->assumed |= e->any_host && d->verdict.kind != VERDICT_SKIP && !str_is_set(d->hit.host);
     if (e->groups) {
         explain_groups_add(e->groups, line);
         return true;
@@ -300,6 +303,13 @@ static int print_groups(struct explain *e)
     return good ? EXIT_OK : EXIT_CANNOT_WRITE;
 }
 
+static void tell_assumed(const struct explain *e)
+{
+    if (e->assumed)
+        fputs("logferry: the lines name no host: the site is shown as localhost; --host names it\n",
+              stderr);
+}
+
 int command_explain(const struct options *options)
 {
     char dash[] = "-";
@@ -309,6 +319,7 @@ int command_explain(const struct options *options)
                         .columns = terminal_columns(STDOUT_FILENO),
                         .style = terminal_style(STDOUT_FILENO)};
     int code = offline_init(&o, options, "explain");
+    e.any_host = offline_any_host(&o);
     if (options->summary)
         e.groups = explain_groups_new();
     if (!code && options->summary && !e.groups)
@@ -322,6 +333,7 @@ int command_explain(const struct options *options)
         code = print_groups(&e);
     if (!code && (fflush(stdout) || ferror(stdout)))
         code = EXIT_CANNOT_WRITE;
+    tell_assumed(&e);
     if (!code && o.unread)
         code = EXIT_BAD_DATA;
     explain_groups_free(e.groups);

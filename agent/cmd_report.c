@@ -316,8 +316,7 @@ int command_report(const struct options *options)
     r->first_ms = INT64_MAX;
     r->last_ms = INT64_MIN;
     double begin = seconds_now();
-    if (!str_is_set(o.digest_rules.default_host))
-        o.digest_rules.default_host = STR("localhost"); /* a report needs no site */
+    offline_any_host(&o);
     o.digest_rules.no_record = true;
     if (!code)
         code = offline_read(&o, options->paths, options->n_paths, on_line, r);

@@ -125,6 +125,15 @@ int offline_init(struct offline *o, const struct options *options, const char *c
     return code;
 }
 
+bool offline_any_host(struct offline *o)
+{
+    struct digest_rules *rules = &o->digest_rules;
+    if (!rules->any_site || str_is_set(rules->default_host))
+        return false;
+    rules->default_host = STR("localhost");
+    return true;
+}
+
 void offline_release(struct offline *o)
 {
     digest_release(&o->digest);

@@ -44,6 +44,9 @@ typedef bool (*offline_fn)(void *context, const struct offline_line *line);
 /* Prepares by the command line's --config, --source, --format, --host, --since, --until. Prints
  * what is wrong and returns an exit code, or 0. */
 int offline_init(struct offline *o, const struct options *options, const char *command);
+/* Lines that name no host are localhost's, where every host will do and none was given. True: so
+ * it is. */
+bool offline_any_host(struct offline *o);
 void offline_release(struct offline *o);
 /* All lines of all paths ("-" is standard input), half lines at the end included. An exit code. */
 int offline_read(struct offline *o, char *const *paths, size_t n, offline_fn line, void *context);

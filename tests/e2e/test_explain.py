@@ -148,6 +148,25 @@ def test_standard_input(world):
     check("see `logferry detect -`" in err, err)
 
 
+def test_host_of_nobody(world):
+    """Without configuration and --host, a line that names no host is judged for localhost, and that is said."""
+    command = (world.agent_bin, "explain", "--json", "--format", "nginx_combined")
+    code, out, err = run([*command, LOG], world.dir)
+    kinds = [x["verdict"] for x in map(json.loads, out.splitlines())]
+    check(code == 0 and kinds.count("pageview") == 120 and '"reason":"no_host"' not in out, kinds)
+    check("localhost" in err and "--host" in err and err.count("\n") == 1, err)
+    check('"url":"https://localhost/' in out, out[:1000])
+    code, out, err = run([*command, "--host", "example.com", LOG], world.dir)
+    check(code == 0 and "localhost" not in out + err, err)
+    with open(world.path("one.yaml"), "w", encoding="ascii") as f:
+        f.write("node: n\ndestinations: {main: {url: 'http://127.0.0.1:1', token_file: /none}}\n"
+                "sites: [{hosts: [example.com], site: example.com}]\n"
+                f"sources: {{web: {{files: {LOG}, format: nginx_combined}}}}\n")
+    out = run([world.agent_bin, "--config", world.path("one.yaml"), "explain", "--json", "--source", "web", LOG],
+              world.dir)[1]
+    check('"reason":"no_host"' in out and "localhost" not in out, out[:1000])
+
+
 def test_format_of_standard_input(world):
     """Guessed of a file, of more than a pipe holds, and of lines that come one by one; nothing of it is lost."""
     with open(LOG, "rb") as f:

@@ -5,6 +5,7 @@
 #include "agent/terminal.h"
 #include "config/exit_codes.h"
 #include "parsers/base/json.h"
+#include "parsers/base/shell.h"
 #include "parsers/base/time.h"
 #include "parsers/format.h"
 
@@ -182,6 +183,42 @@ static void put_own_keys(struct buf *out, const struct json_guess *guess)
                guess->more_keys ? ", …" : "", guess->missing);
 }
 
+/* Of {"records":[…: records; empty where it is not of that kind. */
+static struct str list_name(struct str line)
+{
+    struct str name = str_slice(line, str_starts(line, STR("{\"")) ? 2 : line.n, line.n);
+
+    name.n = str_until(name, '"', '"');
+    for (size_t i = 0; i < name.n; i++)
+        if (!ascii_alnum(name.p[i]) && name.p[i] != '_')
+            return STR("");
+    struct str behind = str_slice(line, (size_t)(name.p - line.p) + name.n, line.n);
+    return str_starts(behind, STR("\":[")) ? name : STR("");
+}
+
+/* JSON in another shape than an object a line, and what makes it that. False: it is none. */
+static bool put_reshape(struct buf *out, const char *path, struct str line,
+                        const struct json_guess *guess)
+{
+    struct str text = str_trim(line), name = guess->n_keys ? STR("") : list_name(text);
+    struct str in = text.n > 1 && text.p[0] == '[' ? str_trim(str_slice(text, 1, text.n)) : text;
+
+    if (!str_eq(text, STR("{")) && !str_eq(text, STR("[")) && !(in.n < text.n && in.p[0] == '{') &&
+        name.n == 0)
+        return false;
+    buf_lit(out, ": JSON, but not one object a line, as it is read: `jq -c '.");
+    buf_put_str(out, name);
+    if (text.p[0] == '[' || name.n > 0)
+        buf_lit(out, "[]");
+    buf_lit(out, "'");
+    if (strcmp(path, "-") != 0) {
+        buf_putc(out, ' ');
+        shell_put_path(out, str_of(path));
+    }
+    buf_lit(out, " | logferry detect -`\n");
+    return true;
+}
+
 static void put_refusal(struct buf *out, const char *path, const struct log_head *head,
                         const struct detection *d, const struct json_guess *guess)
 {
@@ -192,6 +229,8 @@ static void put_refusal(struct buf *out, const char *path, const struct log_head
     from = from < line.n ? from : line.n;
     size_t at = d->bad_column < line.n ? d->bad_column : line.n;
     terminal_put_safe(out, str_of(path), 200);
+    if (!d->matched && put_reshape(out, path, line, guess))
+        return;
     if (guess->is_json && guess->missing[0] && !d->matched) {
         buf_lit(out, ": its lines are JSON, with the keys of none of the formats known here\n");
         put_own_keys(out, guess);

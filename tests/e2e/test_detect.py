@@ -134,6 +134,19 @@ def test_keys_of_json(world):
     check(json.loads(out.splitlines()[0])["hit"]["path"] == "/docs/" and "(guessed; " in err, out + err)
 
 
+def test_json_in_other_shapes(world):
+    """Lists, objects over several lines, a list in an object: what makes lines of them is told."""
+    record = {"time": "2026-11-03T00:10:24Z", "remote_addr": "203.0.113.20", "request": "GET / HTTP/1.1", "status": 200}
+    for text, jq in ((json.dumps([record, record]), ".[]"), ("[" + json.dumps(record) + ",\n" + json.dumps(record) + "]", ".[]"),
+                     (json.dumps([record], indent=2), ".[]"), (json.dumps(record, indent=2), "."),
+                     (json.dumps({"Records": [record]}, separators=(",", ":")), ".Records[]")):
+        path = log(world, "lines.json", text + "\n")
+        _, out, _ = detect(world, path, expect=65)
+        check(out == f"{path}: JSON, but not one object a line, as it is read: `jq -c '{jq}' {path} | logferry detect -`\n", out)
+    _, out, _ = detect(world, log(world, "tags.json", json.dumps({"tags": [1], "no": "x"}, separators=(",", ":"))), expect=65)
+    check("jq" not in out and "the keys tags, no. None" in out, out)
+
+
 def test_pasted_configuration(world):
     """What it prints of a log is a configuration that the agent takes."""
     base = lines.default_base()

@@ -270,8 +270,20 @@ static size_t slot_of(const struct resource_index *ix, uint64_t key)
     return slot;
 }
 
-/* Known extensions only; everything else is RESOURCE_UNKNOWN. So is that of "File:Photo.jpg", as
- * MediaWiki calls the page about a picture. */
+/* "File:Photo.jpg", "Datei:Foto.jpg": what MediaWiki calls the page about a picture. Not
+ * "2026-11-03T10:22.jpg", "avatar:large.jpg". */
+static bool is_wiki_page(struct str name)
+{
+    size_t n = str_until(name, ':', ':');
+
+    for (size_t i = 0; i < n; i++)
+        if (ascii_digit(name.p[i]) ||
+            (!ascii_alnum(name.p[i]) && name.p[i] != '_' && (unsigned char)name.p[i] < 0x80))
+            return false;
+    return n >= 4 && n + 1 < name.n && !(name.p[n + 1] >= 'a' && name.p[n + 1] <= 'z');
+}
+
+/* Known extensions only; everything else is RESOURCE_UNKNOWN. */
 static void look_at_extension(const struct resource_index *ix, struct asked *a)
 {
     struct str extension = extension_of(a->name);
@@ -283,7 +295,7 @@ static void look_at_extension(const struct resource_index *ix, struct asked *a)
         return;
     }
     unsigned resource = ix->resources[slot_of(ix, key)]; /* 0 in a free one: unknown */
-    if (resource == RESOURCE_ASSET && str_chr(a->name, ':', 0) >= 0)
+    if (resource == RESOURCE_ASSET && is_wiki_page(a->name))
         return;
     a->extension = (enum resource)(resource & ~PAGES_BIT);
     /* A key does not tell a NUL at the end from none. */

@@ -37,7 +37,8 @@ static const struct codec *const codecs[] = {
 #define N_CODECS (sizeof(codecs) / sizeof(codecs[0]))
 
 #define TAR_MAGIC_AT 257u
-#define HEAD_BYTES (TAR_MAGIC_AT + 6u)
+#define TAR_MAGIC_BYTES 8u /* with its NUL, which no line of a log has */
+#define HEAD_BYTES (TAR_MAGIC_AT + TAR_MAGIC_BYTES)
 
 /* brotli has no magic, nor has UTF-16 without a byte order mark. Of two that fit the later counts.
  */
@@ -56,8 +57,8 @@ static const struct foreign {
     {"compressed with lzma", "xz --format=lzma -dc", 0, "\x5d\0\0", 3},
     {"compressed with lzop", "lzop -dc", 0, "\x89LZO\0\r\n", 7},
     {"compressed with 7z", "7zr x -so", 0, "7z\xbc\xaf\x27\x1c", 6},
-    {"a tar archive", "tar -xOf", TAR_MAGIC_AT, "ustar\0", 6},
-    {"a tar archive", "tar -xOf", TAR_MAGIC_AT, "ustar ", 6}, /* GNU's */
+    {"a tar archive", "tar -xOf", TAR_MAGIC_AT, "ustar\00000", TAR_MAGIC_BYTES},
+    {"a tar archive", "tar -xOf", TAR_MAGIC_AT, "ustar  ", TAR_MAGIC_BYTES}, /* GNU's */
     {"text in UTF-16", "iconv -f UTF-16 -t UTF-8", 0, "\xff\xfe", 2},
     {"text in UTF-16", "iconv -f UTF-16 -t UTF-8", 0, "\xfe\xff", 2},
     {"text in UTF-32", "iconv -f UTF-32 -t UTF-8", 0, "\xff\xfe\0\0", 4},

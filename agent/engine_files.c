@@ -332,8 +332,8 @@ static void tell_foreign(const struct source *s, const struct found_file *f)
     buf_init(&mend, MEND_BYTES);
     engine_put_unpacked(&mend, f->foreign, f->path, s);
     log_event(f->live ? LOG_WARN : LOG_INFO, "compression_unknown",
-              "source=%s path=\"%s\" why=\"it is %s%s\" mend=\"%s\"", s->config->name.p,
-              f->path, f->foreign,
+              "source=%s path=\"%s\" why=\"it is %s%s\" mend=\"%s\"", s->config->name.p, f->path,
+              f->foreign,
               f->live ? "" : "; if all of it was read before it was compressed, nothing is missing",
               buf_cstr(&mend));
     buf_release(&mend);

@@ -1,4 +1,5 @@
-/* detect_looks.h - what the value of a column looks like; for detect*.c, format_clf.c and prefix.c. Pure. */
+/* detect_looks.h - what the value of a column looks like; for detect*.c, format_clf.c and prefix.c.
+ * Pure. */
 #ifndef LOGFERRY_PARSERS_DETECT_LOOKS_H
 #define LOGFERRY_PARSERS_DETECT_LOOKS_H
 

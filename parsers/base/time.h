@@ -20,10 +20,10 @@ bool time_parse_w3c(struct str date, struct str time, int64_t *ms);
 bool time_parse_rfc3339(struct str s, int64_t *ms);
 /*
  * Calendar text of any common shape: YYYY-MM-DD or YYYY/MM/DD, then 'T', 't' or a space, HH:MM:SS;
- * or dd/Mon/yyyy, ':' or a space, HH:MM:SS. Then perhaps a fraction behind '.' or ',', perhaps a zone (Z, UTC, GMT,
- * ±hh, ±hhmm, ±hh:mm; perhaps a space before it). Or "Sun Nov  6 08:49:37 1994" and "Sun, 06 Nov
- * 1994 08:49:37", with a zone or without. Without a zone *local is true, and *ms counts as
- * if the clock showed UTC.
+ * or dd/Mon/yyyy, ':' or a space, HH:MM:SS. Then perhaps a fraction behind '.' or ',', perhaps a
+ * zone (Z, UTC, GMT, ±hh, ±hhmm, ±hh:mm; perhaps a space before it). Or "Sun Nov  6 08:49:37 1994"
+ * and "Sun, 06 Nov 1994 08:49:37", with a zone or without. Without a zone *local is true, and *ms
+ * counts as if the clock showed UTC.
  */
 bool time_parse_text(struct str s, int64_t *ms, bool *local);
 /* YYYY-MM-DDTHH:MM:SS.mmmZ, 24 bytes; years 0..9999 (clamped). */

@@ -9,7 +9,9 @@
 
 static void test_kinds(void **state)
 {
-    static const char tar[512] = {[0] = 'a', [257] = 'u', 's', 't', 'a', 'r', '\0'};
+    static const char tar[512] = {[0] = 'a', [257] = 'u', 's', 't', 'a', 'r', '\0', '0', '0'};
+    static const char gnu[512] = {[0] = 'a', [257] = 'u', 's', 't', 'a', 'r', ' ', ' ', '\0'};
+    static char visited[512]; /* by somebody who knows where in the file a line will lie */
     static const struct {
         const char *name;
         struct str content;
@@ -60,9 +62,13 @@ static void test_kinds(void **state)
              "1"),
          CONTAINER_PLAIN, NULL},
         {"tar", {tar, sizeof(tar)}, CONTAINER_FOREIGN, "a tar archive"},
-        {"tar's first bytes", {tar, 262}, CONTAINER_PLAIN, NULL},
+        {"GNU's tar", {gnu, sizeof(gnu)}, CONTAINER_FOREIGN, "a tar archive"},
+        {"tar's first bytes", {tar, 264}, CONTAINER_PLAIN, NULL},
+        {"a user agent", {visited, sizeof(visited)}, CONTAINER_PLAIN, NULL},
     };
     struct scratch s;
+    memset(visited, 'a', sizeof(visited));
+    memcpy(visited + 257, "ustar  ", 7);
     scratch_make(&s);
     for (size_t i = 0; i < COUNT(table); i++) {
         enum container_kind kind;

@@ -398,7 +398,7 @@ static void test_compressed_twins(void **state)
     }
     struct found_file lz4 = identify(&s, STR("\x04\x22\x4d\x18\0\0"));
     assert_int_equal(lz4.kind, CONTAINER_FOREIGN);
-    assert_string_equal(lz4.foreign, "lz4");
+    assert_string_equal(lz4.foreign, "compressed with lz4");
     struct found_file wide = identify(&s, STR("\x28\xb5\x2f\xfd\0\x90\x19\0\0abc"));
     assert_int_equal(wide.kind, CONTAINER_FOREIGN);
     assert_string_equal(wide.foreign, "zstd with a window over 128 MiB");

@@ -159,8 +159,9 @@ static void test_headers_behind_a_prefix(void **state)
                            "cs(User-Agent)",
                            n ? "sc-bytes " : "");
             else
-                buf_printf(&l.text, "2026-01-02 03:04:05 192.0.2.7 GET /%u 200 %sMozilla/5.0+(X11)",
-                           n, n > 8 ? "512 " : "");
+                buf_printf(&l.text,
+                           "2026-01-02 03:04:05 192.0.2.7 GET /%u 200 %sMozilla/5.0+(X11)+Gecko", n,
+                           n > 8 ? "512 " : "");
             buf_printf(&l.text, "%s", w->after);
             scratch_append(&g.dir, "a.log", str_slice(buf_str(&l.text), at, l.text.n));
             assert_int_equal(read_to_end(&g, &s, 1 << 20, &got), READ_ALL);

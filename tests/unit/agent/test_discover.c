@@ -401,7 +401,7 @@ static void test_compressed_twins(void **state)
     assert_string_equal(lz4.foreign, "compressed with lz4");
     struct found_file wide = identify(&s, STR("\x28\xb5\x2f\xfd\0\x90\x19\0\0abc"));
     assert_int_equal(wide.kind, CONTAINER_FOREIGN);
-    assert_string_equal(wide.foreign, "zstd with a window over 128 MiB");
+    assert_string_equal(wide.foreign, "compressed with zstd with a window over 128 MiB");
     buf_release(&b);
     scratch_remove(&s);
 }

@@ -411,7 +411,8 @@ static struct str address_of(struct str s)
         return s;
     if (s.p[0] == '[') {
         const char *close = memchr(s.p, ']', s.n);
-        return close && close > s.p + 1 ? str_slice(s, 1, (size_t)(close - s.p)) : s;
+        return close && close > s.p + 1 ? decode_missing(str_slice(s, 1, (size_t)(close - s.p)))
+                                        : s;
     }
     colon = memchr(s.p, ':', s.n);
     if (colon && colon > s.p && memchr(s.p, '.', (size_t)(colon - s.p)) &&

@@ -574,7 +574,9 @@ static inline bool use_any_time(struct template_parser *p, const struct template
 /* "[2001:db8::7]" */
 static inline struct str without_brackets(struct str s)
 {
-    return s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']' ? str_slice(s, 1, s.n - 1) : s;
+    return s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']'
+               ? decode_missing(str_slice(s, 1, s.n - 1))
+               : s;
 }
 
 /* "203.0.113.7:4711", maybe behind the words of a syslog. */

@@ -47,6 +47,16 @@ static void labels(void **state)
     assert_int_equal(x.hit.status, -1);
     assert_text(x.hit.client_ip, NULL);
     assert_text(x.hit.host, NULL);
+    /* Missing in brackets is missing too. */
+    assert_int_equal(fixture_parse(&x, STR(AT "uri:/\tremote_addr:[-]")), PARSE_OK);
+    assert_text(x.hit.client_ip, NULL);
+    fixture_close(&x);
+    fixture_open(&x, STR("nginx_combined"), NULL);
+    assert_int_equal(
+        fixture_parse(&x, STR("[-] - - [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" "
+                              "200 5 \"-\" \"a\"")),
+        PARSE_OK);
+    assert_text(x.hit.client_ip, NULL);
     fixture_close(&x);
 }
 

@@ -201,16 +201,15 @@ static bool put_reshape(struct buf *out, const char *path, struct str line,
                         const struct json_guess *guess)
 {
     struct str text = str_trim(line), name = guess->n_keys ? STR("") : list_name(text);
-    struct str in = text.n > 1 && text.p[0] == '[' ? str_trim(str_slice(text, 1, text.n)) : text;
+    struct str rest = str_trim(str_slice(text, text.n > 0, text.n));
+    bool list = str_starts(text, STR("[")) && (rest.n == 0 || rest.p[0] == '{');
+    bool spread = str_eq(text, STR("{"));
 
-    if (!str_eq(text, STR("{")) && !str_eq(text, STR("[")) && !(in.n < text.n && in.p[0] == '{') &&
-        name.n == 0)
+    if (!list && !spread && name.n == 0)
         return false;
     buf_lit(out, ": JSON, but not one object a line, as it is read: `jq -c '.");
     buf_put_str(out, name);
-    if (text.p[0] == '[' || name.n > 0)
-        buf_lit(out, "[]");
-    buf_lit(out, "'");
+    buf_put_str(out, spread ? STR("'") : STR("[]'"));
     if (strcmp(path, "-") != 0) {
         buf_putc(out, ' ');
         shell_put_path(out, str_of(path));

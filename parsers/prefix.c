@@ -610,15 +610,12 @@ enum prefix_kind prefix_detect(struct str line)
         return PREFIX_SYSLOG;
     if (is_message(line))
         return PREFIX_MESSAGE;
-    w.rest = line;
-    if (strip_stamp(&w) && is_access(w.rest))
-        return PREFIX_STAMP;
-    w.rest = line;
-    if (strip_compose(&w) && is_access(w.rest))
-        return PREFIX_COMPOSE;
-    w.rest = line;
-    if (strip_logger(&w) && is_access(w.rest))
-        return PREFIX_LOGGER;
-    w.rest = line;
-    return strip_grep(&w) && is_access(w.rest) ? PREFIX_GREP : PREFIX_NONE;
+    for (enum prefix_kind kind = PREFIX_STAMP; kind < PREFIX_KINDS; kind++) {
+        struct prefix_result r;
+
+        w.rest = line;
+        if (strip_text(kind, &w, &r) && is_access(w.rest))
+            return kind;
+    }
+    return PREFIX_NONE;
 }

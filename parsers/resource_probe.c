@@ -37,13 +37,11 @@ static const struct str folders[] = {
 
 /* Last segments. */
 static const struct str files[] = {
+    S("access.log"),
     S("adminer.php"),
     S("alfa.php"),
     S("app_dev.php"),
     S("application.properties"),
-    S("access.log"),
-    S("debug.log"),
-    S("error.log"),
     S("application.yml"),
     S("appsettings.json"),
     S("autodiscover.json"),
@@ -54,10 +52,12 @@ static const struct str files[] = {
     S("currentsetting.htm"),
     S("database.yml"),
     S("dbadmin.php"),
+    S("debug.log"),
     S("device.rsp"),
     S("docker-compose.yaml"),
     S("docker-compose.yml"),
     S("elmah.axd"),
+    S("error.log"),
     S("eval-stdin.php"),
     S("filezilla.xml"),
     S("id_dsa"),

@@ -106,6 +106,26 @@ static bool is_bare_name(struct str ua, const struct ua_words *browsers)
     return !phone && !is_one_of(browsers, name);
 }
 
+/* "RadioPublic/iOS-2.0", "Gaana-Android": an app that says where it runs, and nothing else. */
+static bool is_bare_app(struct str ua)
+{
+    static const struct str platforms[] = {STR_INIT("android"), STR_INIT("ios"), STR_INIT("iphone"),
+                                           STR_INIT("ipad")};
+    bool named = false, platform = false;
+
+    for (size_t start = 0, end; start < ua.n; start = end + 1) {
+        for (end = start; end < ua.n && ascii_alnum(ua.p[end]);)
+            end++;
+        struct str word = str_slice(ua, start, end);
+        bool known = false;
+        for (size_t i = 0; i < COUNT_OF(platforms); i++)
+            known = known || str_eq_nocase(word, platforms[i]);
+        platform = platform || known;
+        named = named || (!known && word.n > 0 && !ascii_digit(word.p[0]));
+    }
+    return named && platform;
+}
+
 /* Behind "Mozilla/5.0"; STR_NONE for what does not begin so. */
 static struct str behind_mozilla(struct str ua)
 {
@@ -184,7 +204,7 @@ bool ua_looks_made(struct str ua, const struct ua_words *browsers, const struct 
     if (begins_as_phone(ua, phones))
         return false;
     if (str_chr(ua, ' ', 0) < 0 && str_chr(ua, '(', 0) < 0 && str_chr(ua, ';', 0) < 0)
-        return is_bare_name(ua, browsers);
+        return is_bare_name(ua, browsers) && !is_bare_app(ua);
     return !device;
 }
 

@@ -352,10 +352,14 @@ static int conf_of(const char *path, int fd, bool json, struct buf *out)
     return code;
 }
 
-static void put_empty(struct buf *out, const char *path)
+static void put_empty(struct buf *out, const char *path, bool messages)
 {
     terminal_put_safe(out, str_of(path), 200);
-    buf_lit(out, ": it holds no line yet\n");
+    if (messages)
+        buf_lit(out, ": it holds what a server says of itself, and no line of a request: it is no "
+                     "access log, or an empty one\n");
+    else
+        buf_lit(out, ": it holds no line yet\n");
 }
 
 static int judge_head(const char *path, int fd, const struct log_head *head, bool json,
@@ -373,7 +377,7 @@ static int judge_head(const char *path, int fd, const struct log_head *head, boo
     if (json)
         put_json(out, path, head, &d, &guess);
     else if (!d.spec[0] || !d.lines)
-        put_empty(out, path);
+        put_empty(out, path, d.messages > 0);
     else if (d.fits)
         put_text(out, path, head, &d, d.guessed && guess.is_json);
     else

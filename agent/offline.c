@@ -161,7 +161,9 @@ static void refuse(const char *path, const struct log_head *head, const struct d
     buf_init(&b, 16u * NAME_ROOM);
     buf_lit(&b, "logferry: ");
     terminal_put_safe(&b, str_of(name_of(path)), NAME_ROOM);
-    if (!d->matched && str_starts(head->lines[d->bad_line], STR("{")))
+    if (!d->lines)
+        buf_lit(&b, ": it holds what a server says of itself, and no line of a request");
+    else if (!d->matched && str_starts(head->lines[d->bad_line], STR("{")))
         buf_lit(&b, ": its lines are JSON, with the keys of none of the formats known here");
     else
         buf_printf(&b,
@@ -240,7 +242,7 @@ static int detect(struct offline *o, int fd, enum container_kind kind, const cha
         code = take_detected(o, path, &d);
         *has_format = !code;
         keep_comments(o, fd, kind);
-    } else if (!code && d.lines) {
+    } else if (!code && (d.lines || d.messages)) {
         refuse(path, head, &d);
         o->unread++;
     }

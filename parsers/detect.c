@@ -44,7 +44,7 @@ struct head {
 
 struct trial {
     char spec[DETECT_SPEC_BYTES];
-    unsigned lines, matched;
+    unsigned lines, matched, messages;
     uint64_t n_fields; /* over all lines */
     unsigned fields;
     unsigned no_bytes, zero_bytes,
@@ -216,6 +216,7 @@ static void try_lines(struct trial *t, struct parser *p, const struct head *head
             continue;
         enum parse_result result = parser_line(p, lines[i], &hit);
         t->lines += result != PARSE_DIRECTIVE;
+        t->messages += result == PARSE_DIRECTIVE && parser_directive(p) == DIRECTIVE_MESSAGE;
         if (result == PARSE_OK)
             count_hit(t, &hit);
         else if (result == PARSE_BAD)
@@ -365,6 +366,7 @@ static void report(const struct trial *best, const struct trial *second, struct 
     copy_text(out->spec, best->spec, DETECT_SPEC_BYTES);
     out->lines = best->lines;
     out->matched = best->matched;
+    out->messages = best->messages;
     out->fits = best->matched > 0 && best->matched * 2 >= best->lines;
     out->fields = best->fields;
     out->guessed = best->guessed;

@@ -26,6 +26,7 @@ struct detection {
     bool guessed;                   /* by what its columns hold: no format of the table */
     unsigned lines;                 /* without empty ones, and without the format's header lines */
     unsigned matched;               /* of these */
+    unsigned messages;              /* of a server, not of requests; not among `lines` */
     unsigned fields;                /* bit i: some line gave enum hit_field i */
     size_t samples[DETECT_SAMPLES]; /* indexes of lines that fit: the first, the middle, the last */
     size_t n_samples;

@@ -141,6 +141,43 @@ bool looks_odd(const struct hit *h)
            is_swapped(h);
 }
 
+/* ---- loggers ----------------------------------------------------------------------------------
+ */
+
+bool looks_like_level(struct str s)
+{
+    static const struct str levels[] = {
+        STR_INIT("trace"), STR_INIT("debug"),    STR_INIT("info"),  STR_INIT("notice"),
+        STR_INIT("warn"),  STR_INIT("warning"),  STR_INIT("error"), STR_INIT("err"),
+        STR_INIT("crit"),  STR_INIT("critical"), STR_INIT("fatal"), STR_INIT("alert"),
+        STR_INIT("emerg"), STR_INIT("inf"),      STR_INIT("wrn"),   STR_INIT("dbg"),
+        STR_INIT("trc"),   STR_INIT("severe")};
+
+    while (s.n > 0 && !ascii_alnum(s.p[0]))
+        s = str_slice(s, 1, s.n);
+    while (s.n > 0 && !ascii_alnum(s.p[s.n - 1]))
+        s.n--;
+    for (size_t i = 0; i < COUNT_OF(levels); i++)
+        if (str_eq_nocase(s, levels[i]))
+            return true;
+    return false;
+}
+
+bool looks_have_form(const char *p, const char *form, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool digit = p[i] >= '0' && p[i] <= '9';
+        bool fits = form[i] == '0'   ? digit
+                    : form[i] == '_' ? digit || p[i] == ' '
+                    : form[i] == 'A' ? p[i] >= 'A' && p[i] <= 'Z'
+                    : form[i] == 'a' ? p[i] >= 'a' && p[i] <= 'z'
+                                     : p[i] == form[i];
+        if (!fits)
+            return false;
+    }
+    return true;
+}
+
 /* ---- requests ---------------------------------------------------------------------------------
  */
 
@@ -153,7 +190,7 @@ static bool is_method(struct str s)
 }
 
 /* Alone in its column, a word in capitals may be a level as well: "INFO". */
-static bool is_known_method(struct str s)
+bool looks_like_method(struct str s)
 {
     static const struct str known[] = {
         STR_INIT("GET"),    STR_INIT("HEAD"),   STR_INIT("POST"),    STR_INIT("PUT"),
@@ -189,7 +226,7 @@ static uint32_t request_looks(struct str s)
 
     if (is_request(s))
         looks |= LOOK_BIT(LOOK_REQUEST);
-    if (is_known_method(s))
+    if (looks_like_method(s))
         looks |= LOOK_BIT(LOOK_METHOD);
     if (is_url(s))
         looks |= LOOK_BIT(LOOK_URL);

@@ -1,5 +1,5 @@
-/* detect_looks.h - what the value of a column looks like; for detect*.c, format_clf.c and prefix.c.
- * Pure. */
+/* detect_looks.h - what the value of a column looks like; for detect*.c, format_clf.c, prefix.c and
+ * server_message.c. Pure. */
 #ifndef LOGFERRY_PARSERS_DETECT_LOOKS_H
 #define LOGFERRY_PARSERS_DETECT_LOOKS_H
 
@@ -46,6 +46,13 @@ bool looks_like_address(struct str s);
 bool looks_like_nobodys(const struct hit *h);
 /* Columns are not where the format took them to be. */
 bool looks_odd(const struct hit *h);
+/* "GET"; of those that are usual. */
+bool looks_like_method(struct str s);
+/* A logger's level, in any case, whatever stands around it: "[error]", "INF", "WARNING". */
+bool looks_like_level(struct str s);
+/* Of the n bytes at p: in `form` 0 stands for a digit, A and a for letters of their case, _ for a
+ * digit or a blank, any other byte for itself. */
+bool looks_have_form(const char *p, const char *form, size_t n);
 /* Could it be who asked: an address, a name, "unix:"? */
 bool looks_like_client(struct str s);
 

@@ -7,6 +7,7 @@
 #include "parsers/format_impl.h"
 #include "parsers/json_rows.h"
 #include "parsers/json_scan.h"
+#include "parsers/server_message.h"
 
 #include <stdlib.h>
 
@@ -489,9 +490,14 @@ static struct str trim_line(struct str line)
     return line;
 }
 
-/* Takes what a collector added off *line. *at: where in the whole line the rest begins (near
- * enough, behind Docker's escapes). */
-static bool strip_prefixes(struct parser *p, struct str *line, size_t *at, bool *on_stderr)
+/* What collectors' prefixes say of a line that has not the format. */
+struct outer {
+    size_t at; /* where in the whole line the rest begins (near enough, behind Docker's escapes) */
+    bool on_stderr, systemd;
+};
+
+/* Takes what a collector added off *line. */
+static bool strip_prefixes(struct parser *p, struct str *line, struct outer *outer)
 {
     const struct format *f = p->format;
 
@@ -499,12 +505,13 @@ static bool strip_prefixes(struct parser *p, struct str *line, size_t *at, bool 
         struct prefix_result r;
 
         if (!prefix_strip(f->prefixes[i], f->prefix_keys, &p->scratch, *line, &r)) {
-            parser_fail(p, r.why, *at + r.at);
+            parser_fail(p, r.why, r.at);
             return false;
         }
         *line = trim_line(r.text);
-        *at += r.at;
-        *on_stderr |= r.stderr_;
+        outer->at += r.at;
+        outer->on_stderr |= r.stderr_;
+        outer->systemd |= r.systemd;
     }
     return true;
 }
@@ -537,30 +544,35 @@ static enum parse_result parse(struct parser *p, struct str line, struct hit *hi
     return PARSE_OK;
 }
 
+/* A line that has not the format may be one of no request all the same. */
+static enum parse_result refuse(struct parser *p, struct str text, const struct outer *outer)
+{
+    p->directive = outer->on_stderr ? DIRECTIVE_STDERR : DIRECTIVE_MESSAGE;
+    if (outer->on_stderr || outer->systemd || server_message(text))
+        return PARSE_DIRECTIVE;
+    p->directive = DIRECTIVE_HEADER;
+    if (text.n > 0 && text.p[0] == '#') /* a comment, in a file that somebody wrote */
+        return PARSE_DIRECTIVE;
+    return PARSE_BAD;
+}
+
 enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit)
 {
     struct str text = trim_line(line);
-    size_t at = (size_t)(text.p - line.p);
-    bool on_stderr = false;
-    enum parse_result result;
+    struct outer outer = {.at = (size_t)(text.p - line.p)};
+    enum parse_result result = PARSE_BAD;
 
     if (text.n > FORMAT_MAX_LINE)
         return parser_fail(p, "the line is over 1 MiB", FORMAT_MAX_LINE);
     decode_scratch_reset(&p->scratch);
     p->directive = DIRECTIVE_HEADER;
-    if (p->format->n_prefixes > 0 && !strip_prefixes(p, &text, &at, &on_stderr))
-        return PARSE_BAD;
-    result = parse(p, text, hit);
-    if (result != PARSE_BAD)
-        return result;
-    if (on_stderr) { /* what servers say there is no access log */
-        p->directive = DIRECTIVE_STDERR;
-        return PARSE_DIRECTIVE;
-    }
-    if (text.n > 0 && text.p[0] == '#') /* a comment, in a file that somebody wrote */
-        return PARSE_DIRECTIVE;
-    p->error_at = at + p->error_at < line.n ? at + p->error_at : line.n;
-    return PARSE_BAD;
+    if (p->format->n_prefixes == 0 || strip_prefixes(p, &text, &outer))
+        result = parse(p, text, hit);
+    if (result == PARSE_BAD)
+        result = refuse(p, text, &outer);
+    if (result == PARSE_BAD)
+        p->error_at = outer.at + p->error_at < line.n ? outer.at + p->error_at : line.n;
+    return result;
 }
 
 enum directive parser_directive(const struct parser *p)

@@ -60,10 +60,9 @@ static bool is_connection(struct str s)
 /* HAProxy's messages, behind a syslog's prefix or not. */
 static bool is_haproxy_message(struct str line)
 {
-    static const char *const starts[] = {
-        "Proxy ",   "Server ",  "Backup Server ", "Stopping ", "Health check for ",
-        "backend ", "Pausing ", "Connect from ",  "[NOTICE]",  "[WARNING]",
-        "[ALERT]"};
+    static const char *const starts[] = {"Proxy ",    "Server ",           "Backup Server ",
+                                         "Stopping ", "Health check for ", "backend ",
+                                         "Pausing ",  "Connect from "};
     ptrdiff_t tag = str_find(line, STR("]: "), 0);
 
     if (tag >= 0)

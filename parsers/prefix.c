@@ -284,22 +284,6 @@ static void strip_fraction(struct prefix_work *w)
     w->rest = str_slice(w->rest, n, w->rest.n);
 }
 
-/* 0 stands for a digit, A and a for letters, _ for a digit or a blank. */
-static bool has_form(const char *p, const char *form, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        bool digit = p[i] >= '0' && p[i] <= '9';
-        bool fits = form[i] == '0'   ? digit
-                    : form[i] == '_' ? digit || p[i] == ' '
-                    : form[i] == 'A' ? p[i] >= 'A' && p[i] <= 'Z'
-                    : form[i] == 'a' ? p[i] >= 'a' && p[i] <= 'z'
-                                     : p[i] == form[i];
-        if (!fits)
-            return false;
-    }
-    return true;
-}
-
 /* "Jan  2 03:04:05 ", or a whole time. Its value is the collector's, not the request's. */
 static bool strip_syslog_time(struct prefix_work *w)
 {
@@ -309,7 +293,7 @@ static bool strip_syslog_time(struct prefix_work *w)
         return is_iso(word(w));
     if (w->rest.n < sizeof(form) - 1)
         return false;
-    if (!has_form(w->rest.p, form, sizeof(form) - 1))
+    if (!looks_have_form(w->rest.p, form, sizeof(form) - 1))
         return false;
     w->rest = str_slice(w->rest, sizeof(form) - 1, w->rest.n);
     strip_fraction(w);
@@ -362,7 +346,7 @@ static bool strip_5424(struct prefix_work *w)
     return (is_rfc3339(time) || str_eq(time, STR("-"))) && strip_structured(w);
 }
 
-static bool strip_syslog(struct prefix_work *w)
+static bool strip_syslog(struct prefix_work *w, struct prefix_result *out)
 {
     w->why = "expected what syslog puts before a line: <priority>, time, host, program";
     if (!strip_priority(w))
@@ -374,6 +358,7 @@ static bool strip_syslog(struct prefix_work *w)
     for (int i = 0; i < 2; i++) { /* the program, perhaps behind the host */
         struct str s = word(w);
 
+        out->systemd = str_starts(s, STR("systemd["));
         if (s.n > 1 && s.p[s.n - 1] == ':')
             return true;
         if (i == 1 && s.n == 0) /* rsyslog of a sender that names no program, as Fastly's */
@@ -419,22 +404,7 @@ static bool starts_with_time(struct str s)
                                        STR_INIT("[Aaa Aaa _0 00:"), STR_INIT("[GIN] 0000/")};
 
     for (size_t i = 0; i < COUNT_OF(forms); i++)
-        if (s.n > forms[i].n && has_form(s.p, forms[i].p, forms[i].n))
-            return true;
-    return false;
-}
-
-static bool is_level(struct str s)
-{
-    static const char *const levels[] = {"trace",   "debug", "info",     "notice", "warn",
-                                         "warning", "error", "critical", "fatal"};
-
-    while (s.n > 0 && !ascii_alnum(s.p[0]))
-        s = str_slice(s, 1, s.n);
-    while (s.n > 0 && !ascii_alnum(s.p[s.n - 1]))
-        s.n--;
-    for (size_t i = 0; i < COUNT_OF(levels); i++)
-        if (str_eq_nocase(s, str_of(levels[i])))
+        if (s.n > forms[i].n && looks_have_form(s.p, forms[i].p, forms[i].n))
             return true;
     return false;
 }
@@ -459,7 +429,7 @@ static bool strip_logger(struct prefix_work *w)
 
         while (n < w->rest.n && w->rest.p[n] != ' ' && w->rest.p[n] != ':')
             n++;
-        level |= is_level(str_slice(w->rest, 0, n));
+        level |= looks_like_level(str_slice(w->rest, 0, n));
         w->rest = str_slice(w->rest, n < w->rest.n ? n + 1 : n, w->rest.n);
     }
     return level && starts_access(w->rest);
@@ -511,7 +481,7 @@ static bool strip_text(enum prefix_kind kind, struct prefix_work *w, struct pref
     case PREFIX_CRI:
         return strip_cri(w, out);
     case PREFIX_SYSLOG:
-        return strip_syslog(w);
+        return strip_syslog(w, out);
     case PREFIX_STAMP:
         return strip_stamp(w);
     case PREFIX_COMPOSE:
@@ -599,6 +569,7 @@ static bool is_message(struct str line)
 enum prefix_kind prefix_detect(struct str line)
 {
     struct prefix_work w = {.rest = line};
+    struct prefix_result r;
 
     if (str_starts(line, STR("{\"log\":\"")) && str_find(line, STR("\"stream\":\"std"), 0) > 0 &&
         str_find(line, STR("\"time\":\""), 0) > 0)
@@ -606,13 +577,11 @@ enum prefix_kind prefix_detect(struct str line)
     if (read_cri(&w, line).good)
         return PREFIX_CRI;
     w.rest = line;
-    if (strip_syslog(&w))
+    if (strip_syslog(&w, &r))
         return PREFIX_SYSLOG;
     if (is_message(line))
         return PREFIX_MESSAGE;
     for (enum prefix_kind kind = PREFIX_STAMP; kind < PREFIX_KINDS; kind++) {
-        struct prefix_result r;
-
         w.rest = line;
         if (strip_text(kind, &w, &r) && is_access(w.rest))
             return kind;

@@ -57,6 +57,7 @@ struct prefix_result {
     size_t at;       /* where in the line it begins */
     const char *why; /* static */
     bool stderr_;    /* written to standard error, where servers say what is no access log */
+    bool systemd;    /* its word on the service, not the service's */
 };
 
 /* NULL past the last. */

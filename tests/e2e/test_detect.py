@@ -41,6 +41,20 @@ def test_logs(world):
     check(": nginx_combined, fits 1000 of the first 1000 lines" in out, out)
 
 
+def test_messages(world):
+    """What nginx says of itself between its access lines is no line that does not fit; a file of that alone is told."""
+    error = '2026/11/03 00:10:24 [error] 31#31: *7 open() failed, request: "GET /x HTTP/1.1"\n'
+    mixed = log(world, "mixed.log", "/docker-entrypoint.sh: Configuration complete; ready for start up\n" + error * 9 +
+                lines.combined(1, lines.default_base()) * 2)
+    alone = log(world, "error.log", error * 3)
+    _, out, _ = detect(world, mixed)
+    check(": nginx_combined, fits 2 of the first 2 lines (100.0 %)" in out, out)
+    _, out, _ = detect(world, alone, expect=65)
+    check("what a server says of itself" in out, out)
+    _, _, err = run([world.agent_bin, "report", alone], world.dir, 60, expect=None)
+    check("what a server says of itself" in err, err)
+
+
 def paste(agent, out):
     """The sources that were printed into the agent's configuration, which must be right; their files by name."""
     with open(agent.config, encoding="utf-8") as f:

@@ -7,6 +7,7 @@
 
 #include "parsers/format_impl.h"
 #include "parsers/hit_fields.h"
+#include "parsers/server_message.h"
 
 #include <stdlib.h>
 
@@ -100,10 +101,11 @@ static inline const char *hit_parse(struct parser *p, struct str line)
                        memchr(line.p, '{', line.n) || str_trim(text).n == 0 ||
                        str_find(line, STR("heroku"), 0) >= 0 ||
                        str_find(line, STR("app"), 0) >= 0 ||
-                       str_starts(text, STR("\"time_micros\",")) ||
+                       str_starts(text, STR("\"time_micros\",")) || server_message(text) ||
                        str_starts(str_of(p->format->row->name), STR("haproxy"))
                    ? NULL
-                   : "a directive that is neither empty nor a comment, an object, Heroku's, "
+                   : "a directive that is neither empty nor a comment, an object, a server's, "
+                     "Heroku's, "
                      "HAProxy's or names";
     case PARSE_BAD:
         error = parser_error(p, &column);

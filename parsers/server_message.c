@@ -1,0 +1,223 @@
+/*
+ * server_message.c - see server_message.h. By how a message begins; and where a logger's head alone
+ * is known (a time and a level), by the lack of a request behind it. Sources: the documentation of
+ * nginx's error_log, Apache's ErrorLogFormat, PHP, gunicorn, uvicorn, Envoy, Traefik, Caddy, Spring
+ * Boot, Tomcat, Jetty and supervisord, and the scripts in nginx's and linuxserver.io's images.
+ */
+#include "parsers/server_message.h"
+
+#include "parsers/detect_looks.h"
+
+#define HEAD_BYTES 96u /* a logger's level stands in these */
+
+static bool starts_with_any(struct str s, const struct str *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_starts(s, words[i]))
+            return true;
+    return false;
+}
+
+static bool holds_any(struct str s, const struct str *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_find(s, words[i], 0) >= 0)
+            return true;
+    return false;
+}
+
+static bool starts_with_form(struct str s, struct str form)
+{
+    return s.n >= form.n && looks_have_form(s.p, form.p, form.n);
+}
+
+/* ---- requests ---------------------------------------------------------------------------------
+ */
+
+/* A method as a word of its own, or a protocol. */
+static bool has_request(struct str s)
+{
+    if (str_find(s, STR("HTTP/"), 0) >= 0)
+        return true;
+    while (s.n > 0) {
+        size_t n = 0;
+
+        while (n < s.n && s.p[n] >= 'A' && s.p[n] <= 'Z')
+            n++;
+        if (n > 0 && looks_like_method(str_slice(s, 0, n)))
+            return true;
+        while (n < s.n && ascii_alnum(s.p[n]))
+            n++;
+        s = str_slice(s, n < s.n ? n + 1 : n, s.n);
+    }
+    return false;
+}
+
+/* ---- loggers ----------------------------------------------------------------------------------
+ */
+
+/* A word in capitals, in brackets, or behind "level=": a level. A path's part is none. */
+static bool has_level(struct str head)
+{
+    for (size_t i = 0; i < head.n;) {
+        size_t from = i, to;
+        char before = from > 0 ? head.p[from - 1] : ' ';
+
+        while (i < head.n && ascii_alnum(head.p[i]))
+            i++;
+        to = i < head.n ? i : head.n;
+        i = to + 1;
+        if (to == from || to == head.n || !strchr(" \t[]:|=(", before) ||
+            !strchr(" \t]:|)", head.p[to]) || !looks_like_level(str_slice(head, from, to)))
+            continue;
+        if (strchr("[=", before) || (head.p[from] >= 'A' && head.p[from] <= 'Z'))
+            return true;
+    }
+    return false;
+}
+
+/* A time that no access log's line begins with alone, or a level. */
+static bool starts_like_logger(struct str s)
+{
+    static const struct str times[] = {STR_INIT("0000-00-00"), STR_INIT("0000/00/00 "),
+                                       STR_INIT("[0000-00-00"), STR_INIT("[00-Aaa-0000"),
+                                       STR_INIT("00-Aaa-0000 ")};
+    struct str first = s;
+
+    for (size_t i = 0; i < COUNT_OF(times); i++)
+        if (starts_with_form(s, times[i]))
+            return true;
+    first = str_cut(&first, s.n > 0 && s.p[0] == '[' ? ']' : ':'); /* "[INFO]", "INFO:" */
+    return first.n < s.n && first.n < 12 && looks_like_level(first);
+}
+
+/* level=info msg="…", whole. */
+static bool is_logfmt(struct str s)
+{
+    static const struct str starts[] = {STR_INIT("time="), STR_INIT("ts="), STR_INIT("level=")};
+    static const struct str requests[] = {STR_INIT(" status="), STR_INIT(" path="),
+                                          STR_INIT(" method=")};
+    size_t quotes = 0;
+
+    for (size_t i = 0; i < s.n; i++)
+        quotes += s.p[i] == '"';
+    return starts_with_any(s, starts, COUNT_OF(starts)) && str_find(s, STR(" msg="), 0) > 0 &&
+           !holds_any(s, requests, COUNT_OF(requests)) && quotes % 2 == 0;
+}
+
+static bool is_logged(struct str s)
+{
+    struct str head = str_slice(s, 0, s.n < HEAD_BYTES ? s.n : HEAD_BYTES);
+
+    return (is_logfmt(s) || (starts_like_logger(s) && has_level(head))) && !has_request(s);
+}
+
+/* An object of a logger's that is whole. */
+static bool is_json(struct str s)
+{
+    static const struct str requests[] = {STR_INIT("\"request\""), STR_INIT("\"status\""),
+                                          STR_INIT("\"url\""),     STR_INIT("\"uri\""),
+                                          STR_INIT("\"path\""),    STR_INIT("\"method\"")};
+
+    s = str_trim(s);
+    if (!str_starts(s, STR("{\"")) || !str_ends(s, STR("}")) || has_request(s))
+        return false;
+    return !holds_any(s, requests, COUNT_OF(requests)) &&
+           (str_find(s, STR("\"msg\":\""), 0) > 0 || str_find(s, STR("\"message\":\""), 0) > 0) &&
+           (str_find(s, STR("\"level\":"), 0) > 0 || str_find(s, STR("\"severity\":"), 0) > 0);
+}
+
+/* ---- servers ----------------------------------------------------------------------------------
+ */
+
+/* nginx's "2026/11/03 00:10:24 [error] 31#31: ", and "… http: " of programs written in Go. */
+static bool is_nginx(struct str s)
+{
+    static const struct str form = STR_INIT("0000/00/00 00:00:00 ");
+    struct str word;
+    uint64_t id;
+
+    if (!starts_with_form(s, form))
+        return false;
+    s = str_slice(s, form.n, s.n);
+    if (str_starts(s, STR("http: ")) || str_starts(s, STR("http2: ")))
+        return true;
+    word = str_cut(&s, ' ');
+    return looks_like_level(word) && str_starts(word, STR("[")) &&
+           str_to_u64(str_cut(&s, '#'), UINT64_MAX, &id) &&
+           str_to_u64(str_cut(&s, ':'), UINT64_MAX, &id);
+}
+
+/* "module:level", or the level alone. */
+static bool is_apache_level(struct str s)
+{
+    ptrdiff_t colon = str_rchr(s, ':');
+
+    return looks_like_level(str_slice(s, (size_t)(colon + 1), s.n));
+}
+
+/* Behind PHP's client: what is no request's status. */
+static bool is_php_connection(struct str s)
+{
+    struct str client = str_cut(&s, ' ');
+
+    return str_eq(client, STR("PHP")) ||
+           (looks_like_address(client) &&
+            (str_starts(s, STR("Accepted")) || str_starts(s, STR("Clos"))));
+}
+
+/* Apache's "[Tue Nov 03 00:10:24.186641 2026] [core:error] ", and PHP's own server, which has the
+ * same time. */
+static bool is_apache(struct str s)
+{
+    static const struct str form = STR_INIT("[Aaa Aaa _0 00:00:00");
+    ptrdiff_t end = str_chr(s, ']', 0);
+
+    if (!starts_with_form(s, form) || end < 0 || (size_t)end + 2 > s.n)
+        return false;
+    s = str_slice(s, (size_t)end + 2, s.n);
+    if (!str_starts(s, STR("[")))
+        return is_php_connection(s);
+    s = str_slice(s, 1, s.n);
+    return is_apache_level(str_cut(&s, ']'));
+}
+
+/* A script of a container's start. */
+static bool is_script(struct str s)
+{
+    static const struct str form = STR_INIT("00-");
+    struct str name = str_cut(&s, ':');
+
+    return starts_with_form(name, form) && str_ends(name, STR(".sh")) &&
+           str_chr(name, ' ', 0) < 0 && str_starts(s, STR(" "));
+}
+
+bool server_message(struct str line)
+{
+    static const struct str starts[] = {
+        STR_INIT("/docker-entrypoint.sh: "),
+        STR_INIT("nginx: ["),
+        STR_INIT("PHP Warning:"),
+        STR_INIT("PHP Notice:"),
+        STR_INIT("PHP Deprecated:"),
+        STR_INIT("PHP Fatal error:"),
+        STR_INIT("Traceback (most recent call last):"),
+        STR_INIT("  File \""),
+        STR_INIT("\tat "),
+        STR_INIT("Caused by: "),
+        STR_INIT("-- Boot "),
+        STR_INIT("-- Reboot --"),
+        STR_INIT("-- Logs begin at "),
+        STR_INIT("-- Journal begins at "),
+        STR_INIT("-- No entries --"),
+        STR_INIT("==> "), /* tail -f of several files */
+        STR_INIT("[s6-init] "),
+        STR_INIT("[cont-init.d] "),
+        STR_INIT("[services.d] "),
+        STR_INIT("[cont-finish.d] "),
+    };
+
+    return starts_with_any(line, starts, COUNT_OF(starts)) || is_nginx(line) || is_apache(line) ||
+           starts_with_form(line, STR("AH00000: ")) || is_script(line) || is_logged(line) ||
+           is_json(line);
+}

@@ -143,13 +143,20 @@ static void put_agents(struct buf *b, struct report *r, const struct terminal_st
         buf_lit(b, "  none\n");
 }
 
+/* "1 pageview", "0 pageviews" */
+static void put_counted(struct buf *b, uint64_t n, int width, const char *one, const char *more)
+{
+    terminal_put_number(b, n, width);
+    buf_printf(b, " %s", n == 1 ? one : more);
+}
+
 static void put_pages(struct buf *b, struct report *r, const struct terminal_style *s)
 {
     buf_printf(b, "\n%sPages%s                  ", s->bold, s->off);
-    terminal_put_number(b, r->pageviews, 9);
-    buf_lit(b, " pageviews by ");
-    terminal_put_number(b, distinct_count(&r->visitors), 0);
-    buf_lit(b, " visitors (by day, address and user agent)\n");
+    put_counted(b, r->pageviews, 9, "pageview", "pageviews");
+    buf_lit(b, " by ");
+    put_counted(b, distinct_count(&r->visitors), 0, "visitor", "visitors");
+    buf_lit(b, " (by day, address and user agent)\n");
     size_t n = tally_top(&r->pages, TOP_PAGES);
     for (size_t i = 0; i < n && i < TOP_PAGES; i++) {
         terminal_put_number(b, r->pages.v[i].count, 33);
@@ -185,8 +192,8 @@ static void put_json_assistants(struct buf *b, struct report *r)
 static void put_skipped(struct buf *b, const struct report *r, const struct terminal_style *s)
 {
     buf_printf(b, "\n%sSkipped%s                ", s->bold, s->off);
-    terminal_put_number(b, r->skipped, 9);
-    buf_lit(b, " lines; `logferry explain` says of each why\n");
+    put_counted(b, r->skipped, 9, "line", "lines");
+    buf_lit(b, "; `logferry explain` says of each why\n");
     for (int i = 1; i < REASON_COUNT; i++)
         if (r->reasons[i]) {
             buf_printf(b, "  %-20s", reason_name((enum reason)i));
@@ -212,12 +219,12 @@ static void put_text(struct buf *b, struct report *r, const char *format)
     put_assistants(b, r, &s);
     put_skipped(b, r, &s);
     buf_putc(b, '\n');
-    terminal_put_number(b, r->lines, 0);
-    buf_printf(b, " lines in %.2f s: ", r->seconds);
-    terminal_put_number(b, r->pageviews, 0);
-    buf_lit(b, " pageviews + ");
-    terminal_put_number(b, r->fetches, 0);
-    buf_lit(b, " AI fetches + ");
+    put_counted(b, r->lines, 0, "line", "lines");
+    buf_printf(b, " in %.2f s: ", r->seconds);
+    put_counted(b, r->pageviews, 0, "pageview", "pageviews");
+    buf_lit(b, " + ");
+    put_counted(b, r->fetches, 0, "AI fetch", "AI fetches");
+    buf_lit(b, " + ");
     terminal_put_number(b, r->skipped, 0);
     buf_printf(b, " skipped; %s\n",
                balanced ? "every line accounted for" : "THE BOOKS DO NOT BALANCE");

@@ -26,6 +26,16 @@ static const struct str drop_query[] = {
     S("__WB_REVISION__"),
     S("rest_route"),
     S("wc-ajax"),
+    S("wc-api"),
+    S("wordfence_lh"),
+    S("ajax=1"),
+    S("ajax=true"),
+    S("isAjax=1"),
+    S("isAjax=true"),
+    S("option=com_ajax"),
+    S("_wrapper_format"),
+    S("_format=json"),
+    S("_format=hal_json"),
     S("format=json"),
     S("format=raw"),
     S("action=raw"),
@@ -72,6 +82,8 @@ static const struct str not_pages[] = {
     S("/feed"),
     S("/feeds/posts/"),
     /* Magento, Jira, SharePoint, Ghost, MediaWiki, Drupal */
+    S("/store-api/"),
+    S("/session/token"),
     S("/rest/V1/"),
     S("/rest/v1/"),
     S("/rest/default/V1/"),
@@ -94,6 +106,8 @@ static const struct str not_pages[] = {
     /* for programs, of any software */
     S("/v1/graphql"),
     S("/trpc/"),
+    S("/rpc/"),
+    S("/gql"),
     S("/twirp/"),
     S("/jsonrpc"),
     S("/json-rpc"),
@@ -127,7 +141,7 @@ static const struct str health_checks[] = {
     S("/health-check"),  S("/healthcheck"),     S("/health_check"),     S("/_health"),
     S("/__heartbeat__"), S("/actuator/health"), S("/nginx_status"),     S("/stub_status"),
     S("/health/live"),   S("/health/ready"),    S("/healthcheck.html"), S("/_ah/health"),
-    S("/_ah/warmup"),
+    S("/_ah/warmup"),    S("/-/readiness"),     S("/-/liveness"),
 };
 
 void judge_rules_defaults(struct judge_rules *r)

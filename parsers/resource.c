@@ -349,6 +349,7 @@ void resource_index_init(struct resource_index *ix)
     for (size_t i = 0; i < COUNT_OF(feed_kinds); i++)
         resource_index_add(ix, feed_kinds[i], LIST_FEEDS);
     resource_index_probes(ix);
+    resource_index_programs(ix);
 }
 
 void resource_look(const struct resource_index *ix, struct str path,

@@ -55,6 +55,15 @@ enum resource resource_by_path(const struct asked *a);
 /* What a framework's script fetches for a page that it shows already: "/_next/data/", ".data",
  * "__data.json", "page-data.json", ".rsc" and their like. */
 bool resource_is_data(const struct asked *a);
+/* Addresses that known software has for its scripts, in whatever folder it stands:
+ * "/blog/wp-json/x", "/de/api/v1/x", "/rest/de/V1/carts". RESOURCE_API, RESOURCE_OTHER, or
+ * RESOURCE_UNKNOWN for all else. With `html` (the answer is HTML) only those that are a part of a
+ * page, or an editor's. */
+enum resource resource_of_program(const struct resource_index *ix, const struct asked *a,
+                                  struct str query, bool html);
+/* "_=1764230400123": the time that jQuery adds, so that no cache answers its script; "EIO=4", of
+ * Socket.IO. */
+bool resource_is_script_query(struct str query);
 /* "feed=rss2", "format=feed" */
 bool resource_is_feed_query(struct str query);
 /* robots.txt, llms.txt, ads.txt and the like, sitemaps, /.well-known/: what a site tells machines

@@ -15,6 +15,7 @@ static const struct str underscored[] = {
     S("/__data.json"),      /* SvelteKit */
     S("/_payload.json"),    /* Nuxt */
     S("/__nuxt_island/"),   /* Nuxt */
+    S("/__nuxt_content/"),  /* Nuxt */
     S("/__manifest"),       /* React Router */
     S("/_server-islands/"), /* Astro */
     S("/_actions/"),        /* Astro */
@@ -44,7 +45,8 @@ bool resource_is_data(const struct asked *a)
                str_eq(a->name, STR("q-data.json")) ||    /* Qwik */
                str_find(a->path, STR("/page-data/"), 0) >= 0;
     return (a->name.n > 5 && str_ends(a->name, STR(".data"))) || /* Remix, React Router */
-           (a->name.n > 4 && str_ends(a->name, STR(".rsc")));    /* Next.js, app */
+           (a->name.n > 4 && str_ends(a->name, STR(".rsc"))) ||  /* Next.js, app */
+           str_ends(a->name, STR(".turbo_stream"));              /* Rails */
 }
 
 bool resource_is_feed_query(struct str query)

@@ -15,7 +15,8 @@ enum path_mark {
     MARK_ODD = 16, /* one of % < $ and NUL */
 };
 
-/* The lists of resource_probe.c. */
+/* The lists of resource_probe.c, and those of resource_program.c. */
 void resource_index_probes(struct resource_index *ix);
+void resource_index_programs(struct resource_index *ix);
 
 #endif

@@ -31,6 +31,7 @@ struct resource_index {
     unsigned char lists[RESOURCE_BEGINNINGS];     /* enum path_list */
     uint64_t extensions[RESOURCE_EXTENSIONS];     /* a hash table; 0: free */
     unsigned char resources[RESOURCE_EXTENSIONS]; /* enum resource */
+    uint32_t programs[32]; /* by a segment's first letter, bits by its second: resource_program.c */
 };
 
 /* With what resource*.c know themselves. */

@@ -81,6 +81,10 @@ static const struct rule rules[RULES] = {
         SKIP(REASON_FEED, "path is below one that holds no pages", "pages.not_pages"),
     [RULE_BELOW_OTHER] =
         SKIP(REASON_NOT_PAGE, "path is below one that holds no pages", "pages.not_pages"),
+    [RULE_PROGRAM_API] =
+        SKIP(REASON_API, "address that known software has for its scripts", "pages.always"),
+    [RULE_PROGRAM_OTHER] =
+        SKIP(REASON_NOT_PAGE, "address that known software has for its scripts", "pages.always"),
     [RULE_FEED_QUERY] = SKIP(REASON_FEED, "query asks for a feed", "pages.always"),
     [RULE_PATH_FEED] = SKIP(REASON_FEED, "path is a feed's", "pages.always"),
     [RULE_PATH_DOWNLOAD] =

@@ -308,7 +308,7 @@ static enum rule_id prefix_rule(struct str prefix)
 {
     static const struct str apis[] = {S("api"),   S("jsonapi"), S("graphql"), S("json"), S("ajax"),
                                       S("rpc"),   S("xmlrpc"),  S("jsonrpc"), S("trpc"), S("rpc2"),
-                                      S("twirp"), S("odata"),   S("rest")};
+                                      S("twirp"), S("odata"),   S("rest"),    S("gql")};
     static const struct str feeds[] = {S("feed"), S("feeds"), S("rss"), S("atom")};
 
     if (holds_word(prefix, apis, COUNT_OF(apis)))
@@ -337,7 +337,8 @@ static bool judge_path(struct matter *m)
         return decide(m, RULE_POLICY);
     if (resource_is_furniture(m->asked))
         return decide(m, RULE_FURNITURE);
-    if (resource_is_data(m->asked))
+    if (resource_is_data(m->asked) ||
+        (m->hit->query.n > 0 && resource_is_script_query(m->hit->query)))
         return decide(m, RULE_FRAMEWORK_DATA);
     if ((m->asked->begins & LIST_EDITORS) && is_below_any(m->asked->path, m->rules->editors))
         return judge_prefix(m) || decide(m, RULE_EDITORS);
@@ -389,6 +390,15 @@ static bool judge_outcome(struct matter *m, enum resource found, bool typed)
     return decide(m, typed ? outcomes[found].by_type : outcomes[found].by_path);
 }
 
+static bool judge_program(struct matter *m, bool html)
+{
+    enum resource found = resource_of_program(&m->rules->index, m->asked, m->hit->query, html);
+
+    if (found == RESOURCE_UNKNOWN)
+        return false;
+    return decide(m, found == RESOURCE_API ? RULE_PROGRAM_API : RULE_PROGRAM_OTHER);
+}
+
 /* By what the path says, when there is no content type or one that says nothing. Lists of paths
  * come after the extension of an asset: an asset below /assets/ is an asset. */
 static bool judge_untyped(struct matter *m, enum resource type)
@@ -400,6 +410,8 @@ static bool judge_untyped(struct matter *m, enum resource type)
     if ((m->asked->begins & LIST_HEALTH) && is_below_any(m->asked->path, m->rules->health_checks))
         return decide(m, RULE_HEALTH_CHECK_PATH);
     if (judge_prefix(m))
+        return true;
+    if (found == RESOURCE_PAGE && judge_program(m, false))
         return true;
     if (found == RESOURCE_PAGE && resource_is_feed_query(m->hit->query))
         return decide(m, RULE_FEED_QUERY);
@@ -415,7 +427,7 @@ static bool judge_resource(struct matter *m)
     enum resource type = by_type(m);
 
     if (type == RESOURCE_PAGE)
-        return decide(m, RULE_TYPE_PAGE);
+        return judge_program(m, true) || decide(m, RULE_TYPE_PAGE);
     if (type == RESOURCE_UNKNOWN || resource_type_is_vague(m->hit->content_type))
         return judge_untyped(m, type);
     return judge_outcome(m, type, true);

@@ -262,6 +262,17 @@ def test_verified_in_explain_and_report(world):
     check("From AI assistants" in shown and "ChatGPT" in shown, shown)
 
 
+def test_report_counts_one_in_the_singular(world):
+    path = world.write("one.log", line_of("203.0.113.7", 1777975200, FIREFOX))
+    shown = run([world.agent_bin, "report", path], world.dir, 60)[1]
+    check(" 1 pageview by 1 visitor (by day" in shown and " 0 lines; " in shown, shown)
+    check("\n1 line in " in shown and ": 1 pageview + 0 AI fetches + 0 skipped; " in shown, shown)
+    world.write("one.log", line_of("203.0.113.7", 1777975200, GPTBOT) + line_of("203.0.113.7", 1777975200, FIREFOX, "/a.css"))
+    shown = run([world.agent_bin, "report", path], world.dir, 60)[1]
+    check("\n2 lines in " in shown and ": 0 pageviews + 1 AI fetch + 1 skipped; " in shown, shown)
+    check(" 1 line; " in shown, shown)
+
+
 def test_daemon_takes_lists_on_reload(world):
     sink = world.sink()
     log = world.path("access.log")

@@ -244,6 +244,7 @@ static void test_any_bytes(void **state)
             resource_is_data(a);
             resource_is_attack(a->path);
             resource_is_feed_query(a->path);
+            resource_is_script_query(a->path);
         }
 }
 

@@ -503,6 +503,22 @@ static bool have_text(const struct behind *b)
     return false;
 }
 
+/* Why no format fits lines that are known to have no time, where nothing before them has one. */
+static void tell_untimed(const struct behind *behind, struct detection *out)
+{
+    size_t untimed = 0;
+
+    for (size_t i = 0; i < behind->n; i++)
+        untimed += prefix_is_untimed(behind->lines[i]);
+    if (untimed * 2 <= out->lines)
+        return;
+    copy_text(out->error,
+              "these lines have no time: have one logged with them, or read them as the "
+              "collector keeps them that puts a time before each (docker, cri, syslog, stamp)",
+              sizeof(out->error));
+    out->bad_column = 0;
+}
+
 int detect_format(const struct str *lines, size_t n, struct str path, struct detect_formats *kept,
                   struct detection *out)
 {
@@ -521,6 +537,8 @@ int detect_format(const struct str *lines, size_t n, struct str path, struct det
             report(&best, &second, out);
         if (!rc && out->matched)
             pick_samples(&head, out);
+        else if (!rc)
+            tell_untimed(head.behind, out);
     }
     behind_free(head.behind);
     return rc;

@@ -161,13 +161,14 @@ void field_put_names(struct buf *out)
     }
 }
 
-bool fields_suffice(uint64_t have, struct buf *why)
+bool fields_suffice(uint64_t have, bool outer_time, struct buf *why)
 {
     const uint64_t request =
         UINT64_C(1) << FIELD_REQUEST | UINT64_C(1) << FIELD_TARGET | UINT64_C(1) << FIELD_PATH;
 
-    if (!(have & UINT64_C(1) << FIELD_TIME)) {
-        buf_lit(why, "it has no field time, without which there is no record");
+    if (!(have & UINT64_C(1) << FIELD_TIME) && !outer_time) {
+        buf_lit(why, "it has no field time, without which there is no record (where a collector "
+                     "writes one before the lines, name that before the format: docker+, cri+, …)");
         return false;
     }
     if (!(have & request)) {
@@ -515,11 +516,7 @@ enum field fields_to_hit(struct decode_scratch *s, struct field_times *t,
     if (!request && !str_is_set(v[FIELD_METHOD]) && !str_is_set(v[FIELD_STATUS]) &&
         str_is_set(v[FIELD_MESSAGE]))
         return FIELD_MESSAGE;
-    if (!str_is_set(decode_missing(v[FIELD_TIME]))) {
-        *why = "the line has no time";
-        return FIELD_TIME;
-    }
-    if (!dated_time(t, v, &hit->time_ms)) {
+    if (str_is_set(decode_missing(v[FIELD_TIME])) && !dated_time(t, v, &hit->time_ms)) {
         *why = "this is no time: neither like 2026-01-02T03:04:05+01:00 or "
                "02/Jan/2026:03:04:05 +0000, nor seconds, ms, \xc2\xb5s or ns since 1970";
         return FIELD_TIME;

@@ -55,8 +55,9 @@ const char *field_own_name(enum field field);
 void field_put_names(struct buf *out);
 /* Which of a hit's it gives, as a set. */
 unsigned field_gives(enum field field);
-/* A bit for each field: true when they can make a hit, else a sentence. */
-bool fields_suffice(uint64_t have, struct buf *why);
+/* A bit for each field: true when they can make a hit, else a sentence. `outer_time`: where they
+ * have no time, what stands before the line may. */
+bool fields_suffice(uint64_t have, bool outer_time, struct buf *why);
 
 /* Of one stream: lines of one moment have one time. */
 struct field_times {
@@ -77,7 +78,8 @@ bool field_time(struct field_times *t, struct str text, int64_t *ms);
 bool field_number(struct str text, int scale, int64_t *value);
 
 /*
- * Fills *hit from decoded texts; p == NULL: the line does not have it, n == 0: it has it empty.
+ * Fills *hit from decoded texts; p == NULL: the line does not have it, n == 0: it has it empty. Of
+ * a line without a time hit->time_ms is left as it is.
  * Answers FIELDS when all is well; else the field that is missing or wrong, and in *why a static
  * sentence. FIELD_MESSAGE: the line is not of a request.
  */

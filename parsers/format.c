@@ -38,6 +38,13 @@
         name, about, argument, &format_template_family, variant, example                           \
     }
 
+/* Lines without a time; the example is as Kubernetes has it. */
+#define UNTIMED(name, about, variant, line)                                                        \
+    {                                                                                              \
+        name, about, NULL, &format_template_family, variant,                                       \
+            "2026-11-03T00:10:24.250Z stdout F " line                                              \
+    }
+
 static const struct format_row rows[] = {
     ROW("nginx_combined", "nginx's compiled-in default access log", NULL, TEMPLATE_NGINX_COMBINED,
         COMBINED),
@@ -125,12 +132,26 @@ static const struct format_row rows[] = {
         "[pid: 812|app: 0|req: 3/14] 203.0.113.20 () {40 vars in 686 bytes} [Tue Nov  3 00:10:24 "
         "2026] GET /docs/?v=2 => generated 6329 bytes in 12 msecs (HTTP/1.1 200) 2 headers in 79 "
         "bytes (1 switches on core 0)"),
+    ROW("uwsgi_micros", "uWSGI's own request log with log-micros", NULL, TEMPLATE_UWSGI_MICROS,
+        "[pid: 812|app: 0|req: 3/14] 203.0.113.20 () {40 vars in 686 bytes} [Tue Nov  3 00:10:24 "
+        "2026] GET /docs/?v=2 => generated 6329 bytes in 12034 micros (HTTP/1.1 200) 2 headers in "
+        "79 bytes (1 switches on core 0)"),
     ROW("werkzeug", "Werkzeug (Flask) and Python's http.server; no user agent", NULL,
         TEMPLATE_WERKZEUG,
         "203.0.113.20 - - [03/Nov/2026 00:10:24] \"GET /docs/?v=2 HTTP/1.1\" 200 -"),
     ROW("gin", "Gin, a framework of Go's; no user agent", NULL, TEMPLATE_GIN,
         "[GIN] 2026/11/03 - 00:10:24 | 200 |    12.0341ms |    203.0.113.20 | GET      "
         "\"/docs/?v=2\""),
+    UNTIMED("fiber", "Fiber, a framework of Go's: no date, no user agent", TEMPLATE_FIBER,
+            "00:10:24 | 200 |    12.0341ms |    203.0.113.20 | GET     | /docs/?v=2 "),
+    UNTIMED("uvicorn", "uvicorn (FastAPI, Starlette): no time, no user agent", TEMPLATE_UVICORN,
+            "INFO:     203.0.113.20:44512 - \"GET /docs/?v=2 HTTP/1.1\" 200 OK"),
+    UNTIMED("morgan_dev", "morgan's \"dev\" (Express): no time, no user agent", TEMPLATE_MORGAN_DEV,
+            "\x1b[0mGET /docs/?v=2 \x1b[32m200\x1b[0m 12.034 ms - 6329\x1b[0m"),
+    UNTIMED("morgan_tiny", "morgan's \"tiny\": no time, no user agent", TEMPLATE_MORGAN_TINY,
+            "GET /docs/?v=2 200 6329 - 12.034 ms"),
+    UNTIMED("morgan_short", "morgan's \"short\": no time, no user agent", TEMPLATE_MORGAN_SHORT,
+            "203.0.113.20 - GET /docs/?v=2 HTTP/1.1 200 6329 - 12.034 ms"),
     {"cloudfront", "CloudFront standard logs with tabs, by their #Fields line", NULL,
      &format_w3c_family, W3C_CLOUDFRONT, CLOUDFRONT},
     {"cloudfront_realtime", "CloudFront real-time logs with all their fields", NULL,
@@ -350,6 +371,7 @@ static bool take_prefixes(struct format *f, const enum prefix_kind *kinds, size_
 {
     for (size_t i = 0; i < n; i++) {
         f->prefixes[f->n_prefixes++] = kinds[i];
+        f->outer_time |= prefix_has_time(kinds[i]);
         if (prefix_has_keys(kinds[i]) && !f->prefix_keys && !(f->prefix_keys = prefix_keys_new()))
             return false;
     }
@@ -416,6 +438,14 @@ const char *format_example(size_t i)
     return i < N_ROWS ? rows[i].example : NULL;
 }
 
+const char *format_before(size_t i)
+{
+    return i < N_ROWS && rows[i].family == &format_template_family &&
+                   rows[i].variant >= TEMPLATE_UNTIMED
+               ? "cri+"
+               : "";
+}
+
 const char *format_argument(size_t i)
 {
     return i < N_ROWS ? rows[i].argument : NULL;
@@ -454,6 +484,7 @@ struct parser *parser_new(const struct format *f)
     if (!p)
         return NULL;
     p->format = f;
+    p->outer_times.zone = f->zone;
     p->error = "";
     if (decode_scratch_init(&p->scratch) || f->row->family->parser_init(p)) {
         parser_free(p);
@@ -494,6 +525,8 @@ static struct str trim_line(struct str line)
 struct outer {
     size_t at; /* where in the whole line the rest begins (near enough, behind Docker's escapes) */
     bool on_stderr, systemd;
+    struct str times[PREFIXES_MAX]; /* what may hold one, from the outermost on */
+    size_t n_times;
 };
 
 /* Takes what a collector added off *line. */
@@ -512,6 +545,8 @@ static bool strip_prefixes(struct parser *p, struct str *line, struct outer *out
         outer->at += r.at;
         outer->on_stderr |= r.stderr_;
         outer->systemd |= r.systemd;
+        if (str_is_set(r.time))
+            outer->times[outer->n_times++] = r.time;
     }
     return true;
 }
@@ -525,7 +560,24 @@ static bool is_blank(struct str line)
     return i == line.n;
 }
 
-static enum parse_result parse(struct parser *p, struct str line, struct hit *hit)
+/* A line that has no time has the one that stands next before it. */
+static bool take_outer_time(struct parser *p, struct str line, const struct outer *outer,
+                            int64_t *ms)
+{
+    for (size_t i = outer->n_times; i > 0; i--)
+        if (field_time(&p->outer_times, prefix_time(outer->times[i - 1]), ms))
+            return true;
+    parser_fail(p,
+                p->format->outer_time
+                    ? "the line has no time, and what stands before it none with a year"
+                    : "the line has no time; where a collector writes one before it, name that: "
+                      "cri+, docker+, syslog+, stamp+ before the format's name",
+                line.n);
+    return false;
+}
+
+static enum parse_result parse(struct parser *p, struct str line, const struct outer *outer,
+                               struct hit *hit)
 {
     struct hit found = hit_nothing();
     enum parse_result result;
@@ -540,6 +592,8 @@ static enum parse_result parse(struct parser *p, struct str line, struct hit *hi
         return result;
     if (p->scratch.failed)
         return parser_fail(p, "the decoded fields are too long", line.n);
+    if (found.time_ms == HIT_NO_NUMBER && !take_outer_time(p, line, outer, &found.time_ms))
+        return PARSE_BAD;
     *hit = found;
     return PARSE_OK;
 }
@@ -567,7 +621,7 @@ enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit
     decode_scratch_reset(&p->scratch);
     p->directive = DIRECTIVE_HEADER;
     if (p->format->n_prefixes == 0 || strip_prefixes(p, &text, &outer))
-        result = parse(p, text, hit);
+        result = parse(p, text, &outer, hit);
     if (result == PARSE_BAD)
         result = refuse(p, text, &outer);
     if (result == PARSE_BAD)

@@ -46,6 +46,9 @@ const char *format_name(const struct format *f);
 const char *format_list(size_t i, const char **about);
 /* A line (or with directives, lines) in the i-th format, for docs and tests. */
 const char *format_example(size_t i);
+/* What must stand before the i-th format's name: "cri+" or any other with a time, of lines that
+ * have none; format_example is a line of that. "": nothing. */
+const char *format_before(size_t i);
 /* What may stand behind "name:" of the i-th format, for docs and tests: format_example is a line of
  * that. NULL: it takes nothing. */
 const char *format_argument(size_t i);

@@ -8,6 +8,7 @@
 #define LOGFERRY_PARSERS_FORMAT_IMPL_H
 
 #include "parsers/decode.h"
+#include "parsers/fields.h"
 #include "parsers/format.h"
 #include "parsers/prefix.h"
 
@@ -30,7 +31,8 @@ struct format {
     enum prefix_kind prefixes[PREFIXES_MAX];
     size_t n_prefixes;
     struct json_keys *prefix_keys;
-    enum cdn cdn; /* format_cdn: the family's format_init says so */
+    bool outer_time; /* before the lines may stand a time, for those that have none */
+    enum cdn cdn;    /* format_cdn: the family's format_init says so */
 };
 
 struct parser {
@@ -38,7 +40,8 @@ struct parser {
     struct decode_scratch scratch; /* empty when `line` is called */
     const char *error; /* lives as long as the format; set together with error_at by parser_fail */
     size_t error_at;
-    enum directive directive; /* DIRECTIVE_HEADER when `line` is called */
+    enum directive directive;       /* DIRECTIVE_HEADER when `line` is called */
+    struct field_times outer_times; /* what stands before lines without a time */
 };
 
 struct format_family {
@@ -55,7 +58,8 @@ struct format_family {
     void (*parser_release)(struct parser *p); /* NULL: there is nothing to release */
     void (*parser_reset)(struct parser *p);   /* NULL: a line depends on no line before it */
     /* `line` has 1 to FORMAT_MAX_LINE bytes, without the line end. Fills *hit, which is no use to
-     * the caller unless the answer is PARSE_OK; it comes with nothing set (hit_nothing). */
+     * the caller unless the answer is PARSE_OK; it comes with nothing set (hit_nothing). A time
+     * that stays missing is taken from what stands before the line. */
     enum parse_result (*line)(struct parser *p, struct str line, struct hit *hit);
 };
 
@@ -92,15 +96,25 @@ enum template_variant {
     TEMPLATE_SQUID,
     TEMPLATE_GCS,
     TEMPLATE_UWSGI,
+    TEMPLATE_UWSGI_MICROS,
     TEMPLATE_WERKZEUG,
     TEMPLATE_GIN,
+    TEMPLATE_UNTIMED, /* lines of those below have no time */
+    TEMPLATE_FIBER = TEMPLATE_UNTIMED,
+    TEMPLATE_UVICORN,
+    TEMPLATE_MORGAN_DEV,
+    TEMPLATE_MORGAN_TINY,
+    TEMPLATE_MORGAN_SHORT,
 };
 extern const struct format_family format_template_family;
 
 /* A hit in which every value is missing. */
 static inline struct hit hit_nothing(void)
 {
-    return (struct hit){.status = -1, .bytes = HIT_NO_NUMBER, .duration_ms = HIT_NO_NUMBER};
+    return (struct hit){.time_ms = HIT_NO_NUMBER,
+                        .status = -1,
+                        .bytes = HIT_NO_NUMBER,
+                        .duration_ms = HIT_NO_NUMBER};
 }
 
 static inline enum parse_result parser_fail(struct parser *p, const char *why, size_t at)

@@ -155,7 +155,7 @@ static int own_keys(struct json_format *f, struct str argument, struct buf *why)
                    "\"target\":\"url\"}; at byte %zu of it: %s",
                    r.at, r.error ? r.error : "this is no map");
     buf_release(&scratch);
-    if (good && !fields_suffice(have, why))
+    if (good && !fields_suffice(have, f->base.outer_time, why))
         return -1;
     return good ? 0 : -1;
 }

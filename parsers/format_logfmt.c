@@ -141,6 +141,10 @@ static enum parse_result words_to_hit(struct logfmt_parser *p, struct str line, 
     }
     if (str_is_set(time))
         found.v[FIELD_TIME] = time;
+    if (str_find(line, STR(" controller="), 0) > 0) { /* Rails' lograge has milliseconds there */
+        found.v[FIELD_DURATION_MS] = found.v[FIELD_DURATION_S];
+        found.v[FIELD_DURATION_S] = STR_NONE;
+    }
     for (size_t i = 0; i < FIELDS; i++)
         v[i] = plain(&base->scratch, found.v[i]);
     enum field bad = fields_to_hit(&base->scratch, &p->times, v, hit, &why);

@@ -43,7 +43,7 @@ static bool take_groups(struct regex_format *f, struct buf *why)
         f->groups[f->n++].group = group;
         have |= UINT64_C(1) << field;
     }
-    if (fields_suffice(have, why))
+    if (fields_suffice(have, f->base.outer_time, why))
         return true;
     buf_lit(why, "; name groups of the pattern like (?<time>…) and (?<request>…)");
     return false;

@@ -159,6 +159,12 @@ static const struct template_row templates[] = {
                         "[<%a %b %e %T %Y>] <method> <target> => generated <bytes> bytes in "
                         "<duration_ms> msecs <?via ><-> <.>(<protocol> <status>)<? ><rest><.>",
                         "more columns than uWSGI writes"},
+    [TEMPLATE_UWSGI_MICROS] =
+        {template_columns,
+         "<?{address space><-\">} {<-\">} <.>[pid: <-\">] <client> (<user>) {<-\">} "
+         "[<%a %b %e %T %Y>] <method> <target> => generated <bytes> bytes in "
+         "<duration_us> micros <?via ><-> <.>(<protocol> <status>)<? ><rest><.>",
+         "more columns than uWSGI writes"},
     [TEMPLATE_WERKZEUG] =
         {template_columns,
          "<!python><client> - <user> [<%d/%b/%Y %T>] \"<request>\" <status> <bytes>",
@@ -168,6 +174,25 @@ static const struct template_row templates[] = {
                       "< ><duration> |< ><client> |<?\x1b[><->m<.>< ><method> < ><?\x1b[0m><.>< >"
                       "<target>",
                       "more columns than Gin writes"},
+    [TEMPLATE_FIBER] = {template_columns,
+                        "<-> |<?\x1b[><->m<.>< ><status> <?\x1b[0m><.>|< ><duration> |< ><client> "
+                        "|<?\x1b[><->m<.>< ><method> < ><?\x1b[0m><.>| <url><? ><rest><.>",
+                        "more columns than Fiber writes"},
+    [TEMPLATE_UVICORN] = {template_columns,
+                          "<!python><?\x1b[><->m<.><?INFO><.><?\x1b[><->m<.><?:><.>< "
+                          "><client_port> - \"<request>\" <?\x1b[><->m<.><status><? ><rest><.>",
+                          "more columns than uvicorn writes"},
+    [TEMPLATE_MORGAN_DEV] = {template_columns,
+                             "\x1b[0m<method> <target> \x1b[<->m<status>\x1b[0m <decimal_ms> ms - "
+                             "<bytes>\x1b[0m",
+                             "more columns than morgan's \"dev\" has"},
+    [TEMPLATE_MORGAN_TINY] = {template_columns,
+                              "<method> <target> <status> <bytes> - <decimal_ms> ms",
+                              "more columns than morgan's \"tiny\" has"},
+    [TEMPLATE_MORGAN_SHORT] = {template_columns,
+                               "<client> <user> <method> <target> <protocol> <status> <bytes> - "
+                               "<decimal_ms> ms",
+                               "more columns than morgan's \"short\" has"},
 };
 
 struct template_format {
@@ -271,6 +296,19 @@ static char mark_of(decode_fn *decode)
     return decode == decode_csv || decode == decode_python || decode == decode_go ? '"' : '\\';
 }
 
+static void say_untimed(const char *name, const struct template_row *row, struct buf *why)
+{
+    if (!row->text)
+        buf_printf(why, "a format needs the time of the request; add it as %s",
+                   row->front == template_apache ? "%t" : "[$time_local]");
+    else
+        buf_printf(why, "lines of %s have no time; have a time written with them", name);
+    buf_printf(why,
+               ", or name the collector whose time stands before the lines: docker+%s, cri+%s, "
+               "syslog+%s (with RFC 3339 times), stamp+%s",
+               name, name, name, name);
+}
+
 static int template_format_init(struct format *base, struct str argument, struct buf *why)
 {
     struct template_format *f = (struct template_format *)base;
@@ -288,9 +326,8 @@ static int template_format_init(struct format *base, struct str argument, struct
     list_uses(f);
     f->from_list = !row->text && uses(f, VALUE_FORWARDED_FOR, VALUE_FORWARDED_FOR) &&
                    !uses(f, VALUE_PEER, VALUE_CLIENT_PORT);
-    if (!uses(f, VALUE_TIME, VALUE_TIME_US)) {
-        buf_printf(why, "a format needs the time of the request; add it as %s",
-                   row->front == template_apache ? "%t" : "[$time_local]");
+    if (!uses(f, VALUE_TIME, VALUE_TIME_US) && !base->outer_time) {
+        say_untimed(base->row->name, row, why);
         return -1;
     }
     if (!uses(f, VALUE_REQUEST, VALUE_REQUEST) && !uses(f, VALUE_TARGET, VALUE_PATH)) {
@@ -487,6 +524,8 @@ static bool use_duration(struct str text, int64_t per_ms, int64_t *ms)
 
     if (text.n > 0 && text.p[0] == '-')
         return true;
+    if (per_ms == 1 && str_chr(text, '.', 0) >= 0)
+        return field_number(text, 0, ms);
     if (!decode_count(without_plus(text), &value))
         return false;
     if (value != HIT_NO_NUMBER)

@@ -31,8 +31,8 @@ void json_keys_free(struct json_keys *k); /* accepts NULL */
 /*
  * Of the values found by the paths of one target, the first in the order of `rank` counts that is
  * not missing (absent, null, "", "-", or an object, whose text is its "{"); of those with one key
- * the first in the line. A path is keys with dots between; the whole of it is also looked for as one
- * key of the outermost object. Array: its first element. `path` must outlive `k`. False: over a
+ * the first in the line. A path is keys with dots between; the whole of it is also looked for as
+ * one key of the outermost object. Array: its first element. `path` must outlive `k`. False: over a
  * limit above, or memory is out.
  */
 bool json_keys_add(struct json_keys *k, struct str path, unsigned target, unsigned char rank);

@@ -76,9 +76,11 @@ static struct cri read_cri(struct prefix_work *w, struct str line)
 
 static bool strip_cri(struct prefix_work *w, struct prefix_result *out)
 {
-    struct cri c = read_cri(w, w->rest);
+    struct str line = w->rest;
+    struct cri c = read_cri(w, line);
 
     out->stderr_ = c.stderr_;
+    out->time = str_slice(line, 0, str_until(line, ' ', ' '));
     if (c.good && c.cut)
         w->why = "a part of a line that Kubernetes cut (\"P\"), without the rest";
     return c.good && !c.cut;
@@ -87,7 +89,7 @@ static bool strip_cri(struct prefix_work *w, struct prefix_result *out)
 /* ---- Docker ------------------------------------------------------------------------------------
  */
 
-enum { DOCKER_LOG, DOCKER_STREAM, DOCKER_VALUES, MESSAGE_TEXT = DOCKER_VALUES, ALL_VALUES };
+enum { DOCKER_LOG, DOCKER_STREAM, MESSAGE_TEXT, OUTER_TIME, ALL_VALUES };
 
 /* Where the line is in JSON of collectors; and "log". */
 static const struct str message_keys[] = {
@@ -97,6 +99,12 @@ static const struct str message_keys[] = {
     STR_INIT("body"),           STR_INIT("short_message"), STR_INIT("jsonPayload.message"),
 };
 
+/* And its time, or the collector's. */
+static const struct str time_keys[] = {STR_INIT("time"),      STR_INIT("@timestamp"),
+                                       STR_INIT("timestamp"), STR_INIT("ts"),
+                                       STR_INIT("date"),      STR_INIT("__REALTIME_TIMESTAMP"),
+                                       STR_INIT("_time"),     STR_INIT("result._time")};
+
 struct json_keys *prefix_keys_new(void)
 {
     struct json_keys *k = json_keys_new();
@@ -105,6 +113,8 @@ struct json_keys *prefix_keys_new(void)
 
     for (size_t i = 0; good && i < COUNT_OF(message_keys); i++)
         good = json_keys_add(k, message_keys[i], MESSAGE_TEXT, (unsigned char)i);
+    for (size_t i = 0; good && i < COUNT_OF(time_keys); i++)
+        good = json_keys_add(k, time_keys[i], OUTER_TIME, (unsigned char)i);
     if (good)
         return k;
     json_keys_free(k);
@@ -128,6 +138,7 @@ static bool strip_docker(const struct json_keys *keys, struct decode_scratch *s,
     if (!found[DOCKER_LOG].quoted || !str_is_set(text))
         return false;
     out->stderr_ = str_eq(found[DOCKER_STREAM].raw, STR("stderr"));
+    out->time = found[OUTER_TIME].raw;
     out->at = (size_t)(text.p - line.p);
     if (found[DOCKER_LOG].escaped)
         text = json_scan_text(s, text);
@@ -161,6 +172,7 @@ static bool strip_message(const struct json_keys *keys, struct decode_scratch *s
     w->why = "expected JSON with the line in \"message\", \"MESSAGE\", \"textPayload\", \"log\", …";
     if (!text->quoted || !str_is_set(text->raw))
         return false;
+    out->time = found[OUTER_TIME].raw;
     out->at = (size_t)(text->raw.p - line.p);
     out->text = text->escaped ? json_scan_text(s, text->raw) : text->raw;
     if (str_ends(out->text, STR("\n")))
@@ -284,13 +296,13 @@ static void strip_fraction(struct prefix_work *w)
     w->rest = str_slice(w->rest, n, w->rest.n);
 }
 
-/* "Jan  2 03:04:05 ", or a whole time. Its value is the collector's, not the request's. */
-static bool strip_syslog_time(struct prefix_work *w)
+/* "Jan  2 03:04:05 ", or a whole time. */
+static bool strip_syslog_time(struct prefix_work *w, struct str *time)
 {
     static const char form[] = "Aaa _0 00:00:00";
 
     if (w->rest.n > 0 && ascii_digit(w->rest.p[0]))
-        return is_iso(word(w));
+        return is_iso(*time = word(w));
     if (w->rest.n < sizeof(form) - 1)
         return false;
     if (!looks_have_form(w->rest.p, form, sizeof(form) - 1))
@@ -334,16 +346,14 @@ static bool strip_structured(struct prefix_work *w)
     return true;
 }
 
-static bool strip_5424(struct prefix_work *w)
+static bool strip_5424(struct prefix_work *w, struct str *time)
 {
-    struct str time;
-
     word(w); /* its version */
-    time = word(w);
+    *time = word(w);
     for (int i = 0; i < 4; i++) /* host, program, process, kind of message */
         if (word(w).n == 0)
             return false;
-    return (is_rfc3339(time) || str_eq(time, STR("-"))) && strip_structured(w);
+    return (is_rfc3339(*time) || str_eq(*time, STR("-"))) && strip_structured(w);
 }
 
 static bool strip_syslog(struct prefix_work *w, struct prefix_result *out)
@@ -352,15 +362,15 @@ static bool strip_syslog(struct prefix_work *w, struct prefix_result *out)
     if (!strip_priority(w))
         return false;
     if (str_starts(w->rest, STR("1 ")))
-        return strip_5424(w);
-    if (!strip_syslog_time(w))
+        return strip_5424(w, &out->time);
+    if (!strip_syslog_time(w, &out->time))
         return false;
     for (int i = 0; i < 2; i++) { /* the program, perhaps behind the host */
         struct str s = word(w);
 
         out->systemd = str_starts(s, STR("systemd["));
         if (s.n > 1 && s.p[s.n - 1] == ':')
-            return true;
+            return !looks_like_level(s); /* a program's own logger: "INFO:" */
         if (i == 1 && s.n == 0) /* rsyslog of a sender that names no program, as Fastly's */
             return w->rest.n > 0;
     }
@@ -370,14 +380,14 @@ static bool strip_syslog(struct prefix_work *w, struct prefix_result *out)
 /* ---- a time, a container's name ----------------------------------------------------------------
  */
 
-static bool strip_stamp(struct prefix_work *w)
+static bool strip_stamp(struct prefix_work *w, struct str *time)
 {
     struct str line = w->rest;
 
     w->why = "expected a time like 2026-01-02T03:04:05.678Z before the line";
-    if (is_iso(word(w)))
+    if (is_iso(*time = word(w)))
         return w->rest.n > 0;
-    if (!is_iso(str_cut(&line, '\t')) || str_cut(&line, '\t').n == 0 || line.n == 0)
+    if (!is_iso(*time = str_cut(&line, '\t')) || str_cut(&line, '\t').n == 0 || line.n == 0)
         return false;
     w->rest = line;
     return true;
@@ -418,9 +428,10 @@ static bool starts_access(struct str s)
 }
 
 /* Words, and parts of them between colons, up to a level, and on to where the line begins. */
-static bool strip_logger(struct prefix_work *w)
+static bool strip_logger(struct prefix_work *w, struct str *time)
 {
     enum { PARTS_MAX = 24 };
+    struct str line = w->rest;
     bool level = false;
 
     w->why = "expected what a logger puts before a line, with a level like INFO, and the line";
@@ -432,6 +443,7 @@ static bool strip_logger(struct prefix_work *w)
         level |= looks_like_level(str_slice(w->rest, 0, n));
         w->rest = str_slice(w->rest, n < w->rest.n ? n + 1 : n, w->rest.n);
     }
+    *time = str_slice(line, 0, line.n - w->rest.n);
     return level && starts_access(w->rest);
 }
 
@@ -483,11 +495,11 @@ static bool strip_text(enum prefix_kind kind, struct prefix_work *w, struct pref
     case PREFIX_SYSLOG:
         return strip_syslog(w, out);
     case PREFIX_STAMP:
-        return strip_stamp(w);
+        return strip_stamp(w, &out->time);
     case PREFIX_COMPOSE:
         return strip_compose(w);
     case PREFIX_LOGGER:
-        return strip_logger(w);
+        return strip_logger(w, &out->time);
     case PREFIX_GREP:
         return strip_grep(w);
     default:
@@ -516,6 +528,88 @@ bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct de
     return good;
 }
 
+/* The first n words, without what a logger puts behind them and in front. */
+static struct str words_of(struct str s, int n)
+{
+    size_t to = 0;
+
+    for (; n > 0 && to < s.n; n--)
+        to += str_until(str_slice(s, to, s.n), ' ', ' ') + 1;
+    s.n = to < s.n ? to : s.n;
+    while (s.n > 0 && !ascii_alnum(s.p[s.n - 1]))
+        s.n--;
+    while (s.n > 0 && !ascii_alnum(s.p[0]))
+        s = str_slice(s, 1, s.n);
+    return s;
+}
+
+struct str prefix_time(struct str time)
+{
+    bool local;
+    int64_t ms;
+
+    for (int n = 3; n > 0; n--) /* "2026-01-02 03:04:05 +0000" */
+        if (time_parse_text(words_of(time, n), &ms, &local))
+            return words_of(time, n);
+    return time;
+}
+
+/* ---- lines without a time ----------------------------------------------------------------------
+ */
+
+/* "\x1b[0m", or that in JSON. */
+static struct str without_colour(struct str s)
+{
+    if (str_starts(s, STR("\x1b[")) || str_starts(s, STR("\\u001b[")))
+        (void)str_cut(&s, 'm');
+    return s;
+}
+
+/* "GET /docs/ 200 " of morgan's "tiny", with colours of "dev", with HTTP/1.1 of "short". */
+static bool is_morgan(struct str s)
+{
+    struct str first = s;
+    int status;
+
+    if (looks_like_address(str_cut(&first, ' '))) {
+        (void)str_cut(&first, ' '); /* the user */
+        s = first;
+    }
+    s = without_colour(s);
+    if (!looks_like_method(str_cut(&s, ' ')) || str_cut(&s, ' ').n == 0)
+        return false;
+    if (str_starts(s, STR("HTTP/")))
+        (void)str_cut(&s, ' ');
+    s = without_colour(s);
+    return s.n >= 4 && decode_status(str_slice(s, 0, 3), &status) &&
+           (s.p[3] == ' ' || s.p[3] == '\x1b' || s.p[3] == '\\');
+}
+
+static bool is_uvicorn(struct str s)
+{
+    struct str first;
+
+    s = without_colour(s);
+    if (!str_starts(s, STR("INFO")))
+        return false;
+    s = without_colour(str_slice(s, 4, s.n));
+    first = str_cut(&s, ' ');
+    if (!str_eq(first, STR(":")))
+        return false;
+    while (s.n > 0 && s.p[0] == ' ')
+        s = str_slice(s, 1, s.n);
+    return looks_like_address(str_cut(&s, ' ')) &&
+           (str_starts(s, STR("- \"")) || str_starts(s, STR("- \\\"")));
+}
+
+bool prefix_is_untimed(struct str line)
+{
+    static const struct str fiber = STR_INIT("00:00:00 | 000 | ");
+
+    return (line.n > fiber.n && looks_have_form(line.p, fiber.p, fiber.n)) ||
+           str_starts(line, STR("method=")) || is_morgan(line) || is_uvicorn(line);
+}
+
 static bool has_time(struct str s)
 {
     for (ptrdiff_t at = 0; (at = str_chr(s, '[', (size_t)at)) >= 0; at++)
@@ -528,7 +622,7 @@ static bool has_time(struct str s)
 static bool is_access(struct str s)
 {
     return str_starts(s, STR("{\"")) || str_starts(s, STR("{\\\"")) ||
-           str_find(s, STR("\t{\""), 0) > 0 || has_time(s);
+           str_find(s, STR("\t{\""), 0) > 0 || has_time(s) || prefix_is_untimed(s);
 }
 
 /* The text of this key, from its first byte on; STR_NONE: it has none. */

@@ -44,6 +44,12 @@ static inline bool prefix_is_doubtful(enum prefix_kind kind)
     return kind >= PREFIX_SYSLOG;
 }
 
+/* A time may stand in it. */
+static inline bool prefix_has_time(enum prefix_kind kind)
+{
+    return kind != PREFIX_NONE && kind != PREFIX_COMPOSE && kind != PREFIX_GREP;
+}
+
 /* Kubernetes and Docker. */
 static inline bool prefix_cuts(enum prefix_kind kind)
 {
@@ -55,6 +61,7 @@ static inline bool prefix_cuts(enum prefix_kind kind)
 struct prefix_result {
     struct str text; /* in the line, or (docker) in scratch */
     size_t at;       /* where in the line it begins */
+    struct str time; /* what holds the collector's time (prefix_time); STR_NONE: none is there */
     const char *why; /* static */
     bool stderr_;    /* written to standard error, where servers say what is no access log */
     bool systemd;    /* its word on the service, not the service's */
@@ -86,6 +93,12 @@ struct json_keys *prefix_keys_new(void);
  * which byte. `keys` where prefix_has_keys. */
 bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct decode_scratch *s,
                   struct str line, struct prefix_result *out);
+/* The time in prefix_result's `time`, for field_time; a slice of it. A syslog's has no year mostly,
+ * and is none then. */
+struct str prefix_time(struct str time);
+/* A line of an access log that is known to have no time: uvicorn's, morgan's, Fiber's, lograge's.
+ */
+bool prefix_is_untimed(struct str line);
 /* False: the line has not this prefix. `keys` only for PREFIX_DOCKER. */
 bool prefix_part(enum prefix_kind kind, const struct json_keys *keys, struct str line,
                  struct prefix_part *out);

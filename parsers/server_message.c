@@ -56,24 +56,36 @@ static bool has_request(struct str s)
 /* ---- loggers ----------------------------------------------------------------------------------
  */
 
-/* A word in capitals, in brackets, or behind "level=": a level. A path's part is none. */
-static bool has_level(struct str head)
+/* Behind a word in capitals, in brackets, or behind "level=", that is a level; 0: there is none. A
+ * path's part is none. */
+static size_t behind_level(struct str head)
 {
-    for (size_t i = 0; i < head.n;) {
-        size_t from = i, to;
+    for (size_t from = 0, to; from < head.n; from = to + 1) {
         char before = from > 0 ? head.p[from - 1] : ' ';
 
-        while (i < head.n && ascii_alnum(head.p[i]))
-            i++;
-        to = i < head.n ? i : head.n;
-        i = to + 1;
-        if (to == from || to == head.n || !strchr(" \t[]:|=(", before) ||
-            !strchr(" \t]:|)", head.p[to]) || !looks_like_level(str_slice(head, from, to)))
+        for (to = from; to < head.n && ascii_alnum(head.p[to]); to++)
+            ;
+        if (to == from || to == head.n || str_chr(STR(" \t[]:|=("), before, 0) < 0 ||
+            str_chr(STR(" \t]:|)"), head.p[to], 0) < 0 ||
+            !looks_like_level(str_slice(head, from, to)))
             continue;
-        if (strchr("[=", before) || (head.p[from] >= 'A' && head.p[from] <= 'Z'))
-            return true;
+        if (before == '[' || before == '=' || (head.p[from] >= 'A' && head.p[from] <= 'Z'))
+            return to;
     }
-    return false;
+    return 0;
+}
+
+/* Does an address begin there, or a part of one that was cut? */
+static bool starts_with_address(struct str s)
+{
+    size_t n = 0;
+    bool parted = false;
+
+    while (s.n > 0 && str_chr(STR(" \t]:|)-"), s.p[0], 0) >= 0)
+        s = str_slice(s, 1, s.n);
+    for (; n < s.n && (hex_value(s.p[n]) >= 0 || s.p[n] == '.' || s.p[n] == ':'); n++)
+        parted |= s.p[n] == '.' || s.p[n] == ':';
+    return n == s.n || (parted && s.p[n] == ' ');
 }
 
 /* A time that no access log's line begins with alone, or a level. */
@@ -82,13 +94,13 @@ static bool starts_like_logger(struct str s)
     static const struct str times[] = {STR_INIT("0000-00-00"), STR_INIT("0000/00/00 "),
                                        STR_INIT("[0000-00-00"), STR_INIT("[00-Aaa-0000"),
                                        STR_INIT("00-Aaa-0000 ")};
-    struct str first = s;
+    struct str first;
 
     for (size_t i = 0; i < COUNT_OF(times); i++)
         if (starts_with_form(s, times[i]))
             return true;
-    first = str_cut(&first, s.n > 0 && s.p[0] == '[' ? ']' : ':'); /* "[INFO]", "INFO:" */
-    return first.n < s.n && first.n < 12 && looks_like_level(first);
+    first = str_cut(&s, s.n > 0 && s.p[0] == '[' ? ']' : ':'); /* "[INFO]", "INFO:" */
+    return s.n > 0 && first.n < 12 && looks_like_level(first);
 }
 
 /* level=info msg="…", whole. */
@@ -107,9 +119,15 @@ static bool is_logfmt(struct str s)
 
 static bool is_logged(struct str s)
 {
-    struct str head = str_slice(s, 0, s.n < HEAD_BYTES ? s.n : HEAD_BYTES);
+    size_t to = behind_level(str_slice(s, 0, s.n < HEAD_BYTES ? s.n : HEAD_BYTES));
 
-    return (is_logfmt(s) || (starts_like_logger(s) && has_level(head))) && !has_request(s);
+    if (has_request(s))
+        return false;
+    if (is_logfmt(s))
+        return true;
+    return to > 0 && starts_like_logger(s) &&
+           (!starts_with_address(str_slice(s, to, s.n)) ||
+            str_find(s, STR(" - \"WebSocket "), 0) > 0); /* uvicorn's */
 }
 
 /* An object of a logger's that is whole. */

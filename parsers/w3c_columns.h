@@ -1,6 +1,6 @@
 /*
- * w3c_columns.h - the columns of W3C extended log files: their names, as AWS, Microsoft and Zeek write
- * them, and rows split into them. Pure.
+ * w3c_columns.h - the columns of W3C extended log files: their names, as AWS, Microsoft and Zeek
+ * write them, and rows split into them. Pure.
  */
 #ifndef LOGFERRY_PARSERS_W3C_COLUMNS_H
 #define LOGFERRY_PARSERS_W3C_COLUMNS_H

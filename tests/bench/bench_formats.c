@@ -156,7 +156,8 @@ static int measure_format(struct bench *b, size_t row, const char *directory)
 
     buf_init(&spec, 4096);
     buf_init(&why, 4096);
-    buf_printf(&spec, "%s%s%s", name, argument ? ":" : "", argument ? argument : "");
+    buf_printf(&spec, "%s%s%s%s", format_before(row), name, argument ? ":" : "",
+               argument ? argument : "");
     struct format *f = format_new(buf_str(&spec), NULL, &why);
     b->parser = f ? parser_new(f) : NULL;
     if (b->parser)

@@ -93,14 +93,15 @@ static double growth_of(struct parser *p, const struct kind *k, char *line)
     return growth;
 }
 
-static int measure(const char *name, const char *argument, const struct kind *k, size_t count,
-                   char *line)
+static int measure(size_t row, const struct kind *k, size_t count, char *line)
 {
+    const char *about, *name = format_list(row, &about), *argument = format_argument(row);
+
     struct buf why;
     buf_init(&why, 1024);
     struct buf spec;
     buf_init(&spec, 4096);
-    buf_put_str(&spec, str_of(name));
+    buf_printf(&spec, "%s%s", format_before(row), name);
     if (argument)
         buf_printf(&spec, ":%s", argument);
     struct format *f = format_new(buf_str(&spec), NULL, &why);
@@ -129,11 +130,11 @@ int main(int argc, char **argv)
 {
     size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000;
     char *line = malloc(LONG_LINE + 4096);
-    const char *about, *name;
+    const char *about;
     int rc = line && count ? 0 : 64;
-    for (size_t i = 0; !rc && (name = format_list(i, &about)); i++)
+    for (size_t i = 0; !rc && format_list(i, &about); i++)
         for (size_t k = 0; !rc && k < sizeof(kinds) / sizeof(kinds[0]); k++)
-            rc = measure(name, format_argument(i), &kinds[k], count, line);
+            rc = measure(i, &kinds[k], count, line);
     free(line);
     return rc;
 }

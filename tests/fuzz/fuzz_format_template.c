@@ -22,7 +22,7 @@ static void add(size_t i, const char *name)
 
     buf_init(&spec, 4000);
     buf_init(&why, 1000);
-    buf_put_str(&spec, str_of(name));
+    buf_printf(&spec, "%s%s", format_before(i), name);
     if (format_argument(i))
         buf_printf(&spec, ":%s", format_argument(i));
     k->format = format_new(buf_str(&spec), NULL, &why);

@@ -34,14 +34,14 @@ static inline void fixture_open(struct fixture *x, struct str spec, const struct
     assert_non_null(x->parser);
 }
 
-/* The i-th format of format_list, with its argument. */
+/* The i-th format of format_list, with its argument, behind what it needs. */
 static inline void fixture_open_row(struct fixture *x, size_t i)
 {
     const char *about, *argument = format_argument(i);
     struct buf spec;
 
     buf_init(&spec, 4096);
-    buf_printf(&spec, "%s%s%s", format_list(i, &about), argument ? ":" : "",
+    buf_printf(&spec, "%s%s%s%s", format_before(i), format_list(i, &about), argument ? ":" : "",
                argument ? argument : "");
     fixture_open(x, buf_str(&spec), NULL);
     buf_release(&spec);

@@ -85,6 +85,26 @@ static void heroku(void **state)
     fixture_close(&x);
 }
 
+/* Its durations are in milliseconds; it has no time. */
+static void lograge(void **state)
+{
+    struct fixture x;
+    (void)state;
+
+    fixture_open(&x, STR("stamp+logfmt"), NULL);
+    assert_int_equal(
+        fixture_parse(&x, STR("2026-11-03T00:10:24.5Z method=GET path=/docs/?v=2 format=html "
+                              "controller=DocsController action=show status=200 duration=58.33 "
+                              "view=40.43 db=15.26")),
+        PARSE_OK);
+    assert_true(x.hit.time_ms == 1793664624500);
+    assert_text(x.hit.path, "/docs/");
+    assert_text(x.hit.query, "v=2");
+    assert_int_equal(x.hit.status, 200);
+    assert_int_equal(x.hit.duration_ms, 58);
+    fixture_close(&x);
+}
+
 static void other_lines_of_heroku(void **state)
 {
     static const struct {
@@ -140,6 +160,7 @@ int main(void)
         cmocka_unit_test(words),
         cmocka_unit_test(heroku),
         cmocka_unit_test(other_lines_of_heroku),
+        cmocka_unit_test(lograge),
         cmocka_unit_test(changed_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

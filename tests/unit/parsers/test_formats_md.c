@@ -122,7 +122,7 @@ static void put_source(struct buf *out, size_t i, struct str files, const struct
 
     buf_lit(out, "```yaml\nsources:\n  web:\n    files: ");
     put_yaml_text(out, files);
-    buf_printf(out, "\n    format: %s%s", argument ? "{" : "", name);
+    buf_printf(out, "\n    format: %s%s%s", argument ? "{" : "", format_before(i), name);
     if (argument) {
         buf_lit(out, ": ");
         if (argument[0] == '{')
@@ -236,7 +236,10 @@ static void put_format(struct buf *out, size_t i, struct str files)
 
     fixture_open_row(&x, i);
     fixture_parse_example(&x, i);
-    buf_printf(out, "```\n%s\n```\n\n", format_example(i));
+    buf_lit(out, "```\n");
+    for (const char *c = format_example(i); *c; c++)
+        buf_printf(out, *c == '\x1b' ? "\\x%02x" : "%c", *c); /* colours of a terminal */
+    buf_lit(out, "\n```\n\n");
     put_source(out, i, files, &x.hit);
     buf_putc(out, '\n');
     put_fields(out, format_fields(x.format));

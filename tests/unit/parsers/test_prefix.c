@@ -121,12 +121,96 @@ static void parts_and_standard_error(void **state)
     fixture_close(&x);
 }
 
+/* Lines without a time have that of what stands before them, the innermost. */
+static void times_of_collectors(void **state)
+{
+#define UVICORN "INFO:     203.0.113.20:44512 - \"GET /docs/ HTTP/1.1\" 200 OK"
+#define UVICORN_ESCAPED "INFO:     203.0.113.20:44512 - \\\"GET /docs/ HTTP/1.1\\\" 200 OK"
+    static const struct {
+        const char *spec, *line;
+        int64_t ms;
+    } cases[] = {
+        {"cri+uvicorn", CRI UVICORN, 123},
+        {"docker+uvicorn", DOCKER(UVICORN_ESCAPED), 100},
+        {"docker+logger+uvicorn", DOCKER(UVICORN_ESCAPED), 100},
+        {"stamp+uvicorn", "2026-11-03T01:10:24.5+01:00 " UVICORN, 500},
+        {"compose+stamp+uvicorn", "web-1  | 2026-11-03T00:10:24.5Z " UVICORN, 500},
+        {"syslog+uvicorn", "<190>1 2026-11-03T00:10:24.7Z web1 app 12 - - " UVICORN, 700},
+        {"syslog+uvicorn", "2026-11-03T00:10:24+0000 web1 app[12]: " UVICORN, 0},
+        {"docker+syslog+uvicorn", DOCKER("Nov  3 00:10:25 web1 app[12]: " UVICORN_ESCAPED), 100},
+        {"message+uvicorn",
+         "{\"timestamp\":1793664624.25,\"short_message\":\"" UVICORN_ESCAPED "\"}", 250},
+        {"message+uvicorn",
+         "{\"__REALTIME_TIMESTAMP\":\"1793664624250000\",\"MESSAGE\":\"" UVICORN_ESCAPED "\"}",
+         250},
+        {"message+uvicorn",
+         "{\"@timestamp\":\"2026-11-03T00:10:24.25Z\",\"message\":\"" UVICORN_ESCAPED "\"}", 250},
+        {"logger+uvicorn",
+         "2026-11-03 00:10:24,186 - uvicorn.access - INFO - 203.0.113.20:44512 - \"GET /docs/ "
+         "HTTP/1.1\" 200",
+         186},
+        {"logger+uvicorn",
+         "[2026-11-03 01:10:24 +0100] [12] [INFO] 203.0.113.20:44512 - \"GET /docs/ HTTP/1.1\" 200",
+         0},
+        {"cri+nginx:$remote_addr \"$request\" $status",
+         CRI "203.0.113.20 \"GET /docs/ HTTP/1.1\" 200", 123},
+        {"cri+json:{\"path\":\"p\",\"client_ip\":\"c\"}",
+         CRI "{\"p\":\"/docs/\",\"c\":\"203.0.113.20\"}", 123},
+        {"cri+regex:^(?<ip>\\S+) (?<url>\\S+)$", CRI "203.0.113.20 /docs/", 123},
+        {"cri+logfmt", CRI "method=GET path=/docs/ status=200 remote_ip=203.0.113.20", 123},
+        {"cri+nginx_combined", CRI LINE, 0}, /* its own */
+    };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fixture x;
+
+        fixture_open(&x, str_of(cases[i].spec), NULL);
+        if (fixture_parse(&x, str_of(cases[i].line)) != PARSE_OK ||
+            x.hit.time_ms != INT64_C(1793664624000) + cases[i].ms)
+            fail_msg("%s: %s", cases[i].spec, cases[i].line);
+        assert_text(x.hit.client_ip, "203.0.113.20");
+        assert_text(x.hit.path, "/docs/");
+        assert_null(hit_parse_changes(x.parser, str_of(cases[i].line)));
+        fixture_close(&x);
+    }
+}
+
+static void lines_without_a_time(void **state)
+{
+    static const char *const specs[] = {"uvicorn", "compose+uvicorn", "nginx:$request $status",
+                                        "regex:^(?<path>.+)$", "grep+json:{\"path\":\"p\"}"};
+    struct fixture x;
+    struct buf why;
+    size_t column;
+    (void)state;
+
+    buf_init(&why, 4096);
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
+        buf_reset(&why);
+        assert_null(format_new(str_of(specs[i]), NULL, &why));
+        assert_non_null(strstr(buf_cstr(&why), "time"));
+        assert_non_null(strstr(buf_cstr(&why), "docker+"));
+    }
+    buf_release(&why);
+    fixture_open(&x, STR("syslog+uvicorn"), NULL);
+    assert_int_equal(fixture_parse(&x, STR("Nov  3 00:10:24 web1 app[12]: " UVICORN)), PARSE_BAD);
+    assert_non_null(strstr(parser_error(x.parser, &column), "with a year"));
+    fixture_close(&x);
+    fixture_open(&x, STR("nginx_json"), NULL);
+    assert_int_equal(fixture_parse(&x, STR("{\"uri\":\"/\",\"status\":200}")), PARSE_BAD);
+    assert_non_null(strstr(parser_error(x.parser, &column), "the line has no time; where"));
+    fixture_close(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prefixes),
         cmocka_unit_test(columns_are_of_the_whole_line),
         cmocka_unit_test(parts_and_standard_error),
+        cmocka_unit_test(times_of_collectors),
+        cmocka_unit_test(lines_without_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

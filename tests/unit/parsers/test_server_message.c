@@ -25,6 +25,7 @@ static const char *const messages[] = {
     "[Tue Nov  3 00:10:24 2026] PHP 8.2.1 Development Server (http://localhost:8000) started",
     /* Python's */
     "INFO:     Started server process [1]",
+    "INFO:     203.0.113.20:4711 - \"WebSocket /ws\" [accepted]",
     "INFO:     Uvicorn running on http://0.0.0.0:8000 (Press CTRL+C to quit)",
     "[2026-11-03 00:10:24 +0000] [7] [INFO] Booting worker with pid: 7",
     "[2026-11-03 00:10:24 +0000] [1] [CRITICAL] WORKER TIMEOUT (pid:7)",
@@ -67,6 +68,8 @@ static const char *const others[] = {
     "[2026-11-03 00:10:24 +0000] [7] [INFO] 203.0.113.20 - - \"GET /docs/ HTTP/1.1\" 200 6",
     "INFO:     203.0.113.20:4711 - \"GET /docs/ HTTP/1.1\" 200 OK",
     "INFO:     203.0.113.20:4711 - \"GET /docs/",
+    "INFO:     203.0.113.20:4711 - \"GE",
+    "INFO:     203.0.1",
     "2026-11-03 00:10:24 W3SVC1 192.0.2.80 POST /error 404",
     "2026/11/03 00:10:24 http://www.example.com/ 200",
     "2026-11-03T00:10:24Z 203.0.113.20 /error/info 404",

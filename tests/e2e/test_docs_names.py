@@ -133,7 +133,7 @@ def test_config_keys(world):
 
 def test_formats(world):
     rows = re.search(r"rows\[\] = \{(.*?)\n\};", read("parsers/format.c"), re.S).group(1)
-    found = re.findall(r'^    (?:ROW\(|\{)"(\w+)"', rows, re.M)
+    found = re.findall(r'^    (?:ROW\(|UNTIMED\(|\{)"(\w+)"', rows, re.M)
     check(len(found) > 20, f"formats: {found}")
     list_ = re.search(r"\| `format` \|[^\n]*", read("docs/configuration.md")).group(0)
     missing = [f for f in found if f"`{f}`" not in list_]

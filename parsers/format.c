@@ -132,10 +132,6 @@ static const struct format_row rows[] = {
         "[pid: 812|app: 0|req: 3/14] 203.0.113.20 () {40 vars in 686 bytes} [Tue Nov  3 00:10:24 "
         "2026] GET /docs/?v=2 => generated 6329 bytes in 12 msecs (HTTP/1.1 200) 2 headers in 79 "
         "bytes (1 switches on core 0)"),
-    ROW("uwsgi_micros", "uWSGI's own request log with log-micros", NULL, TEMPLATE_UWSGI_MICROS,
-        "[pid: 812|app: 0|req: 3/14] 203.0.113.20 () {40 vars in 686 bytes} [Tue Nov  3 00:10:24 "
-        "2026] GET /docs/?v=2 => generated 6329 bytes in 12034 micros (HTTP/1.1 200) 2 headers in "
-        "79 bytes (1 switches on core 0)"),
     ROW("werkzeug", "Werkzeug (Flask) and Python's http.server; no user agent", NULL,
         TEMPLATE_WERKZEUG,
         "203.0.113.20 - - [03/Nov/2026 00:10:24] \"GET /docs/?v=2 HTTP/1.1\" 200 -"),

@@ -96,7 +96,6 @@ enum template_variant {
     TEMPLATE_SQUID,
     TEMPLATE_GCS,
     TEMPLATE_UWSGI,
-    TEMPLATE_UWSGI_MICROS,
     TEMPLATE_WERKZEUG,
     TEMPLATE_GIN,
     TEMPLATE_UNTIMED, /* lines of those below have no time */

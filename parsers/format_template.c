@@ -157,14 +157,8 @@ static const struct template_row templates[] = {
     [TEMPLATE_UWSGI] = {template_columns,
                         "<?{address space><-\">} {<-\">} <.>[pid: <-\">] <client> (<user>) {<-\">} "
                         "[<%a %b %e %T %Y>] <method> <target> => generated <bytes> bytes in "
-                        "<duration_ms> msecs <?via ><-> <.>(<protocol> <status>)<? ><rest><.>",
+                        "<duration_text> (<protocol> <status>)<? ><rest><.>",
                         "more columns than uWSGI writes"},
-    [TEMPLATE_UWSGI_MICROS] =
-        {template_columns,
-         "<?{address space><-\">} {<-\">} <.>[pid: <-\">] <client> (<user>) {<-\">} "
-         "[<%a %b %e %T %Y>] <method> <target> => generated <bytes> bytes in "
-         "<duration_us> micros <?via ><-> <.>(<protocol> <status>)<? ><rest><.>",
-         "more columns than uWSGI writes"},
     [TEMPLATE_WERKZEUG] =
         {template_columns,
          "<!python><client> - <user> [<%d/%b/%Y %T>] \"<request>\" <status> <bytes>",
@@ -546,11 +540,14 @@ static bool use_seconds(struct str text, int64_t *ms)
     return true;
 }
 
+/* "12.5ms", or as uWSGI has it, "12 msecs", "68 micros". */
 static void use_text_duration(struct str text, int64_t *ms)
 {
+    struct str number = str_cut(&text, ' ');
+    int scale = str_starts(text, STR("msecs")) ? 0 : str_starts(text, STR("micros")) ? -3 : 3;
     int64_t value;
 
-    if (field_number(text, 3, &value) && value >= 0)
+    if (field_number(number, scale, &value) && value >= 0)
         *ms = value;
 }
 

@@ -35,6 +35,7 @@ static const struct column columns[] = {
     {"bytes", SHAPE_COUNT, VALUE_BYTES, "the number of bytes sent"},
     {"duration_s", SHAPE_DECIMAL, VALUE_DURATION_S, "the duration"},
     {"duration_ms", SHAPE_COUNT, VALUE_DURATION_MS, "the duration"},
+    {"duration_text", SHAPE_FREE, VALUE_DURATION, "the duration"},
     {"decimal_ms", SHAPE_DECIMAL, VALUE_DURATION_MS, "the duration"},
     {"duration_us", SHAPE_COUNT, VALUE_DURATION_US, "the duration"},
     {"duration", SHAPE_WORD, VALUE_DURATION, "the duration"},

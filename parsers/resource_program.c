@@ -77,6 +77,10 @@ static const struct address {
     {S("signalr/negotiate"), RESOURCE_OTHER, 0},
     {S("signalr/connect"), RESOURCE_OTHER, 0},
     {S("signalr/start"), RESOURCE_OTHER, 0},
+    /* pictures that a program draws */
+    {S("timthumb.php"), RESOURCE_OTHER, TOP | QUERY},
+    {S("phpThumb.php"), RESOURCE_OTHER, TOP | QUERY},
+    {S("securimage_show.php"), RESOURCE_OTHER, TOP},
     /* counters */
     {S("matomo.php"), RESOURCE_OTHER, 0},
     {S("piwik.php"), RESOURCE_OTHER, 0},

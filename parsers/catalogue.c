@@ -354,11 +354,18 @@ static bool stands_alone(struct str ua, const struct aho_hit *hit)
            (hit->end == ua.n || str_starts(str_slice(ua, hit->end, ua.n), STR(" (+")));
 }
 
+/* "(compatible; Devin)" */
+static bool is_compatible(struct str ua, const struct aho_hit *hit)
+{
+    return hit->end < ua.n && (ua.p[hit->end] == ')' || ua.p[hit->end] == ';') &&
+           str_ends(str_slice(ua, 0, hit->start), STR("compatible; "));
+}
+
 static bool product_fits(struct str ua, const struct aho_hit *hit)
 {
     char before = hit->start == 0 ? ' ' : ua.p[hit->start - 1];
 
-    return stands_alone(ua, hit) ||
+    return stands_alone(ua, hit) || is_compatible(ua, hit) ||
            ((before == ' ' || before == ';' || before == '(') && hit->end + 1 < ua.n &&
             ua.p[hit->end] == '/' && ascii_digit(ua.p[hit->end + 1]));
 }

@@ -366,6 +366,13 @@ static bool is_token(struct str s)
     return s.n > 0;
 }
 
+/* The protocol without its name, as Hypercorn has it. */
+static bool is_version(struct str s)
+{
+    return str_eq(s, STR("1.1")) || str_eq(s, STR("2")) || str_eq(s, STR("1.0")) ||
+           str_eq(s, STR("3"));
+}
+
 void decode_request_line(struct decode_scratch *s, struct str line, struct hit *hit)
 {
     const char *space, *last;
@@ -385,7 +392,8 @@ void decode_request_line(struct decode_scratch *s, struct str line, struct hit *
     tail = str_slice(line, (size_t)(last + 1 - line.p), line.n);
     if (str_starts(tail, STR("HTTP/")))
         protocol = tail;
-    if (str_is_set(protocol) || tail.n == 0) /* Tomcat writes an empty one for HTTP/0.9 */
+    if (str_is_set(protocol) || tail.n == 0 ||
+        is_version(tail)) /* Tomcat writes an empty one for HTTP/0.9 */
         target.n = last > space ? (size_t)(last - target.p) : 0;
     hit->method = decode_missing(method);
     hit->protocol = protocol;

@@ -108,6 +108,16 @@ static size_t take(struct columns *c, size_t i, enum role role)
     return i;
 }
 
+/* One of paths; else one of URLs, which a referrer's column is too. */
+static size_t find_target(const struct columns *c, size_t from)
+{
+    for (size_t i = from; i < c->r.n; i++)
+        if (is_free(c, i) && is_mostly(c, i, LOOK_TARGET, 80) &&
+            c->r.c[i].looks[LOOK_TARGET] > c->r.c[i].looks[LOOK_URL])
+            return i;
+    return find(c, from, c->r.n, LOOK_TARGET, 80);
+}
+
 static bool take_request(struct columns *c)
 {
     c->time = take(c, find(c, 0, c->r.n, LOOK_TIME_CLF, 90), ROLE_TIME_CLF);
@@ -121,7 +131,7 @@ static bool take_request(struct columns *c)
     if (c->time == NOWHERE || c->request != NOWHERE)
         return c->time != NOWHERE;
     size_t method = find(c, 0, c->r.n, LOOK_METHOD, 90);
-    c->request = find(c, method + 1, c->r.n, LOOK_TARGET, 80);
+    c->request = find_target(c, method + 1);
     if (method == NOWHERE || c->request == NOWHERE)
         return false;
     take(c, method, ROLE_METHOD);
@@ -193,8 +203,8 @@ static void take_agent(struct columns *c)
         take(c, c->agent - 1, ROLE_REFERRER);
     else if (c->agent + 1 < c->r.n && is_referrer(c, c->agent + 1))
         take(c, c->agent + 1, ROLE_REFERRER);
-    else
-        take(c, find(c, c->request + 1, c->r.n, LOOK_URL, 60), ROLE_REFERRER);
+    else if (take(c, find(c, c->request + 1, c->r.n, LOOK_URL, 60), ROLE_REFERRER) == NOWHERE)
+        take(c, find(c, 0, c->request, LOOK_URL, 60), ROLE_REFERRER);
 }
 
 /* Of a reverse proxy's own columns, as "urt=" and "upstream_status=". */
@@ -225,6 +235,10 @@ static void take_duration(struct columns *c)
         take(c, i, ROLE_SECONDS);
         return;
     }
+    /* Before the time, where the user is mostly. */
+    if (c->time > 0 && c->time < c->request && !c->r.c[c->time - 1].open &&
+        take(c, find(c, c->time - 1, c->time, LOOK_SECONDS, 90), ROLE_SECONDS) != NOWHERE)
+        return;
     if (take(c, find(c, c->request + 1, c->r.n, LOOK_TIMES, 90), ROLE_TIMES) != NOWHERE)
         return;
     /* Apache's %D: one large number alone, behind the user agent. */

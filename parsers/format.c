@@ -138,6 +138,8 @@ static const struct format_row rows[] = {
     ROW("gin", "Gin, a framework of Go's; no user agent", NULL, TEMPLATE_GIN,
         "[GIN] 2026/11/03 - 00:10:24 | 200 |    12.0341ms |    203.0.113.20 | GET      "
         "\"/docs/?v=2\""),
+    ROW("php", "PHP's built-in server; no user agent", NULL, TEMPLATE_PHP,
+        "[Tue Nov  3 00:10:24 2026] 203.0.113.20:44512 [200]: GET /docs/?v=2"),
     UNTIMED("fiber", "Fiber, a framework of Go's: no date, no user agent", TEMPLATE_FIBER,
             "00:10:24 | 200 |    12.0341ms |    203.0.113.20 | GET     | /docs/?v=2 "),
     UNTIMED("uvicorn", "uvicorn (FastAPI, Starlette): no time, no user agent", TEMPLATE_UVICORN,

@@ -98,6 +98,7 @@ enum template_variant {
     TEMPLATE_UWSGI,
     TEMPLATE_WERKZEUG,
     TEMPLATE_GIN,
+    TEMPLATE_PHP,
     TEMPLATE_UNTIMED, /* lines of those below have no time */
     TEMPLATE_FIBER = TEMPLATE_UNTIMED,
     TEMPLATE_UVICORN,

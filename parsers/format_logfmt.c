@@ -14,9 +14,15 @@
 /* Those that nginx_json has not. */
 static const struct json_row_key own[] = {
     {FIELD_TIME, "t"},
-    {FIELD_CLIENT_IP, "remote remote_address"},
+    {FIELD_CLIENT_IP, "remote remote_address src_ip srcIP src"},
+    {FIELD_TARGET, "URI"},
+    {FIELD_PATH, "uri_path"},
+    {FIELD_QUERY, "uri_query"},
+    {FIELD_HOST, "server site"},
+    {FIELD_STATUS, "resp"},
     {FIELD_DURATION_S, "latency elapsed"},
     {FIELD_DURATION_MS, "time_ms duration_ms latency_ms elapsed_ms"},
+    {FIELD_DURATION_US, "response_time_microseconds"},
     {FIELD_REQUEST_ID, "request-id"},
     {FIELDS, NULL},
 };
@@ -116,6 +122,8 @@ static void next_word(struct str *rest, struct str *name, struct str *value)
     } else {
         *value = str_cut(&s, ' ');
         *rest = s;
+        if (s.n > 0 && str_ends(*value, STR(","))) /* Splunk's "a=b, c=d" */
+            value->n--;
     }
 }
 

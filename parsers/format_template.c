@@ -168,6 +168,9 @@ static const struct template_row templates[] = {
                       "< ><duration> |< ><client> |<?\x1b[><->m<.>< ><method> < ><?\x1b[0m><.>< >"
                       "<target>",
                       "more columns than Gin writes"},
+    [TEMPLATE_PHP] = {template_columns,
+                      "[<%a %b %e %T %Y>] <client_port> [<status>]: <method> <url><? ><rest><.>",
+                      "more columns than PHP's server writes"},
     [TEMPLATE_FIBER] = {template_columns,
                         "<-> |<?\x1b[><->m<.>< ><status> <?\x1b[0m><.>|< ><duration> |< ><client> "
                         "|<?\x1b[><->m<.>< ><method> < ><?\x1b[0m><.>| <url><? ><rest><.>",

@@ -407,16 +407,24 @@ static bool strip_compose(struct prefix_work *w)
 /* ---- a program's logger ------------------------------------------------------------------------
  */
 
-/* "[02/Jan/2026:", "[2026-01-02T", "[Fri Jan  2 03:" or "[GIN] 2026/" at the beginning. */
+/* "[02/Jan/2026:", "[2/Jan/2026:", "[2026-01-02T", "[Fri Jan  2 03:" or "[GIN] 2026/" at the
+ * beginning. */
 static bool starts_with_time(struct str s)
 {
-    static const struct str forms[] = {STR_INIT("[00/Aaa/0000"), STR_INIT("[0000-00-00T"),
-                                       STR_INIT("[Aaa Aaa _0 00:"), STR_INIT("[GIN] 0000/")};
+    static const struct str forms[] = {STR_INIT("[00/Aaa/0000"), STR_INIT("[0/Aaa/0000"),
+                                       STR_INIT("[0000-00-00T"), STR_INIT("[Aaa Aaa _0 00:"),
+                                       STR_INIT("[GIN] 0000/")};
 
     for (size_t i = 0; i < COUNT_OF(forms); i++)
         if (s.n > forms[i].n && looks_have_form(s.p, forms[i].p, forms[i].n))
             return true;
     return false;
+}
+
+/* "I0102", Kubernetes' logger: level, month and day. */
+static bool is_klog(struct str s)
+{
+    return s.n == 5 && str_chr(STR("IWEF"), s.p[0], 0) >= 0 && looks_have_form(s.p, "A0000", 5);
 }
 
 static bool starts_access(struct str s)
@@ -440,7 +448,7 @@ static bool strip_logger(struct prefix_work *w, struct str *time)
 
         while (n < w->rest.n && w->rest.p[n] != ' ' && w->rest.p[n] != ':')
             n++;
-        level |= looks_like_level(str_slice(w->rest, 0, n));
+        level |= looks_like_level(str_slice(w->rest, 0, n)) || is_klog(str_slice(w->rest, 0, n));
         w->rest = str_slice(w->rest, n < w->rest.n ? n + 1 : n, w->rest.n);
     }
     *time = str_slice(line, 0, line.n - w->rest.n);

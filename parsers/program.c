@@ -107,14 +107,17 @@ static bool fits_mask(const char *at, const char *mask, size_t n)
 
 static const char *clf_end(struct program_run *run, const char *at, const char *end)
 {
-    if (end - at < CLF_BYTES)
-        return NULL;
-    if (memcmp(at, run->time, CLF_BYTES) != 0) {
-        if (!fits_mask(at, "dd/Aaa/dddd:dd:dd:dd +dddd", CLF_BYTES))
-            return NULL;
+    static const char mask[] = "dd/Aaa/dddd:dd:dd:dd +dddd";
+
+    if (end - at >= CLF_BYTES && memcmp(at, run->time, CLF_BYTES) == 0)
+        return at + CLF_BYTES;
+    if (end - at >= CLF_BYTES && fits_mask(at, mask, CLF_BYTES)) {
         memcpy(run->time, at, CLF_BYTES);
+        return at + CLF_BYTES;
     }
-    return at + CLF_BYTES;
+    /* A day of one digit. */
+    return end - at >= CLF_BYTES - 1 && fits_mask(at, mask + 1, CLF_BYTES - 1) ? at + CLF_BYTES - 1
+                                                                               : NULL;
 }
 
 static const char *iso_end(const char *at, const char *end)

@@ -28,7 +28,7 @@ enum program_shape {
     SHAPE_COUNT,    /* 1 to 19 digits with or without '+', or "-", "-1" */
     SHAPE_DECIMAL,  /* 1 to 12 digits, up to 9 behind a point, '-' before them; or "-" */
     SHAPE_PROTOCOL, /* HTTP/1.1, HTTP/2, or "-" */
-    SHAPE_TIME_CLF, /* 02/Jan/2026:03:04:05 +0000 */
+    SHAPE_TIME_CLF, /* 02/Jan/2026:03:04:05 +0000, or a day of one digit */
     SHAPE_TIME_ISO, /* 2026-01-02T03:04:05.678Z, +00:00, +0000; up to 9 digits of a second */
     SHAPE_TIME_OWN, /* what time_format describes */
 };

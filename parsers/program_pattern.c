@@ -50,7 +50,7 @@ static void put_shape(struct buf *out, const struct program_step *s)
         put_number(out, s, "[A-Z]{1,8}+/\\d(?:\\.\\d)?+|-");
         break;
     case SHAPE_TIME_CLF:
-        buf_lit(out, "\\d\\d/[A-Z][a-z][a-z]/\\d{4}:\\d\\d:\\d\\d:\\d\\d [+-]\\d{4}");
+        buf_lit(out, "\\d\\d?+/[A-Z][a-z][a-z]/\\d{4}:\\d\\d:\\d\\d:\\d\\d [+-]\\d{4}");
         break;
     case SHAPE_TIME_ISO:
         buf_lit(out, "\\d{4}-\\d\\d-\\d\\d[T ]\\d\\d:\\d\\d:\\d\\d(?:\\.\\d{1,9}+)?+"

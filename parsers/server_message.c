@@ -130,6 +130,15 @@ static bool is_logged(struct str s)
             str_find(s, STR(" - \"WebSocket "), 0) > 0); /* uvicorn's */
 }
 
+/* "I0102 03:04:05.678901       1 x.go:12] ": Kubernetes' logger. */
+static bool is_klog(struct str s)
+{
+    ptrdiff_t to = str_find(s, STR("] "), 0);
+
+    return starts_with_form(s, STR("A0000 00:00:00.000000 ")) && to > 0 && !has_request(s) &&
+           !starts_with_address(str_slice(s, (size_t)to, s.n));
+}
+
 /* An object of a logger's that is whole. */
 static bool is_json(struct str s)
 {
@@ -223,6 +232,8 @@ bool server_message(struct str line)
         STR_INIT("  File \""),
         STR_INIT("\tat "),
         STR_INIT("Caused by: "),
+        STR_INIT(" * Serving "), /* Flask */
+        STR_INIT(" * Running on "),
         STR_INIT("-- Boot "),
         STR_INIT("-- Reboot --"),
         STR_INIT("-- Logs begin at "),
@@ -237,5 +248,5 @@ bool server_message(struct str line)
 
     return starts_with_any(line, starts, COUNT_OF(starts)) || is_nginx(line) || is_apache(line) ||
            starts_with_form(line, STR("AH00000: ")) || is_script(line) || is_logged(line) ||
-           is_json(line);
+           is_klog(line) || is_json(line);
 }

@@ -114,8 +114,13 @@ static int month_number(const char *p)
 
 bool time_parse_clf(struct str s, int64_t *ms)
 {
+    char full[26] = "0";
     int zone;
 
+    if (s.n == 25) { /* a day of one digit */
+        memcpy(full + 1, s.p, 25);
+        s = (struct str){full, sizeof(full)};
+    }
     if (s.n != 26 || s.p[2] != '/' || s.p[6] != '/' || (s.p[11] != ':' && s.p[11] != ' ') ||
         s.p[20] != ' ')
         return false;

@@ -12,7 +12,8 @@
 bool time_date_exists(int year, int month, int day);
 /* Epoch seconds; the caller has checked the ranges (month 1..12, day 1..31). */
 int64_t time_from_civil(int year, int month, int day, int hour, int minute, int second);
-/* Common Log Format: dd/Mon/yyyy:HH:MM:SS ±zzzz, 26 bytes, English months. */
+/* Common Log Format: dd/Mon/yyyy:HH:MM:SS ±zzzz, 26 bytes, English months; or a day of one digit.
+ */
 bool time_parse_clf(struct str s, int64_t *ms);
 /* W3C date (YYYY-MM-DD) and time (HH:MM:SS), UTC. */
 bool time_parse_w3c(struct str date, struct str time, int64_t *ms);

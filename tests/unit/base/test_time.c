@@ -92,6 +92,10 @@ static void test_clf(void **state)
         {"[01/Jan/2024:00:00:00 +000", false, 0},
         {"1/Jan/2024:00:00:00 +00000", false, 0},
         {"-1/Jan/2024:00:00:00 +0000", false, 0},
+        {"1/Jan/1970:00:00:00 +0000", true, 0},
+        {"9/Oct/2000:13:55:36 -0700", true, INT64_C(971124936000)},
+        {"0/Jan/2024:00:00:00 +0000", false, 0},
+        {"/Jan/2024:00:00:00 +00000", false, 0},
         {"", false, 0},
     };
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",

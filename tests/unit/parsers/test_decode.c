@@ -179,6 +179,9 @@ struct request_case {
     }
 
 static const struct request_case request_cases[] = {
+    {"a version without its protocol: Hypercorn's", S("GET /p?q 1.1"), S("GET"), NO, NO, S("/p"),
+     S("q"), NO, false},
+    {"no version", S("GET /p 1.2"), S("GET"), NO, NO, S("/p 1.2"), NO, NO, false},
     {"plain", S("GET /p HTTP/1.1"), S("GET"), NO, NO, S("/p"), NO, S("HTTP/1.1"), false},
     {"query", S("GET /p?a=1?b HTTP/2.0"), S("GET"), NO, NO, S("/p"), S("a=1?b"), S("HTTP/2.0"),
      false},

@@ -63,6 +63,16 @@ static const struct {
                                             "0.119",
      "nginx:$remote_addr - $remote_user " COMBINED " $upstream_column10 $request_time [$column12] "
      "$upstream_column13 $upstream_column14"},
+    {"a referrer before the path, and marks between",
+     "[2026-11-03T00:10:24Z] - www.example.com - 203.0.113.20 - 200 - GET - "
+     "\"https://a.example/\" - \"curl/8.1\" - \"/docs/\"\n[2026-11-03T00:10:25Z] - "
+     "www.example.com - 203.0.113.21 - 404 - GET - \"https://a.example/\" - \"curl/8.2\" - \"/x\"",
+     "nginx:[$time_iso8601] - $host - $remote_addr - $status - $request_method - \"$http_referer\" "
+     "- \"$http_user_agent\" $remote_user \"$request_uri\""},
+    {"a duration where the user stands mostly",
+     "203.0.113.20 - - 0.011 " AT("24") " " REQUEST1
+                                        "\n203.0.113.21 - - 0.111 " AT("25") " " REQUEST2,
+     "nginx:$remote_addr - - $request_time " COMBINED},
     {"the user agent before the referrer",
      "203.0.113.20 - - " AT(
          "24") " \"GET / HTTP/1.1\" 200 5 \"" CHROME "\" \"https://a.example/\"\n"

@@ -85,6 +85,45 @@ static void heroku(void **state)
     fixture_close(&x);
 }
 
+/* What Splunk's add-ons for Apache and nginx have web servers write, and Kubernetes' API server. */
+static void other_keys(void **state)
+{
+    struct fixture x;
+    (void)state;
+
+    fixture_open(&x, STR("logfmt"), NULL);
+    assert_int_equal(
+        fixture_parse(&x, STR("time=1793664624.250000, bytes_out=6329, cookie=\"-\", "
+                              "server=www.example.com, http_method=\"GET\", http_referrer=\"-\", "
+                              "http_user_agent=\"curl/8\", response_time_microseconds=12034, "
+                              "client=203.0.113.20, status=200, uri_path=\"/docs/\", "
+                              "uri_query=\"?v=2\", user=\"-\"")),
+        PARSE_OK);
+    assert_true(x.hit.time_ms == 1793664624250);
+    assert_text(x.hit.client_ip, "203.0.113.20");
+    assert_text(x.hit.method, "GET");
+    assert_text(x.hit.host, "www.example.com");
+    assert_text(x.hit.path, "/docs/");
+    assert_text(x.hit.query, "v=2");
+    assert_text(x.hit.user_agent, "curl/8");
+    assert_int_equal(x.hit.status, 200);
+    assert_int_equal(x.hit.bytes, 6329);
+    assert_int_equal(x.hit.duration_ms, 12);
+    fixture_close(&x);
+    fixture_open(&x, STR("cri+logfmt"), NULL);
+    assert_int_equal(
+        fixture_parse(&x, STR("2026-11-03T00:10:24.25Z stderr F I1103 00:10:24.186641       1 "
+                              "httplog.go:132] \"HTTP\" verb=\"GET\" URI=\"/docs/?v=2\" "
+                              "latency=\"1.2ms\" userAgent=\"curl/8\" srcIP=\"203.0.113.20:44512\" "
+                              "resp=200")),
+        PARSE_OK);
+    assert_true(x.hit.time_ms == 1793664624250);
+    assert_text(x.hit.client_ip, "203.0.113.20");
+    assert_text(x.hit.path, "/docs/");
+    assert_int_equal(x.hit.status, 200);
+    fixture_close(&x);
+}
+
 /* Its durations are in milliseconds; it has no time. */
 static void lograge(void **state)
 {
@@ -160,6 +199,7 @@ int main(void)
         cmocka_unit_test(words),
         cmocka_unit_test(heroku),
         cmocka_unit_test(other_lines_of_heroku),
+        cmocka_unit_test(other_keys),
         cmocka_unit_test(lograge),
         cmocka_unit_test(changed_bytes),
     };

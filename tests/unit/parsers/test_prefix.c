@@ -36,6 +36,7 @@ static const struct {
     {PREFIX_COMPOSE, "web-1  | " LINE},
     {PREFIX_LOGGER, "[2026-11-03 00:10:24 +0000] [12] [INFO] " LINE},
     {PREFIX_LOGGER, "INFO:gunicorn.access:" LINE},
+    {PREFIX_LOGGER, "I1103 00:10:24.186641       1 logging.go:23] " LINE},
     {PREFIX_LOGGER, "2026-11-03 00:10:24,186 - gunicorn.access - INFO - " LINE},
     {PREFIX_LOGGER, "2026-11-03 00:10:24 | info     | access:log:12 - " LINE},
     {PREFIX_MESSAGE, "{\"version\":\"1.1\",\"short_message\":\"" ESCAPED "\",\"level\":6}"},

@@ -51,6 +51,8 @@ static const char *const messages[] = {
     "2026-11-03 00:10:24.186:INFO:oejs.Server:main: Started",
     "Caused by: java.io.IOException: Broken pipe",
     "\tat java.base/java.lang.Thread.run(Thread.java:840)",
+    "I1103 00:10:24.186641       1 server.go:12] Starting the server",
+    " * Running on http://127.0.0.1:5000",
     /* who shows or starts them */
     "-- Boot 5f1d4b0a9d2e4c578d052f9a3f6a1c11 --",
     "==> /var/log/nginx/access.log <==",
@@ -83,6 +85,8 @@ static const char *const others[] = {
     "html) INFO GPTBot/1.3; +https://openai.com/gptbot)\"",
     "rror\" \"Mozilla/5.0 (X11; Linux) [error] 1#1: \"",
     "1-2.sh: GET",
+    "I1103 00:10:24.186641       1 logging.go:23] 203.0.113.20 - - [03/Nov/2026",
+    "I1103 00:10:24.186641       1 logging.go",
     "AH00558",
 };
 

@@ -70,7 +70,10 @@ static void lines_that_are_refused(void **state)
         {AT "uri:/\thello\tstatus:200", "this column has no label", sizeof(AT "uri:/\t") - 1},
         {AT "uri:/\t\tstatus:200", "this column has no label", sizeof(AT "uri:/\t") - 1},
         {AT ":/", "this column has no label", sizeof(AT) - 1},
-        {"uri:/\tstatus:200", "the line has no time", 0},
+        {"uri:/\tstatus:200",
+         "the line has no time; where a collector writes one before it, name that: cri+, docker+, "
+         "syslog+, stamp+ before the format's name",
+         sizeof("uri:/\tstatus:200") - 1},
         {AT "status:200", "the line has neither a request line nor a path", 0},
         {AT "uri:/\tstatus:up", "the status is no number of three digits",
          sizeof(AT "uri:/\tstatus:") - 1},

@@ -40,13 +40,14 @@ static const struct codec *const codecs[] = {
 #define TAR_MAGIC_BYTES 8u /* with its NUL, which no line of a log has */
 #define HEAD_BYTES (TAR_MAGIC_AT + TAR_MAGIC_BYTES)
 
-/* brotli has no magic, nor has UTF-16 without a byte order mark. Of two that fit the later counts.
- */
+#define UTF16_BYTES 32u /* of a file of it; pairs of a character and a NUL */
+
+/* brotli has no magic. Of two that fit the later counts. */
 static const struct foreign {
     const char *name; /* "it is ..." */
     const char *to_stdout;
-    size_t at; /* in the file */
-    const char *magic;
+    size_t at;         /* in the file */
+    const char *magic; /* NULL: UTF-16 without a byte order mark, with its NULs from `at` on */
     size_t n;
 } foreign[] = {
     {"compressed with lz4", "lz4 -dc", 0, "\x04\x22\x4d\x18", 4},
@@ -61,6 +62,8 @@ static const struct foreign {
     {"a tar archive", "tar -xOf", TAR_MAGIC_AT, "ustar  ", TAR_MAGIC_BYTES}, /* GNU's */
     {"text in UTF-16", "iconv -f UTF-16 -t UTF-8", 0, "\xff\xfe", 2},
     {"text in UTF-16", "iconv -f UTF-16 -t UTF-8", 0, "\xfe\xff", 2},
+    {"text in UTF-16LE", "iconv -f UTF-16LE -t UTF-8", 1, NULL, UTF16_BYTES - 1},
+    {"text in UTF-16BE", "iconv -f UTF-16BE -t UTF-8", 0, NULL, UTF16_BYTES},
     {"text in UTF-32", "iconv -f UTF-32 -t UTF-8", 0, "\xff\xfe\0\0", 4},
     {"text in UTF-32", "iconv -f UTF-32 -t UTF-8", 0, "\0\0\xfe\xff", 4},
 };
@@ -76,6 +79,14 @@ static bool one_fits(const struct codec *codec, const unsigned char *p, size_t n
             return true;
     }
     return false;
+}
+
+static bool is_utf16(const unsigned char *p, size_t nul)
+{
+    for (size_t i = 0; i < UTF16_BYTES; i++)
+        if ((p[i] == '\0') != (i % 2 == nul))
+            return false;
+    return true;
 }
 
 /* Of a pipe's first bytes a copy, for they stay in it; none of a terminal's. */
@@ -108,7 +119,8 @@ int container_detect(int fd, enum container_kind *kind, const char **codec)
             *kind = (enum container_kind)i;
     for (size_t i = 0; i < N_FOREIGN; i++)
         if (n >= foreign[i].at + foreign[i].n &&
-            memcmp(head + foreign[i].at, foreign[i].magic, foreign[i].n) == 0) {
+            (foreign[i].magic ? memcmp(head + foreign[i].at, foreign[i].magic, foreign[i].n) == 0
+                              : is_utf16(head, foreign[i].at))) {
             *kind = CONTAINER_FOREIGN;
             *codec = foreign[i].name;
         }

@@ -53,6 +53,13 @@ static void test_kinds(void **state)
          STR("\xfe\xff\0"
              "1"),
          CONTAINER_FOREIGN, "text in UTF-16"},
+        {"UTF-16 without its mark", STR("a\0b\0c\0d\0e\0f\0g\0h\0i\0j\0k\0l\0m\0n\0o\0p\0"),
+         CONTAINER_FOREIGN, "text in UTF-16LE"},
+        {"and the other way round", STR("\0a\0b\0c\0d\0e\0f\0g\0h\0i\0j\0k\0l\0m\0n\0o\0p"),
+         CONTAINER_FOREIGN, "text in UTF-16BE"},
+        {"too little of it", STR("a\0b\0c\0d"), CONTAINER_PLAIN, NULL},
+        {"NULs alone", STR("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+         CONTAINER_PLAIN, NULL},
         {"UTF-32",
          STR("\xff\xfe\0\0"
              "1\0\0\0"),
@@ -130,6 +137,7 @@ static void test_names(void **state)
     check_mend("compressed with lz4", "/l/a.log.lz4", "lz4 -dc /l/a.log.lz4");
     check_mend("a tar archive", "a.tar", "tar -xOf a.tar");
     check_mend("text in UTF-16", "a.log", "iconv -f UTF-16 -t UTF-8 a.log");
+    check_mend("text in UTF-16LE", "a.log", "iconv -f UTF-16LE -t UTF-8 a.log");
     check_mend(container_too_wide(CONTAINER_ZSTD), "it's", "zstd -dc --long=31 'it'\\''s'");
     check_mend(container_too_wide(CONTAINER_XZ), "-a\x1b\n", "xz -dc $'./-a\\x1b\\x0a'");
     assert_true(container_is_compressed(CONTAINER_XZ));

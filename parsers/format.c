@@ -128,6 +128,11 @@ static const struct format_row rows[] = {
     ROW("squid", "Squid's native access log; it has no user agent", NULL, TEMPLATE_SQUID,
         "1793664624.123     41 203.0.113.20 TCP_MISS/200 6329 GET "
         "https://www.example.com/docs/?v=2 - FIRSTUP_PARENT/192.0.2.10 text/html"),
+    ROW("squid_extensive", "Squid with the logformat \"extensive\" of Elastic's integration", NULL,
+        TEMPLATE_SQUID_EXTENSIVE,
+        "1793664624.123     41 203.0.113.20 44512 TCP_MISS/200 6329 412 241 412 6329 GET "
+        "https://www.example.com/docs/?v=2 1.1 - HIER_DIRECT/192.0.2.10 443 text/html - - "
+        "\"https://www.example.com/\" \"" AGENT "\" \"www.example.com\" \"-\" 37 -"),
     ROW("uwsgi", "uWSGI's own request log; it has no user agent", NULL, TEMPLATE_UWSGI,
         "[pid: 812|app: 0|req: 3/14] 203.0.113.20 () {40 vars in 686 bytes} [Tue Nov  3 00:10:24 "
         "2026] GET /docs/?v=2 => generated 6329 bytes in 12 msecs (HTTP/1.1 200) 2 headers in 79 "
@@ -144,6 +149,10 @@ static const struct format_row rows[] = {
             "00:10:24 | 200 |    12.0341ms |    203.0.113.20 | GET     | /docs/?v=2 "),
     UNTIMED("uvicorn", "uvicorn (FastAPI, Starlette): no time, no user agent", TEMPLATE_UVICORN,
             "INFO:     203.0.113.20:44512 - \"GET /docs/?v=2 HTTP/1.1\" 200 OK"),
+    UNTIMED(
+        "actix", "Actix Web's Logger, behind the logger's own time", TEMPLATE_ACTIX,
+        "203.0.113.20 \"GET /docs/?v=2 HTTP/1.1\" 200 6329 \"https://www.example.com/\" \"" AGENT
+        "\" 0.012034"),
     UNTIMED("morgan_dev", "morgan's \"dev\" (Express): no time, no user agent", TEMPLATE_MORGAN_DEV,
             "\x1b[0mGET /docs/?v=2 \x1b[32m200\x1b[0m 12.034 ms - 6329\x1b[0m"),
     UNTIMED("morgan_tiny", "morgan's \"tiny\": no time, no user agent", TEMPLATE_MORGAN_TINY,
@@ -611,8 +620,12 @@ static enum parse_result refuse(struct parser *p, struct str text, const struct 
 enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit)
 {
     struct str text = trim_line(line);
-    struct outer outer = {.at = (size_t)(text.p - line.p)};
+    struct outer outer; /* not zeroed: its times are many bytes, for each line */
     enum parse_result result = PARSE_BAD;
+
+    outer.at = (size_t)(text.p - line.p);
+    outer.n_times = 0;
+    outer.on_stderr = outer.systemd = false;
 
     if (text.n > FORMAT_MAX_LINE)
         return parser_fail(p, "the line is over 1 MiB", FORMAT_MAX_LINE);

@@ -154,6 +154,12 @@ static const struct template_row templates[] = {
          "<time_s> < ><duration_ms> <client> "
          "<cache>/<status> <bytes> <method> <target> <user> <-> <media_type><? ><rest><.>",
          "more columns than Squid's native format has", .whole_urls = true},
+    [TEMPLATE_SQUID_EXTENSIVE] =
+        {template_columns,
+         "<time_s> < ><duration_ms> <client> <-> <cache>/<status> <bytes> <-> <-> <-> <-> <method> "
+         "<target> <-> <user> <-> <-> <media_type> <-> <-> \"<referrer>\" \"<user_agent>\" "
+         "\"<-\">\" \"<forwarded_for>\"<? ><rest><.>",
+         "more columns than Squid's \"extensive\" has", .whole_urls = true},
     [TEMPLATE_UWSGI] = {template_columns,
                         "<?{address space><-\">} {<-\">} <.>[pid: <-\">] <client> (<user>) {<-\">} "
                         "[<%a %b %e %T %Y>] <method> <target> => generated <bytes> bytes in "
@@ -179,6 +185,10 @@ static const struct template_row templates[] = {
                           "<!python><?\x1b[><->m<.><?INFO><.><?\x1b[><->m<.><?:><.>< "
                           "><client_port> - \"<request>\" <?\x1b[><->m<.><status><? ><rest><.>",
                           "more columns than uvicorn writes"},
+    [TEMPLATE_ACTIX] = {template_columns,
+                        "<client> \"<request>\" <status> <bytes> \"<referrer>\" \"<user_agent>\" "
+                        "<duration_s>",
+                        "more columns than Actix writes"},
     [TEMPLATE_MORGAN_DEV] = {template_columns,
                              "\x1b[0m<method> <target> \x1b[<->m<status>\x1b[0m <decimal_ms> ms - "
                              "<bytes>\x1b[0m",

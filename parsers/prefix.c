@@ -404,6 +404,73 @@ static bool strip_compose(struct prefix_work *w)
     return str_chr(str_trim(name), ' ', 0) < 0;
 }
 
+/* ---- lines without a time ----------------------------------------------------------------------
+ */
+
+/* "\x1b[0m", or that in JSON. */
+static struct str without_colour(struct str s)
+{
+    if (str_starts(s, STR("\x1b[")) || str_starts(s, STR("\\u001b[")))
+        (void)str_cut(&s, 'm');
+    return s;
+}
+
+/* "GET /docs/ 200 " of morgan's "tiny", with colours of "dev", with HTTP/1.1 of "short". */
+static bool is_morgan(struct str s)
+{
+    struct str first = s;
+    int status;
+
+    if (looks_like_address(str_cut(&first, ' '))) {
+        (void)str_cut(&first, ' '); /* the user */
+        s = first;
+    }
+    s = without_colour(s);
+    if (!looks_like_method(str_cut(&s, ' ')) || str_cut(&s, ' ').n == 0)
+        return false;
+    if (str_starts(s, STR("HTTP/")))
+        (void)str_cut(&s, ' ');
+    s = without_colour(s);
+    return s.n >= 4 && decode_status(str_slice(s, 0, 3), &status) &&
+           (s.p[3] == ' ' || s.p[3] == '\x1b' || s.p[3] == '\\');
+}
+
+static bool is_uvicorn(struct str s)
+{
+    struct str first;
+
+    s = without_colour(s);
+    if (!str_starts(s, STR("INFO")))
+        return false;
+    s = without_colour(str_slice(s, 4, s.n));
+    first = str_cut(&s, ' ');
+    if (!str_eq(first, STR(":")))
+        return false;
+    while (s.n > 0 && s.p[0] == ' ')
+        s = str_slice(s, 1, s.n);
+    return looks_like_address(str_cut(&s, ' ')) &&
+           (str_starts(s, STR("- \"")) || str_starts(s, STR("- \\\"")));
+}
+
+/* "203.0.113.20 \"GET ", with the quote of JSON or not. */
+static bool is_actix(struct str s)
+{
+    if (!looks_like_address(str_cut(&s, ' ')))
+        return false;
+    if (str_starts(s, STR("\\")))
+        s = str_slice(s, 1, s.n);
+    return str_starts(s, STR("\"")) && looks_like_method(str_slice(s, 1, str_until(s, ' ', ' ')));
+}
+
+bool prefix_is_untimed(struct str line)
+{
+    static const struct str fiber = STR_INIT("00:00:00 | 000 | ");
+
+    return (line.n > fiber.n && looks_have_form(line.p, fiber.p, fiber.n)) ||
+           str_starts(line, STR("method=")) || is_morgan(line) || is_uvicorn(line) ||
+           is_actix(line);
+}
+
 /* ---- a program's logger ------------------------------------------------------------------------
  */
 
@@ -432,7 +499,7 @@ static bool starts_access(struct str s)
     struct str first = s;
 
     return looks_like_address(str_cut(&first, ' ')) || starts_with_time(s) ||
-           str_starts(s, STR("[pid: ")) || str_starts(s, STR("{\""));
+           str_starts(s, STR("[pid: ")) || str_starts(s, STR("{\"")) || prefix_is_untimed(s);
 }
 
 /* Words, and parts of them between colons, up to a level, and on to where the line begins. */
@@ -556,66 +623,11 @@ struct str prefix_time(struct str time)
     bool local;
     int64_t ms;
 
-    for (int n = 3; n > 0; n--) /* "2026-01-02 03:04:05 +0000" */
-        if (time_parse_text(words_of(time, n), &ms, &local))
-            return words_of(time, n);
+    for (struct str rest = time; rest.n > 0; (void)str_cut(&rest, ' '))
+        for (int n = 3; n > 0; n--) /* "2026-01-02 03:04:05 +0000" */
+            if (time_parse_text(words_of(rest, n), &ms, &local))
+                return words_of(rest, n);
     return time;
-}
-
-/* ---- lines without a time ----------------------------------------------------------------------
- */
-
-/* "\x1b[0m", or that in JSON. */
-static struct str without_colour(struct str s)
-{
-    if (str_starts(s, STR("\x1b[")) || str_starts(s, STR("\\u001b[")))
-        (void)str_cut(&s, 'm');
-    return s;
-}
-
-/* "GET /docs/ 200 " of morgan's "tiny", with colours of "dev", with HTTP/1.1 of "short". */
-static bool is_morgan(struct str s)
-{
-    struct str first = s;
-    int status;
-
-    if (looks_like_address(str_cut(&first, ' '))) {
-        (void)str_cut(&first, ' '); /* the user */
-        s = first;
-    }
-    s = without_colour(s);
-    if (!looks_like_method(str_cut(&s, ' ')) || str_cut(&s, ' ').n == 0)
-        return false;
-    if (str_starts(s, STR("HTTP/")))
-        (void)str_cut(&s, ' ');
-    s = without_colour(s);
-    return s.n >= 4 && decode_status(str_slice(s, 0, 3), &status) &&
-           (s.p[3] == ' ' || s.p[3] == '\x1b' || s.p[3] == '\\');
-}
-
-static bool is_uvicorn(struct str s)
-{
-    struct str first;
-
-    s = without_colour(s);
-    if (!str_starts(s, STR("INFO")))
-        return false;
-    s = without_colour(str_slice(s, 4, s.n));
-    first = str_cut(&s, ' ');
-    if (!str_eq(first, STR(":")))
-        return false;
-    while (s.n > 0 && s.p[0] == ' ')
-        s = str_slice(s, 1, s.n);
-    return looks_like_address(str_cut(&s, ' ')) &&
-           (str_starts(s, STR("- \"")) || str_starts(s, STR("- \\\"")));
-}
-
-bool prefix_is_untimed(struct str line)
-{
-    static const struct str fiber = STR_INIT("00:00:00 | 000 | ");
-
-    return (line.n > fiber.n && looks_have_form(line.p, fiber.p, fiber.n)) ||
-           str_starts(line, STR("method=")) || is_morgan(line) || is_uvicorn(line);
 }
 
 static bool has_time(struct str s)
@@ -685,7 +697,9 @@ enum prefix_kind prefix_detect(struct str line)
         return PREFIX_MESSAGE;
     for (enum prefix_kind kind = PREFIX_STAMP; kind < PREFIX_KINDS; kind++) {
         w.rest = line;
-        if (strip_text(kind, &w, &r) && is_access(w.rest))
+        if (!strip_text(kind, &w, &r))
+            continue;
+        if (is_access(w.rest) || (strip_stamp(&w, &r.time) && is_access(w.rest)))
             return kind;
     }
     return PREFIX_NONE;

@@ -97,7 +97,8 @@ bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct de
 /* The time in prefix_result's `time`, for field_time; a slice of it. A syslog's has no year mostly,
  * and is none then. */
 struct str prefix_time(struct str time);
-/* A line of an access log that is known to have no time: uvicorn's, morgan's, Fiber's, lograge's.
+/* A line of an access log that is known to have no time: uvicorn's, morgan's, Fiber's, Actix',
+ * lograge's.
  */
 bool prefix_is_untimed(struct str line);
 /* False: the line has not this prefix. `keys` only for PREFIX_DOCKER. */

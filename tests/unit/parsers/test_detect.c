@@ -290,6 +290,18 @@ static void test_around(void **state)
         {"a time before uvicorn's", NULL,
          "2026-11-03T00:10:24.123Z INFO:     203.0.113.20:44512 - \"GET / HTTP/1.1\" 200 OK",
          "stamp+uvicorn"},
+        {"docker compose and a time before morgan's", NULL,
+         "web-1  | 2026-11-03T00:10:24.123Z GET /docs/ 200 6329 - 12.034 ms",
+         "compose+stamp+morgan_tiny"},
+        {"Rails' logger before lograge's", NULL,
+         "I, [2026-11-03T00:10:24.186641 #812]  INFO -- : method=GET path=/ format=html "
+         "controller=A action=b status=200 duration=5.1",
+         "logger+logfmt"},
+        {"env_logger before Actix's", NULL,
+         "[2026-11-03T00:10:24Z INFO  actix_web::middleware::logger] 203.0.113.20 \"GET / "
+         "HTTP/1.1\" "
+         "200 9 \"-\" \"curl/8\" 0.000120",
+         "logger+actix"},
         {"a syslog's before morgan's", NULL,
          "2026-11-03T00:10:24.123Z web1 app[12]: GET /docs/ 200 6329 - 12.034 ms",
          "syslog+morgan_tiny"},

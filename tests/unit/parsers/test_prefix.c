@@ -153,6 +153,14 @@ static void times_of_collectors(void **state)
         {"logger+uvicorn",
          "[2026-11-03 01:10:24 +0100] [12] [INFO] 203.0.113.20:44512 - \"GET /docs/ HTTP/1.1\" 200",
          0},
+        {"logger+logfmt",
+         "I, [2026-11-03T00:10:24.186641 #812]  INFO -- : method=GET path=/docs/ status=200 "
+         "remote_ip=203.0.113.20",
+         186},
+        {"logger+actix",
+         "[2026-11-03T00:10:24Z INFO  actix_web::middleware::logger] 203.0.113.20 \"GET /docs/ "
+         "HTTP/1.1\" 200 9 \"-\" \"curl/8\" 0.000120",
+         0},
         {"cri+nginx:$remote_addr \"$request\" $status",
          CRI "203.0.113.20 \"GET /docs/ HTTP/1.1\" 200", 123},
         {"cri+json:{\"path\":\"p\",\"client_ip\":\"c\"}",

@@ -232,6 +232,7 @@ bool server_message(struct str line)
         STR_INIT("  File \""),
         STR_INIT("\tat "),
         STR_INIT("Caused by: "),
+        STR_INIT("Child ("),     /* varnishd */
         STR_INIT(" * Serving "), /* Flask */
         STR_INIT(" * Running on "),
         STR_INIT("-- Boot "),

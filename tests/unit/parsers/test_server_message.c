@@ -40,6 +40,7 @@ static const char *const messages[] = {
     "time=2026-11-03T00:10:24.186Z level=WARN msg=slow",
     "[NOTICE]   (1) : New worker (8) forked",
     "Debug: Version: varnish-7.4.2 revision 1",
+    "Child (24) Started",
     "2026/11/03 00:10:24.186\tINFO\tusing provided configuration\t{\"config_file\": \"/x\"}",
     "{\"level\":\"info\",\"ts\":1793664624.25,\"msg\":\"serving initial configuration\"}",
     "{\"level\":30,\"time\":1793664624250,\"pid\":1,\"msg\":\"Server listening at [::]:3000\"}",

@@ -71,6 +71,9 @@ struct builder_labels {
     unsigned all_destinations; /* where a batch without records goes */
 };
 
+/* In bytes; a longer one stands in its record, not in the batch's list. */
+#define BATCH_LISTED_AGENT_MAX 480u
+
 struct builder;
 
 struct builder *builder_new(const struct builder_labels *labels); /* NULL: out of memory */

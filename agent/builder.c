@@ -219,13 +219,13 @@ static int list_agent(struct part *p, struct str text)
 }
 
 /* The user agent's number in the part's list; -1 where it is to stand in the record itself. */
-static int64_t agent_index(struct builder *b, struct part *p, struct ua_entry *ua)
+static int64_t agent_index(struct builder *b, struct part *p, struct str text, struct ua_entry *ua)
 {
     uint64_t mark = b->mark + (uint64_t)(p - b->parts);
     if (ua->mark == mark)
         return ua->index;
-    if (!ua->length || p->n_agents >= BATCH_MAX_USER_AGENTS ||
-        list_agent(p, (struct str){ua->text, ua->length}))
+    if (!text.n || text.n > BATCH_LISTED_AGENT_MAX || p->n_agents >= BATCH_MAX_USER_AGENTS ||
+        list_agent(p, text))
         return -1;
     ua->mark = mark;
     ua->index = (uint32_t)(p->n_agents - 1);
@@ -239,7 +239,7 @@ int builder_record(struct builder *b, const struct record *r, struct ua_entry *u
         return -1;
     struct record record = *r;
     size_t before = p->records.n;
-    record.user_agent = agent_index(b, p, ua);
+    record.user_agent = agent_index(b, p, r->user_agent_text, ua);
     record_write(&p->records, &record);
     if (p->records.failed) { /* undo: the record goes to the next batch */
         p->records.failed = false;

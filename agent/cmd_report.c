@@ -59,20 +59,19 @@ static void count_fetch(struct report *r, const struct digested *d)
     if (v->ai_class != AI_DOCUMENT)
         return;
     row->statuses[d->hit.status / 100 < 6 ? d->hit.status / 100 : 0]++;
-    tally_add(&row->pages, d->hit.path);
+    tally_add_known(&row->pages, d->hit.path, d->path_id);
 }
 
 static void count_pageview(struct report *r, const struct digested *d)
 {
     const struct hit *h = &d->hit;
-    uint64_t page = tally_prefetch(&r->pages, h->path);
     uint64_t day = (uint64_t)time_day(h->time_ms);
-    distinct_add(&r->visitors, hash_64(h->client_ip, d->ua->hash + day));
-    tally_prefetch_text(&r->pages, page);
+    tally_prefetch(&r->pages, d->path_id);
+    distinct_add(&r->visitors, hash_64(h->client_ip, d->user_agent_id.low + day));
     const char *assistant = ai_referrer(h->referrer, h->query);
     if (assistant)
         tally_add(&r->assistants, str_of(assistant));
-    tally_add_hashed(&r->pages, h->path, page);
+    tally_add_known(&r->pages, h->path, d->path_id);
 }
 
 static bool on_line(void *context, const struct offline_line *line)
@@ -136,7 +135,7 @@ static void put_agents(struct buf *b, struct report *r, const struct terminal_st
         terminal_put_number(b, row->spoofed, 8);
         buf_lit(b, "  ");
         if (tally_top(&row->pages, 1))
-            terminal_put_safe(b, (struct str){row->pages.v[0].key, row->pages.v[0].n}, 40);
+            terminal_put_safe(b, tally_key(&row->pages.v[0]), 40);
         buf_putc(b, '\n');
     }
     if (!r->n_agents)
@@ -161,7 +160,7 @@ static void put_pages(struct buf *b, struct report *r, const struct terminal_sty
     for (size_t i = 0; i < n && i < TOP_PAGES; i++) {
         terminal_put_number(b, r->pages.v[i].count, 33);
         buf_lit(b, "  ");
-        terminal_put_safe(b, (struct str){r->pages.v[i].key, r->pages.v[i].n}, 60);
+        terminal_put_safe(b, tally_key(&r->pages.v[i]), 60);
         buf_putc(b, '\n');
     }
 }
@@ -173,7 +172,7 @@ static void put_assistants(struct buf *b, struct report *r, const struct termina
         return;
     buf_printf(b, "\n%sFrom AI assistants%s  pageviews\n", s->bold, s->off);
     for (size_t i = 0; i < n; i++) {
-        buf_printf(b, "  %-20.*s", (int)r->assistants.v[i].n, r->assistants.v[i].key);
+        buf_printf(b, "  %-20.*s", STR_ARGS(tally_key(&r->assistants.v[i])));
         terminal_put_number(b, r->assistants.v[i].count, 11);
         buf_putc(b, '\n');
     }
@@ -185,7 +184,7 @@ static void put_json_assistants(struct buf *b, struct report *r)
     buf_lit(b, "],\"ai_referrers\":[");
     for (size_t i = 0; i < n; i++)
         buf_printf(b, "%s{\"assistant\":\"%.*s\",\"pageviews\":%llu}", i ? "," : "",
-                   (int)r->assistants.v[i].n, r->assistants.v[i].key,
+                   STR_ARGS(tally_key(&r->assistants.v[i])),
                    (unsigned long long)r->assistants.v[i].count);
 }
 
@@ -247,9 +246,7 @@ static void put_json_agent(struct buf *b, struct agent_row *row)
         buf_printf(b, ",\"%dxx\":%llu", k, (unsigned long long)row->statuses[k]);
     buf_printf(b, ",\"spoofed\":%llu", (unsigned long long)row->spoofed);
     buf_lit(b, ",\"top_page\":");
-    json_put_string(b, tally_top(&row->pages, 1)
-                           ? (struct str){row->pages.v[0].key, row->pages.v[0].n}
-                           : STR_NONE);
+    json_put_string(b, tally_top(&row->pages, 1) ? tally_key(&row->pages.v[0]) : STR_NONE);
     buf_putc(b, '}');
 }
 
@@ -270,7 +267,7 @@ static void put_json(struct buf *b, struct report *r, const char *format)
     size_t n = tally_top(&r->pages, TOP_PAGES);
     for (size_t i = 0; i < n && i < TOP_PAGES; i++) {
         buf_printf(b, "%s{\"path\":", i ? "," : "");
-        json_put_string(b, (struct str){r->pages.v[i].key, r->pages.v[i].n});
+        json_put_string(b, tally_key(&r->pages.v[i]));
         buf_printf(b, ",\"pageviews\":%llu}", (unsigned long long)r->pages.v[i].count);
     }
     put_json_assistants(b, r);

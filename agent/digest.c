@@ -1,7 +1,7 @@
 /* digest.c - see digest.h. */
 #include "agent/digest.h"
 
-#include "parsers/resource.h"
+#include "parsers/path_facts.h"
 #include "parsers/rules.h"
 
 #define URL_MAX (4u << 20) /* a line of 256 KiB, each byte percent-encoded, for url and path */
@@ -12,15 +12,18 @@ int digest_init(struct digest *d, const struct catalogue *catalogue, const struc
     buf_init(&d->url, URL_MAX);
     buf_init(&d->sent, URL_MAX);
     d->agents = ua_cache_new(catalogue);
-    return d->agents ? 0 : -1;
+    d->paths = path_cache_new();
+    return d->agents && d->paths ? 0 : -1;
 }
 
 void digest_release(struct digest *d)
 {
     ua_cache_free(d->agents);
+    path_cache_free(d->paths);
     buf_release(&d->url);
     buf_release(&d->sent);
     d->agents = NULL;
+    d->paths = NULL;
 }
 
 /* Without a record, only an agent's address and a CDN's own log make use of it. */
@@ -135,20 +138,22 @@ static enum rule_id directive_rule(const struct parser *parser)
     return rules[parser_directive(parser)];
 }
 
-/* The user agent's slot is a look at memory away: the path is looked at meanwhile. */
+/* What is known of the path and of the user agent is a look at memory away: both are fetched before
+ * they are needed. */
 static void judge_hit(struct digest *d, const struct digest_rules *rules, struct digested *out)
 {
     struct hit *hit = &out->hit;
     struct verdict *v = &out->verdict;
-    char scratch[RESOURCE_PATH_MAX];
-    struct asked asked;
-    uint64_t hash = ua_cache_prefetch(d->agents, hit->user_agent);
-
-    resource_look(&rules->judge->index, hit->path, scratch, &asked);
+    out->path_id = text_id_of(hit->path);
+    path_cache_prefetch(d->paths, rules->judge, out->path_id);
+    out->user_agent_id = text_id_of(hit->user_agent);
+    ua_cache_prefetch(d->agents, out->user_agent_id);
     struct str peer = hit->client_ip;
     hit->client_ip = client_ip(rules->client, hit);
-    out->ua = ua_cache_find(d->agents, hit->user_agent, hash);
-    judge_asked(rules->judge, hit, &asked, out->ua, v);
+    const struct path_facts *path =
+        path_cache_find(d->paths, rules->judge, hit->path, out->path_id);
+    out->ua = ua_cache_find(d->agents, hit->user_agent, out->user_agent_id);
+    judge_with(rules->judge, hit, path, out->ua, v);
     out->verified = v->agent && d->ranges
                         ? ranges_check(d->ranges, v->agent, hit->client_ip, hit->time_ms)
                         : VERIFIED_UNKNOWN;

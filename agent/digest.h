@@ -34,8 +34,9 @@ struct digest_rules {
 struct digested {
     enum parse_result parsed;
     struct hit hit; /* valid when parsed is PARSE_OK; client_ip is the client's (client_ip.h) */
-    struct ua_entry *ua;    /* the same; never NULL then */
-    struct verdict verdict; /* always set */
+    struct text_id path_id, user_agent_id; /* the same */
+    struct ua_entry *ua;                   /* the same; never NULL then */
+    struct verdict verdict;                /* always set */
     enum verified verified; /* with verdict.agent: does the address bear the name out? */
     /* When the verdict is no skip, and not with rules->no_record; its at, line_hash and user_agent
      * are the caller's. */
@@ -49,6 +50,7 @@ struct digested {
 
 struct digest {
     struct ua_cache *agents;
+    struct path_cache *paths;
     const struct ranges *ranges;
     struct buf url, sent;
     char address[PRIVACY_ADDRESS_TEXT];

@@ -135,7 +135,7 @@ static void put_group(struct buf *out, struct explain_groups *g, size_t i)
     for (size_t k = 0; k < n && k < TOP; k++) {
         terminal_put_number(out, group->paths.v[k].count, 32);
         buf_lit(out, "  ");
-        terminal_put_safe(out, (struct str){group->paths.v[k].key, group->paths.v[k].n}, 70);
+        terminal_put_safe(out, tally_key(&group->paths.v[k]), 70);
         buf_putc(out, '\n');
     }
     if (i == 0 || i == REASON_COUNT)
@@ -158,7 +158,7 @@ static void put_json_group(struct buf *out, struct group *group, size_t i)
     buf_lit(out, ",\"groups\":[");
     for (size_t k = 0; k < n && k < TOP; k++) {
         buf_printf(out, "%s{\"group\":", k ? "," : "");
-        json_put_string(out, (struct str){group->paths.v[k].key, group->paths.v[k].n});
+        json_put_string(out, tally_key(&group->paths.v[k]));
         buf_printf(out, ",\"lines\":%llu}", (unsigned long long)group->paths.v[k].count);
     }
     buf_lit(out, "],\"example\":");

@@ -1,15 +1,19 @@
 /* tally.c - see tally.h. */
 #include "agent/tally.h"
 
-#include "parsers/base/hash.h"
-
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
 #define FIRST_KEYS ((size_t)1024)
 
-/* Texts of keys, one behind the other; the newest block has room. */
+struct tally_key {
+    uint32_t n;
+    char text[];
+};
+#define KEY_ALIGN _Alignof(struct tally_key)
+
+/* Keys, one behind the other; the newest block has room. */
 struct tally_keys {
     struct tally_keys *next;
     size_t used, size; /* of bytes[] */
@@ -49,19 +53,26 @@ static struct tally_keys *add_block(struct tally *t, size_t least)
     return t->keys = block;
 }
 
-/* A copy with a NUL behind it, or NULL when out of memory. */
-static char *keep_key(struct tally *t, struct str key)
+/* A copy, or NULL when out of memory. */
+static const struct tally_key *keep_key(struct tally *t, struct str key)
 {
     struct tally_keys *block = t->keys;
-    if (!block || block->size - block->used < key.n + 1)
-        block = add_block(t, key.n + 1);
+    size_t bytes = (sizeof(struct tally_key) + key.n + KEY_ALIGN - 1) / KEY_ALIGN * KEY_ALIGN;
+    if (!block || block->size - block->used < bytes)
+        block = add_block(t, bytes);
     if (!block)
         return NULL;
-    char *kept = block->bytes + block->used;
-    memcpy(kept, key.p, key.n);
-    kept[key.n] = '\0';
-    block->used += key.n + 1;
+    struct tally_key *kept = (void *)(block->bytes + block->used);
+    kept->n = (uint32_t)key.n;
+    if (key.n > 0)
+        memcpy(kept->text, key.p, key.n);
+    block->used += bytes;
     return kept;
+}
+
+struct str tally_key(const struct tally_entry *e)
+{
+    return e->key ? (struct str){e->key->text, e->key->n} : STR_NONE;
 }
 
 static int compare(const void *a, const void *b)
@@ -71,15 +82,15 @@ static int compare(const void *a, const void *b)
         return x->count < y->count ? 1 : -1;
     if (!x->key || !y->key)
         return (x->key == NULL) - (y->key == NULL);
-    int c = memcmp(x->key, y->key, x->n < y->n ? x->n : y->n);
-    return c ? c : (x->n > y->n) - (x->n < y->n);
+    size_t n = x->key->n, m = y->key->n;
+    int c = memcmp(x->key->text, y->key->text, n < m ? n : m);
+    return c ? c : (n > m) - (n < m);
 }
 
-static struct tally_entry *slot(struct tally_entry *v, size_t cap, struct str key, uint64_t hash)
+static struct tally_entry *slot(struct tally_entry *v, size_t cap, struct text_id id)
 {
-    size_t i = hash & (cap - 1);
-    while (v[i].key &&
-           !(v[i].hash == hash && v[i].n == key.n && memcmp(v[i].key, key.p, key.n) == 0))
+    size_t i = id.low & (cap - 1);
+    while (v[i].key && !text_id_eq(v[i].id, id))
         i = (i + 1) & (cap - 1);
     return &v[i];
 }
@@ -94,45 +105,32 @@ static int grow(struct tally *t)
         return -1;
     for (size_t i = 0; i < t->cap; i++)
         if (t->v[i].key)
-            *slot(v, cap, (struct str){t->v[i].key, t->v[i].n}, t->v[i].hash) = t->v[i];
+            *slot(v, cap, t->v[i].id) = t->v[i];
     free(t->v);
     t->v = v;
     t->cap = cap;
     return 0;
 }
 
-uint64_t tally_prefetch(const struct tally *t, struct str key)
-{
-    uint64_t hash = hash_64(key, 0);
-    if (t->cap)
-        __builtin_prefetch(&t->v[hash & (t->cap - 1)], 1);
-    return hash;
-}
-
-void tally_prefetch_text(const struct tally *t, uint64_t hash)
+void tally_prefetch(const struct tally *t, struct text_id id)
 {
     if (t->cap)
-        __builtin_prefetch(t->v[hash & (t->cap - 1)].key);
+        __builtin_prefetch(&t->v[id.low & (t->cap - 1)], 1);
 }
 
 void tally_add(struct tally *t, struct str key)
 {
-    tally_add_hashed(t, key, hash_64(key, 0));
+    tally_add_known(t, key, text_id_of(key));
 }
 
-void tally_add_hashed(struct tally *t, struct str key, uint64_t hash)
+void tally_add_known(struct tally *t, struct str key, struct text_id id)
 {
-    if (!key.p)
-        key = STR("");
     bool room = !grow(t);
-    struct tally_entry *e = t->cap ? slot(t->v, t->cap, key, hash) : NULL;
+    struct tally_entry *e = t->cap ? slot(t->v, t->cap, id) : NULL;
     if (e && !e->key && room) {
         e->key = keep_key(t, key);
-        if (e->key) {
-            e->n = key.n;
-            e->hash = hash;
-            t->n++;
-        }
+        e->id = id;
+        t->n += e->key != NULL;
     }
     if (e && e->key)
         e->count++;

@@ -5,14 +5,14 @@
 #ifndef LOGFERRY_AGENT_TALLY_H
 #define LOGFERRY_AGENT_TALLY_H
 
-#include "parsers/base/bytes.h"
+#include "parsers/base/hash.h"
 
 #define TALLY_MAX_KEYS (1u << 20)
 
 struct tally_entry {
-    const char *key; /* the tally's, with a NUL behind it; NULL: a free slot */
-    size_t n;
-    uint64_t hash, count;
+    struct text_id id;
+    const struct tally_key *key; /* the tally's; NULL: a free slot */
+    uint64_t count;
 };
 
 struct tally {
@@ -23,11 +23,11 @@ struct tally {
 };
 
 void tally_add(struct tally *t, struct str key);
-/* The same in three steps with other work between them: the first tells what the others need and
- * fetches the slot, the second the text that the slot has; neither waits for memory. */
-uint64_t tally_prefetch(const struct tally *t, struct str key);
-void tally_prefetch_text(const struct tally *t, uint64_t hash);
-void tally_add_hashed(struct tally *t, struct str key, uint64_t hash);
+/* The same of a text whose id is known, and whose slot was fetched a little before, so that memory
+ * has time to come. */
+void tally_prefetch(const struct tally *t, struct text_id id);
+void tally_add_known(struct tally *t, struct str key, struct text_id id);
+struct str tally_key(const struct tally_entry *e);
 /* Entries in order of count (descending), then key; the table is then unfit for adding. */
 size_t tally_sort(struct tally *t);
 /* The same, but only the first `most` are in their places: of many, far quicker. */

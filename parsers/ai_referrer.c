@@ -3,7 +3,7 @@
  */
 #include "parsers/ai_referrer.h"
 
-#define HOST_MAX 64u /* longer than any below */
+#define SOURCE_MAX 64u /* longer than any below */
 
 #define S(literal) STR_INIT(literal)
 
@@ -41,57 +41,55 @@ static const struct assistant sources[] = {
     {S("qwen.ai"), "Qwen"},
 };
 
-static const char *look_up(const struct assistant *table, size_t n, struct str host)
+/* Is `host` all of `url`'s, up to its path or its port? */
+static bool has_host(struct str url, struct str host)
 {
+    if (!str_starts_nocase(url, host))
+        return false;
+    return url.n == host.n || memchr("/:?#", url.p[host.n], sizeof("/:?#")) != NULL;
+}
+
+static const char *look_up(const struct assistant *table, size_t n, struct str url)
+{
+    char first = url.n > 0 ? ascii_lower(url.p[0]) : '\0';
+
     for (size_t i = 0; i < n; i++)
-        if (str_eq_nocase(host, table[i].host))
+        if (table[i].host.p[0] == first && has_host(url, table[i].host))
             return table[i].name;
     return NULL;
 }
-#define LOOK_UP(table, host) look_up(table, sizeof(table) / sizeof((table)[0]), host)
+#define LOOK_UP(table, url) look_up(table, COUNT_OF(table), url)
 
-/* Before '/', ':', '?', '#' or NUL; what is over HOST_MAX is no name that is looked for. */
-static size_t host_end(struct str url)
+/* "perplexity.ai/search?q=…" of "https://www.perplexity.ai/search?q=…"; a scheme may be missing. */
+static struct str from_host(struct str url)
 {
-    struct str host = str_slice(url, 0, url.n <= HOST_MAX ? url.n : HOST_MAX + 1);
+    static const struct str schemes[] = {S("https://"), S("http://")};
 
-    host.n = str_until(host, '/', ':');
-    host.n = str_until(host, '?', '#');
-    return str_until(host, '\0', '\0');
-}
-
-/* Of "https://www.perplexity.ai/search?q=…" it is perplexity.ai; what has no scheme is taken
- * whole, up to its end or its path. */
-static struct str host_of(struct str url)
-{
-    static const struct str schemes[] = {{"https://", 8}, {"http://", 7}};
-
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < COUNT_OF(schemes); i++)
         if (str_starts_nocase(url, schemes[i])) {
             url = str_slice(url, schemes[i].n, url.n);
             break;
         }
-    struct str host = str_slice(url, 0, host_end(url));
-    return str_starts_nocase(host, STR("www.")) ? str_slice(host, 4, host.n) : host;
+    return str_starts_nocase(url, STR("www.")) ? str_slice(url, 4, url.n) : url;
 }
 
 static const char *by_host(struct str referrer)
 {
-    struct str host = host_of(referrer);
+    struct str url = from_host(referrer);
 
-    if (str_eq_nocase(host, STR("huggingface.co")))
-        return str_find(referrer, STR("/chat"), 0) >= 0 ? "HuggingChat" : NULL;
-    return LOOK_UP(hosts, host);
+    if (has_host(url, STR("huggingface.co")))
+        return str_find(url, STR("/chat"), 0) >= 0 ? "HuggingChat" : NULL;
+    return LOOK_UP(hosts, url);
 }
 
 /* Percent-decoded into `room`; too long for any name: empty. */
-static struct str decode(struct str value, char room[HOST_MAX])
+static struct str decode(struct str value, char room[SOURCE_MAX])
 {
     size_t n = 0;
 
     for (size_t i = 0; i < value.n; n++) {
         int byte = percent_byte(value, i);
-        if (n == HOST_MAX)
+        if (n == SOURCE_MAX)
             return STR("");
         room[n] = byte < 0 ? value.p[i] : (char)byte;
         i += byte < 0 ? 1 : 3;
@@ -101,16 +99,16 @@ static struct str decode(struct str value, char room[HOST_MAX])
 
 static const char *by_source(struct str query)
 {
-    char room[HOST_MAX];
+    static const struct str name = S("utm_source=");
+    char room[SOURCE_MAX];
 
     while (query.n > 0) {
-        struct str value = str_cut(&query, '&');
-        struct str name = str_cut(&value, '=');
-        if (!str_eq_nocase(name, STR("utm_source")))
+        struct str parameter = str_cut(&query, '&');
+        if (!str_starts_nocase(parameter, name))
             continue;
-        struct str source = str_trim(decode(value, room));
+        struct str source = str_trim(decode(str_slice(parameter, name.n, parameter.n), room));
         const char *assistant = source.n > 0 ? by_host(source) : NULL;
-        return assistant != NULL ? assistant : LOOK_UP(sources, host_of(source));
+        return assistant != NULL ? assistant : LOOK_UP(sources, from_host(source));
     }
     return NULL;
 }

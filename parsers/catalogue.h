@@ -13,7 +13,7 @@
 #ifndef LOGFERRY_PARSERS_CATALOGUE_H
 #define LOGFERRY_PARSERS_CATALOGUE_H
 
-#include "parsers/base/bytes.h"
+#include "parsers/base/hash.h"
 
 enum ua_kind { UA_HUMAN, UA_BOT, UA_AI };
 
@@ -71,33 +71,27 @@ enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent
                                 const struct agent **agent);
 
 /*
- * A cache in front of it, one per thread: a user agent has a few slots to be in. Each slot keeps
- * its user agent's text (longer ones than UA_CACHE_TEXT are not kept), so an answer is exact.
- * `mark` and `index` are the caller's: the batch builder notes there under which number it has
- * listed this user agent; they survive until the slot is replaced, which resets them to 0.
+ * A cache in front of it (text_cache.h), one per thread. `mark` and `index` are the caller's: the
+ * batch builder notes there under which number it has listed this user agent; they survive until
+ * the entry makes room, and are 0 in a new one.
  */
 #define UA_CACHE_SLOTS 8192
-#define UA_CACHE_TEXT 480
 struct ua_entry {
-    enum ua_kind kind;
     const struct agent *agent;
-    uint64_t hash;  /* of the text; 0 where it is missing or empty */
     uint64_t mark;  /* the caller's */
     uint32_t index; /* the caller's */
-    uint16_t length;
+    enum ua_kind kind;
     /* What else judge() asks of a user agent alone: is it a health check's, is it an attack? */
     bool health_check, has_lookup;
-    char text[UA_CACHE_TEXT];
 };
 struct ua_cache;
 struct ua_cache *ua_cache_new(const struct catalogue *c); /* NULL when out of memory */
 void ua_cache_free(struct ua_cache *u);                   /* accepts NULL */
-/* Never NULL; valid until the next call. Missing and empty user agents share an entry that is never
- * replaced; for one longer than UA_CACHE_TEXT the marks are 0 at each call. */
+/* Never NULL; valid until the next call. A missing user agent is an empty one. */
 struct ua_entry *ua_cache_get(struct ua_cache *u, struct str user_agent);
-/* The same in two steps. Between them memory has time to come: the first tells what the second
- * needs, and fetches it. */
-uint64_t ua_cache_prefetch(const struct ua_cache *u, struct str user_agent);
-struct ua_entry *ua_cache_find(struct ua_cache *u, struct str user_agent, uint64_t hash);
+/* The same when the text's id is known, and fetched a little before, so that memory has time to
+ * come. */
+void ua_cache_prefetch(const struct ua_cache *u, struct text_id id);
+struct ua_entry *ua_cache_find(struct ua_cache *u, struct str user_agent, struct text_id id);
 
 #endif

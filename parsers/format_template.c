@@ -740,10 +740,11 @@ static enum parse_result template_line(struct parser *base, struct str line, str
 
     if (header && str_starts(line, str_of(header)))
         return PARSE_DIRECTIVE;
-    if (!program_scan(f->t.program, &p->run, line))
-        return no_request(p, line);
     if (decode && !memchr(line.p, f->t.mark, line.n))
         decode = NULL;
+    p->run.no_backslash = f->t.mark == '\\' && !decode;
+    if (!program_scan(f->t.program, &p->run, line))
+        return no_request(p, line);
     for (size_t i = 0; i < f->n; i++) {
         const struct template_use *use = &f->uses[i];
         struct str text = p->run.spans[use->step];

@@ -212,12 +212,13 @@ static inline const char *span_end(const struct program_step *s, const char *at,
 }
 
 /* Each byte is looked at once for the stop and once for backslashes. */
-static const char *pairs_end(const struct program_step *s, const char *at, const char *end)
+static const char *pairs_end(const struct program_step *s, const struct program_run *run,
+                             const char *at, const char *end)
 {
     const char *stop = find_byte(at, end, s->stop);
     const char *slash;
 
-    while ((slash = find_byte(at, stop, '\\')) < stop) {
+    while (!run->no_backslash && (slash = find_byte(at, stop, '\\')) < stop) {
         if (end - slash < 2)
             return slash;
         at = slash + 2;
@@ -295,7 +296,7 @@ static inline const char *field_end(const struct program_step *s, struct program
         return span_end(s, at, end);
     switch (s->op) {
     case OP_PAIRS:
-        return pairs_end(s, at, end);
+        return pairs_end(s, run, at, end);
     case OP_SEARCH:
         return search_end(s, run, at, end);
     case OP_TAIL:

@@ -60,6 +60,7 @@ struct program_run {
     size_t column;     /* and the byte where */
     size_t step;       /* and the step, program_steps() behind the last one */
     bool in_text;      /* and whether it was the text behind its field */
+    bool no_backslash; /* set by the caller, who knows: then none is looked for */
     const char *line;  /* the scanner's own */
     const char *guarded;
     char time[PROGRAM_TIME_MAX]; /* the last SHAPE_TIME_CLF that fitted */

@@ -1,10 +1,11 @@
 /*
  * resource.c - paths and content types, see resource.h. Scanners' paths are in resource_probe.c.
- * Called by verdict.c for every hit: what most paths are not is told by an index, or by the odd
- * bytes that are not in them; then lists of names are gone through with their first letters
- * compared.
+ * What most paths are not is told by an index, or by the odd bytes that are not in them; then lists
+ * of names are gone through with their first letters compared.
  */
 #include "parsers/resource_impl.h"
+
+#include "parsers/base/hash.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -315,6 +316,11 @@ static size_t beginning_of(struct str name)
     return letters * UINT32_C(0x9e3779b1) >> 19 & (RESOURCE_BEGINNINGS - 1);
 }
 
+static void identify(struct resource_index *ix, struct str name, enum path_list list)
+{
+    ix->identity = hash_64(name, ix->identity + list) | 1;
+}
+
 void resource_index_add(struct resource_index *ix, struct str name, enum path_list list)
 {
     bool none = name.n == 0 || name.p[0] == '/'; /* of no letter: any path may be below it */
@@ -323,6 +329,7 @@ void resource_index_add(struct resource_index *ix, struct str name, enum path_li
         ix->lists[beginning_of(name)] |= (unsigned char)list;
     for (size_t i = 0; none && i < RESOURCE_BEGINNINGS; i++)
         ix->lists[i] |= (unsigned char)list;
+    identify(ix, name, list);
 }
 
 void resource_index_pages(struct resource_index *ix, struct str extension)
@@ -332,6 +339,7 @@ void resource_index_pages(struct resource_index *ix, struct str extension)
 
     if (key != 0 && ix->extensions[slot] == key)
         ix->resources[slot] |= PAGES_BIT;
+    identify(ix, extension, 0);
 }
 
 void resource_index_init(struct resource_index *ix)

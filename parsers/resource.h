@@ -58,9 +58,12 @@ bool resource_is_data(const struct asked *a);
 /* Addresses that known software has for its scripts, in whatever folder it stands:
  * "/blog/wp-json/x", "/de/api/v1/x", "/rest/de/V1/carts". RESOURCE_API, RESOURCE_OTHER, or
  * RESOURCE_UNKNOWN for all else. With `html` (the answer is HTML) only those that are a part of a
- * page, or an editor's. */
-enum resource resource_of_program(const struct resource_index *ix, const struct asked *a,
-                                  struct str query, bool html);
+ * page, or an editor's. `query`: is there any? */
+enum resource resource_of_program(const struct resource_index *ix, const struct asked *a, bool html,
+                                  bool query);
+/* "/graphql", which is an interface when resource_is_graphql_query: "operationName=…". */
+bool resource_is_graphql(const struct asked *a);
+bool resource_is_graphql_query(struct str query);
 /* "_=1764230400123": the time that jQuery adds, so that no cache answers its script; "EIO=4", of
  * Socket.IO. */
 bool resource_is_script_query(struct str query);
@@ -73,9 +76,10 @@ bool resource_is_policy(const struct asked *a);
  * browserconfig.xml; and what a CDN answers by itself, /cdn-cgi/. */
 bool resource_is_furniture(const struct asked *a);
 /* What only scanners ask for: secrets and backups, admin tools, known holes, paths that climb out
- * of the site. Under /cgi-bin/ only when the answer was an error (`status`), since old sites have
- * their pages there. */
-bool resource_is_probe(const struct asked *a, int status);
+ * of the site. */
+bool resource_is_probe(const struct asked *a);
+/* Below /cgi-bin/, where old sites have their pages: a probe when the answer was an error. */
+bool resource_is_cgi(const struct asked *a);
 /* Text that only an attack holds: lookups of log4j, paths to /etc/passwd, PHP wrappers, SQL.
  * `query` is as in the log; of one over RESOURCE_PATH_MAX bytes, so many are looked at. */
 bool resource_is_attack(struct str query);

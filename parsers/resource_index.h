@@ -32,6 +32,7 @@ struct resource_index {
     uint64_t extensions[RESOURCE_EXTENSIONS];     /* a hash table; 0: free */
     unsigned char resources[RESOURCE_EXTENSIONS]; /* enum resource */
     uint32_t programs[32]; /* by a segment's first letter, bits by its second: resource_program.c */
+    uint64_t identity;     /* the same for the same lists, not 0 */
 };
 
 /* With what resource*.c know themselves. */

@@ -242,11 +242,6 @@ static bool is_file(const struct asked *a)
     return false;
 }
 
-static bool is_success(int status)
-{
-    return (status >= 200 && status < 300) || status == 304;
-}
-
 static bool begins_with_p(struct str name)
 {
     return name.n > 0 && ascii_lower(name.p[0]) == 'p';
@@ -289,7 +284,7 @@ static bool is_odd(const struct asked *a)
 }
 
 /* By the first two segments. */
-static bool is_scanned(struct str path, unsigned lists, int status)
+static bool is_scanned(struct str path, unsigned lists)
 {
     struct str rest = str_slice(path, 1, path.n);
     struct str first = str_cut(&rest, '/');
@@ -299,17 +294,24 @@ static bool is_scanned(struct str path, unsigned lists, int status)
         return true;
     if (!(lists & LIST_FOLDERS))
         return false;
-    if (first.n == 7 && str_eq_nocase(first, STR("cgi-bin")) && !is_success(status))
-        return true;
     return is_folder(first) || is_start(path);
 }
 
-bool resource_is_probe(const struct asked *a, int status)
+bool resource_is_probe(const struct asked *a)
 {
     if (a->path.n < 2)
         return false;
-    return ((a->marks & MARK_DOT) && is_hidden(a)) || is_odd(a) ||
-           is_scanned(a->path, a->begins, status) || (a->segment.n > 0 && is_file(a));
+    return ((a->marks & MARK_DOT) && is_hidden(a)) || is_odd(a) || is_scanned(a->path, a->begins) ||
+           (a->segment.n > 0 && is_file(a));
+}
+
+bool resource_is_cgi(const struct asked *a)
+{
+    static const struct str folder = S("/cgi-bin");
+    struct str path = a->path;
+
+    return (a->begins & LIST_FOLDERS) && str_starts_nocase(path, folder) &&
+           (path.n == folder.n || path.p[folder.n] == '/');
 }
 
 void resource_index_probes(struct resource_index *ix)

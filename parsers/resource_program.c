@@ -188,15 +188,17 @@ static bool is_interface(struct str path)
     return false;
 }
 
-/* "/graphql?operationName=…" */
-static bool is_graphql(const struct asked *a, struct str query)
+bool resource_is_graphql(const struct asked *a)
+{
+    return str_eq(a->segment, STR("graphql")) || str_eq(a->segment, STR("gql"));
+}
+
+bool resource_is_graphql_query(struct str query)
 {
     static const struct str names[] = {S("query"), S("operationName"), S("extensions"),
                                        S("variables")};
     struct query_param p;
 
-    if (query.n == 0 || !(str_eq(a->segment, STR("graphql")) || str_eq(a->segment, STR("gql"))))
-        return false;
     for (struct str rest = query; query_next(&rest, false, &p);)
         if (str_is_one_of(p.name, names, COUNT_OF(names)))
             return true;
@@ -250,16 +252,15 @@ static bool is_poll(const struct asked *a)
     return str_eq(a->segment, STR("poll")) && str_find(a->path, STR("/message-bus/"), 0) >= 0;
 }
 
-enum resource resource_of_program(const struct resource_index *ix, const struct asked *a,
-                                  struct str query, bool html)
+enum resource resource_of_program(const struct resource_index *ix, const struct asked *a, bool html,
+                                  bool query)
 {
-    enum resource found = by_address(ix, a->path, (query.n > 0 ? QUERY : 0u) | (html ? HTML : 0u));
+    enum resource found = by_address(ix, a->path, (query ? QUERY : 0u) | (html ? HTML : 0u));
 
     if (found != RESOURCE_UNKNOWN || html)
         return found;
     struct str below = below_folder(a->path);
-    if (is_rest(a->path) || (below.n > 0 && (is_rest(below) || is_interface(below))) ||
-        is_graphql(a, query))
+    if (is_rest(a->path) || (below.n > 0 && (is_rest(below) || is_interface(below))))
         return RESOURCE_API;
     return is_avatar(a) || is_poll(a) ? RESOURCE_OTHER : RESOURCE_UNKNOWN;
 }

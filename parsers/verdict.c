@@ -1,10 +1,11 @@
 /*
  * verdict.c - see verdict.h. Rules in their order: what is no request or not wanted at all; AI
- * agents; other robots; scanners; the answer's method and status; what was asked for. Paths and
- * types: resource.c. What holds where the configuration is silent: judge_defaults.c.
+ * agents; other robots; scanners; the answer's method and status; what was asked for. Paths:
+ * path_facts.c; types: resource.c. What holds where the configuration is silent: judge_defaults.c.
  */
 #include "parsers/verdict.h"
 
+#include "parsers/path_facts.h"
 #include "parsers/query.h"
 #include "parsers/resource.h"
 #include "parsers/rules.h"
@@ -16,8 +17,7 @@ struct matter {
     const struct judge_rules *rules;
     const struct hit *hit;
     const struct ua_entry *ua;
-    const struct asked *asked;
-    bool always; /* below one of pages.always */
+    const struct path_facts *path;
     struct verdict *out;
 };
 
@@ -62,14 +62,6 @@ void judge_rules_index(struct judge_rules *r)
     index_list(r, r->health_checks, LIST_HEALTH);
     index_list(r, r->always, LIST_ALWAYS);
     index_list(r, r->exclude_path, LIST_EXCLUDE);
-}
-
-static bool is_below_any(struct str path, struct str_set prefixes)
-{
-    for (size_t i = 0; i < prefixes.n; i++)
-        if (resource_below(path, prefixes.items[i]))
-            return true;
-    return false;
 }
 
 /* ---- no request, not wanted ---------------------------------------------------------------- */
@@ -131,7 +123,7 @@ static bool judge_excluded(struct matter *m)
 
     if (is_excluded_address(r, m->hit->client_ip))
         return decide(m, RULE_EXCLUDED_IP);
-    if ((m->asked->begins & LIST_EXCLUDE) && is_below_any(m->asked->path, r->exclude_path))
+    if (m->path->is & PATH_EXCLUDED)
         return decide(m, RULE_EXCLUDED_PATH);
     for (size_t i = 0; i < r->exclude_user_agent.n; i++)
         if (str_holds_nocase(m->hit->user_agent, r->exclude_user_agent.items[i]))
@@ -143,17 +135,21 @@ static bool judge_excluded(struct matter *m)
 
 /* ---- AI agents ----------------------------------------------------------------------------- */
 
+static bool is_success(int status)
+{
+    return (status >= 200 && status < 300) || status == 304;
+}
+
 /* The content type tells what was fetched only if the answer was the thing asked for: a missing
  * image is answered with a page about it. */
-static enum ai_class ai_class_of(const struct asked *a, const struct hit *hit)
+static enum ai_class ai_class_of(const struct path_facts *path, const struct hit *hit)
 {
-    bool success = (hit->status >= 200 && hit->status < 300) || hit->status == 304;
-
-    if (resource_is_policy(a))
+    if (path->is & PATH_POLICY)
         return AI_POLICY;
-    enum resource r = success ? resource_by_type(hit->content_type) : RESOURCE_UNKNOWN;
+    enum resource r =
+        is_success(hit->status) ? resource_by_type(hit->content_type) : RESOURCE_UNKNOWN;
     if (r == RESOURCE_UNKNOWN)
-        r = resource_by_path(a);
+        r = path->is & PATH_FEED ? RESOURCE_FEED : (enum resource)path->extension;
     return r == RESOURCE_ASSET ? AI_ASSET : AI_DOCUMENT;
 }
 
@@ -191,9 +187,9 @@ static bool judge_probe(struct matter *m)
 {
     const struct hit *hit = m->hit;
 
-    if (m->always)
+    if (m->path->is & PATH_ALWAYS)
         return false;
-    if (resource_is_probe(m->asked, hit->status))
+    if ((m->path->is & PATH_PROBE) || ((m->path->is & PATH_CGI) && !is_success(hit->status)))
         return decide(m, RULE_PROBE_PATH);
     if (hit->query.n > 0 && resource_is_attack(hit->query))
         return decide(m, RULE_PROBE_QUERY);
@@ -318,14 +314,9 @@ static enum rule_id prefix_rule(struct str prefix)
 
 static bool judge_prefix(struct matter *m)
 {
-    if (!(m->asked->begins & LIST_NOT_PAGES))
-        return false;
-    for (size_t i = 0; i < m->rules->not_pages.n; i++) {
-        struct str prefix = m->rules->not_pages.items[i];
-        if (resource_below(m->asked->path, prefix))
-            return decide(m, prefix_rule(prefix));
-    }
-    return false;
+    size_t below = m->path->below;
+
+    return below > 0 && decide(m, prefix_rule(m->rules->not_pages.items[below - 1]));
 }
 
 /* What holds for every content type. */
@@ -333,14 +324,14 @@ static bool judge_path(struct matter *m)
 {
     if (m->hit->query.n > 0 && has_parameter(m->hit->query, m->rules->drop_query))
         return decide(m, RULE_DROP_QUERY);
-    if (resource_is_policy(m->asked))
+    if (m->path->is & PATH_POLICY)
         return decide(m, RULE_POLICY);
-    if (resource_is_furniture(m->asked))
+    if (m->path->is & PATH_FURNITURE)
         return decide(m, RULE_FURNITURE);
-    if (resource_is_data(m->asked) ||
+    if ((m->path->is & PATH_DATA) ||
         (m->hit->query.n > 0 && resource_is_script_query(m->hit->query)))
         return decide(m, RULE_FRAMEWORK_DATA);
-    if ((m->asked->begins & LIST_EDITORS) && is_below_any(m->asked->path, m->rules->editors))
+    if (m->path->is & PATH_EDITORS)
         return judge_prefix(m) || decide(m, RULE_EDITORS);
     if (m->hit->disposition.n > 0 && resource_is_attachment(m->hit->disposition))
         return decide(m, RULE_ATTACHMENT);
@@ -377,12 +368,11 @@ static enum resource by_type(const struct matter *m)
 
 static enum resource by_path(const struct matter *m)
 {
-    if (resource_is_feed(m->asked))
+    if (m->path->is & PATH_FEED)
         return RESOURCE_FEED;
-    enum resource found = m->asked->extension;
-    if (found == RESOURCE_UNKNOWN)
+    if (m->path->extension == RESOURCE_UNKNOWN)
         return RESOURCE_PAGE;
-    return page_or_other(m->asked->pages, found);
+    return page_or_other(m->path->is & PATH_PAGES, (enum resource)m->path->extension);
 }
 
 static bool judge_outcome(struct matter *m, enum resource found, bool typed)
@@ -392,8 +382,11 @@ static bool judge_outcome(struct matter *m, enum resource found, bool typed)
 
 static bool judge_program(struct matter *m, bool html)
 {
-    enum resource found = resource_of_program(&m->rules->index, m->asked, m->hit->query, html);
+    struct str query = m->hit->query;
+    enum resource found = (enum resource)m->path->program[html][query.n > 0];
 
+    if (!html && (m->path->is & PATH_GRAPHQL) && resource_is_graphql_query(query))
+        found = RESOURCE_API;
     if (found == RESOURCE_UNKNOWN)
         return false;
     return decide(m, found == RESOURCE_API ? RULE_PROGRAM_API : RULE_PROGRAM_OTHER);
@@ -407,7 +400,7 @@ static bool judge_untyped(struct matter *m, enum resource type)
 
     if (found == RESOURCE_ASSET)
         return judge_outcome(m, found, false);
-    if ((m->asked->begins & LIST_HEALTH) && is_below_any(m->asked->path, m->rules->health_checks))
+    if (m->path->is & PATH_HEALTH_CHECK)
         return decide(m, RULE_HEALTH_CHECK_PATH);
     if (judge_prefix(m))
         return true;
@@ -433,21 +426,20 @@ static bool judge_resource(struct matter *m)
     return judge_outcome(m, type, true);
 }
 
-void judge_asked(const struct judge_rules *r, const struct hit *hit, const struct asked *asked,
-                 const struct ua_entry *ua, struct verdict *out)
+void judge_with(const struct judge_rules *r, const struct hit *hit, const struct path_facts *path,
+                const struct ua_entry *ua, struct verdict *out)
 {
-    struct matter m = {.rules = r, .hit = hit, .ua = ua, .asked = asked, .out = out};
+    struct matter m = {.rules = r, .hit = hit, .ua = ua, .path = path, .out = out};
 
     *out = (struct verdict){.ua_kind = ua->kind, .agent = ua->agent};
     if (judge_request(&m))
         return;
     if (ua->kind == UA_AI)
-        out->ai_class = ai_class_of(asked, hit);
-    m.always = (asked->begins & LIST_ALWAYS) && is_below_any(asked->path, r->always);
+        out->ai_class = ai_class_of(path, hit);
     if (judge_excluded(&m) || judge_ai(&m) || judge_robot(&m) || judge_probe(&m) ||
         judge_prefetch(&m) || judge_answer(&m))
         return;
-    if (m.always)
+    if (path->is & PATH_ALWAYS)
         decide(&m, RULE_ALWAYS);
     else if (!judge_path(&m))
         judge_resource(&m);
@@ -456,11 +448,10 @@ void judge_asked(const struct judge_rules *r, const struct hit *hit, const struc
 void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_entry *ua,
            struct verdict *out)
 {
-    char scratch[RESOURCE_PATH_MAX];
-    struct asked asked;
+    struct path_facts path;
 
-    resource_look(&r->index, hit->path, scratch, &asked);
-    judge_asked(r, hit, &asked, ua, out);
+    path_facts_of(r, hit->path, &path);
+    judge_with(r, hit, &path, ua, out);
 }
 
 /* ---- names ------------------------------------------------------------------------------------

@@ -99,10 +99,10 @@ struct verdict {
  * agent does. */
 void judge(const struct judge_rules *r, const struct hit *hit, const struct ua_entry *ua,
            struct verdict *out);
-/* The same, when resource_look has looked at the hit's path already. */
-struct asked;
-void judge_asked(const struct judge_rules *r, const struct hit *hit, const struct asked *asked,
-                 const struct ua_entry *ua, struct verdict *out);
+/* The same, when path_facts.h has the answers about the hit's path already. */
+struct path_facts;
+void judge_with(const struct judge_rules *r, const struct hit *hit, const struct path_facts *path,
+                const struct ua_entry *ua, struct verdict *out);
 
 const char *reason_name(enum reason reason); /* "asset", …; "" for REASON_NONE */
 const char *ai_class_name(enum ai_class c);  /* "document", "policy", "asset" */

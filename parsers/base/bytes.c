@@ -11,15 +11,16 @@
 #include <stdlib.h>
 
 #define BUF_FIRST_BYTES 256u
-#define U64_SAFE_DIGITS 19u /* as many cannot overflow */
 
 bool bytes_same_nocase(const char *a, const char *b, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (ascii_lower(a[i]) != ascii_lower(b[i]))
-            return false;
-    }
-    return true;
+    size_t i = 0;
+
+    while (n - i >= sizeof(uint64_t) && memcmp(a + i, b + i, sizeof(uint64_t)) == 0)
+        i += sizeof(uint64_t);
+    while (i < n && ascii_lower(a[i]) == ascii_lower(b[i]))
+        i++;
+    return i == n;
 }
 
 bool str_is_one_of(struct str s, const struct str *list, size_t n)
@@ -159,9 +160,8 @@ bool str_to_u64(struct str s, uint64_t max, uint64_t *out)
         return false;
     for (size_t i = 0; i < s.n; i++) {
         unsigned digit = (unsigned)(unsigned char)s.p[i] - '0';
-        if (digit > 9 || (i >= U64_SAFE_DIGITS && v > (UINT64_MAX - digit) / 10))
+        if (digit > 9 || __builtin_mul_overflow(v, 10u, &v) || __builtin_add_overflow(v, digit, &v))
             return false;
-        v = v * 10 + digit;
     }
     if (v > max)
         return false;

@@ -4,6 +4,7 @@
 #include "parsers/base/hash.h"
 
 #define XXH_INLINE_ALL
+#include <sys/random.h>
 #include <xxhash.h>
 
 struct hash128 hash_128(struct str s)
@@ -24,6 +25,21 @@ uint64_t hash_64(struct str s, uint64_t seed)
 uint32_t hash_line(struct str line)
 {
     return (uint32_t)XXH3_64bits(line.n ? line.p : "", line.n);
+}
+
+static uint64_t process_secret;
+
+__attribute__((constructor)) static void make_secret(void)
+{
+    if (getrandom(&process_secret, sizeof(process_secret), 0) != sizeof(process_secret))
+        process_secret = 0; /* then anybody could make two that look alike */
+}
+
+struct text_id text_id_of(struct str s)
+{
+    XXH128_hash_t h = XXH3_128bits_withSeed(s.n ? s.p : "", s.n, process_secret);
+
+    return (struct text_id){h.low64, h.high64 | 1};
 }
 
 bool hash128_parse(struct str s, struct hash128 *out)

@@ -18,6 +18,17 @@ uint64_t hash_64(struct str s, uint64_t seed);
 uint32_t hash_line(struct str line);
 uint32_t hash_crc32(uint32_t crc, struct str s); /* the zlib/IEEE polynomial; start with 0 */
 
+/* Stands for a text, of any length, within this process: keyed by a secret that no other process
+ * has, so that nobody can make two texts that look alike. Not for disk or wire. Never all zero. */
+struct text_id {
+    uint64_t low, high;
+};
+struct text_id text_id_of(struct str s);
+static inline bool text_id_eq(struct text_id a, struct text_id b)
+{
+    return a.low == b.low && a.high == b.high;
+}
+
 static inline bool hash128_eq(struct hash128 a, struct hash128 b)
 {
     return memcmp(a.b, b.b, sizeof(a.b)) == 0;

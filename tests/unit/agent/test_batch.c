@@ -323,7 +323,7 @@ static void test_worst_case_fits_a_body(void **state)
     struct span s = span_of(1, 0);
     struct batch_view v;
     struct buf referrer;
-    char ua[UA_CACHE_TEXT + 1], number[24];
+    char ua[BATCH_LISTED_AGENT_MAX + 1], number[24];
     struct record r = {.kind = RECORD_PAGEVIEW, .time_ms = 1, .url = STR("https://e.com/")};
     buf_init(&referrer, 1 << 20);
     put_repeated(&referrer, '\1', 256u << 10);
@@ -331,10 +331,10 @@ static void test_worst_case_fits_a_body(void **state)
     builder_stream(b, &s);
     for (unsigned i = 0; !builder_is_full(b); i++) {
         bool last = i + 1 == BATCH_MAX_RECORDS;
-        memset(ua, '\1', UA_CACHE_TEXT);
+        memset(ua, '\1', BATCH_LISTED_AGENT_MAX);
         snprintf(number, sizeof(number), "%07u", i);
         memcpy(ua, number, 7);
-        ua[UA_CACHE_TEXT] = '\0';
+        ua[BATCH_LISTED_AGENT_MAX] = '\0';
         r.at = i;
         r.user_agent = -1;
         r.user_agent_text = str_of(ua);
@@ -348,7 +348,7 @@ static void test_worst_case_fits_a_body(void **state)
     assert_int_equal(v.n, n);
     for (size_t i = 0; i < v.n; i++) {
         snprintf(number, sizeof(number), "%07zu", i);
-        assert_int_equal(v.records[i].user_agent.n, UA_CACHE_TEXT);
+        assert_int_equal(v.records[i].user_agent.n, BATCH_LISTED_AGENT_MAX);
         assert_memory_equal(v.records[i].user_agent.p, number, 7);
     }
     batch_view_release(&v);

@@ -34,7 +34,7 @@ static struct span span_of(unsigned char stream, uint64_t from)
 
 static void put_page(struct builder *b, uint64_t at, unsigned to)
 {
-    struct ua_entry nobody = {.length = 0};
+    struct ua_entry nobody = {.mark = 0};
     struct record r = {
         .at = at, .time_ms = AT(0), .user_agent = -1, .url = STR("https://example.com/")};
     assert_int_equal(builder_record(b, &r, &nobody, to), 0);

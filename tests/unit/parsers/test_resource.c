@@ -208,18 +208,17 @@ static void test_probe_lists(void **state)
 
     for (const char *at = folders, *blank; (blank = strchr(at, ' ')) != NULL; at = blank + 1) {
         snprintf(path, sizeof(path), "/%.*s", (int)(blank - at), at);
-        assert_true(resource_is_probe(look(str_of(path)), 200));
+        assert_true(resource_is_probe(look(str_of(path))));
         snprintf(path, sizeof(path), "/%.*s/x", (int)(blank - at), at);
-        assert_true(resource_is_probe(look(str_of(path)), 200));
+        assert_true(resource_is_probe(look(str_of(path))));
         snprintf(path, sizeof(path), "/a/%.*s/x", (int)(blank - at), at);
-        assert_int_equal(resource_is_probe(look(str_of(path)), 200),
-                         strncmp(at, "phpmyadmin", 10) == 0);
+        assert_int_equal(resource_is_probe(look(str_of(path))), strncmp(at, "phpmyadmin", 10) == 0);
     }
     for (const char *at = files, *blank; (blank = strchr(at, ' ')) != NULL; at = blank + 1) {
         snprintf(path, sizeof(path), "/a/b/%.*s", (int)(blank - at), at);
-        assert_true(resource_is_probe(look(str_of(path)), 200));
+        assert_true(resource_is_probe(look(str_of(path))));
         snprintf(path, sizeof(path), "/%.*s/x", (int)(blank - at), at);
-        assert_false(resource_is_probe(look(str_of(path)), 200));
+        assert_false(resource_is_probe(look(str_of(path))));
     }
 }
 
@@ -240,7 +239,8 @@ static void test_any_bytes(void **state)
             resource_by_type(a->path);
             resource_is_policy(a);
             resource_is_furniture(a);
-            resource_is_probe(a, 404);
+            resource_is_probe(a);
+            resource_is_cgi(a);
             resource_is_data(a);
             resource_is_attack(a->path);
             resource_is_feed_query(a->path);

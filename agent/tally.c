@@ -184,7 +184,9 @@ static bool put(uint64_t *v, size_t cap, uint64_t value)
 
 static void put_value(struct distinct *d, uint64_t value)
 {
-    if (d->n * 2 >= d->cap) {
+    if (!value)
+        return;
+    if (d->n * 4 >= d->cap * 3) {
         size_t cap = d->cap ? d->cap * 2 : 1024;
         uint64_t *v = table_alloc(cap, sizeof(*v));
         if (!v)
@@ -204,16 +206,17 @@ void distinct_add(struct distinct *d, uint64_t value)
     value += !value; /* 0 marks a free slot */
     if (d->cap)
         __builtin_prefetch(&d->v[value & (d->cap - 1)], 1);
-    d->waiting[d->n_waiting++] = value;
-    if (d->n_waiting == DISTINCT_WAITING)
-        distinct_count(d);
+    uint64_t *turn = &d->waiting[d->n_added++ % DISTINCT_WAITING];
+    put_value(d, *turn);
+    *turn = value;
 }
 
 size_t distinct_count(struct distinct *d)
 {
-    for (size_t i = 0; i < d->n_waiting; i++)
+    for (size_t i = 0; i < DISTINCT_WAITING; i++) {
         put_value(d, d->waiting[i]);
-    d->n_waiting = 0;
+        d->waiting[i] = 0;
+    }
     return d->n;
 }
 

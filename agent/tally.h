@@ -40,8 +40,8 @@ void tally_release(struct tally *t); /* a zeroed tally is empty */
 struct distinct {
     uint64_t *v;
     size_t n, cap;
-    uint64_t waiting[DISTINCT_WAITING];
-    size_t n_waiting;
+    uint64_t waiting[DISTINCT_WAITING]; /* in a ring; 0: none */
+    size_t n_added;
 };
 void distinct_add(struct distinct *d, uint64_t value);
 size_t distinct_count(struct distinct *d);

@@ -31,6 +31,9 @@ static const struct assistant {
     {S("chat.qwen.ai"), "Qwen"},
 };
 
+/* What those begin with, "huggingface.co" among them: most referrers are the site's own pages. */
+static const char first_letters[] = "acdghkmpy";
+
 /* What a utm_source says beside those hosts. "gemini" alone is an advertising network's, too. */
 static const struct assistant sources[] = {
     {S("chatgpt"), "ChatGPT"},       {S("openai"), "ChatGPT"},
@@ -77,6 +80,8 @@ static const char *by_host(struct str referrer)
 {
     struct str url = from_host(referrer);
 
+    if (url.n == 0 || !memchr(first_letters, ascii_lower(url.p[0]), sizeof(first_letters) - 1))
+        return NULL;
     if (has_host(url, STR("huggingface.co")))
         return str_find(url, STR("/chat"), 0) >= 0 ? "HuggingChat" : NULL;
     return LOOK_UP(hosts, url);

@@ -373,6 +373,17 @@ static bool is_version(struct str s)
            str_eq(s, STR("3"));
 }
 
+/* Of a text that has one; nearly always it is that of " HTTP/1.1". */
+static const char *last_blank(struct str s)
+{
+    const char *end = s.n >= 9 ? s.p + s.n - 9 : NULL;
+
+    if (end && memcmp(end, " HTTP/", 6) == 0 && ascii_digit(end[6]) && end[7] == '.' &&
+        ascii_digit(end[8]))
+        return end;
+    return memrchr(s.p, ' ', s.n);
+}
+
 void decode_request_line(struct decode_scratch *s, struct str line, struct hit *hit)
 {
     const char *space, *last;
@@ -388,7 +399,7 @@ void decode_request_line(struct decode_scratch *s, struct str line, struct hit *
         return;
     }
     target = str_slice(line, method.n + 1, line.n);
-    last = memrchr(line.p, ' ', line.n);
+    last = last_blank(line);
     tail = str_slice(line, (size_t)(last + 1 - line.p), line.n);
     if (str_starts(tail, STR("HTTP/")))
         protocol = tail;

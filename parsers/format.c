@@ -586,7 +586,6 @@ static bool take_outer_time(struct parser *p, struct str line, const struct oute
 static enum parse_result parse(struct parser *p, struct str line, const struct outer *outer,
                                struct hit *hit)
 {
-    struct hit found = hit_nothing();
     enum parse_result result;
 
     if (is_blank(line)) {
@@ -594,15 +593,14 @@ static enum parse_result parse(struct parser *p, struct str line, const struct o
             return PARSE_DIRECTIVE;
         return parser_fail(p, "the line is empty", 0);
     }
-    result = p->format->row->family->line(p, line, &found);
-    if (result != PARSE_OK)
-        return result;
-    if (p->scratch.failed)
+    *hit = hit_nothing();
+    result = p->format->row->family->line(p, line, hit);
+    if (result == PARSE_OK && p->scratch.failed)
         return parser_fail(p, "the decoded fields are too long", line.n);
-    if (found.time_ms == HIT_NO_NUMBER && !take_outer_time(p, line, outer, &found.time_ms))
+    if (result == PARSE_OK && hit->time_ms == HIT_NO_NUMBER &&
+        !take_outer_time(p, line, outer, &hit->time_ms))
         return PARSE_BAD;
-    *hit = found;
-    return PARSE_OK;
+    return result;
 }
 
 /* A line that has not the format may be one of no request all the same. */

@@ -74,7 +74,7 @@ void parser_free(struct parser *p); /* accepts NULL */
 /* Forget the state of the stream (before position 0 of another). */
 void parser_reset(struct parser *p);
 /* `line` without its '\n'; a final '\r' is dropped. It must stay unchanged while the hit is in use.
- * Writes *hit only on PARSE_OK. */
+ * Only on PARSE_OK does *hit say anything. */
 enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit);
 /* After PARSE_DIRECTIVE. */
 enum directive parser_directive(const struct parser *p);

@@ -18,6 +18,8 @@ bool bytes_same_nocase(const char *a, const char *b, size_t n)
 
     while (n - i >= sizeof(uint64_t) && memcmp(a + i, b + i, sizeof(uint64_t)) == 0)
         i += sizeof(uint64_t);
+    if (n - i >= sizeof(uint32_t) && memcmp(a + i, b + i, sizeof(uint32_t)) == 0)
+        i += sizeof(uint32_t);
     while (i < n && ascii_lower(a[i]) == ascii_lower(b[i]))
         i++;
     return i == n;

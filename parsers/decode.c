@@ -403,8 +403,8 @@ void decode_request_line(struct decode_scratch *s, struct str line, struct hit *
     tail = str_slice(line, (size_t)(last + 1 - line.p), line.n);
     if (str_starts(tail, STR("HTTP/")))
         protocol = tail;
-    if (str_is_set(protocol) || tail.n == 0 ||
-        is_version(tail)) /* Tomcat writes an empty one for HTTP/0.9 */
+    /* Tomcat writes an empty one for HTTP/0.9. */
+    if (str_is_set(protocol) || tail.n == 0 || is_version(tail))
         target.n = last > space ? (size_t)(last - target.p) : 0;
     hit->method = decode_missing(method);
     hit->protocol = protocol;

@@ -12,8 +12,8 @@
  *   tabs behind both: 2026-01-02T03:04:05.678Z TEXT
  * - compose, docker compose logs: web-1  | TEXT
  * - logger, a program's own, with a level, before an address, a time or another beginning of an
- *   access log's line: [2026-01-02 03:04:05 +0000] [12] [INFO] TEXT, INFO:werkzeug:TEXT; I0102
- * 03:04:05.678901 1 x.go:12] TEXT
+ *   access log's line: [2026-01-02 03:04:05 +0000] [12] [INFO] TEXT, INFO:werkzeug:TEXT
+ * - the same, as Kubernetes has it: I0102 03:04:05.678901 1 x.go:12] TEXT
  * - grep, of several files, with -n or without: access.log:12:TEXT
  *
  * Kubernetes and Docker cut lines, at 16 KiB mostly. prefix_part tells a part; who reads the file

@@ -360,6 +360,18 @@ void resource_index_init(struct resource_index *ix)
     resource_index_programs(ix);
 }
 
+/* GitLab's "/-/blob/main/app.js" and Gitea's "/src/branch/main/app.js": pages that show a file. */
+static bool shows_source(struct str path)
+{
+    static const struct str folders[] = {S("/-/blob/"), S("/-/blame/"), S("/src/branch/"),
+                                         S("/src/commit/"), S("/src/tag/")};
+
+    for (size_t i = 0; i < COUNT_OF(folders); i++)
+        if (str_find(path, folders[i], 1) > 0)
+            return true;
+    return false;
+}
+
 void resource_look(const struct resource_index *ix, struct str path,
                    char scratch[RESOURCE_PATH_MAX], struct asked *out)
 {
@@ -373,6 +385,8 @@ void resource_look(const struct resource_index *ix, struct str path,
     out->path = path;
     out->marks = marks;
     out->segment = out->name = last_segment(path);
+    if ((marks & MARK_DOT) && shows_source(path)) /* its last segment says nothing of the page */
+        out->segment = out->name = str_slice(path, path.n, path.n);
     if (marks & MARK_PARAMS)
         out->name = without_params(out->segment);
     out->first_dot = marks & MARK_DOT ? (size_t)str_chr(path, '.', 0) : path.n;

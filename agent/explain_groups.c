@@ -96,7 +96,7 @@ void explain_groups_add(struct explain_groups *g, const struct offline_line *lin
     buf_reset(&g->path);
     if (d->parsed == PARSE_OK)
         explain_collapse(&g->path, d->hit.path);
-    else if (d->error)
+    else if (d->parsed == PARSE_BAD)
         buf_put_str(&g->path, str_of(d->error));
     if (g->path.n)
         tally_add(&group->paths, buf_str(&g->path));

@@ -37,15 +37,15 @@ def test_summary(world):
 def test_lines_that_are_no_requests(world):
     """Each is told what it is."""
     with open(world.path("mixed.log"), "w", encoding="ascii") as f:
-        f.write('2026-11-03T00:10:24.1Z stderr F 2026/11/03 00:10:24 [error] 7#7: no such file\n'
-                '2026-11-03T00:10:24.1Z stdout F {"level":"info","ts":1.5,"msg":"certificate renewed"}\n'
-                '2026-11-03T00:10:24.1Z stdout F {"level":"info","ts":1.5\n')
+        f.write('2026-11-03T00:10:24.1Z stdout F {"level":"info","ts":1.5\n'
+                '2026-11-03T00:10:24.1Z stderr F 2026/11/03 00:10:24 [error] 7#7: no such file\n'
+                '2026-11-03T00:10:24.1Z stdout F {"level":"info","ts":1.5,"msg":"certificate renewed"}\n')
     command = [world.agent_bin, "explain", "--format", "cri+caddy_json", "--json", world.path("mixed.log")]
     out = run(command, world.dir)[1]
     check([(x["reason"], x["rule"]) for x in map(json.loads, out.splitlines())] == [
+        ("unparsable", "the line does not have the source's format"),
         ("directive", "written to standard error, not to the access log"),
-        ("directive", "a message of the server, not a request"),
-        ("unparsable", "the line does not have the source's format")], out)
+        ("directive", "a message of the server, not a request")], out)
     summary = json.loads(run([*command, "--summary"], world.dir)[1])
     check({v["reason"]: len(v["groups"]) for v in summary["verdicts"]} == {"directive": 0, "unparsable": 1}, summary)
 

@@ -27,8 +27,9 @@ HARD := -fstack-protector-strong -fPIE -fno-plt
 comma := ,
 ifeq ($(SAN),1)
 # -g1 is what reports of a sanitizer need, lines and functions: a seventh of the time of gcc is gone. (CFLAGS=-g3 for gdb.)
+# What a function has not set is no lucky zero: the sanitizers do not see that.
 OPT  := -O1 $(if $(findstring -g,$(CFLAGS)),,-g1) -fno-omit-frame-pointer -fsanitize=address,undefined \
-        -fno-sanitize-recover=all -DLOGFERRY_FAULTS
+        -ftrivial-auto-var-init=pattern -fno-sanitize-recover=all -DLOGFERRY_FAULTS
 LSAN := -fsanitize=address,undefined $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup strndup)
 # Over a hundred programs: gold takes half as long as bfd, and like bfd, unlike lld, goes through the archives
 # once. It takes --wrap for what shared libraries call, too, and must not ask for that.

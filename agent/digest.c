@@ -19,7 +19,7 @@ int digest_init(struct digest *d, const struct catalogue *catalogue, const struc
 void digest_release(struct digest *d)
 {
     ua_cache_free(d->agents);
-    path_cache_free(d->paths);
+    text_cache_free(d->paths);
     buf_release(&d->url);
     buf_release(&d->sent);
     d->agents = NULL;

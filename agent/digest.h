@@ -50,7 +50,7 @@ struct digested {
 
 struct digest {
     struct ua_cache *agents;
-    struct path_cache *paths;
+    struct text_cache *paths;
     const struct ranges *ranges;
     struct buf url, sent;
     char address[PRIVACY_ADDRESS_TEXT];

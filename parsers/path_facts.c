@@ -2,10 +2,6 @@
 #include "parsers/path_facts.h"
 
 #include "parsers/resource.h"
-#include "parsers/text_cache.h"
-
-#include <stdlib.h>
-
 /* Which of them, from 1; 0: none. */
 static size_t first_below(struct str path, struct str_set prefixes)
 {
@@ -58,28 +54,9 @@ void path_facts_of(const struct judge_rules *r, struct str path, struct path_fac
 /* ---- the cache --------------------------------------------------------------------------------
  */
 
-struct path_cache {
-    struct text_cache *texts;
-};
-
-struct path_cache *path_cache_new(void)
+struct text_cache *path_cache_new(void)
 {
-    struct path_cache *c = calloc(1, sizeof(*c));
-
-    if (c)
-        c->texts = text_cache_new(PATH_CACHE_SLOTS, sizeof(struct path_facts));
-    if (c && c->texts)
-        return c;
-    free(c);
-    return NULL;
-}
-
-void path_cache_free(struct path_cache *c)
-{
-    if (!c)
-        return;
-    text_cache_free(c->texts);
-    free(c);
+    return text_cache_new(PATH_CACHE_SLOTS, sizeof(struct path_facts));
 }
 
 /* Under rules with other lists, the same path is another. */
@@ -88,17 +65,17 @@ static struct text_id under(const struct judge_rules *r, struct text_id path)
     return (struct text_id){path.low ^ r->index.identity, path.high};
 }
 
-void path_cache_prefetch(const struct path_cache *c, const struct judge_rules *r,
+void path_cache_prefetch(const struct text_cache *c, const struct judge_rules *r,
                          struct text_id path)
 {
-    text_cache_prefetch(c->texts, under(r, path));
+    text_cache_prefetch(c, under(r, path));
 }
 
-const struct path_facts *path_cache_find(struct path_cache *c, const struct judge_rules *r,
+const struct path_facts *path_cache_find(struct text_cache *c, const struct judge_rules *r,
                                          struct str path, struct text_id id)
 {
     bool known;
-    struct path_facts *facts = text_cache_find(c->texts, under(r, id), &known);
+    struct path_facts *facts = text_cache_find(c, under(r, id), &known);
 
     if (!known)
         path_facts_of(r, path, facts);

@@ -5,7 +5,7 @@
 #ifndef LOGFERRY_PARSERS_PATH_FACTS_H
 #define LOGFERRY_PARSERS_PATH_FACTS_H
 
-#include "parsers/base/hash.h"
+#include "parsers/text_cache.h"
 #include "parsers/verdict.h"
 
 enum path_fact {
@@ -40,15 +40,12 @@ void path_facts_of(const struct judge_rules *r, struct str path, struct path_fac
 
 #define PATH_CACHE_SLOTS 8192
 
-struct path_cache;
-
-struct path_cache *path_cache_new(void);    /* NULL when out of memory */
-void path_cache_free(struct path_cache *c); /* accepts NULL */
+struct text_cache *path_cache_new(void); /* NULL when out of memory; text_cache_free ends it */
 /* Fetches the path's slot, so that memory has time to come until it is looked at. */
-void path_cache_prefetch(const struct path_cache *c, const struct judge_rules *r,
+void path_cache_prefetch(const struct text_cache *c, const struct judge_rules *r,
                          struct text_id path);
 /* What path_facts_of says of the path, whose id this is; valid until the next call. */
-const struct path_facts *path_cache_find(struct path_cache *c, const struct judge_rules *r,
+const struct path_facts *path_cache_find(struct text_cache *c, const struct judge_rules *r,
                                          struct str path, struct text_id id);
 
 #endif

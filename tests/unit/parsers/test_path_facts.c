@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "parsers/path_facts.h"
-#include "parsers/text_cache.h"
 
 static struct str always[] = {STR_INIT("/shop")}, never[] = {STR_INIT("/x"), STR_INIT("/shop/api")};
 
@@ -26,7 +25,7 @@ static struct judge_rules *new_rules(struct str_set pages, struct str_set not_pa
     return r;
 }
 
-static void check(struct path_cache *c, const struct judge_rules *r, struct str path)
+static void check(struct text_cache *c, const struct judge_rules *r, struct str path)
 {
     struct path_facts want;
     struct text_id id = text_id_of(path);
@@ -49,7 +48,7 @@ static void test_cache(void **state)
     };
     static const char *const shapes[] = {"/shop/api/%u", "/x/%u.png", "/wp-admin/%u.php",
                                          "/%u/feed/",    "/shop/%u/", "/cgi-bin/%u"};
-    struct path_cache *c = path_cache_new();
+    struct text_cache *c = path_cache_new();
     char path[64];
 
     assert_non_null(c);
@@ -60,8 +59,7 @@ static void test_cache(void **state)
         }
     check(c, rules[0], STR_NONE);
     check(c, rules[0], STR(""));
-    path_cache_free(c);
-    path_cache_free(NULL);
+    text_cache_free(c);
     for (size_t i = 0; i < COUNT_OF(rules); i++)
         free(rules[i]);
 }

@@ -153,25 +153,24 @@ bool looks_like_level(struct str s)
         STR_INIT("emerg"), STR_INIT("inf"),      STR_INIT("wrn"),   STR_INIT("dbg"),
         STR_INIT("trc"),   STR_INIT("severe")};
 
-    while (s.n > 0 && !ascii_alnum(s.p[0]))
-        s = str_slice(s, 1, s.n);
-    while (s.n > 0 && !ascii_alnum(s.p[s.n - 1]))
-        s.n--;
+    s = str_trim_signs(s);
     for (size_t i = 0; i < COUNT_OF(levels); i++)
         if (str_eq_nocase(s, levels[i]))
             return true;
     return false;
 }
 
-bool looks_have_form(const char *p, const char *form, size_t n)
+bool looks_begin_like(struct str s, struct str form)
 {
-    for (size_t i = 0; i < n; i++) {
-        bool digit = p[i] >= '0' && p[i] <= '9';
-        bool fits = form[i] == '0'   ? digit
-                    : form[i] == '_' ? digit || p[i] == ' '
-                    : form[i] == 'A' ? p[i] >= 'A' && p[i] <= 'Z'
-                    : form[i] == 'a' ? p[i] >= 'a' && p[i] <= 'z'
-                                     : p[i] == form[i];
+    if (s.n < form.n)
+        return false;
+    for (size_t i = 0; i < form.n; i++) {
+        char c = s.p[i];
+        bool fits = form.p[i] == '0'   ? ascii_digit(c)
+                    : form.p[i] == '_' ? ascii_digit(c) || c == ' '
+                    : form.p[i] == 'A' ? c >= 'A' && c <= 'Z'
+                    : form.p[i] == 'a' ? c >= 'a' && c <= 'z'
+                                       : c == form.p[i];
         if (!fits)
             return false;
     }

@@ -50,9 +50,9 @@ bool looks_odd(const struct hit *h);
 bool looks_like_method(struct str s);
 /* A logger's level, in any case, whatever stands around it: "[error]", "INF", "WARNING". */
 bool looks_like_level(struct str s);
-/* Of the n bytes at p: in `form` 0 stands for a digit, A and a for letters of their case, _ for a
+/* Does s begin like `form`? There 0 stands for a digit, A and a for letters of their case, _ for a
  * digit or a blank, any other byte for itself. */
-bool looks_have_form(const char *p, const char *form, size_t n);
+bool looks_begin_like(struct str s, struct str form);
 /* Could it be who asked: an address, a name, "unix:"? */
 bool looks_like_client(struct str s);
 

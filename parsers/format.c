@@ -528,7 +528,7 @@ static struct str trim_line(struct str line)
     return line;
 }
 
-/* What collectors' prefixes say of a line that has not the format. */
+/* What collectors' prefixes say of a line. */
 struct outer {
     size_t at; /* where in the whole line the rest begins (near enough, behind Docker's escapes) */
     bool on_stderr, systemd;

@@ -2,13 +2,9 @@
 #include "parsers/path_facts.h"
 
 #include "parsers/resource.h"
-/* Which of them, from 1; 0: none. */
 static size_t first_below(struct str path, struct str_set prefixes)
 {
-    for (size_t i = 0; i < prefixes.n; i++)
-        if (resource_below(path, prefixes.items[i]))
-            return i + 1;
-    return 0;
+    return resource_first_below(path, prefixes.items, prefixes.n);
 }
 
 /* The fact, if it is one. */

@@ -299,15 +299,13 @@ static void strip_fraction(struct prefix_work *w)
 /* "Jan  2 03:04:05 ", or a whole time. */
 static bool strip_syslog_time(struct prefix_work *w, struct str *time)
 {
-    static const char form[] = "Aaa _0 00:00:00";
+    static const struct str form = STR_INIT("Aaa _0 00:00:00");
 
     if (w->rest.n > 0 && ascii_digit(w->rest.p[0]))
         return is_iso(*time = word(w));
-    if (w->rest.n < sizeof(form) - 1)
+    if (!looks_begin_like(w->rest, form))
         return false;
-    if (!looks_have_form(w->rest.p, form, sizeof(form) - 1))
-        return false;
-    w->rest = str_slice(w->rest, sizeof(form) - 1, w->rest.n);
+    w->rest = str_slice(w->rest, form.n, w->rest.n);
     strip_fraction(w);
     return word(w).n == 0;
 }
@@ -464,9 +462,7 @@ static bool is_actix(struct str s)
 
 bool prefix_is_untimed(struct str line)
 {
-    static const struct str fiber = STR_INIT("00:00:00 | 000 | ");
-
-    return (line.n > fiber.n && looks_have_form(line.p, fiber.p, fiber.n)) ||
+    return looks_begin_like(line, STR("00:00:00 | 000 | ")) || /* Fiber's */
            str_starts(line, STR("method=")) || is_morgan(line) || is_uvicorn(line) ||
            is_actix(line);
 }
@@ -483,7 +479,7 @@ static bool starts_with_time(struct str s)
                                        STR_INIT("[GIN] 0000/")};
 
     for (size_t i = 0; i < COUNT_OF(forms); i++)
-        if (s.n > forms[i].n && looks_have_form(s.p, forms[i].p, forms[i].n))
+        if (looks_begin_like(s, forms[i]))
             return true;
     return false;
 }
@@ -491,7 +487,7 @@ static bool starts_with_time(struct str s)
 /* "I0102", Kubernetes' logger: level, month and day. */
 static bool is_klog(struct str s)
 {
-    return s.n == 5 && str_chr(STR("IWEF"), s.p[0], 0) >= 0 && looks_have_form(s.p, "A0000", 5);
+    return s.n == 5 && looks_begin_like(s, STR("A0000")) && str_chr(STR("IWEF"), s.p[0], 0) >= 0;
 }
 
 static bool starts_access(struct str s)
@@ -611,11 +607,7 @@ static struct str words_of(struct str s, int n)
     for (; n > 0 && to < s.n; n--)
         to += str_until(str_slice(s, to, s.n), ' ', ' ') + 1;
     s.n = to < s.n ? to : s.n;
-    while (s.n > 0 && !ascii_alnum(s.p[s.n - 1]))
-        s.n--;
-    while (s.n > 0 && !ascii_alnum(s.p[0]))
-        s = str_slice(s, 1, s.n);
-    return s;
+    return str_trim_signs(s);
 }
 
 struct str prefix_time(struct str time)

@@ -416,11 +416,12 @@ bool resource_is_feed(const struct asked *a)
     return path.n >= 6 && str_eq_nocase(str_slice(path, path.n - 6, path.n), STR("/feed/"));
 }
 
-enum resource resource_by_path(const struct asked *a)
+size_t resource_first_below(struct str path, const struct str *prefixes, size_t n)
 {
-    if (resource_is_feed(a))
-        return RESOURCE_FEED;
-    return a->extension == RESOURCE_UNKNOWN ? RESOURCE_PAGE : a->extension;
+    for (size_t i = 0; i < n; i++)
+        if (resource_below(path, prefixes[i]))
+            return i + 1;
+    return 0;
 }
 
 /* "/sitemap.xml", "/wp-sitemap-posts-1.xml", "/sitemap_index.xml.gz", "/sitemap.txt" */

@@ -22,12 +22,12 @@ enum resource {
 /* A path looked over once, for all the questions below. Borrows the path or the scratch. */
 struct asked {
     struct str path;         /* %XX decoded once */
-    struct str segment;      /* the last one */
+    struct str segment;      /* the last one; empty where it says nothing of the page */
     struct str name;         /* the same without its ";params" */
     size_t first_dot;        /* path.n: there is none */
     unsigned marks;          /* which odd bytes are in it; of resource*.c */
     unsigned begins, ends;   /* the lists that may hold its first segment, and `segment` */
-    enum resource extension; /* RESOURCE_UNKNOWN for none, and for one that nobody knows */
+    enum resource extension; /* `name`'s; RESOURCE_UNKNOWN: none, or one that nobody knows */
     bool pages;              /* it is one of resource_index_pages */
 };
 
@@ -48,10 +48,6 @@ bool resource_is_attachment(struct str disposition);
 
 /* "/feed/", "/blog/feed/atom", "/rss.xml" */
 bool resource_is_feed(const struct asked *a);
-/* By the extension: after the last dot of the last segment without its ";params", letters and
- * digits only. Never RESOURCE_UNKNOWN. */
-enum resource resource_by_path(const struct asked *a);
-
 /* What a framework's script fetches for a page that it shows already: "/_next/data/", ".data",
  * "__data.json", "page-data.json", ".rsc" and their like. */
 bool resource_is_data(const struct asked *a);
@@ -97,5 +93,8 @@ static inline bool resource_below(struct str path, struct str prefix)
     return (path.n == prefix.n || path.p[prefix.n] == '/') &&
            (prefix.n == 0 || memcmp(path.p, prefix.p, prefix.n) == 0);
 }
+
+/* Which of the prefixes, from 1, holds `path` first; 0: none. */
+size_t resource_first_below(struct str path, const struct str *prefixes, size_t n);
 
 #endif

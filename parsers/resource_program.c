@@ -139,11 +139,6 @@ static enum resource by_address(const struct resource_index *ix, struct str path
     return RESOURCE_UNKNOWN;
 }
 
-static bool is_letter(char c)
-{
-    return ascii_alnum(c) && !ascii_digit(c);
-}
-
 /* "de", "en-US", "pt_BR"; not one of those that programs are written in, which docs have. */
 static bool is_language(struct str name)
 {
@@ -151,8 +146,8 @@ static bool is_language(struct str name)
 
     if (name.n != 2 && (name.n != 5 || (name.p[2] != '-' && name.p[2] != '_')))
         return false;
-    return is_letter(name.p[0]) && is_letter(name.p[1]) && is_letter(name.p[name.n - 2]) &&
-           is_letter(name.p[name.n - 1]) && !str_is_one_of(name, others, COUNT_OF(others));
+    return ascii_letter(name.p[0]) && ascii_letter(name.p[1]) && ascii_letter(name.p[name.n - 2]) &&
+           ascii_letter(name.p[name.n - 1]) && !str_is_one_of(name, others, COUNT_OF(others));
 }
 
 /* What is below a language, or a folder that applications stand in: of "/de/api/x" "/api/x".
@@ -182,10 +177,7 @@ static bool is_interface(struct str path)
                                           S("/json-rpc"), S("/jsonapi"),    S("/store-api"),
                                           S("/wp-json"),  S("/views/ajax"), S("/system/ajax")};
 
-    for (size_t i = 0; i < COUNT_OF(prefixes); i++)
-        if (resource_below(path, prefixes[i]))
-            return true;
-    return false;
+    return resource_first_below(path, prefixes, COUNT_OF(prefixes)) > 0;
 }
 
 bool resource_is_graphql(const struct asked *a)
@@ -231,8 +223,7 @@ static bool is_rest(struct str path)
 static bool is_hash(struct str name)
 {
     for (size_t i = 0; i < name.n; i++)
-        if (!ascii_digit(name.p[i]) &&
-            (ascii_lower(name.p[i]) < 'a' || ascii_lower(name.p[i]) > 'f'))
+        if (hex_value(name.p[i]) < 0)
             return false;
     return name.n >= 32;
 }

@@ -26,11 +26,6 @@ static bool holds_any(struct str s, const struct str *words, size_t n)
     return false;
 }
 
-static bool starts_with_form(struct str s, struct str form)
-{
-    return s.n >= form.n && looks_have_form(s.p, form.p, form.n);
-}
-
 /* ---- requests ---------------------------------------------------------------------------------
  */
 
@@ -97,7 +92,7 @@ static bool starts_like_logger(struct str s)
     struct str first;
 
     for (size_t i = 0; i < COUNT_OF(times); i++)
-        if (starts_with_form(s, times[i]))
+        if (looks_begin_like(s, times[i]))
             return true;
     first = str_cut(&s, s.n > 0 && s.p[0] == '[' ? ']' : ':'); /* "[INFO]", "INFO:" */
     return s.n > 0 && first.n < 12 && looks_like_level(first);
@@ -135,7 +130,7 @@ static bool is_klog(struct str s)
 {
     ptrdiff_t to = str_find(s, STR("] "), 0);
 
-    return starts_with_form(s, STR("A0000 00:00:00.000000 ")) && to > 0 && !has_request(s) &&
+    return looks_begin_like(s, STR("A0000 00:00:00.000000 ")) && to > 0 && !has_request(s) &&
            !starts_with_address(str_slice(s, (size_t)to, s.n));
 }
 
@@ -164,7 +159,7 @@ static bool is_nginx(struct str s)
     struct str word;
     uint64_t id;
 
-    if (!starts_with_form(s, form))
+    if (!looks_begin_like(s, form))
         return false;
     s = str_slice(s, form.n, s.n);
     if (str_starts(s, STR("http: ")) || str_starts(s, STR("http2: ")))
@@ -200,7 +195,7 @@ static bool is_apache(struct str s)
     static const struct str form = STR_INIT("[Aaa Aaa _0 00:00:00");
     ptrdiff_t end = str_chr(s, ']', 0);
 
-    if (!starts_with_form(s, form) || end < 0 || (size_t)end + 2 > s.n)
+    if (!looks_begin_like(s, form) || end < 0 || (size_t)end + 2 > s.n)
         return false;
     s = str_slice(s, (size_t)end + 2, s.n);
     if (!str_starts(s, STR("[")))
@@ -215,7 +210,7 @@ static bool is_script(struct str s)
     static const struct str form = STR_INIT("00-");
     struct str name = str_cut(&s, ':');
 
-    return starts_with_form(name, form) && str_ends(name, STR(".sh")) &&
+    return looks_begin_like(name, form) && str_ends(name, STR(".sh")) &&
            str_chr(name, ' ', 0) < 0 && str_starts(s, STR(" "));
 }
 
@@ -248,6 +243,6 @@ bool server_message(struct str line)
     };
 
     return starts_with_any(line, starts, COUNT_OF(starts)) || is_nginx(line) || is_apache(line) ||
-           starts_with_form(line, STR("AH00000: ")) || is_script(line) || is_logged(line) ||
+           looks_begin_like(line, STR("AH00000: ")) || is_script(line) || is_logged(line) ||
            is_klog(line) || is_json(line);
 }

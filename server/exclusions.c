@@ -37,11 +37,6 @@ bool exclusion_kind_parse(struct str name, enum exclusion_kind *out)
     return false;
 }
 
-static bool is_letter(char c)
-{
-    return ascii_alnum(c) && !ascii_digit(c);
-}
-
 static const char *fault_of(enum exclusion_kind kind, struct str value)
 {
     struct cidr network;
@@ -49,7 +44,7 @@ static const char *fault_of(enum exclusion_kind kind, struct str value)
     case EXCLUSION_IP:
         return cidr_parse(value, &network) ? NULL : "an address or a network, like 198.51.100.0/24";
     case EXCLUSION_COUNTRY:
-        return value.n == 2 && is_letter(value.p[0]) && is_letter(value.p[1])
+        return value.n == 2 && ascii_letter(value.p[0]) && ascii_letter(value.p[1])
                    ? NULL
                    : "a country of two letters, like DE";
     case EXCLUSION_USER_AGENT:

@@ -16,6 +16,7 @@ bool bytes_same_nocase(const char *a, const char *b, size_t n)
 {
     size_t i = 0;
 
+    /* Most are the same as they stand: eight bytes of them at a time, then four. */
     while (n - i >= sizeof(uint64_t) && memcmp(a + i, b + i, sizeof(uint64_t)) == 0)
         i += sizeof(uint64_t);
     if (n - i >= sizeof(uint32_t) && memcmp(a + i, b + i, sizeof(uint32_t)) == 0)
@@ -141,6 +142,15 @@ struct str str_trim(struct str s)
         s.n--;
     }
     while (s.n > 0 && is_blank(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+struct str str_trim_signs(struct str s)
+{
+    while (s.n > 0 && !ascii_alnum(s.p[0]))
+        s = str_slice(s, 1, s.n);
+    while (s.n > 0 && !ascii_alnum(s.p[s.n - 1]))
         s.n--;
     return s;
 }

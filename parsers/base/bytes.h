@@ -72,6 +72,8 @@ bool str_has_any(struct str s, const char any[4]);
 size_t str_until(struct str s, char a, char b);
 /* Without ASCII blanks (space, tab, CR, LF) at either end. */
 struct str str_trim(struct str s);
+/* Without what is no ASCII letter or digit, at either end. */
+struct str str_trim_signs(struct str s);
 /* Cuts the part before the first `until` off *rest (all of it when there is none) and returns it.
  */
 struct str str_cut(struct str *rest, char until);
@@ -104,6 +106,10 @@ static inline bool ascii_digit(char c)
 static inline bool ascii_alnum(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+static inline bool ascii_letter(char c)
+{
+    return ascii_alnum(c) && !ascii_digit(c);
 }
 /* 0..15, or -1 when `c` is no hex digit. */
 static inline int hex_value(char c)

@@ -105,8 +105,7 @@ static inline const char *hit_parse(struct parser *p, struct str line)
                        str_starts(str_of(p->format->row->name), STR("haproxy"))
                    ? NULL
                    : "a directive that is neither empty nor a comment, an object, a server's, "
-                     "Heroku's, "
-                     "HAProxy's or names";
+                     "Heroku's, HAProxy's or names";
     case PARSE_BAD:
         error = parser_error(p, &column);
         if (column > line.n)

@@ -127,7 +127,7 @@ static const struct {
     {FIELD_CLIENT_IP, looks_like_address,
      " clientip remoteaddr remoteip clientaddress clientaddr remoteaddress remotehost sourceip "
      "realip ip client src peer addr "},
-    {FIELD_REFERRER, is_text, " httpreferer httpreferrer requestreferrer referer referrer "},
+    {FIELD_REFERRER, is_text, " httpreferer httpreferrer requestreferrer referer referrer ref "},
     {FIELD_USER_AGENT, is_text, " httpuseragent useragentoriginal useragent ua agent "},
     {FIELD_CONTENT_TYPE, is_type, " senthttpcontenttype responsecontenttype contenttype mimetype "},
     {FIELD_REQUEST_ID, is_text, " requestid reqid "},
@@ -271,15 +271,39 @@ static bool take_value(struct guess *g, struct walk *w, struct json_reader *r, u
     return e != JSON_ERROR;
 }
 
-static void read_line(struct guess *g, struct str line, struct buf *scratch)
+/* What json_scan takes and RFC 8259 does not, as that has it: "urt":, and \xHH in a text. */
+static void mend(struct str line, struct buf *out)
+{
+    bool quoted = false, value = false; /* inside of a text; a colon was the last thing */
+
+    buf_reset(out);
+    for (size_t i = 0; i < line.n; i++) {
+        char c = line.p[i];
+        if (quoted && c == '\\' && i + 1 < line.n) {
+            buf_putc(out, c);
+            if (line.p[i + 1] == 'x')
+                buf_putc(out, c);
+            c = line.p[++i];
+        } else if (c == '"') {
+            quoted = !quoted;
+        } else if (!quoted && value && (c == ',' || c == '}')) {
+            buf_lit(out, "null");
+        }
+        value = !quoted && (c == ':' || (value && c == ' '));
+        buf_putc(out, c);
+    }
+}
+
+static void read_line(struct guess *g, struct str line, struct buf *mended, struct buf *scratch)
 {
     struct json_reader r;
     struct walk w = {.n = 0};
     enum json_event e;
 
     g->lines++;
+    mend(line, mended);
     buf_reset(scratch);
-    json_reader_init(&r, line, scratch);
+    json_reader_init(&r, buf_str(mended), scratch);
     r.replace_utf8 = true;
     if (json_next(&r) != JSON_OBJECT)
         return;
@@ -419,19 +443,21 @@ int detect_json(const struct str *lines, size_t n, struct json_guess *out)
 {
     struct behind *b = behind_new(lines, n);
     struct guess *g = calloc(1, sizeof(*g));
-    struct buf scratch;
+    struct buf scratch, mended;
     int more = b && g ? 1 : -1;
 
     *out = (struct json_guess){.is_json = false};
     while (more > 0)
         more = behind_next(b, true);
     buf_init(&scratch, JSON_LINE_MAX);
+    buf_init(&mended, JSON_LINE_MAX);
     for (size_t i = 0; !more && i < b->n; i++)
         if (b->lines[i].n > 0)
-            read_line(g, b->lines[i], &scratch);
+            read_line(g, b->lines[i], &mended, &scratch);
     if (!more)
         conclude(g, b, &scratch, out);
     buf_release(&scratch);
+    buf_release(&mended);
     behind_free(b);
     free(g);
     return more;

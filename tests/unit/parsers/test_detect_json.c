@@ -66,6 +66,11 @@ static void test_shapes(void **state)
         "\"method\":\"http.request.method\",\"host\":\"url.domain\",\"status\":"
         "\"http.response.status_code\",\"bytes\":\"http.response.body.bytes\",\"duration_ns\":"
         "\"event.duration\",\"client_ip\":\"source.ip\",\"user_agent\":\"user_agent.original\"}");
+    assert_spec("nginx's, which is not quite JSON",
+                "{\"time\":\"2026-11-03T00:10:24+00:00\",\"req\":\"GET /docs/?v=2 HTTP/1.1\","
+                "\"status\":200,\"urt\":,\"ref\":\"\",\"ua\":\"Odd \\x22Bot\\x22 \\\\ 1\",\"up\": }",
+                "json:{\"time\":\"time\",\"request\":\"req\",\"status\":\"status\","
+                "\"user_agent\":\"ua\"}");
     assert_spec(
         "a request line",
         "{\"when\":{\"ts\":1793664624.5},\"Http\":{\"Request\":\"GET /docs/ HTTP/1.1\","

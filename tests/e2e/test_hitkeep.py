@@ -200,7 +200,7 @@ def test_closed_site(world):
     one = lines.Log(world.path("a.log"), base=recent())
     two = lines.Log(world.path("b.log"), first=1000, base=recent())
     agent = agent_for(world, fake, keys=f"protocol: hitkeep, {FAST}", sources=sources).start()
-    wait_for(lambda: agent.proc.events("started") and len(fake.requests) >= 1, 10, "the sites")
+    wait_for(lambda: os.path.exists(os.path.join(agent.state, "sites.main.json")), 10, "the sites")
     for close in ("granted", "viewed", "gone"):
         fake.granted = {SITE} if close == "granted" else {SITE, OTHER}
         fake.viewed = {OTHER} if close == "viewed" else set()

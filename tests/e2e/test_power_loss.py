@@ -430,7 +430,7 @@ def server_problem(run, directory, ns):
             return "the client is lost"
         have = {int(p.rsplit("/", 1)[1]) for p, in base.execute("SELECT path FROM records")}
         ids = {i for i, in base.execute("SELECT id FROM batches")}
-    except sqlite3.DatabaseError as e:
+    except (sqlite3.DatabaseError, ValueError) as e:  # ValueError: torn text that is not UTF-8
         return f"SQLite: {e}"
     finally:
         base.close()

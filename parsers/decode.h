@@ -18,6 +18,7 @@
 struct decode_scratch {
     char *p;
     size_t n;
+    size_t kept; /* of n: the line itself, from a prefix that it was escaped in */
     bool failed; /* a copy found no room: its value is missing. Sticks until reset */
 };
 
@@ -25,7 +26,18 @@ int decode_scratch_init(struct decode_scratch *s); /* -1: out of memory */
 void decode_scratch_release(struct decode_scratch *s);
 static inline void decode_scratch_reset(struct decode_scratch *s)
 {
-    s->n = 0;
+    s->n = s->kept = 0;
+    s->failed = false;
+}
+/* What is there by now is the line. */
+static inline void decode_scratch_keep(struct decode_scratch *s)
+{
+    s->kept = s->n;
+}
+/* Forgets the copies of a try: only the line stays. */
+static inline void decode_scratch_retry(struct decode_scratch *s)
+{
+    s->n = s->kept;
     s->failed = false;
 }
 

@@ -6,6 +6,8 @@
  */
 #include "parsers/detect.h"
 
+#include "parsers/access_looks.h"
+#include "parsers/access_looks.h"
 #include "parsers/detect_behind.h"
 #include "parsers/detect_captures.h"
 #include "parsers/detect_columns.h"
@@ -509,7 +511,7 @@ static void tell_untimed(const struct behind *behind, struct detection *out)
     size_t untimed = 0;
 
     for (size_t i = 0; i < behind->n; i++)
-        untimed += prefix_is_untimed(behind->lines[i]);
+        untimed += access_is_untimed(behind->lines[i]);
     if (untimed * 2 <= out->lines)
         return;
     copy_text(out->error,

@@ -1,6 +1,7 @@
 /* detect_behind.c - see detect_behind.h. */
 #include "parsers/detect_behind.h"
 
+#include "parsers/format.h"
 #include "parsers/json_scan.h"
 
 #include <stdio.h>
@@ -13,8 +14,8 @@ struct behind *behind_new(const struct str *lines, size_t n)
     if (!b)
         return NULL;
     b->n = n < DETECT_MAX_LINES ? n : DETECT_MAX_LINES;
-    if (b->n > 0)
-        memcpy(b->lines, lines, b->n * sizeof(*lines));
+    for (size_t i = 0; i < b->n; i++)
+        b->lines[i] = parser_trim(lines[i]);
     return b;
 }
 

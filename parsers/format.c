@@ -518,8 +518,7 @@ void parser_reset(struct parser *p)
         p->format->row->family->parser_reset(p);
 }
 
-/* The line without its end, without the byte order mark of a file's start. */
-static struct str trim_line(struct str line)
+struct str parser_trim(struct str line)
 {
     if (str_starts(line, STR("\xef\xbb\xbf")))
         line = str_slice(line, 3, line.n);
@@ -531,7 +530,7 @@ static struct str trim_line(struct str line)
 /* What collectors' prefixes say of a line. */
 struct outer {
     size_t at; /* where in the whole line the rest begins (near enough, behind Docker's escapes) */
-    bool on_stderr, systemd;
+    bool on_stderr, systemd, header;
     struct str times[PREFIXES_MAX]; /* what may hold one, from the outermost on */
     size_t n_times;
 };
@@ -545,16 +544,18 @@ static bool strip_prefixes(struct parser *p, struct str *line, struct outer *out
         struct prefix_result r;
 
         if (!prefix_strip(f->prefixes[i], f->prefix_keys, &p->scratch, *line, &r)) {
+            outer->header = r.header;
             parser_fail(p, r.why, r.at);
             return false;
         }
-        *line = trim_line(r.text);
+        *line = parser_trim(r.text);
         outer->at += r.at;
         outer->on_stderr |= r.stderr_;
         outer->systemd |= r.systemd;
         if (str_is_set(r.time))
             outer->times[outer->n_times++] = r.time;
     }
+    decode_scratch_keep(&p->scratch);
     return true;
 }
 
@@ -606,24 +607,24 @@ static enum parse_result parse(struct parser *p, struct str line, const struct o
 /* A line that has not the format may be one of no request all the same. */
 static enum parse_result refuse(struct parser *p, struct str text, const struct outer *outer)
 {
+    bool comment = str_starts(text, STR("#")); /* in a file that somebody wrote */
+
     p->directive = outer->on_stderr ? DIRECTIVE_STDERR : DIRECTIVE_MESSAGE;
     if (outer->on_stderr || outer->systemd || server_message(text))
         return PARSE_DIRECTIVE;
     p->directive = DIRECTIVE_HEADER;
-    if (text.n > 0 && text.p[0] == '#') /* a comment, in a file that somebody wrote */
-        return PARSE_DIRECTIVE;
-    return PARSE_BAD;
+    return outer->header || comment ? PARSE_DIRECTIVE : PARSE_BAD;
 }
 
 enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit)
 {
-    struct str text = trim_line(line);
+    struct str text = parser_trim(line);
     struct outer outer; /* not zeroed: its times are many bytes, for each line */
     enum parse_result result = PARSE_BAD;
 
     outer.at = (size_t)(text.p - line.p);
     outer.n_times = 0;
-    outer.on_stderr = outer.systemd = false;
+    outer.on_stderr = outer.systemd = outer.header = false;
 
     if (text.n > FORMAT_MAX_LINE)
         return parser_fail(p, "the line is over 1 MiB", FORMAT_MAX_LINE);

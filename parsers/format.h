@@ -73,6 +73,8 @@ struct parser *parser_new(const struct format *f);
 void parser_free(struct parser *p); /* accepts NULL */
 /* Forget the state of the stream (before position 0 of another). */
 void parser_reset(struct parser *p);
+/* Without a final '\r' and the byte order mark of a file's start; parser_line does that itself. */
+struct str parser_trim(struct str line);
 /* `line` without its '\n'; a final '\r' is dropped. It must stay unchanged while the hit is in use.
  * Only on PARSE_OK does *hit say anything. */
 enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit);

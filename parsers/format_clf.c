@@ -106,7 +106,7 @@ static enum parse_result try_member(struct clf_parser *p, size_t i, struct str l
 
     *hit = hit_nothing();
     member->scratch = p->base.scratch;
-    decode_scratch_reset(&member->scratch);
+    decode_scratch_retry(&member->scratch);
     enum parse_result result = member->format->row->family->line(member, line, hit);
     p->base.scratch = member->scratch;
     return result;
@@ -134,7 +134,7 @@ static enum parse_result clf_line(struct parser *base, struct str line, struct h
 
     if (try_members(p, 0, LOOSE, line, hit) || try_members(p, LOOSE, MEMBERS, line, hit))
         return PARSE_OK;
-    decode_scratch_reset(&base->scratch);
+    decode_scratch_retry(&base->scratch);
     return parser_fail(base, p->members[LOOSE - 1]->error, p->members[LOOSE - 1]->error_at);
 }
 

@@ -435,7 +435,7 @@ static bool is_address(struct str s)
 static bool is_row_of_iis(struct w3c_parser *p, struct str line, struct hit *hit)
 {
     *hit = hit_nothing();
-    decode_scratch_reset(&p->base.scratch);
+    decode_scratch_retry(&p->base.scratch);
     return w3c_row(p, line, p->columns.n, hit) == PARSE_OK && is_method(hit->method) &&
            hit->status >= 100 && is_address(hit->client_ip);
 }

@@ -8,8 +8,10 @@
  *   journalctl's short forms: <190>Jan  2 03:04:05 host nginx[12]: TEXT
  * - message, JSON of Filebeat, Fluent Bit, Google's Cloud Logging, journalctl -o json and others:
  *   {…,"message":"TEXT",…}
- * - stamp, a time alone (CloudWatch's export, kubectl logs --timestamps), or with Fluentd's tag and
- *   tabs behind both: 2026-01-02T03:04:05.678Z TEXT
+ * - csv, a row of an export (Splunk's, Graylog's), RFC 4180; the line is its longest column:
+ *   2026-01-02T03:04:05.678Z,web1,"TEXT"
+ * - stamp, a time alone (CloudWatch's export, kubectl logs --timestamps), or with Fluentd's tag
+ *   behind it: 2026-01-02T03:04:05.678Z TEXT
  * - compose, docker compose logs: web-1  | TEXT
  * - logger, a program's own, with a level, before an address, a time or another beginning of an
  *   access log's line: [2026-01-02 03:04:05 +0000] [12] [INFO] TEXT, INFO:werkzeug:TEXT
@@ -32,6 +34,7 @@ enum prefix_kind {
     PREFIX_DOCKER,
     PREFIX_SYSLOG,
     PREFIX_MESSAGE,
+    PREFIX_CSV,
     PREFIX_STAMP,
     PREFIX_COMPOSE,
     PREFIX_LOGGER,
@@ -66,6 +69,7 @@ struct prefix_result {
     const char *why; /* static */
     bool stderr_;    /* written to standard error, where servers say what is no access log */
     bool systemd;    /* its word on the service, not the service's */
+    bool header;     /* names of columns, and no line; false is returned */
 };
 
 /* NULL past the last. */
@@ -97,10 +101,6 @@ bool prefix_strip(enum prefix_kind kind, const struct json_keys *keys, struct de
 /* The time in prefix_result's `time`, for field_time; a slice of it. A syslog's has no year mostly,
  * and is none then. */
 struct str prefix_time(struct str time);
-/* A line of an access log that is known to have no time: uvicorn's, morgan's, Fiber's, Actix',
- * lograge's.
- */
-bool prefix_is_untimed(struct str line);
 /* False: the line has not this prefix. `keys` only for PREFIX_DOCKER. */
 bool prefix_part(enum prefix_kind kind, const struct json_keys *keys, struct str line,
                  struct prefix_part *out);

@@ -345,6 +345,16 @@ static void test_around(void **state)
          "syslog+uwsgi"},
         {"grep of several files", NULL,
          "access.log.1:" FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"", "grep+nginx_combined"},
+        {"rows of a CSV export with its names, as Windows writes it", NULL,
+         "\xef\xbb\xbf_time,_raw\r\n2026-11-03T00:10:24.186+0000,\"203.0.113.20 - - "
+         "[03/Nov/2026:00:10:24 +0000] \"\"GET / HTTP/1.1\"\" 200 0 \"\"-\"\" \"\"(a, b)\"\"\"\r\n"
+         "2026-11-03T00:10:24.186+0000,\"203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"\"GET / "
+         "HTTP/1.1\"\" 200 0 \"\"-\"\" \"\"(a, b)\"\"\"\r",
+         "csv+nginx_combined"},
+        {"Fluentd's standard output", NULL,
+         "2026-11-03 09:10:24.186000000 +0900 web.access: {\"message\":\"203.0.113.20 - - "
+         "[03/Nov/2026:00:10:24 +0000] \\\"GET / HTTP/1.1\\\" 200 0 \\\"-\\\" \\\"a\\\"\"}",
+         "stamp+message+nginx_combined"},
         {"no grep", NULL, "www.example.com:443 " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
          "apache_vhost_combined"},
     };

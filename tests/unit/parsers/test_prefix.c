@@ -6,6 +6,9 @@
 #define ESCAPED                                                                                    \
     "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \\\"GET /docs/ HTTP/1.1\\\" 200 6329 "          \
     "\\\"-\\\" \\\"a\\\""
+#define CSV                                                                                        \
+    "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"\"GET /docs/ HTTP/1.1\"\" 200 6329 "          \
+    "\"\"-\"\" \"\"a\"\""
 #define CRI "2026-11-03T00:10:24.123456789Z stdout F "
 #define DOCKER(text)                                                                               \
     "{\"log\":\"" text "\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-03T00:10:24.1Z\"}"
@@ -45,6 +48,9 @@ static const struct {
     {PREFIX_GREP, "access.log:" LINE},
     {PREFIX_GREP, "/var/log/nginx/access.log.1:7:" LINE},
     {PREFIX_GREP, "./access_log-20261103:2001:db8::7" BEHIND},
+    {PREFIX_CSV, "\"" CSV "\""},
+    {PREFIX_CSV, "2026-11-03T00:10:24.000+0000,web1,\"" CSV "\",\"GET, \"\"a\"\"\",200,"},
+    {PREFIX_CSV, "\"2026-11-03T00:10:24.000Z\",\"web1\",\"" CSV "\""},
 };
 
 static void prefixes(void **state)
@@ -71,6 +77,9 @@ static void prefixes(void **state)
     assert_int_equal(prefix_detect(STR("203.0.113.20:443" BEHIND)), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("{\"message\":\"GET /docs/ HTTP/1.1\",\"status\":200}")),
                      PREFIX_NONE);
+    assert_int_equal(prefix_detect(STR("\"" CSV)), PREFIX_NONE);
+    assert_int_equal(prefix_detect(STR("\"" CSV "\"x")), PREFIX_NONE);
+    assert_int_equal(prefix_detect(STR("a, " LINE)), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("[2026-11-03 00:10:24 +0000] [12] [INFO] Booting [x]")),
                      PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("2026/11/03 00:10:24 [x] 12#12: " LINE)), PREFIX_NONE);
@@ -122,6 +131,51 @@ static void parts_and_standard_error(void **state)
     fixture_close(&x);
 }
 
+/* Formats that try a line in several ways leave it whole where a prefix has made a copy of it. */
+static void copies_outlast_a_try(void **state)
+{
+    static const struct {
+        const char *spec, *line;
+    } cases[] = {
+        {"docker+clf", DOCKER("203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \\\"GET /docs/ "
+                              "HTTP/1.1\\\" 200 9 \\\"-\\\" \\\"a \\\\\\\"b\\\\\\\"\\\"")},
+        {"csv+clf", "203.0.113.20,\"203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"\"GET /docs/ "
+                    "HTTP/1.1\"\" 200 9 \"\"-\"\" \"\"a \\\"\"b\\\"\"\"\"\""},
+        {"message+iis", "{\"message\":\"2026-11-03 00:10:24 10.0.0.1 GET \\/docs\\/ - 443 - "
+                        "203.0.113.20 a+\\\"b\\\" - 200 0 0 15\"}"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fixture x;
+
+        fixture_open(&x, str_of(cases[i].spec), NULL);
+        if (fixture_parse(&x, str_of(cases[i].line)) != PARSE_OK)
+            fail_msg("%s", cases[i].line);
+        assert_text(x.hit.client_ip, "203.0.113.20");
+        assert_text(x.hit.path, "/docs/");
+        assert_text(x.hit.user_agent, "a \"b\"");
+        fixture_close(&x);
+    }
+}
+
+static void rows_of_names(void **state)
+{
+    static const char *const rows[] = {"_time,_raw,host", "\"timestamp\",\"full message\"",
+                                       "@message"};
+    struct fixture x;
+    (void)state;
+
+    fixture_open(&x, STR("csv+nginx_combined"), NULL);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(fixture_parse(&x, str_of(rows[i])), PARSE_DIRECTIVE);
+        assert_int_equal(parser_directive(x.parser), DIRECTIVE_HEADER);
+    }
+    assert_int_equal(fixture_parse(&x, STR("12,203.0.113.20")), PARSE_BAD);
+    assert_int_equal(fixture_parse(&x, STR(",")), PARSE_BAD);
+    fixture_close(&x);
+}
+
 /* Lines without a time have that of what stands before them, the innermost. */
 static void times_of_collectors(void **state)
 {
@@ -146,6 +200,14 @@ static void times_of_collectors(void **state)
          250},
         {"message+uvicorn",
          "{\"@timestamp\":\"2026-11-03T00:10:24.25Z\",\"message\":\"" UVICORN_ESCAPED "\"}", 250},
+        {"stamp+json:{\"path\":\"p\",\"client_ip\":\"c\"}",
+         "2026-11-03 09:10:24.123456789 +0900 web.access: "
+         "{\"p\":\"/docs/\",\"c\":\"203.0.113.20\"}",
+         123},
+        {"csv+uvicorn",
+         "\"INFO:     203.0.113.20:44512 - \"\"GET /docs/ HTTP/1.1\"\" 200 "
+         "OK\",2026-11-03T00:10:24.5Z",
+         500},
         {"logger+uvicorn",
          "2026-11-03 00:10:24,186 - uvicorn.access - INFO - 203.0.113.20:44512 - \"GET /docs/ "
          "HTTP/1.1\" 200",
@@ -218,6 +280,8 @@ int main(void)
         cmocka_unit_test(prefixes),
         cmocka_unit_test(columns_are_of_the_whole_line),
         cmocka_unit_test(parts_and_standard_error),
+        cmocka_unit_test(copies_outlast_a_try),
+        cmocka_unit_test(rows_of_names),
         cmocka_unit_test(times_of_collectors),
         cmocka_unit_test(lines_without_a_time),
     };

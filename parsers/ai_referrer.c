@@ -3,6 +3,8 @@
  */
 #include "parsers/ai_referrer.h"
 
+#include "parsers/query.h"
+
 #define SOURCE_MAX 64u /* longer than any below */
 
 #define S(literal) STR_INIT(literal)
@@ -44,12 +46,15 @@ static const struct assistant sources[] = {
     {S("qwen.ai"), "Qwen"},
 };
 
-/* Is `host` all of `url`'s, up to its path or its port? */
+/* Is `host` all of `url`'s, up to its path or its port? The dot of the root may stand behind it. */
 static bool has_host(struct str url, struct str host)
 {
+    size_t n = host.n;
+
     if (!str_starts_nocase(url, host))
         return false;
-    return url.n == host.n || memchr("/:?#", url.p[host.n], sizeof("/:?#")) != NULL;
+    n += n < url.n && url.p[n] == '.';
+    return n == url.n || memchr("/:?#", url.p[n], sizeof("/:?#")) != NULL;
 }
 
 static const char *look_up(const struct assistant *table, size_t n, struct str url)
@@ -102,16 +107,25 @@ static struct str decode(struct str value, char room[SOURCE_MAX])
     return (struct str){room, n};
 }
 
+/* "utm_source", and "utm%5Fsource": names are compared as they are meant. */
+static bool is_source(struct str name)
+{
+    static const struct str source = S("utm_source");
+    char room[QUERY_TEXT_MAX];
+
+    return str_eq_nocase(name, source) || (name.n > source.n && str_chr(name, '%', 0) >= 0 &&
+                                           str_eq(query_decode(name, room), source));
+}
+
 static const char *by_source(struct str query)
 {
-    static const struct str name = S("utm_source=");
     char room[SOURCE_MAX];
+    struct query_param p;
 
-    while (query.n > 0) {
-        struct str parameter = str_cut(&query, '&');
-        if (!str_starts_nocase(parameter, name))
+    while (query_next(&query, false, &p)) {
+        if (!is_source(p.name) || p.value.n == 0)
             continue;
-        struct str source = str_trim(decode(str_slice(parameter, name.n, parameter.n), room));
+        struct str source = str_trim(decode(p.value, room));
         const char *assistant = source.n > 0 ? by_host(source) : NULL;
         return assistant != NULL ? assistant : LOOK_UP(sources, from_host(source));
     }

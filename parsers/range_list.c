@@ -84,7 +84,8 @@ static int take_comment(struct reading *r, struct str line)
     return str_starts(line, date) ? take_date(r, str_slice(line, date.n, line.n)) : 0;
 }
 
-/* Prefixes one a line; of a geofeed's "prefix,country,region,city," the first. */
+/* Prefixes one a line, perhaps with a comment behind; of a geofeed's "prefix,country,region,city,"
+ * the first. */
 static int read_lines(struct reading *r, struct str text)
 {
     for (r->line = 1; text.n > 0; r->line++) {
@@ -95,7 +96,7 @@ static int read_lines(struct reading *r, struct str text)
         if (line.p[0] == '#')
             rc = take_comment(r, line);
         else
-            rc = add(r, str_trim(str_cut(&line, ',')));
+            rc = add(r, str_trim(str_slice(line, 0, str_until(line, ',', '#'))));
         if (rc != 0)
             return -1;
     }
@@ -136,7 +137,7 @@ static int read_prefix(struct reading *r, struct json_reader *j)
     while ((e = json_next(j)) == JSON_KEY) {
         bool wanted = str_eq(j->text, STR("ipv4Prefix")) || str_eq(j->text, STR("ipv6Prefix"));
         e = json_next(j);
-        if (!wanted) {
+        if (!wanted || e == JSON_NULL) {
             if (!json_skip_value(j, e))
                 return json_fail(r, j, "a prefix is no object");
             continue;
@@ -200,11 +201,14 @@ static int read_json(struct reading *r, struct str text)
 int range_list_read(struct str text, struct range_list *out, struct buf *why)
 {
     struct reading r = {.list = out, .line = 1, .why = why};
-    struct str begin = str_trim(text);
+    struct str begin;
 
     *out = (struct range_list){.name = STR_NONE, .date_ms = INT64_MIN};
     if (text.n > RANGE_LIST_MAX_BYTES)
         return fail(&r, "larger than 8 MiB", STR(""));
+    if (str_starts(text, STR("\xef\xbb\xbf")))
+        text = str_slice(text, 3, text.n);
+    begin = str_trim(text);
     int rc = begin.n > 0 && begin.p[0] == '{' ? read_json(&r, text) : read_lines(&r, text);
     if (rc == 0 && out->n == 0) {
         r.line = 1;

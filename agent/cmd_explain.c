@@ -1,6 +1,7 @@
 /* cmd_explain.c - of each line: the fields, the verdict, the rule, and the record that would be
  * sent. */
 #include "agent/commands.h"
+#include "agent/explain_change.h"
 #include "agent/explain_groups.h"
 #include "agent/explain_marks.h"
 #include "agent/offline.h"
@@ -94,7 +95,8 @@ static const char *person_from(const struct digested *d)
     return person ? ai_referrer(d->hit.referrer, d->hit.query) : NULL;
 }
 
-static void put_json(struct buf *b, const struct offline_line *line)
+static void put_json(struct buf *b, const struct offline_line *line,
+                     const struct explain_change *change)
 {
     const struct digested *d = line->digested;
     const struct verdict *v = &d->verdict;
@@ -105,7 +107,8 @@ static void put_json(struct buf *b, const struct offline_line *line)
     put_text(b, "verdict", str_of(explain_kind_name(v->kind)));
     put_text(b, "reason", v->reason ? str_of(reason_name(v->reason)) : STR_NONE);
     put_text(b, "rule", str_of(v->rule));
-    put_text(b, "key", str_of(v->key));
+    put_text(b, "key", str_of(change->key));
+    put_text(b, "paste", change->paste.n ? buf_str(&change->paste) : STR_NONE);
     key(b, "hit", false);
     if (ok)
         put_hit(b, &d->hit);
@@ -167,46 +170,17 @@ static void put_fields(struct buf *b, const struct hit *h, struct terminal_style
     put_field(b, "user agent", h->user_agent, style);
 }
 
-/* A line of the configuration that begins such a change. */
-static const char *example_of(const char *key)
+static void put_change(struct buf *b, const struct explain_change *c, struct terminal_style style)
 {
-    static const struct {
-        const char *key, *example;
-    } examples[] = {
-        {"pages.methods", "pages: {methods: [GET, POST]}"},
-        {"pages.statuses", "pages: {statuses: [200, 203, 206, 304, 404]}"},
-        {"pages.not_pages", "pages: {not_pages: [/internal]}"},
-        {"pages.drop_query", "pages: {drop_query: [preview]}"},
-        {"pages.types", "pages: {types: [text/html, application/xhtml+xml]}"},
-        {"pages.extensions", "pages: {extensions: [html, php]}"},
-        {"pages.editors", "pages: {editors: [/wp-admin]}"},
-        {"pages.health_checks", "pages: {health_checks: [/healthz]}"},
-        {"pages.always", "pages: {always: [/status]}"},
-        {"pages.prefetch", "pages: {prefetch: count}"},
-        {"exclude.ip", "exclude: {ip: [198.51.100.0/24]}"},
-        {"exclude.path", "exclude: {path: [/healthz]}"},
-        {"exclude.user_agent", "exclude: {user_agent: [our-synthetic]}"},
-        {"sources.*.default_host", "sources: {web: {default_host: example.com}}"},
-        {"sources.*.format", "sources: {web: {format: nginx_main}}"},
-        {"sources.*.cdn_duplicates", "sources: {web: {cdn_duplicates: count}}"},
-        {"sites", "sites: [{hosts: [example.com], site: example.com}]"},
-        {"destinations.*.send", "destinations: {main: {send: [pageview, ai_fetch]}}"},
-    };
-
-    for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++)
-        if (strcmp(key, examples[i].key) == 0)
-            return examples[i].example;
-    return NULL;
-}
-
-static void put_key(struct buf *b, const char *key, struct terminal_style style)
-{
-    const char *example = example_of(key);
-
     put_label(b, "changed by", style);
-    buf_printf(b, "%s in the configuration", key);
-    if (example)
-        buf_printf(b, ", like `%s`", example);
+    buf_printf(b, "%s in the configuration", c->key);
+    if (c->paste.n) {
+        buf_lit(b, ": `");
+        buf_put_str(b, buf_str(&c->paste));
+        buf_putc(b, '`');
+    }
+    if (c->note)
+        buf_printf(b, " (%s)", c->note);
     buf_putc(b, '\n');
 }
 
@@ -232,7 +206,8 @@ static void put_record_row(struct buf *b, const struct digested *d, struct termi
     buf_release(&record);
 }
 
-static void put_text_form(struct buf *b, const struct offline_line *line, size_t columns,
+static void put_text_form(struct buf *b, const struct offline_line *line,
+                          const struct explain_change *change, size_t columns,
                           struct terminal_style style)
 {
     const struct digested *d = line->digested;
@@ -253,8 +228,8 @@ static void put_text_form(struct buf *b, const struct offline_line *line, size_t
         put_agent_rows(b, d, style);
     put_field(b, "came from", str_of(person_from(d)), style);
     put_field(b, "because", str_of(v->rule), style);
-    if (v->key)
-        put_key(b, v->key, style);
+    if (change->key)
+        put_change(b, change, style);
     if (v->kind != VERDICT_SKIP)
         put_record_row(b, d, style);
     buf_putc(b, '\n');
@@ -266,7 +241,9 @@ static void put_text_form(struct buf *b, const struct offline_line *line, size_t
 
 struct explain {
     const struct options *options;
+    const struct offline *from;
     struct buf text, json; /* of one line */
+    struct explain_change change;
     size_t columns;
     struct terminal_style style;
     struct explain_groups *groups; /* with --summary */
@@ -279,16 +256,17 @@ static bool on_line(void *context, const struct offline_line *line)
     const struct digested *d = line->digested;
     e->assumed |= e->any_host && d->verdict.kind != VERDICT_SKIP && !str_is_set(d->hit.host);
     if (e->groups) {
-        explain_groups_add(e->groups, line);
+        explain_groups_add(e->groups, e->from, line);
         return true;
     }
+    explain_change_find(&e->change, e->from, line);
     buf_reset(&e->text);
     buf_reset(&e->json);
     if (e->options->json) {
-        put_json(&e->json, line);
+        put_json(&e->json, line, &e->change);
         terminal_put_json(&e->text, buf_str(&e->json));
     } else {
-        put_text_form(&e->text, line, e->columns, e->style);
+        put_text_form(&e->text, line, &e->change, e->columns, e->style);
     }
     if (e->text.failed || e->json.failed)
         return fputs("logferry explain: a line's explanation is larger than 16 MiB\n", stderr) >= 0;
@@ -316,6 +294,7 @@ int command_explain(const struct options *options)
     char *standard_input[] = {dash};
     struct offline o;
     struct explain e = {.options = options,
+                        .from = &o,
                         .columns = terminal_columns(STDOUT_FILENO),
                         .style = terminal_style(STDOUT_FILENO)};
     int code = offline_init(&o, options, "explain");
@@ -326,6 +305,7 @@ int command_explain(const struct options *options)
         code = EXIT_INTERNAL;
     buf_init(&e.text, TEXT_MAX);
     buf_init(&e.json, TEXT_MAX);
+    explain_change_init(&e.change);
     if (!code)
         code = offline_read(&o, options->n_paths ? options->paths : standard_input,
                             options->n_paths ? options->n_paths : 1, on_line, &e);
@@ -337,6 +317,7 @@ int command_explain(const struct options *options)
     if (!code && o.unread)
         code = EXIT_BAD_DATA;
     explain_groups_free(e.groups);
+    explain_change_release(&e.change);
     buf_release(&e.text);
     buf_release(&e.json);
     offline_release(&o);

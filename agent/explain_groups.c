@@ -1,6 +1,7 @@
 /* explain_groups.c - see explain_groups.h. */
 #include "agent/explain_groups.h"
 
+#include "agent/explain_change.h"
 #include "agent/tally.h"
 #include "agent/terminal.h"
 
@@ -79,20 +80,32 @@ void explain_collapse(struct buf *out, struct str path)
     }
 }
 
-void explain_groups_add(struct explain_groups *g, const struct offline_line *line)
+/* A group's rule and key are its first line's. */
+static void begin_group(struct group *group, const struct offline *o,
+                        const struct offline_line *line)
+{
+    struct explain_change change;
+
+    explain_change_init(&change);
+    explain_change_find(&change, o, line);
+    group->rule = line->digested->verdict.rule;
+    group->key = change.key;
+    group->example_n = line->text.n < EXAMPLE_BYTES ? line->text.n : EXAMPLE_BYTES;
+    if (group->example_n)
+        memcpy(group->example, line->text.p, group->example_n);
+    explain_change_release(&change);
+}
+
+void explain_groups_add(struct explain_groups *g, const struct offline *o,
+                        const struct offline_line *line)
 {
     const struct digested *d = line->digested;
     const struct verdict *v = &d->verdict;
     struct group *group = &g->v[v->kind == VERDICT_AI_FETCH ? REASON_COUNT : v->reason];
 
     g->lines++;
-    if (!group->lines++) {
-        group->rule = v->rule;
-        group->key = v->key;
-        group->example_n = line->text.n < EXAMPLE_BYTES ? line->text.n : EXAMPLE_BYTES;
-        if (group->example_n)
-            memcpy(group->example, line->text.p, group->example_n);
-    }
+    if (!group->lines++)
+        begin_group(group, o, line);
     buf_reset(&g->path);
     if (d->parsed == PARSE_OK)
         explain_collapse(&g->path, d->hit.path);

@@ -10,7 +10,8 @@ struct explain_groups;
 const char *explain_kind_name(enum verdict_kind kind);
 struct explain_groups *explain_groups_new(void);    /* NULL: out of memory */
 void explain_groups_free(struct explain_groups *g); /* accepts NULL */
-void explain_groups_add(struct explain_groups *g, const struct offline_line *line);
+void explain_groups_add(struct explain_groups *g, const struct offline *o,
+                        const struct offline_line *line);
 /* As a table for people, or as one JSON object. Once. */
 void explain_groups_put(struct explain_groups *g, bool json, struct buf *out);
 /* A path with its numbers, and what looks like an id, as '*': "/a/123/b" is "/a/" "*" "/b". */

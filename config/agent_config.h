@@ -106,6 +106,8 @@ bool source_settle_format(struct source_config *s, struct buf *why);
 /* The CDNs whose own log is a source, for the lines of source `s` (NULL: of none): bit 1 << enum
  * cdn of parsers/cdn.h. 0 for a CDN's log itself, and with cdn_duplicates: count. */
 unsigned agent_config_cdn_logs(const struct agent_config *c, const struct source_config *s);
+/* A text without control bytes as YAML, in quotes where it needs them. */
+void agent_config_put_text(struct buf *out, struct str s);
 /* The defaults as YAML, for `check --print-defaults`. */
 void agent_config_print_defaults(struct buf *out);
 /* Checks a destination's URL as the file's would be (for --output URL): https, or loopback, or

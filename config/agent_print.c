@@ -8,10 +8,10 @@ static bool is_plain(struct str s)
         if (!ascii_alnum(c) && c != '_' && c != '/' && c != '.' && (c != '-' || i == 0))
             return false;
     }
-    return s.n > 0;
+    return s.n > 0 && !str_eq_nocase(s, STR("null"));
 }
 
-static void put_text(struct buf *out, struct str s)
+void agent_config_put_text(struct buf *out, struct str s)
 {
     if (is_plain(s)) {
         buf_put_str(out, s);
@@ -32,7 +32,7 @@ static void put_texts(struct buf *out, const char *key, const struct str_set *se
     for (size_t i = 0; i < set->n; i++) {
         if (i > 0)
             buf_lit(out, ", ");
-        put_text(out, set->items[i]);
+        agent_config_put_text(out, set->items[i]);
     }
     buf_lit(out, "]\n");
 }

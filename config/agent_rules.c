@@ -3,6 +3,7 @@
 
 #include "config/arena.h"
 #include "config/fields.h"
+#include "config/values.h"
 
 static void read_exclude(struct config_errors *e, const struct yaml_item *map,
                          struct judge_rules *r)
@@ -15,15 +16,6 @@ static void read_exclude(struct config_errors *e, const struct yaml_item *map,
     field_cidrs(e, map, "ip", &r->exclude_ip, &r->n_exclude_ip);
     field_path_prefixes(e, map, "path", &r->exclude_path);
     field_texts(e, map, "user_agent", hint, &r->exclude_user_agent);
-}
-
-static bool is_method(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        if ((s.p[i] < 'A' || s.p[i] > 'Z') && s.p[i] != '-')
-            return false;
-    }
-    return s.n <= 32;
 }
 
 static void read_methods(struct config_errors *e, const struct yaml_item *map,
@@ -39,7 +31,7 @@ static void read_methods(struct config_errors *e, const struct yaml_item *map,
         return;
     for (size_t i = 0; i < list.n; i++) {
         methods[i] = list.items[i]->text;
-        if (!is_method(methods[i]))
+        if (!value_method(methods[i]))
             field_bad_value(e, list.items[i], "is no method", hint);
     }
     r->methods = (struct str_set){methods, list.n};
@@ -65,24 +57,6 @@ static void read_statuses(struct config_errors *e, const struct yaml_item *map,
     }
     r->statuses = statuses;
     r->n_statuses = list.n;
-}
-
-static bool is_content_type(struct str s)
-{
-    ptrdiff_t slash = str_chr(s, '/', 0);
-
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] <= ' ' || s.p[i] == ';' || s.p[i] == ',')
-            return false;
-    return slash > 0 && (size_t)slash + 1 < s.n;
-}
-
-static bool is_extension(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (!ascii_alnum(s.p[i]))
-            return false;
-    return s.n <= 8;
 }
 
 /* Texts of which each is what `right` says. */
@@ -134,8 +108,8 @@ static void read_pages(struct config_errors *e, const struct yaml_item *map, str
         return;
     read_methods(e, map, r);
     read_statuses(e, map, r);
-    read_words(e, map, "types", types, is_content_type, &r->types);
-    read_words(e, map, "extensions", extensions, is_extension, &r->extensions);
+    read_words(e, map, "types", types, value_content_type, &r->types);
+    read_words(e, map, "extensions", extensions, value_extension, &r->extensions);
     field_texts(e, map, "drop_query", query, &r->drop_query);
     field_path_prefixes(e, map, "not_pages", &r->not_pages);
     field_path_prefixes(e, map, "editors", &r->editors);

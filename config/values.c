@@ -119,6 +119,33 @@ bool value_host(struct str s, const char **why)
     return true;
 }
 
+bool value_method(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((s.p[i] < 'A' || s.p[i] > 'Z') && s.p[i] != '-')
+            return false;
+    }
+    return s.n <= 32;
+}
+
+bool value_content_type(struct str s)
+{
+    ptrdiff_t slash = str_chr(s, '/', 0);
+
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] == ';' || s.p[i] == ',')
+            return false;
+    return slash > 0 && (size_t)slash + 1 < s.n;
+}
+
+bool value_extension(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_alnum(s.p[i]))
+            return false;
+    return s.n <= 8;
+}
+
 bool value_label(struct str s)
 {
     if (s.n == 0 || s.n > MAX_LABEL_BYTES)

@@ -11,6 +11,12 @@ bool value_duration(struct str s, uint64_t *ms);
 /* A DNS name or a numeric IPv4 address: letters, digits, '-', '_', labels of 1..63 bytes, at most
  * 253 in all, no port, no wildcard, no dot at either end. False: what is wrong with it, in *why. */
 bool value_host(struct str s, const char **why);
+/* An HTTP method in capitals, at most 32. */
+bool value_method(struct str s);
+/* A content type without parameters: "text/html". */
+bool value_content_type(struct str s);
+/* What stands behind a file name's last dot: at most 8 letters and digits. */
+bool value_extension(struct str s);
 /* What names a destination or a source: 1..64 letters, digits, '-', '_' or '.'. */
 bool value_label(struct str s);
 /* Begins with '/', holds no ".." component, at most 4000 bytes. */

@@ -416,6 +416,7 @@ static bool hit_counts(const struct catalogue *c, struct str ua, const struct ah
 struct found {
     const struct agent *agent;
     size_t longest; /* of an agent's token, or of one that is its rival */
+    bool engines;   /* the crawlers of search engines count as AI */
     bool bot, browser, device;
     bool address; /* of the web; whose it is, is looked up once */
 };
@@ -424,7 +425,7 @@ static void take_hit(const struct catalogue *c, const struct aho_hit *hit, struc
 {
     const struct token *t = &c->tokens[hit->pattern];
     const struct agent *a = t->agent;
-    bool engine = a != NULL && a->search_engine && !c->search_engines;
+    bool engine = a != NULL && a->search_engine && !f->engines;
 
     if (t->match == TOKEN_BROWSER || t->match == TOKEN_DEVICE) {
         f->browser = f->browser || t->match == TOKEN_BROWSER;
@@ -442,12 +443,12 @@ static void take_hit(const struct catalogue *c, const struct aho_hit *hit, struc
     f->agent = a;
 }
 
-enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent,
-                                const struct agent **agent)
+static enum ua_kind classify(const struct catalogue *c, struct str user_agent, bool engines,
+                             const struct agent **agent)
 {
     struct aho_cursor cursor = {0};
     struct aho_hit hit;
-    struct found f = {0};
+    struct found f = {.engines = engines};
     char plain[UA_PLAIN_MAX];
 
     *agent = NULL;
@@ -468,4 +469,18 @@ enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent
     if (f.bot || (f.address && address_fits(c, ua)))
         return UA_BOT;
     return ua_looks_made(ua, &c->browsers, &c->phones, f.browser, f.device) ? UA_BOT : UA_HUMAN;
+}
+
+enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent,
+                                const struct agent **agent)
+{
+    return classify(c, user_agent, c->search_engines, agent);
+}
+
+bool catalogue_is_search_engine(const struct catalogue *c, struct str user_agent)
+{
+    const struct agent *agent;
+
+    return classify(c, user_agent, false, &agent) == UA_BOT &&
+           classify(c, user_agent, true, &agent) == UA_AI;
 }

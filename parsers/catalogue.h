@@ -70,6 +70,9 @@ const char *agent_category_name(enum agent_category category); /* "training", â€
 enum ua_kind catalogue_classify(const struct catalogue *c, struct str user_agent,
                                 const struct agent **agent);
 
+/* Would it be AI, by catalogue_classify, with `search_engines`? */
+bool catalogue_is_search_engine(const struct catalogue *c, struct str user_agent);
+
 /*
  * A cache in front of it (text_cache.h), one per thread. `mark` and `index` are the caller's: the
  * batch builder notes there under which number it has listed this user agent; they survive until

@@ -37,10 +37,10 @@ static const struct rule rules[RULES] = {
     [RULE_AI_ASSET] =
         SKIP(REASON_NOT_SENT, "asset fetched by an AI agent: counted, not sent", NULL),
     [RULE_AI_FETCH] = {VERDICT_AI_FETCH, REASON_NONE, "user agent is an AI agent of the catalogue",
-                       NULL},
+                       "exclude.user_agent"},
     [RULE_NO_USER_AGENT] = SKIP(REASON_NO_USER_AGENT, "no user agent was sent", NULL),
     [RULE_HEALTH_CHECK_AGENT] = SKIP(REASON_HEALTH_CHECK, "user agent is a health check's", NULL),
-    [RULE_ROBOT] = SKIP(REASON_BOT, "user agent is a robot's", NULL),
+    [RULE_ROBOT] = SKIP(REASON_BOT, "user agent is a robot's", "ai.search_engines"),
     [RULE_PROBE_PATH] = SKIP(REASON_PROBE, "path that only scanners ask for", "pages.always"),
     [RULE_PROBE_QUERY] = SKIP(REASON_PROBE, "query that only attacks have", "pages.always"),
     [RULE_PROBE_LOOKUP] =
@@ -54,9 +54,9 @@ static const struct rule rules[RULES] = {
     [RULE_LATER_PART] =
         SKIP(REASON_STATUS, "a later part of something that was begun before", NULL),
     [RULE_CDN_REDIRECT] = SKIP(REASON_REDIRECT, "the CDN redirected, from http to https", NULL),
-    [RULE_ALWAYS] = PAGE("path is one of those that are always pages", "pages.always"),
+    [RULE_ALWAYS] = PAGE("path is one of those that are always pages", "exclude.path"),
     [RULE_DROP_QUERY] =
-        SKIP(REASON_NOT_PAGE, "query has a parameter that no page has", "pages.drop_query"),
+        SKIP(REASON_NOT_PAGE, "query has a parameter that no page has", "pages.always"),
     [RULE_POLICY] = SKIP(REASON_NOT_PAGE, "file for machines: robots.txt, sitemap, /.well-known/",
                          "pages.always"),
     [RULE_FURNITURE] =
@@ -64,23 +64,21 @@ static const struct rule rules[RULES] = {
     [RULE_FRAMEWORK_DATA] =
         SKIP(REASON_NOT_PAGE, "data that a framework fetches for a page it shows", "pages.always"),
     [RULE_EDITORS] =
-        SKIP(REASON_NOT_PAGE, "path is where the site's own people work", "pages.editors"),
-    [RULE_ATTACHMENT] = SKIP(REASON_DOWNLOAD, "answer is an attachment", NULL),
-    [RULE_TYPE_PAGE] = PAGE("content type is HTML", "pages.types"),
-    [RULE_TYPE_ASSET] = SKIP(REASON_ASSET, "content type is an asset's", "pages.types"),
-    [RULE_TYPE_DOWNLOAD] = SKIP(REASON_DOWNLOAD, "content type is a download's", "pages.types"),
-    [RULE_TYPE_FEED] = SKIP(REASON_FEED, "content type is a feed's", "pages.types"),
-    [RULE_TYPE_DATA] = SKIP(REASON_API, "content type is data, not a page", "pages.types"),
-    [RULE_TYPE_OTHER] = SKIP(REASON_NOT_PAGE, "content type is not HTML", "pages.types"),
-    [RULE_PATH_ASSET] =
-        SKIP(REASON_ASSET, "path ends in a known static extension", "pages.extensions"),
+        SKIP(REASON_NOT_PAGE, "path is where the site's own people work", "pages.always"),
+    [RULE_ATTACHMENT] = SKIP(REASON_DOWNLOAD, "answer is an attachment", "pages.always"),
+    [RULE_TYPE_PAGE] = PAGE("content type is HTML", "exclude.path"),
+    [RULE_TYPE_ASSET] = SKIP(REASON_ASSET, "content type is an asset's", "pages.always"),
+    [RULE_TYPE_DOWNLOAD] = SKIP(REASON_DOWNLOAD, "content type is a download's", "pages.always"),
+    [RULE_TYPE_FEED] = SKIP(REASON_FEED, "content type is a feed's", "pages.always"),
+    [RULE_TYPE_DATA] = SKIP(REASON_API, "content type is data, not a page", "pages.always"),
+    [RULE_TYPE_OTHER] = SKIP(REASON_NOT_PAGE, "content type is not HTML", "pages.always"),
+    [RULE_PATH_ASSET] = SKIP(REASON_ASSET, "path ends in a known static extension", "pages.always"),
     [RULE_HEALTH_CHECK_PATH] =
-        SKIP(REASON_HEALTH_CHECK, "path is asked for by health checks", "pages.health_checks"),
-    [RULE_BELOW_API] = SKIP(REASON_API, "path is below one that holds no pages", "pages.not_pages"),
-    [RULE_BELOW_FEED] =
-        SKIP(REASON_FEED, "path is below one that holds no pages", "pages.not_pages"),
+        SKIP(REASON_HEALTH_CHECK, "path is asked for by health checks", "pages.always"),
+    [RULE_BELOW_API] = SKIP(REASON_API, "path is below one that holds no pages", "pages.always"),
+    [RULE_BELOW_FEED] = SKIP(REASON_FEED, "path is below one that holds no pages", "pages.always"),
     [RULE_BELOW_OTHER] =
-        SKIP(REASON_NOT_PAGE, "path is below one that holds no pages", "pages.not_pages"),
+        SKIP(REASON_NOT_PAGE, "path is below one that holds no pages", "pages.always"),
     [RULE_PROGRAM_API] =
         SKIP(REASON_API, "address that known software has for its scripts", "pages.always"),
     [RULE_PROGRAM_OTHER] =
@@ -88,11 +86,11 @@ static const struct rule rules[RULES] = {
     [RULE_FEED_QUERY] = SKIP(REASON_FEED, "query asks for a feed", "pages.always"),
     [RULE_PATH_FEED] = SKIP(REASON_FEED, "path is a feed's", "pages.always"),
     [RULE_PATH_DOWNLOAD] =
-        SKIP(REASON_DOWNLOAD, "path ends in the extension of a download", "pages.extensions"),
-    [RULE_PATH_DATA] = SKIP(REASON_API, "path ends in the extension of data", "pages.extensions"),
+        SKIP(REASON_DOWNLOAD, "path ends in the extension of a download", "pages.always"),
+    [RULE_PATH_DATA] = SKIP(REASON_API, "path ends in the extension of data", "pages.always"),
     [RULE_PATH_OTHER] =
-        SKIP(REASON_NOT_PAGE, "path ends in an extension that is not a page's", "pages.extensions"),
-    [RULE_PATH_PAGE] = PAGE("path is a page's", "pages.not_pages"),
+        SKIP(REASON_NOT_PAGE, "path ends in an extension that is not a page's", "pages.always"),
+    [RULE_PATH_PAGE] = PAGE("path is a page's", "exclude.path"),
     [RULE_CDN_DUPLICATE] =
         SKIP(REASON_DUPLICATE_CDN, "came through a CDN whose own log is read too",
              "sources.*.cdn_duplicates"),
@@ -104,7 +102,7 @@ static const struct rule rules[RULES] = {
         REASON_UNKNOWN_SITE, "no site of the configuration or of the token has this host", "sites"),
     [RULE_NOT_WANTED] = SKIP(REASON_NOT_SENT, "no destination of this site is sent this kind",
                              "destinations.*.send"),
-    [RULE_BAD_HOST] = SKIP(REASON_NO_HOST, "the host is no host name", "sources.*.default_host"),
+    [RULE_BAD_HOST] = SKIP(REASON_NO_HOST, "the host is no host name", NULL),
 };
 
 const struct rule *rule_of(enum rule_id id)

@@ -1,7 +1,9 @@
 /*
  * rules.h - what can decide about a line: each rule with what becomes of the line, the sentence
- * that says so, and the key of the configuration that would change it. In the order of
- * docs/pages.md, which has a row for each (tests/unit/parsers/test_rules.c).
+ * that says so, and the key of the configuration that would change it: where several would, the one
+ * that does so for one path alone. In the order of docs/pages.md, which has a row for each
+ * (tests/unit/parsers/test_rules.c). What to write there, and whether it helps this line:
+ * agent/explain_change.h.
  */
 #ifndef LOGFERRY_PARSERS_RULES_H
 #define LOGFERRY_PARSERS_RULES_H

@@ -368,6 +368,8 @@ static void test_every_token_finds_its_agent(void **state)
             assert_int_equal(classify(ua, &got), UA_BOT);
         else
             assert_int_equal(classify(ua, &got), UA_AI);
+        assert_true(catalogue_is_search_engine(catalogue, str_of(ua)) == want->search_engine);
+        assert_true(catalogue_is_search_engine(with_engines, str_of(ua)) == want->search_engine);
         assert_int_equal(catalogue_classify(with_engines, str_of(ua), &got), UA_AI);
         assert_string_equal(got->token, want->token);
         assert_string_equal(got->name, want->name);

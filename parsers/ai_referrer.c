@@ -81,6 +81,17 @@ static struct str from_host(struct str url)
     return str_starts_nocase(url, STR("www.")) ? str_slice(url, 4, url.n) : url;
 }
 
+/* "huggingface.co/chat", and what is below. */
+static bool is_chat(struct str url)
+{
+    static const struct str folder = S("/chat");
+    size_t slash = str_until(url, '/', '?');
+    struct str path = str_slice(url, slash, url.n);
+
+    return str_starts(path, folder) &&
+           (path.n == folder.n || memchr("/?#", path.p[folder.n], sizeof("/?#") - 1) != NULL);
+}
+
 static const char *by_host(struct str referrer)
 {
     struct str url = from_host(referrer);
@@ -88,7 +99,7 @@ static const char *by_host(struct str referrer)
     if (url.n == 0 || !memchr(first_letters, ascii_lower(url.p[0]), sizeof(first_letters) - 1))
         return NULL;
     if (has_host(url, STR("huggingface.co")))
-        return str_find(url, STR("/chat"), 0) >= 0 ? "HuggingChat" : NULL;
+        return is_chat(url) ? "HuggingChat" : NULL;
     return LOOK_UP(hosts, url);
 }
 

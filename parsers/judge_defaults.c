@@ -17,8 +17,8 @@ static const struct str extensions[] = {
     S("pl"),   S("cfm"),  S("do"),  S("action"), S("md"),
 };
 
-/* Data requests of frameworks and shops; previews and editors of WordPress and its page builders.
- */
+/* Data requests of frameworks and shops; previews and editors of WordPress and its page builders; a
+ * debugger's, which scanners ask for more often than developers. */
 static const struct str drop_query[] = {
     S("_rsc"),
     S("_data"),
@@ -40,7 +40,10 @@ static const struct str drop_query[] = {
     S("format=raw"),
     S("action=raw"),
     S("eID"),
-    S("preview"),
+    S("preview="),
+    S("preview=1"),
+    S("preview=true"),
+    S("preview=yes"),
     S("preview_id"),
     S("preview_nonce"),
     S("customize_changeset_uuid"),
@@ -51,6 +54,7 @@ static const struct str drop_query[] = {
     S("fl_builder"),
     S("vc_editable"),
     S("ct_builder"),
+    S("XDEBUG_SESSION_START"),
 };
 
 static const struct str not_pages[] = {
@@ -85,7 +89,6 @@ static const struct str not_pages[] = {
     S("/store-api/"),
     S("/session/token"),
     S("/rest/V1/"),
-    S("/rest/v1/"),
     S("/rest/default/V1/"),
     S("/rest/all/V1/"),
     S("/rest/api/"),

@@ -37,8 +37,9 @@ void path_facts_of(const struct judge_rules *r, struct str path, struct path_fac
                   fact(PATH_FURNITURE, resource_is_furniture(&a)) |
                   fact(PATH_DATA, resource_is_data(&a)) | fact(PATH_FEED, resource_is_feed(&a)) |
                   fact(PATH_PROBE, resource_is_probe(&a)) | fact(PATH_CGI, resource_is_cgi(&a)) |
-                  fact(PATH_PAGES, a.pages) | fact(PATH_GRAPHQL, resource_is_graphql(&a)) |
-                  facts_of_lists(r, a.path, a.begins);
+                  fact(PATH_SITEMAP, resource_is_sitemap(&a)) |
+                  fact(PATH_BARE_PROBE, resource_is_bare_probe(&a)) | fact(PATH_PAGES, a.pages) |
+                  fact(PATH_GRAPHQL, resource_is_graphql(&a)) | facts_of_lists(r, a.path, a.begins);
     *out = (struct path_facts){
         .is = (uint16_t)is,
         .extension = (uint8_t)a.extension,

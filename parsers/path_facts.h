@@ -22,6 +22,8 @@ enum path_fact {
     PATH_HEALTH_CHECK = 512,
     PATH_PAGES = 1024, /* its extension is one of pages.extensions */
     PATH_GRAPHQL = 2048,
+    PATH_SITEMAP = 4096,    /* in whatever folder */
+    PATH_BARE_PROBE = 8192, /* when there is no query */
 };
 
 struct path_facts {

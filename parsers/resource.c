@@ -12,7 +12,7 @@
 #endif
 #include <stdlib.h>
 
-#define EXTENSION_MAX 8 /* what fits into an integer; "webmanifest" alone is longer */
+#define EXTENSION_MAX 8 /* what fits into an integer; few are longer */
 #define TYPE_MAX 79
 #define PAGES_BIT 0x80u /* of resource_index.resources */
 
@@ -26,53 +26,86 @@ struct extension {
     enum resource resource;
 };
 
-/* Sorted by name. An extension that is not here is no extension: "/v1.2", "/example.com". */
+/* Sorted by name. An extension that is not here is no extension: "/v1.2", "/example.com". Of those
+ * that are countries' domains too, ".ps" is more often a paper than a host; ".ai" and ".sh" are not
+ * told. ".log" is not here: of a path like "/wiki/foo.log" nobody can tell. */
 static const struct extension extensions[] = {
-    {"3gp", RESOURCE_ASSET},        {"7z", RESOURCE_DOWNLOAD},   {"aac", RESOURCE_ASSET},
-    {"action", RESOURCE_PAGE},      {"apk", RESOURCE_DOWNLOAD},  {"apng", RESOURCE_ASSET},
-    {"asmx", RESOURCE_API},         {"asp", RESOURCE_PAGE},      {"aspx", RESOURCE_PAGE},
-    {"atom", RESOURCE_FEED},        {"avi", RESOURCE_ASSET},     {"avif", RESOURCE_ASSET},
-    {"axd", RESOURCE_ASSET},        {"bin", RESOURCE_DOWNLOAD},  {"bmp", RESOURCE_ASSET},
-    {"bz2", RESOURCE_DOWNLOAD},     {"cfm", RESOURCE_PAGE},      {"cgi", RESOURCE_PAGE},
-    {"cjs", RESOURCE_ASSET},        {"class", RESOURCE_ASSET},   {"css", RESOURCE_ASSET},
-    {"csv", RESOURCE_DOWNLOAD},     {"cur", RESOURCE_ASSET},     {"deb", RESOURCE_DOWNLOAD},
-    {"dmg", RESOURCE_DOWNLOAD},     {"do", RESOURCE_PAGE},       {"doc", RESOURCE_DOWNLOAD},
-    {"docx", RESOURCE_DOWNLOAD},    {"eot", RESOURCE_ASSET},     {"epub", RESOURCE_DOWNLOAD},
-    {"exe", RESOURCE_DOWNLOAD},     {"flac", RESOURCE_ASSET},    {"flv", RESOURCE_ASSET},
-    {"geojson", RESOURCE_API},      {"gif", RESOURCE_ASSET},     {"glb", RESOURCE_ASSET},
-    {"gltf", RESOURCE_ASSET},       {"gz", RESOURCE_DOWNLOAD},   {"heic", RESOURCE_ASSET},
-    {"htm", RESOURCE_PAGE},         {"html", RESOURCE_PAGE},     {"ico", RESOURCE_ASSET},
-    {"ics", RESOURCE_DOWNLOAD},     {"iso", RESOURCE_DOWNLOAD},  {"jar", RESOURCE_DOWNLOAD},
-    {"jpeg", RESOURCE_ASSET},       {"jpg", RESOURCE_ASSET},     {"js", RESOURCE_ASSET},
-    {"json", RESOURCE_API},         {"jsonld", RESOURCE_API},    {"jsp", RESOURCE_PAGE},
-    {"jspx", RESOURCE_PAGE},        {"jsx", RESOURCE_ASSET},     {"jxl", RESOURCE_ASSET},
-    {"less", RESOURCE_ASSET},       {"m3u8", RESOURCE_ASSET},    {"m4a", RESOURCE_ASSET},
-    {"m4s", RESOURCE_ASSET},        {"m4v", RESOURCE_ASSET},     {"manifest", RESOURCE_ASSET},
-    {"map", RESOURCE_ASSET},        {"md", RESOURCE_PAGE},       {"mjs", RESOURCE_ASSET},
-    {"mkv", RESOURCE_ASSET},        {"mobi", RESOURCE_DOWNLOAD}, {"mov", RESOURCE_ASSET},
-    {"mp3", RESOURCE_ASSET},        {"mp4", RESOURCE_ASSET},     {"mpd", RESOURCE_ASSET},
-    {"mpeg", RESOURCE_ASSET},       {"mpg", RESOURCE_ASSET},     {"msi", RESOURCE_DOWNLOAD},
-    {"ndjson", RESOURCE_API},       {"odp", RESOURCE_DOWNLOAD},  {"ods", RESOURCE_DOWNLOAD},
-    {"odt", RESOURCE_DOWNLOAD},     {"oga", RESOURCE_ASSET},     {"ogg", RESOURCE_ASSET},
-    {"ogv", RESOURCE_ASSET},        {"opus", RESOURCE_ASSET},    {"otf", RESOURCE_ASSET},
-    {"pdf", RESOURCE_DOWNLOAD},     {"php", RESOURCE_PAGE},      {"php3", RESOURCE_PAGE},
-    {"php4", RESOURCE_PAGE},        {"php5", RESOURCE_PAGE},     {"phtml", RESOURCE_PAGE},
-    {"pkg", RESOURCE_DOWNLOAD},     {"pl", RESOURCE_PAGE},       {"png", RESOURCE_ASSET},
-    {"ppt", RESOURCE_DOWNLOAD},     {"pptx", RESOURCE_DOWNLOAD}, {"rar", RESOURCE_DOWNLOAD},
-    {"rdf", RESOURCE_FEED},         {"rpm", RESOURCE_DOWNLOAD},  {"rss", RESOURCE_FEED},
-    {"rtf", RESOURCE_DOWNLOAD},     {"scss", RESOURCE_ASSET},    {"shtml", RESOURCE_PAGE},
-    {"srt", RESOURCE_ASSET},        {"svc", RESOURCE_API},       {"svg", RESOURCE_ASSET},
-    {"svgz", RESOURCE_ASSET},       {"swf", RESOURCE_ASSET},     {"tar", RESOURCE_DOWNLOAD},
-    {"tgz", RESOURCE_DOWNLOAD},     {"tif", RESOURCE_ASSET},     {"tiff", RESOURCE_ASSET},
-    {"torrent", RESOURCE_DOWNLOAD}, {"ts", RESOURCE_ASSET},      {"tsx", RESOURCE_ASSET},
-    {"ttf", RESOURCE_ASSET},        {"txt", RESOURCE_OTHER},     {"vcf", RESOURCE_DOWNLOAD},
-    {"vtt", RESOURCE_ASSET},        {"vue", RESOURCE_ASSET},     {"wasm", RESOURCE_ASSET},
-    {"wav", RESOURCE_ASSET},        {"webm", RESOURCE_ASSET},    {"webp", RESOURCE_ASSET},
-    {"wmv", RESOURCE_ASSET},        {"woff", RESOURCE_ASSET},    {"woff2", RESOURCE_ASSET},
-    {"xhtml", RESOURCE_PAGE},       {"xls", RESOURCE_DOWNLOAD},  {"xlsx", RESOURCE_DOWNLOAD},
-    {"xml", RESOURCE_OTHER},        {"xsl", RESOURCE_ASSET},     {"xz", RESOURCE_DOWNLOAD},
-    {"yaml", RESOURCE_OTHER},       {"yml", RESOURCE_OTHER},     {"zip", RESOURCE_DOWNLOAD},
-    {"zst", RESOURCE_DOWNLOAD},
+    {"3gp", RESOURCE_ASSET},       {"7z", RESOURCE_DOWNLOAD},     {"aab", RESOURCE_DOWNLOAD},
+    {"aac", RESOURCE_ASSET},       {"action", RESOURCE_PAGE},     {"aiff", RESOURCE_ASSET},
+    {"apk", RESOURCE_DOWNLOAD},    {"apng", RESOURCE_ASSET},      {"appimage", RESOURCE_DOWNLOAD},
+    {"appx", RESOURCE_DOWNLOAD},   {"asc", RESOURCE_DOWNLOAD},    {"asmx", RESOURCE_API},
+    {"asp", RESOURCE_PAGE},        {"aspx", RESOURCE_PAGE},       {"atom", RESOURCE_FEED},
+    {"avi", RESOURCE_ASSET},       {"avif", RESOURCE_ASSET},      {"axd", RESOURCE_ASSET},
+    {"azw3", RESOURCE_DOWNLOAD},   {"basis", RESOURCE_ASSET},     {"bin", RESOURCE_DOWNLOAD},
+    {"bmp", RESOURCE_ASSET},       {"bz2", RESOURCE_DOWNLOAD},    {"cab", RESOURCE_DOWNLOAD},
+    {"cbr", RESOURCE_DOWNLOAD},    {"cbz", RESOURCE_DOWNLOAD},    {"cer", RESOURCE_DOWNLOAD},
+    {"cfm", RESOURCE_PAGE},        {"cgi", RESOURCE_PAGE},        {"cjs", RESOURCE_ASSET},
+    {"class", RESOURCE_ASSET},     {"crate", RESOURCE_DOWNLOAD},  {"crl", RESOURCE_DOWNLOAD},
+    {"crt", RESOURCE_DOWNLOAD},    {"crx", RESOURCE_DOWNLOAD},    {"css", RESOURCE_ASSET},
+    {"csv", RESOURCE_DOWNLOAD},    {"cur", RESOURCE_ASSET},       {"deb", RESOURCE_DOWNLOAD},
+    {"djvu", RESOURCE_DOWNLOAD},   {"dmg", RESOURCE_DOWNLOAD},    {"do", RESOURCE_PAGE},
+    {"doc", RESOURCE_DOWNLOAD},    {"docx", RESOURCE_DOWNLOAD},   {"drc", RESOURCE_ASSET},
+    {"dwg", RESOURCE_DOWNLOAD},    {"dxf", RESOURCE_DOWNLOAD},    {"eot", RESOURCE_ASSET},
+    {"eps", RESOURCE_DOWNLOAD},    {"epub", RESOURCE_DOWNLOAD},   {"exe", RESOURCE_DOWNLOAD},
+    {"fbx", RESOURCE_ASSET},       {"flac", RESOURCE_ASSET},      {"flatpak", RESOURCE_DOWNLOAD},
+    {"flv", RESOURCE_ASSET},       {"gem", RESOURCE_DOWNLOAD},    {"geojson", RESOURCE_API},
+    {"gif", RESOURCE_ASSET},       {"glb", RESOURCE_ASSET},       {"gltf", RESOURCE_ASSET},
+    {"gpx", RESOURCE_DOWNLOAD},    {"gz", RESOURCE_DOWNLOAD},     {"hdr", RESOURCE_ASSET},
+    {"heic", RESOURCE_ASSET},      {"heif", RESOURCE_ASSET},      {"htc", RESOURCE_ASSET},
+    {"htm", RESOURCE_PAGE},        {"html", RESOURCE_PAGE},       {"ico", RESOURCE_ASSET},
+    {"ics", RESOURCE_DOWNLOAD},    {"inv", RESOURCE_OTHER},       {"ipa", RESOURCE_DOWNLOAD},
+    {"iso", RESOURCE_DOWNLOAD},    {"jar", RESOURCE_DOWNLOAD},    {"jnlp", RESOURCE_DOWNLOAD},
+    {"jpeg", RESOURCE_ASSET},      {"jpg", RESOURCE_ASSET},       {"js", RESOURCE_ASSET},
+    {"json", RESOURCE_API},        {"jsonld", RESOURCE_API},      {"jsp", RESOURCE_PAGE},
+    {"jspx", RESOURCE_PAGE},       {"jsx", RESOURCE_ASSET},       {"jxl", RESOURCE_ASSET},
+    {"kml", RESOURCE_DOWNLOAD},    {"kmz", RESOURCE_DOWNLOAD},    {"ktx2", RESOURCE_ASSET},
+    {"less", RESOURCE_ASSET},      {"lottie", RESOURCE_ASSET},    {"lzma", RESOURCE_DOWNLOAD},
+    {"m3u", RESOURCE_ASSET},       {"m3u8", RESOURCE_ASSET},      {"m4a", RESOURCE_ASSET},
+    {"m4s", RESOURCE_ASSET},       {"m4v", RESOURCE_ASSET},       {"manifest", RESOURCE_ASSET},
+    {"map", RESOURCE_ASSET},       {"md", RESOURCE_PAGE},         {"md5", RESOURCE_DOWNLOAD},
+    {"mid", RESOURCE_ASSET},       {"midi", RESOURCE_ASSET},      {"mjs", RESOURCE_ASSET},
+    {"mkv", RESOURCE_ASSET},       {"mobi", RESOURCE_DOWNLOAD},   {"mov", RESOURCE_ASSET},
+    {"mp3", RESOURCE_ASSET},       {"mp4", RESOURCE_ASSET},       {"mpd", RESOURCE_ASSET},
+    {"mpeg", RESOURCE_ASSET},      {"mpg", RESOURCE_ASSET},       {"msi", RESOURCE_DOWNLOAD},
+    {"msix", RESOURCE_DOWNLOAD},   {"mvt", RESOURCE_ASSET},       {"ndjson", RESOURCE_API},
+    {"nupkg", RESOURCE_DOWNLOAD},  {"obj", RESOURCE_ASSET},       {"odg", RESOURCE_DOWNLOAD},
+    {"odp", RESOURCE_DOWNLOAD},    {"ods", RESOURCE_DOWNLOAD},    {"odt", RESOURCE_DOWNLOAD},
+    {"oga", RESOURCE_ASSET},       {"ogg", RESOURCE_ASSET},       {"ogv", RESOURCE_ASSET},
+    {"opus", RESOURCE_ASSET},      {"otf", RESOURCE_ASSET},       {"ova", RESOURCE_DOWNLOAD},
+    {"pagefind", RESOURCE_ASSET},  {"pak", RESOURCE_ASSET},       {"parquet", RESOURCE_DOWNLOAD},
+    {"pbf", RESOURCE_ASSET},       {"pdf", RESOURCE_DOWNLOAD},    {"pf_index", RESOURCE_ASSET},
+    {"pf_meta", RESOURCE_ASSET},   {"php", RESOURCE_PAGE},        {"php3", RESOURCE_PAGE},
+    {"php4", RESOURCE_PAGE},       {"php5", RESOURCE_PAGE},       {"phtml", RESOURCE_PAGE},
+    {"pkg", RESOURCE_DOWNLOAD},    {"pkpass", RESOURCE_DOWNLOAD}, {"pl", RESOURCE_PAGE},
+    {"png", RESOURCE_ASSET},       {"ppt", RESOURCE_DOWNLOAD},    {"pptx", RESOURCE_DOWNLOAD},
+    {"ps", RESOURCE_DOWNLOAD},     {"psd", RESOURCE_DOWNLOAD},    {"qcow2", RESOURCE_DOWNLOAD},
+    {"rar", RESOURCE_DOWNLOAD},    {"rdf", RESOURCE_FEED},        {"riv", RESOURCE_ASSET},
+    {"rpm", RESOURCE_DOWNLOAD},    {"rss", RESOURCE_FEED},        {"rtf", RESOURCE_DOWNLOAD},
+    {"scss", RESOURCE_ASSET},      {"sha1", RESOURCE_DOWNLOAD},   {"sha256", RESOURCE_DOWNLOAD},
+    {"sha512", RESOURCE_DOWNLOAD}, {"shtml", RESOURCE_PAGE},      {"sig", RESOURCE_DOWNLOAD},
+    {"snap", RESOURCE_DOWNLOAD},   {"srt", RESOURCE_ASSET},       {"stl", RESOURCE_DOWNLOAD},
+    {"svc", RESOURCE_API},         {"svg", RESOURCE_ASSET},       {"svgz", RESOURCE_ASSET},
+    {"swf", RESOURCE_ASSET},       {"tar", RESOURCE_DOWNLOAD},    {"tgz", RESOURCE_DOWNLOAD},
+    {"tif", RESOURCE_ASSET},       {"tiff", RESOURCE_ASSET},      {"torrent", RESOURCE_DOWNLOAD},
+    {"ts", RESOURCE_ASSET},        {"tsx", RESOURCE_ASSET},       {"ttc", RESOURCE_ASSET},
+    {"ttf", RESOURCE_ASSET},       {"txt", RESOURCE_OTHER},       {"txz", RESOURCE_DOWNLOAD},
+    {"unityweb", RESOURCE_ASSET},  {"usdz", RESOURCE_ASSET},      {"vcf", RESOURCE_DOWNLOAD},
+    {"vsix", RESOURCE_DOWNLOAD},   {"vtt", RESOURCE_ASSET},       {"vue", RESOURCE_ASSET},
+    {"wasm", RESOURCE_ASSET},      {"wav", RESOURCE_ASSET},       {"weba", RESOURCE_ASSET},
+    {"webm", RESOURCE_ASSET},      {"webp", RESOURCE_ASSET},      {"whl", RESOURCE_DOWNLOAD},
+    {"wma", RESOURCE_ASSET},       {"wmv", RESOURCE_ASSET},       {"woff", RESOURCE_ASSET},
+    {"woff2", RESOURCE_ASSET},     {"xhtml", RESOURCE_PAGE},      {"xls", RESOURCE_DOWNLOAD},
+    {"xlsx", RESOURCE_DOWNLOAD},   {"xml", RESOURCE_OTHER},       {"xpi", RESOURCE_DOWNLOAD},
+    {"xsl", RESOURCE_ASSET},       {"xz", RESOURCE_DOWNLOAD},     {"yaml", RESOURCE_OTHER},
+    {"yml", RESOURCE_OTHER},       {"zip", RESOURCE_DOWNLOAD},    {"zst", RESOURCE_DOWNLOAD},
+};
+
+/* Longer than EXTENSION_MAX. */
+static const struct entry long_extensions[] = {
+    {"flatpakref", RESOURCE_DOWNLOAD},
+    {"mobileconfig", RESOURCE_DOWNLOAD},
+    {"pf_fragment", RESOURCE_ASSET},
+    {"webmanifest", RESOURCE_ASSET},
 };
 
 /* Sorted by name. What is not here goes by its prefix or suffix, below. */
@@ -179,8 +212,9 @@ static const struct str feed_kinds[] = {S("atom"), S("rdf"), S("rss2")};
 /* ---- paths --------------------------------------------------------------------------------- */
 
 #ifdef __SSE2__
-/* None of the sixteen bytes at p has a mark. True of most: letters, digits, '-' and '/'. */
-static bool are_unmarked(const char *p)
+/* None of the sixteen bytes at p has a mark, nor do two slashes meet there, or at the end of what
+ * stands before (`*slash`). True of most: letters, digits, '-' and '/'. */
+static bool are_unmarked(const char *p, unsigned *slash)
 {
     __m128i w = _mm_loadu_si128((const __m128i *)(const void *)p);
     /* Signed: with what stands before '-' goes what is no ASCII. */
@@ -189,7 +223,10 @@ static bool are_unmarked(const char *p)
     other = _mm_or_si128(other, _mm_cmpeq_epi8(w, _mm_set1_epi8(';')));
     other = _mm_or_si128(other, _mm_cmpeq_epi8(w, _mm_set1_epi8('<')));
     other = _mm_or_si128(other, _mm_cmpeq_epi8(w, _mm_set1_epi8('_')));
-    return _mm_movemask_epi8(other) == 0;
+    unsigned slashes = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(w, _mm_set1_epi8('/')));
+    unsigned met = slashes & (slashes << 1 | *slash);
+    *slash = slashes >> 15;
+    return ((unsigned)_mm_movemask_epi8(other) | met) == 0;
 }
 #endif
 
@@ -203,23 +240,31 @@ static unsigned marks_of(struct str path)
     size_t i = 0;
 
 #ifdef __SSE2__
-    while (path.n - i >= 16 && are_unmarked(path.p + i))
+    unsigned slash = 0;
+    while (path.n - i >= 16 && are_unmarked(path.p + i, &slash))
         i += 16;
-    if (i > 0 && path.n - i < 16 && are_unmarked(path.p + path.n - 16))
+    slash = 0; /* the last sixteen overlap those before */
+    if (i > 0 && path.n - i < 16 && are_unmarked(path.p + path.n - 16, &slash))
         return 0;
 #endif
-    for (; i < path.n; i++)
-        found |= marks[(unsigned char)path.p[i]];
+    bool after_slash = i > 0 && path.p[i - 1] == '/';
+    for (; i < path.n; i++) {
+        bool is_slash = path.p[i] == '/';
+        found |= marks[(unsigned char)path.p[i]] | (is_slash && after_slash ? MARK_SLASHES : 0u);
+        after_slash = is_slash;
+    }
     return found;
 }
 
-static struct str decoded(struct str path, char scratch[RESOURCE_PATH_MAX])
+/* %XX decoded once, and of slashes in a row one, as servers take them. */
+static struct str plain(struct str path, char scratch[RESOURCE_PATH_MAX])
 {
     size_t n = 0;
 
     for (size_t i = 0; i < path.n; i++) {
         int byte = percent_byte(path, i);
-        scratch[n++] = byte < 0 ? path.p[i] : (char)byte;
+        scratch[n] = byte < 0 ? path.p[i] : (char)byte;
+        n += scratch[n] != '/' || n == 0 || scratch[n - 1] != '/';
         i += byte < 0 ? 0 : 2;
     }
     return (struct str){scratch, n};
@@ -271,8 +316,13 @@ static size_t slot_of(const struct resource_index *ix, uint64_t key)
     return slot;
 }
 
-/* "File:Photo.jpg", "Datei:Foto.jpg": what MediaWiki calls the page about a picture. Not
- * "2026-11-03T10:22.jpg", "avatar:large.jpg". */
+static bool is_small(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+/* "File:Photo.jpg", "Datei:Foto.pdf": what MediaWiki calls the page about a file. Not
+ * "2026-11-03T10:22.jpg", "avatar:large.jpg", "report:Final.pdf". */
 static bool is_wiki_page(struct str name)
 {
     size_t n = str_until(name, ':', ':');
@@ -281,7 +331,15 @@ static bool is_wiki_page(struct str name)
         if (ascii_digit(name.p[i]) ||
             (!ascii_alnum(name.p[i]) && name.p[i] != '_' && (unsigned char)name.p[i] < 0x80))
             return false;
-    return n >= 4 && n + 1 < name.n && !(name.p[n + 1] >= 'a' && name.p[n + 1] <= 'z');
+    return n >= 4 && n + 1 < name.n && !is_small(name.p[0]) && !is_small(name.p[n + 1]);
+}
+
+static enum resource by_long_extension(struct str extension)
+{
+    for (size_t i = 0; extension.n > EXTENSION_MAX && i < COUNT_OF(long_extensions); i++)
+        if (str_eq_nocase(extension, str_of(long_extensions[i].name)))
+            return long_extensions[i].resource;
+    return RESOURCE_UNKNOWN;
 }
 
 /* Known extensions only; everything else is RESOURCE_UNKNOWN. */
@@ -291,12 +349,11 @@ static void look_at_extension(const struct resource_index *ix, struct asked *a)
     uint64_t key = key_of(extension);
 
     if (key == 0) {
-        if (str_eq_nocase(extension, STR("webmanifest")))
-            a->extension = RESOURCE_ASSET;
+        a->extension = by_long_extension(extension);
         return;
     }
     unsigned resource = ix->resources[slot_of(ix, key)]; /* 0 in a free one: unknown */
-    if (resource == RESOURCE_ASSET && is_wiki_page(a->name))
+    if ((resource == RESOURCE_ASSET || resource == RESOURCE_DOWNLOAD) && is_wiki_page(a->name))
         return;
     a->extension = (enum resource)(resource & ~PAGES_BIT);
     /* A key does not tell a NUL at the end from none. */
@@ -360,16 +417,51 @@ void resource_index_init(struct resource_index *ix)
     resource_index_programs(ix);
 }
 
-/* GitLab's "/-/blob/main/app.js" and Gitea's "/src/branch/main/app.js": pages that show a file. */
-static bool shows_source(struct str path)
-{
-    static const struct str folders[] = {S("/-/blob/"), S("/-/blame/"), S("/src/branch/"),
-                                         S("/src/commit/"), S("/src/tag/")};
+/* ---- what a forge shows -------------------------------------------------------------------- */
 
-    for (size_t i = 0; i < COUNT_OF(folders); i++)
-        if (str_find(path, folders[i], 1) > 0)
-            return true;
-    return false;
+/* GitLab's "/group/project/-/blob/main/app.js" and Gitea's "/owner/repo/src/branch/main/app.js": a
+ * page, whatever the file is called. `folder` and the first of `rest` are segments. */
+static bool is_view(struct str folder, struct str rest)
+{
+    static const struct str kinds[] = {S("blob"), S("blame"), S("tree"), S("commits")};
+    static const struct str folders[] = {S("src"), S("blame"), S("commits")};
+    static const struct str refs[] = {S("branch"), S("commit"), S("tag")};
+    struct str next = str_cut(&rest, '/');
+
+    if (folder.n == 1)
+        return folder.p[0] == '-' && str_is_one_of(next, kinds, COUNT_OF(kinds));
+    return str_is_one_of(folder, folders, COUNT_OF(folders)) &&
+           str_is_one_of(next, refs, COUNT_OF(refs));
+}
+
+/* Where in the path the file's own path begins; path.n: it is no such page. With GitHub's
+ * "/owner/repo/blob/main/app.js" `*surely` is false: without HTML that may be the file itself. */
+static size_t find_shown(struct str path, bool *surely)
+{
+    static const struct str kinds[] = {S("blob"), S("blame"), S("tree")};
+    struct str rest = str_slice(path, path.n > 0, path.n);
+
+    for (unsigned i = 0; rest.n > 0; i++) {
+        struct str segment = str_cut(&rest, '/');
+        if (i < 2 || rest.n == 0)
+            continue;
+        *surely = is_view(segment, rest);
+        if (*surely || (i == 2 && str_is_one_of(segment, kinds, COUNT_OF(kinds))))
+            return path.n - rest.n;
+    }
+    return path.n;
+}
+
+/* Of a path with a dot. The name of a file that is shown says nothing of the page. */
+static void look_at_name(const struct resource_index *ix, struct asked *a)
+{
+    bool surely = false;
+
+    a->shown = find_shown(a->path, &surely);
+    if (!surely)
+        look_at_extension(ix, a);
+    if (a->shown < a->path.n)
+        a->segment = a->name = str_slice(a->path, a->path.n, a->path.n);
 }
 
 void resource_look(const struct resource_index *ix, struct str path,
@@ -378,22 +470,21 @@ void resource_look(const struct resource_index *ix, struct str path,
     if (path.n == 0)
         path = STR("");
     unsigned marks = marks_of(path);
-    if ((marks & MARK_PERCENT) && path.n <= RESOURCE_PATH_MAX) {
-        path = decoded(path, scratch);
+    if ((marks & (MARK_PERCENT | MARK_SLASHES)) && path.n <= RESOURCE_PATH_MAX) {
+        path = plain(path, scratch);
         marks = marks_of(path);
     }
     out->path = path;
     out->marks = marks;
     out->segment = out->name = last_segment(path);
-    if ((marks & MARK_DOT) && shows_source(path)) /* its last segment says nothing of the page */
-        out->segment = out->name = str_slice(path, path.n, path.n);
     if (marks & MARK_PARAMS)
         out->name = without_params(out->segment);
     out->first_dot = marks & MARK_DOT ? (size_t)str_chr(path, '.', 0) : path.n;
+    out->shown = path.n;
     out->extension = RESOURCE_UNKNOWN;
     out->pages = false;
     if (marks & MARK_DOT)
-        look_at_extension(ix, out);
+        look_at_name(ix, out);
     out->begins = ix->lists[beginning_of(str_slice(path, path.n > 0, path.n))];
     out->ends = ix->lists[beginning_of(out->segment)];
 }
@@ -402,7 +493,7 @@ bool resource_is_feed(const struct asked *a)
 {
     struct str path = a->path, name = a->name;
 
-    if (a->segment.n == 0 && path.n > 1) {
+    if (a->segment.n == 0 && path.n > 1 && a->shown == path.n) {
         path.n--;
         name = without_params(last_segment(path));
     } else if (!(a->ends & LIST_FEEDS)) {
@@ -446,6 +537,11 @@ static bool ends_like_policy(struct str name)
     return last == 't' || last == 'l' || last == 'n' || last == 'z';
 }
 
+static bool is_at_top(const struct asked *a)
+{
+    return a->segment.n + 1 == a->path.n;
+}
+
 bool resource_is_policy(const struct asked *a)
 {
     static const struct str names[] = {
@@ -454,23 +550,38 @@ bool resource_is_policy(const struct asked *a)
 
     if (a->first_dot == a->path.n) /* each of them has one */
         return false;
-    return (ends_like_policy(a->name) &&
+    return (is_at_top(a) && ends_like_policy(a->name) &&
             (str_is_one_of(a->name, names, COUNT_OF(names)) || is_sitemap(a->name))) ||
            resource_below(a->path, STR("/.well-known"));
+}
+
+bool resource_is_sitemap(const struct asked *a)
+{
+    return a->first_dot < a->path.n && ends_like_policy(a->name) && is_sitemap(a->name);
+}
+
+/* "favicon-32x32.png". Below the top in lower case only, as files are called: a wiki has a page
+ * "Favicon.ico". */
+static bool is_icon(const struct asked *a)
+{
+    static const struct str names[] = {S("favicon"), S("apple-touch-icon")};
+    bool top = is_at_top(a);
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (top ? str_starts_nocase(a->name, names[i]) : str_starts(a->name, names[i]))
+            return true;
+    return false;
 }
 
 bool resource_is_furniture(const struct asked *a)
 {
     static const struct str names[] = {S("apple-app-site-association"), S("browserconfig.xml"),
                                        S("crossdomain.xml"), S("favicon")};
-    struct str name = a->name;
-    char first = name.n == 0 ? '\0' : ascii_lower(name.p[0]);
 
-    if (((first == 'f' && str_starts_nocase(name, STR("favicon"))) ||
-         (first == 'a' && str_starts_nocase(name, STR("apple-touch-icon")))) &&
-        a->extension == RESOURCE_ASSET)
+    if (a->extension == RESOURCE_ASSET && is_icon(a))
         return true;
-    return str_is_one_of(name, names, COUNT_OF(names)) || resource_below(a->path, STR("/cdn-cgi"));
+    return (is_at_top(a) && str_is_one_of(a->name, names, COUNT_OF(names))) ||
+           resource_below(a->path, STR("/cdn-cgi"));
 }
 
 /* ---- content types ------------------------------------------------------------------------- */

@@ -21,17 +21,18 @@ enum resource {
 
 /* A path looked over once, for all the questions below. Borrows the path or the scratch. */
 struct asked {
-    struct str path;         /* %XX decoded once */
+    struct str path;         /* %XX decoded once, slashes in a row merged */
     struct str segment;      /* the last one; empty where it says nothing of the page */
     struct str name;         /* the same without its ";params" */
     size_t first_dot;        /* path.n: there is none */
+    size_t shown;            /* where the path of a file begins that a forge shows; path.n: none */
     unsigned marks;          /* which odd bytes are in it; of resource*.c */
     unsigned begins, ends;   /* the lists that may hold its first segment, and `segment` */
     enum resource extension; /* `name`'s; RESOURCE_UNKNOWN: none, or one that nobody knows */
     bool pages;              /* it is one of resource_index_pages */
 };
 
-/* `scratch` is used when there is any %XX to decode. */
+/* `scratch` is used when there is any %XX to decode, or any slash to leave out. */
 void resource_look(const struct resource_index *ix, struct str path,
                    char scratch[RESOURCE_PATH_MAX], struct asked *out);
 
@@ -63,17 +64,25 @@ bool resource_is_graphql_query(struct str query);
 /* "_=1764230400123": the time that jQuery adds, so that no cache answers its script; "EIO=4", of
  * Socket.IO. */
 bool resource_is_script_query(struct str query);
+/* "section_id=template--1__main", "section_id=cart-drawer": a part of a page, of Shopify. */
+bool resource_is_section_query(struct str query);
+/* "download_file=37", of WooCommerce. */
+bool resource_is_download_query(struct str query);
 /* "feed=rss2", "format=feed" */
 bool resource_is_feed_query(struct str query);
-/* robots.txt, llms.txt, ads.txt and the like, sitemaps, /.well-known/: what a site tells machines
- * about itself. */
+/* robots.txt, llms.txt, ads.txt and the like, sitemaps, at the top of the site, and what is below
+ * /.well-known/: what a site tells machines about itself. */
 bool resource_is_policy(const struct asked *a);
-/* Files that browsers ask for by themselves: favicons, touch icons, site association,
- * browserconfig.xml; and what a CDN answers by itself, /cdn-cgi/. */
+/* "/blog/sitemap.xml": in any folder, and if it is not a page about one. */
+bool resource_is_sitemap(const struct asked *a);
+/* Files that browsers ask for by themselves: site association, browserconfig.xml, at the top of the
+ * site; favicons and touch icons, in folders too; and what a CDN answers by itself, /cdn-cgi/. */
 bool resource_is_furniture(const struct asked *a);
 /* What only scanners ask for: secrets and backups, admin tools, known holes, paths that climb out
  * of the site. */
 bool resource_is_probe(const struct asked *a);
+/* "/info.php", when there is no query: with one it may be a page. */
+bool resource_is_bare_probe(const struct asked *a);
 /* Below /cgi-bin/, where old sites have their pages: a probe when the answer was an error. */
 bool resource_is_cgi(const struct asked *a);
 /* Text that only an attack holds: lookups of log4j, paths to /etc/passwd, PHP wrappers, SQL.
@@ -82,16 +91,17 @@ bool resource_is_attack(struct str query);
 /* "${jndi:…" in any text, plain. */
 bool resource_has_lookup(struct str text);
 
-/* Is `path` `prefix` or below it? "/feed" holds "/feed" and "/feed/x", not "/feedback". A '/' at
- * the prefix's end makes no difference. Inline, because a dozen are tried for every hit. */
+/* Is `path` `prefix` or below it, case aside? "/feed" holds "/feed" and "/Feed/x", not "/feedback".
+ * A '/' at the prefix's end makes no difference. Inline, because a dozen are tried for every hit;
+ * most differ in the low bits of their first letter. */
 static inline bool resource_below(struct str path, struct str prefix)
 {
     if (prefix.n > 0 && prefix.p[prefix.n - 1] == '/')
         prefix.n--;
-    if (path.n < prefix.n || (prefix.n > 1 && path.p[1] != prefix.p[1]))
+    if (path.n < prefix.n || (prefix.n > 1 && ((path.p[1] ^ prefix.p[1]) & 31) != 0))
         return false;
     return (path.n == prefix.n || path.p[prefix.n] == '/') &&
-           (prefix.n == 0 || memcmp(path.p, prefix.p, prefix.n) == 0);
+           bytes_same_nocase(path.p, prefix.p, prefix.n);
 }
 
 /* Which of the prefixes, from 1, holds `path` first; 0: none. */

@@ -36,6 +36,8 @@ static bool is_underscored(struct str path)
 
 bool resource_is_data(const struct asked *a)
 {
+    if (a->shown < a->path.n)
+        return false;
     if ((a->marks & MARK_UNDERSCORE) && is_underscored(a->path))
         return true;
     if (a->first_dot == a->path.n)
@@ -47,6 +49,44 @@ bool resource_is_data(const struct asked *a)
     return (a->name.n > 5 && str_ends(a->name, STR(".data"))) || /* Remix, React Router */
            (a->name.n > 4 && str_ends(a->name, STR(".rsc"))) ||  /* Next.js, app */
            str_ends(a->name, STR(".turbo_stream"));              /* Rails */
+}
+
+/* Shopify's names of a page's part, for which "section_id" asks: not "5", not "sports". */
+static bool is_section(struct str value)
+{
+    static const struct str beginnings[] = {
+        S("template--"),        S("sections--"),     S("shopify-section"), S("main-"),
+        S("predictive-search"), S("cart-"),          S("product-"),        S("related-"),
+        S("header-"),           S("recently-viewed")};
+
+    for (size_t i = 0; i < COUNT_OF(beginnings); i++)
+        if (str_starts(value, beginnings[i]))
+            return true;
+    return false;
+}
+
+bool resource_is_section_query(struct str query)
+{
+    struct query_param p;
+
+    if (str_find(query, STR("section_id="), 0) < 0)
+        return false;
+    for (struct str rest = query; query_next(&rest, false, &p);)
+        if (str_eq(p.name, STR("section_id")) && is_section(p.value))
+            return true;
+    return false;
+}
+
+bool resource_is_download_query(struct str query)
+{
+    struct query_param p;
+
+    if (str_find(query, STR("download_file="), 0) < 0)
+        return false;
+    for (struct str rest = query; query_next(&rest, false, &p);)
+        if (str_eq(p.name, STR("download_file")) && p.value.n > 0 && ascii_digit(p.value.p[0]))
+            return true;
+    return false;
 }
 
 bool resource_is_feed_query(struct str query)

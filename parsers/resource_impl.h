@@ -12,7 +12,8 @@ enum path_mark {
     MARK_PARAMS = 2, /* ';' */
     MARK_UNDERSCORE = 4,
     MARK_PERCENT = 8,
-    MARK_ODD = 16, /* one of % < $ and NUL */
+    MARK_ODD = 16,     /* one of % < $ and NUL */
+    MARK_SLASHES = 32, /* two of them, or more, in a row */
 };
 
 /* The lists of resource_probe.c, and those of resource_program.c. */

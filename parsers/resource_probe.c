@@ -68,6 +68,7 @@ static const struct str files[] = {
     S("laravel.log"),
     S("local_settings.py"),
     S("login.cgi"),
+    S("php-info.php"),
     S("php.ini"),
     S("phpinfo.php"),
     S("phpmyadmin.php"),
@@ -151,6 +152,30 @@ static const struct str starts[] = {
     S("/aws/credentials"),
     S("/vendor/autoload.php"),
     S("/vendor/composer/"),
+    S("/geoserver/web/"),
+    S("/api/sonicos/"),
+};
+
+/* Paths, and what is below; a longer word is another path. */
+static const struct str consoles[] = {
+    S("/remote/login"),
+    S("/remote/logincheck"),
+    S("/jenkins/script"),
+    S("/struts2-showcase"),
+    S("/sdk/weblanguage"),
+    S("/console/login/loginform.jsp"),
+    S("/developmentserver/metadatauploader"),
+    S("/_layouts/15/toolpane.aspx"),
+};
+
+/* Above phpMyAdmin, where scanners look for it. Of "/package/phpmyadmin" and "/tag/phpmyadmin/" it
+ * is the name of a page, and under an answer of 200 with HTML both may hide: an application in one
+ * page answers so to everything. */
+static const struct str above[] = {
+    S("admin"), S("administrator"), S("backup"), S("db"),        S("dbadmin"),
+    S("dev"),   S("htdocs"),        S("local"),  S("localhost"), S("new"),
+    S("old"),   S("panel"),         S("public"), S("sqladmin"),  S("test"),
+    S("tmp"),   S("webadmin"),      S("webdb"),  S("www"),       S("xampp"),
 };
 
 /* Folders where no PHP is meant to be called from outside. */
@@ -194,11 +219,26 @@ static bool has_encoded_dots(struct str path)
     return false;
 }
 
-/* `rest` begins with a '.' that begins a segment. */
+/* A page about a file with such a name, which begins at `at`: under a tag, or a wiki's, whose
+ * titles begin with a capital. None about ".env", which scanners look for in every folder. */
+static bool is_title(struct str path, size_t at)
+{
+    static const struct str tags[] = {S("tag"), S("tags"), S("tagged"), S("topic"), S("topics")};
+    struct str folder = str_slice(path, 0, at > 0 ? at - 1 : 0), rest = str_slice(path, at, path.n);
+    struct str name = str_cut(&rest, '/');
+    ptrdiff_t slash = str_rchr(folder, '/');
+
+    if (rest.n > 0 || slash < 0 || str_starts_nocase(name, STR(".env")))
+        return false;
+    folder = str_slice(folder, (size_t)slash + 1, folder.n);
+    if (str_is_one_of(folder, tags, COUNT_OF(tags)))
+        return true;
+    return str_eq(folder, STR("wiki")) &&
+           (name.p[0] == '.' || (name.p[0] >= 'A' && name.p[0] <= 'Z'));
+}
+
 static bool is_hidden_name(struct str rest)
 {
-    if (str_starts(rest, STR("..")) && climbs(rest))
-        return true;
     for (size_t i = 0; i < COUNT_OF(hidden); i++)
         if (str_starts_nocase(rest, hidden[i]))
             return true;
@@ -210,11 +250,17 @@ static bool is_hidden(const struct asked *a)
 {
     struct str path = a->path;
 
-    for (ptrdiff_t at = str_chr(path, '.', a->first_dot); at >= 0;
-         at = str_chr(path, '.', (size_t)at + 1))
-        if (at > 0 && (path.p[at - 1] == '/' || path.p[at - 1] == '\\') &&
-            is_hidden_name(str_slice(path, (size_t)at, path.n)))
+    for (ptrdiff_t dot = str_chr(path, '.', a->first_dot); dot >= 0;
+         dot = str_chr(path, '.', (size_t)dot + 1)) {
+        size_t at = (size_t)dot;
+        if (at == 0 || (path.p[at - 1] != '/' && path.p[at - 1] != '\\'))
+            continue;
+        struct str rest = str_slice(path, at, path.n);
+        if (str_starts(rest, STR("..")) && climbs(rest))
             return true;
+        if (at < a->shown && is_hidden_name(rest) && !is_title(path, at))
+            return true;
+    }
     return false;
 }
 
@@ -224,7 +270,7 @@ static bool is_file(const struct asked *a)
 
     if ((a->ends & LIST_FILES) && str_is_one_of(name, files, COUNT_OF(files)) &&
         (str_chr(name, '.', 0) >= 0 || name.p[0] == 'i'))
-        return true;
+        return !is_title(path, path.n - name.n);
     /* Most files are assets; none of what follows is the extension of one. */
     if (!(a->marks & MARK_DOT) || (a->extension == RESOURCE_ASSET && name.n == a->name.n) ||
         str_chr(name, '.', 0) < 0)
@@ -264,6 +310,8 @@ static bool is_folder(struct str name)
 
 static bool is_start(struct str path)
 {
+    if (resource_first_below(path, consoles, COUNT_OF(consoles)) > 0)
+        return true;
     for (size_t i = 0; i < COUNT_OF(starts); i++)
         if (ascii_lower(path.p[1]) == starts[i].p[1] && str_starts_nocase(path, starts[i]))
             return true;
@@ -283,14 +331,21 @@ static bool is_odd(const struct asked *a)
            str_find(path, STR("<script"), 0) >= 0;
 }
 
+/* phpMyAdmin below `first`: where scanners look for it, or with one of its own files. */
+static bool is_second_folder(struct str first, struct str rest)
+{
+    return begins_with_p(rest) && str_starts_nocase(rest, STR("phpmyadmin")) &&
+           is_folder(str_cut(&rest, '/')) &&
+           (ends_nocase(rest, STR(".php")) || str_is_one_of(first, above, COUNT_OF(above)));
+}
+
 /* By the first two segments. */
 static bool is_scanned(struct str path, unsigned lists)
 {
     struct str rest = str_slice(path, 1, path.n);
     struct str first = str_cut(&rest, '/');
 
-    if (begins_with_p(rest) && str_starts_nocase(rest, STR("phpmyadmin")) &&
-        is_folder(str_cut(&rest, '/')))
+    if (is_second_folder(first, rest))
         return true;
     if (!(lists & LIST_FOLDERS))
         return false;
@@ -314,13 +369,21 @@ bool resource_is_cgi(const struct asked *a)
            (path.n == folder.n || path.p[folder.n] == '/');
 }
 
+bool resource_is_bare_probe(const struct asked *a)
+{
+    return (a->ends & LIST_FILES) && str_eq_nocase(a->path, STR("/info.php"));
+}
+
 void resource_index_probes(struct resource_index *ix)
 {
     for (size_t i = 0; i < COUNT_OF(folders); i++)
         resource_index_add(ix, folders[i], LIST_FOLDERS);
     for (size_t i = 0; i < COUNT_OF(starts); i++)
         resource_index_add(ix, str_slice(starts[i], 1, starts[i].n), LIST_FOLDERS);
+    for (size_t i = 0; i < COUNT_OF(consoles); i++)
+        resource_index_add(ix, str_slice(consoles[i], 1, consoles[i].n), LIST_FOLDERS);
     resource_index_add(ix, STR("cgi-bin"), LIST_FOLDERS);
+    resource_index_add(ix, STR("info.php"), LIST_FILES);
     for (size_t i = 0; i < COUNT_OF(files); i++)
         resource_index_add(ix, files[i], LIST_FILES);
 }

@@ -31,7 +31,7 @@ static const struct address {
     {S("members/api/comments"), RESOURCE_API, 0},
     {S("ghost/api/content"), RESOURCE_API, 0},
     {S("ghost/api/admin"), RESOURCE_API, 0},
-    /* Magento, Shopware, PrestaShop */
+    /* Magento, Shopware, PrestaShop, Shopify */
     {S("customer/section/load"), RESOURCE_OTHER, 0},
     {S("page_cache/block"), RESOURCE_OTHER, 0},
     {S("search/ajax/suggest"), RESOURCE_API, TOP},
@@ -40,6 +40,10 @@ static const struct address {
     {S("widgets/checkout/info"), RESOURCE_OTHER, TOP | HTML},
     {S("widgets/menu/offcanvas"), RESOURCE_OTHER, TOP | HTML},
     {S("ajax.php"), RESOURCE_API, QUERY},
+    {S("recommendations/products"), RESOURCE_OTHER, TOP | QUERY},
+    /* Drupal */
+    {S("contextual/render"), RESOURCE_OTHER, TOP},
+    {S("history/get_node_read_timestamps"), RESOURCE_OTHER, TOP},
     /* Nextcloud, ownCloud, Matrix, Jira */
     {S("ocs/v1.php"), RESOURCE_API, TOP},
     {S("ocs/v2.php"), RESOURCE_API, TOP},

@@ -84,6 +84,7 @@ static const struct rule rules[RULES] = {
     [RULE_PROGRAM_OTHER] =
         SKIP(REASON_NOT_PAGE, "address that known software has for its scripts", "pages.always"),
     [RULE_FEED_QUERY] = SKIP(REASON_FEED, "query asks for a feed", "pages.always"),
+    [RULE_DOWNLOAD_QUERY] = SKIP(REASON_DOWNLOAD, "query asks for a download", "pages.always"),
     [RULE_PATH_FEED] = SKIP(REASON_FEED, "path is a feed's", "pages.always"),
     [RULE_PATH_DOWNLOAD] =
         SKIP(REASON_DOWNLOAD, "path ends in the extension of a download", "pages.always"),

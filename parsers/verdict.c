@@ -148,6 +148,8 @@ static enum ai_class ai_class_of(const struct path_facts *path, const struct hit
         return AI_POLICY;
     enum resource r =
         is_success(hit->status) ? resource_by_type(hit->content_type) : RESOURCE_UNKNOWN;
+    if ((path->is & PATH_SITEMAP) && r != RESOURCE_PAGE)
+        return AI_POLICY;
     if (r == RESOURCE_UNKNOWN)
         r = path->is & PATH_FEED ? RESOURCE_FEED : (enum resource)path->extension;
     return r == RESOURCE_ASSET ? AI_ASSET : AI_DOCUMENT;
@@ -189,7 +191,8 @@ static bool judge_probe(struct matter *m)
 
     if (m->path->is & PATH_ALWAYS)
         return false;
-    if ((m->path->is & PATH_PROBE) || ((m->path->is & PATH_CGI) && !is_success(hit->status)))
+    if ((m->path->is & PATH_PROBE) || ((m->path->is & PATH_CGI) && !is_success(hit->status)) ||
+        ((m->path->is & PATH_BARE_PROBE) && hit->query.n == 0))
         return decide(m, RULE_PROBE_PATH);
     if (hit->query.n > 0 && resource_is_attack(hit->query))
         return decide(m, RULE_PROBE_QUERY);
@@ -329,7 +332,8 @@ static bool judge_path(struct matter *m)
     if (m->path->is & PATH_FURNITURE)
         return decide(m, RULE_FURNITURE);
     if ((m->path->is & PATH_DATA) ||
-        (m->hit->query.n > 0 && resource_is_script_query(m->hit->query)))
+        (m->hit->query.n > 0 &&
+         (resource_is_script_query(m->hit->query) || resource_is_section_query(m->hit->query))))
         return decide(m, RULE_FRAMEWORK_DATA);
     if (m->path->is & PATH_EDITORS)
         return judge_prefix(m) || decide(m, RULE_EDITORS);
@@ -408,6 +412,8 @@ static bool judge_untyped(struct matter *m, enum resource type)
         return true;
     if (found == RESOURCE_PAGE && resource_is_feed_query(m->hit->query))
         return decide(m, RULE_FEED_QUERY);
+    if (found == RESOURCE_PAGE && resource_is_download_query(m->hit->query))
+        return decide(m, RULE_DOWNLOAD_QUERY);
     if (found != RESOURCE_PAGE)
         return judge_outcome(m, found, false);
     if (type != RESOURCE_UNKNOWN)

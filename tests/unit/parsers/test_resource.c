@@ -40,6 +40,8 @@ static void test_every_extension(void **state)
          "html htm shtml xhtml php php3 php4 php5 phtml asp aspx jsp jspx cgi pl cfm do "
          "action md "},
         {RESOURCE_ASSET,
+         "aiff basis drc fbx hdr heif htc ktx2 lottie m3u mid midi mvt obj pagefind pak pbf "
+         "pf_index pf_meta riv ttc unityweb usdz weba wma pf_fragment "
          "css js mjs cjs jsx ts tsx vue map less scss png apng jpg jpeg gif webp avif heic jxl svg "
          "svgz "
          "ico cur bmp tif tiff woff woff2 ttf otf eot mp3 m4a aac oga ogg opus wav flac mp4 m4v "
@@ -47,12 +49,16 @@ static void test_every_extension(void **state)
          "avi mkv webm ogv wmv flv mpg mpeg 3gp m3u8 mpd vtt srt swf class wasm glb gltf manifest "
          "webmanifest "},
         {RESOURCE_DOWNLOAD,
+         "aab appimage appx asc azw3 cab cer crate crl crt crx cbr cbz djvu dwg dxf eps flatpak "
+         "gem gpx ipa jnlp kml kmz lzma md5 msix nupkg odg ova parquet pkpass ps psd qcow2 sha1 "
+         "sha256 sha512 sig snap stl txz vsix whl xpi flatpakref mobileconfig "
          "pdf zip gz tgz bz2 xz zst 7z rar tar dmg exe msi apk deb rpm pkg iso bin jar "
          "doc docx xls xlsx ppt pptx odt ods odp rtf epub mobi csv ics vcf torrent "},
         {RESOURCE_FEED, "rss atom rdf "},
         {RESOURCE_API, "json jsonld geojson ndjson "},
-        {RESOURCE_OTHER, "txt xml yml yaml "},
-        {RESOURCE_PAGE, "com 2 0 de unknown longerthanany x-y "},
+        {RESOURCE_OTHER, "txt xml yml yaml inv "},
+        {RESOURCE_PAGE,
+         "com 2 0 de unknown longerthanany x-y log ai sh mobileconfi mobileconfigs "},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const char *at = cases[i].extensions;
@@ -164,9 +170,11 @@ static void test_every_type(void **state)
 static void test_decoding(void **state)
 {
     static const char *const cases[][2] = {
-        {"/plain", "/plain"}, {"/%41", "/A"},     {"/%", "/%"},       {"/%4", "/%4"},
-        {"/%zz", "/%zz"},     {"/%2541", "/%41"}, {"/a%2fb", "/a/b"}, {"/%C3%A9", "/\xc3\xa9"},
-        {"/%%41", "/%A"},     {"/a+b", "/a+b"},   {"%2e%2E", ".."},
+        {"/plain", "/plain"},  {"/%41", "/A"},           {"/%", "/%"},
+        {"/%4", "/%4"},        {"/%zz", "/%zz"},         {"/%2541", "/%41"},
+        {"/a%2fb", "/a/b"},    {"/%C3%A9", "/\xc3\xa9"}, {"/%%41", "/%A"},
+        {"/a+b", "/a+b"},      {"%2e%2E", ".."},         {"//", "/"},
+        {"///a//b/", "/a/b/"}, {"/a%2f/b", "/a/b"},      {"/%2f%2Fa%2f", "/a/"},
     };
 
     for (size_t i = 0; i < COUNT(cases); i++)
@@ -185,7 +193,10 @@ static void test_below(void **state)
         {"/feed", "/feed/", true},
         {"/feedback", "/feed", false},
         {"/fee", "/feed", false},
-        {"/Feed", "/feed", false},
+        {"/Feed", "/feed", true},
+        {"/feed/x", "/Feed/", true},
+        {"/Feedback", "/feed", false},
+        {"/&eed", "/feed", false},
         {"/x", "/", true},
         {"/", "/", true},
         {"", "/", true},
@@ -217,9 +228,13 @@ static void test_probe_lists(void **state)
         snprintf(path, sizeof(path), "/%.*s/x", (int)(blank - at), at);
         assert_true(resource_is_probe(look(str_of(path))));
         snprintf(path, sizeof(path), "/a/%.*s/x", (int)(blank - at), at);
+        assert_false(resource_is_probe(look(str_of(path))));
+        snprintf(path, sizeof(path), "/old/%.*s/x", (int)(blank - at), at);
         assert_int_equal(resource_is_probe(look(str_of(path))), strncmp(at, "phpmyadmin", 10) == 0);
     }
     for (const char *at = files, *blank; (blank = strchr(at, ' ')) != NULL; at = blank + 1) {
+        snprintf(path, sizeof(path), "%.*s", (int)(blank - at), at);
+        assert_true(resource_is_probe(look(str_of(path)))); /* no path, but nothing to fall over */
         snprintf(path, sizeof(path), "/a/b/%.*s", (int)(blank - at), at);
         assert_true(resource_is_probe(look(str_of(path))));
         snprintf(path, sizeof(path), "/%.*s/x", (int)(blank - at), at);
@@ -242,13 +257,17 @@ static void test_any_bytes(void **state)
             const struct asked *a = look((struct str){text, n});
             resource_by_type(a->path);
             resource_is_policy(a);
+            resource_is_sitemap(a);
             resource_is_furniture(a);
             resource_is_probe(a);
+            resource_is_bare_probe(a);
             resource_is_cgi(a);
             resource_is_data(a);
             resource_is_attack(a->path);
             resource_is_feed_query(a->path);
             resource_is_script_query(a->path);
+            resource_is_section_query(a->path);
+            resource_is_download_query(a->path);
         }
 }
 
@@ -295,13 +314,32 @@ static void test_marks(void **state)
     }
 }
 
+/* Two slashes are one wherever they meet, and slashes that do not meet stay. */
+static void test_slashes(void **state)
+{
+    for (size_t n = 3; n <= 70; n++) {
+        char *path = malloc(n);
+        assert_non_null(path);
+        for (size_t at = 0; at + 2 < n; at++) {
+            memset(path, 'x', n);
+            path[at] = path[at + 2] = '/';
+            assert_int_equal(look((struct str){path, n})->path.n, n);
+            path[at + 1] = '/';
+            assert_int_equal(look((struct str){path, n})->path.n, n - 2);
+            path[at] = 'x';
+            assert_int_equal(look((struct str){path, n})->path.n, n - 1);
+        }
+        free(path);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_extension), cmocka_unit_test(test_every_type),
         cmocka_unit_test(test_decoding),        cmocka_unit_test(test_below),
         cmocka_unit_test(test_probe_lists),     cmocka_unit_test(test_any_bytes),
-        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_marks),           cmocka_unit_test(test_slashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

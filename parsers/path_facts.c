@@ -22,11 +22,6 @@ static unsigned facts_of_lists(const struct judge_rules *r, struct str path, uns
            fact(PATH_HEALTH_CHECK, (lists & LIST_HEALTH) && first_below(path, r->health_checks));
 }
 
-static uint8_t program(const struct judge_rules *r, const struct asked *a, bool html, bool query)
-{
-    return (uint8_t)resource_of_program(&r->index, a, html, query);
-}
-
 void path_facts_of(const struct judge_rules *r, struct str path, struct path_facts *out)
 {
     char scratch[RESOURCE_PATH_MAX];
@@ -43,9 +38,8 @@ void path_facts_of(const struct judge_rules *r, struct str path, struct path_fac
     *out = (struct path_facts){
         .is = (uint16_t)is,
         .extension = (uint8_t)a.extension,
-        .program = {{program(r, &a, false, false), program(r, &a, false, true)},
-                    {program(r, &a, true, false), program(r, &a, true, true)}},
         .below = (uint32_t)(a.begins & LIST_NOT_PAGES ? first_below(a.path, r->not_pages) : 0)};
+    resource_of_program(&r->index, &a, out->program);
 }
 
 /* ---- the cache --------------------------------------------------------------------------------

@@ -54,10 +54,9 @@ bool resource_is_feed(const struct asked *a);
 bool resource_is_data(const struct asked *a);
 /* Addresses that known software has for its scripts, in whatever folder it stands:
  * "/blog/wp-json/x", "/de/api/v1/x", "/rest/de/V1/carts". RESOURCE_API, RESOURCE_OTHER, or
- * RESOURCE_UNKNOWN for all else. With `html` (the answer is HTML) only those that are a part of a
- * page, or an editor's. `query`: is there any? */
-enum resource resource_of_program(const struct resource_index *ix, const struct asked *a, bool html,
-                                  bool query);
+ * RESOURCE_UNKNOWN for all else, by out[html][query]: is the answer HTML (then only those that are
+ * a part of a page, or an editor's)? is there a query? */
+void resource_of_program(const struct resource_index *ix, const struct asked *a, uint8_t out[2][2]);
 /* "/graphql", which is an interface when resource_is_graphql_query: "operationName=…". */
 bool resource_is_graphql(const struct asked *a);
 bool resource_is_graphql_query(struct str query);

@@ -117,30 +117,27 @@ static bool is_at(struct str rest, struct str prefix)
     return rest.n == prefix.n || rest.p[prefix.n] == '/';
 }
 
-/* `given`: the conditions that hold. */
-static enum resource address_at(struct str rest, unsigned given)
+/* Into those of `out` that have none yet, where the address's conditions hold. */
+static void take(const struct address *a, uint8_t out[2][2])
 {
-    for (size_t i = 0; i < COUNT_OF(addresses); i++) {
-        const struct address *a = &addresses[i];
-        if (rest.p[0] != a->path.p[0] || !is_at(rest, a->path) || (given & TOP & ~a->conditions) ||
-            (given & HTML & ~a->conditions) || (a->conditions & QUERY & ~given))
-            continue;
-        return a->resource;
-    }
-    return RESOURCE_UNKNOWN;
+    for (unsigned html = 0; html < 2; html++)
+        for (unsigned query = 0; query < 2; query++)
+            if (out[html][query] == RESOURCE_UNKNOWN && (!html || (a->conditions & HTML)) &&
+                (query || !(a->conditions & QUERY)))
+                out[html][query] = (uint8_t)a->resource;
 }
 
-static enum resource by_address(const struct resource_index *ix, struct str path, unsigned given)
+static void by_address(const struct resource_index *ix, struct str path, uint8_t out[2][2])
 {
     for (ptrdiff_t at = 0; at >= 0; at = str_chr(path, '/', (size_t)at + 1)) {
         struct str rest = behind_slash(str_slice(path, (size_t)at, path.n));
         if (rest.n < 2 || !(ix->programs[rest.p[0] & 31] & second_bit(rest)))
             continue;
-        enum resource found = address_at(rest, given | (at == 0 ? TOP : 0));
-        if (found != RESOURCE_UNKNOWN)
-            return found;
+        for (size_t i = 0; i < COUNT_OF(addresses); i++)
+            if (rest.p[0] == addresses[i].path.p[0] && is_at(rest, addresses[i].path) &&
+                (at > 0 || (addresses[i].conditions & TOP)))
+                take(&addresses[i], out);
     }
-    return RESOURCE_UNKNOWN;
 }
 
 /* "de", "en-US", "pt_BR"; not one of those that programs are written in, which docs have. */
@@ -247,19 +244,27 @@ static bool is_poll(const struct asked *a)
     return str_eq(a->segment, STR("poll")) && str_find(a->path, STR("/message-bus/"), 0) >= 0;
 }
 
-enum resource resource_of_program(const struct resource_index *ix, const struct asked *a, bool html,
-                                  bool query)
+/* What needs no address, of an answer that is not HTML. */
+static enum resource by_shape(const struct asked *a)
 {
-    if (a->path.n == 0)
-        return RESOURCE_UNKNOWN;
-    enum resource found = by_address(ix, a->path, (query ? QUERY : 0u) | (html ? HTML : 0u));
-
-    if (found != RESOURCE_UNKNOWN || html)
-        return found;
     struct str below = below_folder(a->path);
+
     if (is_rest(a->path) || (below.n > 0 && (is_rest(below) || is_interface(below))))
         return RESOURCE_API;
     return is_avatar(a) || is_poll(a) ? RESOURCE_OTHER : RESOURCE_UNKNOWN;
+}
+
+void resource_of_program(const struct resource_index *ix, const struct asked *a, uint8_t out[2][2])
+{
+    memset(out, RESOURCE_UNKNOWN, sizeof(uint8_t[2][2]));
+    if (a->path.n == 0)
+        return;
+    by_address(ix, a->path, out);
+    if (out[0][0] != RESOURCE_UNKNOWN)
+        return; /* whatever the query */
+    out[0][0] = (uint8_t)by_shape(a);
+    if (out[0][1] == RESOURCE_UNKNOWN)
+        out[0][1] = out[0][0];
 }
 
 #define MILLISECONDS 13u /* digits of a time of these years */

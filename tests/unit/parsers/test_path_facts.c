@@ -36,6 +36,7 @@ static void check(struct text_cache *c, const struct judge_rules *r, struct str 
     assert_int_equal(got->is, want.is);
     assert_int_equal(got->extension, want.extension);
     assert_int_equal(got->below, want.below);
+    assert_memory_equal(got->program, want.program, sizeof(got->program));
 }
 
 /* One cache serves sources with other lists. Twice as many paths as there are slots. */

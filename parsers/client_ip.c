@@ -46,6 +46,17 @@ struct str client_ip_bare(struct str text)
     return address_parse(text, bytes) ? text : STR_NONE;
 }
 
+struct str client_ip_plain(struct str text)
+{
+    ptrdiff_t colon = str_chr(text, ':', 0);
+    bool one = colon > 0 && str_chr(text, ':', (size_t)colon + 1) < 0; /* before a port, then */
+
+    if (!one && !str_starts(text, STR("[")) && str_chr(text, '%', 0) < 0)
+        return text;
+    struct str bare = client_ip_bare(text);
+    return str_is_set(bare) ? bare : text;
+}
+
 /* ---- Forwarded --------------------------------------------------------------------------------
  */
 

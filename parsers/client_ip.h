@@ -33,6 +33,10 @@ struct str client_ip(const struct client_rule *rule, const struct hit *hit);
  * STR_NONE when there is none. */
 struct str client_ip_bare(struct str text);
 
+/* The same for a log's column, which may hold something else than an address: that stays as it is,
+ * as does what is an address already. */
+struct str client_ip_plain(struct str text);
+
 /* Of a header alone, where no peer was logged: the nearest address that is neither inner
  * (address_is_inner) nor a CDN's; the leftmost when all are; STR_NONE when it holds none. */
 struct str client_ip_of_list(struct str list);

@@ -57,6 +57,8 @@ struct trial {
     unsigned hosts;                 /* lines that give one with a dot */
     unsigned odd;                   /* lines whose columns are off, as looks_odd tells */
     unsigned nobodys;               /* as looks_like_nobodys tells */
+    unsigned timed;                 /* lines that say how long the request took */
+    unsigned hundredths;            /* lines that end in a number like "4.87" */
     unsigned lists;  /* lines where a list of addresses stands for one: a header's column */
     unsigned moving; /* lines whose host is another address than that of the line before */
     char host[64];   /* the last such address */
@@ -148,13 +150,31 @@ static bool is_domain(struct str host)
            str_eq(host, STR("localhost"));
 }
 
+/* No line without one becomes a record. */
+static bool gives_path(const struct trial *t)
+{
+    return t->fields & HIT_BIT(PATH);
+}
+
+/* nginx writes its times with three digits behind the point, and how much gzip saved with two. */
+static bool is_ratio_a_time(const struct trial *t)
+{
+    return t->hundredths * 2 > t->timed && str_ends(str_of(t->spec), STR(" $request_time"));
+}
+
+/* A guess has looked at addresses. */
+static unsigned off_lines(const struct trial *t)
+{
+    unsigned n = t->odd + (t->guessed ? 0 : t->nobodys);
+
+    return n < t->matched ? n : t->matched;
+}
+
 /* Its columns are not where it takes them to be: also of a layout whose host is mostly a "-". */
 static bool is_off(const struct trial *t)
 {
-    unsigned odd = t->odd + (t->guessed ? 0 : t->nobodys); /* a guess has looked at addresses */
-
-    return odd * (is_mixture(t) ? 20 : 2) > t->matched || t->lists * 20 > t->matched ||
-           t->moving * 2 > t->matched ||
+    return off_lines(t) * (is_mixture(t) ? 20 : 2) > t->matched || t->lists * 20 > t->matched ||
+           t->moving * 2 > t->matched || !gives_path(t) || is_ratio_a_time(t) ||
            (is_layout(t) && has_host(t) && t->hosts * 2 <= t->matched);
 }
 
@@ -174,6 +194,7 @@ static void count_hit(struct trial *t, const struct hit *h)
         memcpy(t->host, h->host.p, h->host.n);
         t->host[h->host.n] = '\0';
     }
+    t->timed += h->duration_ms != HIT_NO_NUMBER;
     t->no_bytes += h->bytes == HIT_NO_NUMBER;
     t->zero_bytes += h->bytes == 0;
     t->absolute += str_is_set(h->scheme) && str_is_set(h->host);
@@ -201,6 +222,16 @@ static void count_bad(struct trial *t, const struct parser *p, size_t line)
     t->bad_column = column;
 }
 
+static bool ends_in_hundredths(struct str line)
+{
+    ptrdiff_t blank = str_rchr(line, ' '), point = str_rchr(line, '.');
+    bool two = blank > 0 && point > blank + 1 && (size_t)point + 3 == line.n;
+
+    for (size_t i = (size_t)(blank + 1); two && i < line.n; i++)
+        two = ascii_digit(line.p[i]) || i == (size_t)point;
+    return two;
+}
+
 static bool is_comment(struct str line)
 {
     return line.n > 0 && line.p[0] == '#';
@@ -219,6 +250,7 @@ static void try_lines(struct trial *t, struct parser *p, const struct head *head
         enum parse_result result = parser_line(p, lines[i], &hit);
         t->lines += result != PARSE_DIRECTIVE;
         t->messages += result == PARSE_DIRECTIVE && parser_directive(p) == DIRECTIVE_MESSAGE;
+        t->hundredths += ends_in_hundredths(lines[i]);
         if (result == PARSE_OK)
             count_hit(t, &hit);
         else if (result == PARSE_BAD)
@@ -311,28 +343,26 @@ static void set_affinity(struct trial *t, const struct evidence *e, struct str p
 /* ---- the best ---------------------------------------------------------------------------------
  */
 
-/* No line without one becomes a record. */
-static bool gives_path(const struct trial *t)
-{
-    return t->fields & HIT_BIT(PATH);
-}
-
 static int order(int64_t a, int64_t b)
 {
     return (a > b) - (a < b);
 }
 
-/* A mixture, which passes over what it does not know, must fit a few more than another format. */
+/* Lines whose columns are off count for nothing, else one other line in the file would do for a
+ * format that takes anything. A mixture, which passes over what it does not know, must fit a few
+ * more than another format. */
 static int64_t weight(const struct trial *t)
 {
-    return (int64_t)t->matched * (is_mixture(t) ? 49 : 50);
+    return gives_path(t) ? (int64_t)(t->matched - off_lines(t)) * (is_mixture(t) ? 49 : 50) : 0;
 }
 
 static int compare(const struct trial *a, const struct trial *b)
 {
     int by = order(weight(a), weight(b));
     if (!by)
-        by = order(gives_path(a), gives_path(b));
+        by = order((int64_t)a->matched * gives_path(a), (int64_t)b->matched * gives_path(b));
+    if (!by)
+        by = order((int64_t)a->matched, (int64_t)b->matched);
     if (!by)
         by = order(a->affinity, b->affinity);
     if (!by)

@@ -3,6 +3,7 @@
 
 #include "parsers/format.h"
 #include "parsers/json_scan.h"
+#include "parsers/server_message.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static enum prefix_kind common_prefix(const struct behind *b)
     size_t counts[PREFIX_KINDS] = {0}, some = 0;
 
     for (size_t i = 0; i < b->n; i++) {
-        if (b->lines[i].n == 0)
+        if (b->lines[i].n == 0 || server_message(b->lines[i]))
             continue;
         some++;
         counts[prefix_detect(b->lines[i])]++;

@@ -26,6 +26,8 @@ static const char *const layouts[] = {
     "apache:%h %l " COMMON AGENT " **%T/%D**",
     "nginx:" NGINX " $request_time",
     "nginx:" NGINX " \"$http_x_forwarded_for\" $request_time",
+    /* as GitLab has it, with two digits behind the point */
+    "nginx:" NGINX " $gzip_ratio",
     /* nginx's main_ext, which its documentation of NGINX Amplify asks for */
     "nginx:" NGINX " \"$http_x_forwarded_for\" \"$host\" sn=\"$server_name\" rt=$request_time "
     "ua=\"$upstream_addr\" us=\"$upstream_status\" ut=\"$upstream_response_time\" "

@@ -5,7 +5,7 @@ import re
 
 import lines
 from harness import read_json
-from proc import check, wait_for
+from proc import check, run, wait_for
 
 STAMP = "25/Nov/2026:10:00:00 +0000"
 FIREFOX = lines.HUMANS[2]
@@ -151,6 +151,26 @@ def test_client_ip(world):
     clients = [read_json(t)["hit"]["client_ip"] for t in
                agent.command("explain", "--source", "web", "--json", log)[1].splitlines()]
     check(clients == ["203.0.113.1", "203.0.113.2", "203.0.113.1", "192.0.2.1", None, "203.0.113.9"], f"{clients}")
+
+
+def test_addresses_with_ports(world):
+    """What load balancers and IIS write: a port or a zone makes no other client of one, for any rule."""
+    server = world.server().start()
+    log = world.write("access.log", "".join((
+        line("/p/1", ip="198.51.100.1"), line("/p/2", ip="198.51.100.1:4001"), line("/p/3", ip="198.51.100.1:4002"),
+        line("/p/4", ip="[2001:db8:1::1]:443"), line("/p/5", ip="2001:db8:1::1%eth0"), line("/p/6", ip="2001:db8:1::1"),
+        line("/n/7", ip="203.0.113.9:1"), line("/n/8", ip="[2001:db8::9]:1"), line("/n/9", ip="2001:db8::9%2"),
+        line("/n/10", ip="205.251.249.10:443"),
+    )))
+    sources = {"web": {"files": log, "format": "nginx_combined"},
+               "cdn": {"files": world.path("cdn.log"), "format": "cloudfront"}}
+    agent = world.agent(server, sources=sources,
+                        extra="privacy: {visitor_ip: none}\nexclude: {ip: [203.0.113.0/24, '2001:db8::/48']}\n")
+    ledger = agent.backfill("--source", "web", log)
+    check(ledger["excluded"] == 3 and ledger["duplicate_cdn"] == 1, f"ledger: {ledger}")
+    check(visitors(server) == 2, f"{visitors(server)} visitors")
+    report = read_json(run([world.agent_bin, "report", "--json", "--format", "nginx_combined", log], world.dir, 60)[1])
+    check(report["visitors"] == 5, f"{report}")
 
 
 def test_behind_a_cdn(world):

@@ -63,6 +63,31 @@ static void test_bare(void **state)
         assert_address(cases[i].text, client_ip_bare(str_of(cases[i].text)), cases[i].address);
 }
 
+static void test_plain(void **state)
+{
+    static const struct {
+        const char *text, *address;
+    } cases[] = {
+        {"192.0.2.1", "192.0.2.1"},
+        {"192.0.2.1:443", "192.0.2.1"},
+        {"2001:db8::1", "2001:db8::1"},
+        {"[2001:db8::1]", "2001:db8::1"},
+        {"[2001:db8::1%2]:443", "2001:db8::1"},
+        {"fe80::1%eth0", "fe80::1"},
+        {"", ""},
+        {"unix:", "unix:"},
+        {"host.example.com:443", "host.example.com:443"},
+        {"192.0.2.256:1", "192.0.2.256:1"},
+        {"[-]", "[-]"},
+        {"%", "%"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_address(cases[i].text, client_ip_plain(str_of(cases[i].text)), cases[i].address);
+    assert_address("missing", client_ip_plain(STR_NONE), NULL);
+}
+
 /* The proxies are 10.0.0.0/8 and 2001:db8:a::/48. */
 static const struct row {
     const char *name;
@@ -256,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logs_of_cdns), cmocka_unit_test(test_bare),
+        cmocka_unit_test(test_plain),
         cmocka_unit_test(test_rows),         cmocka_unit_test(test_many_hops),
         cmocka_unit_test(test_cdns),         cmocka_unit_test(test_trusted_cdn),
         cmocka_unit_test(test_of_list),

@@ -119,6 +119,9 @@ static void test_examples(void **state)
     "203.0.113.20:44512 [03/Nov/2026:00:10:24.186] https~ web/web1 0/0/1/11/12 200 6329 - - "      \
     "---- 2/2/0/0/0 0/0 "
 #define FRONT "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] "
+#define VHOST "www.example.com:443 " FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"\n"
+#define VHOSTS VHOST VHOST VHOST VHOST VHOST VHOST VHOST VHOST
+#define SYSLOG "Nov 13 00:10:24 web1 nginx: " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"\n"
 
 struct spec_case {
     const char *name, *path, *text, *spec;
@@ -175,7 +178,28 @@ static void test_programs(void **state)
          FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"\n" FRONT
                "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"\na.example " FRONT
                "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"",
-         "apache_combined"},
+         "clf"},
+        {"a name before all but one", NULL,
+         FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"\n" VHOSTS VHOSTS VHOSTS VHOSTS VHOSTS VHOSTS
+             VHOSTS VHOSTS,
+         "apache_vhost_combined"},
+        {"a syslog's before all but one", NULL,
+         FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"\n" SYSLOG SYSLOG SYSLOG,
+         "syslog+nginx_combined"},
+        {"the journal's word before a line of it", NULL,
+         "-- Logs begin at Tue 2026-11-03 00:00:00 UTC, end at x. --\n" SYSLOG,
+         "syslog+nginx_combined"},
+        {"the host before the request", NULL,
+         "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"www.example.org\" \"GET / HTTP/1.1\" 200 "
+         "0 \"-\" \"a\"",
+         "nginx:$remote_addr - $remote_user [$time_local] \"$host\" \"$request\" $status "
+         "$body_bytes_sent \"$http_referer\" \"$http_user_agent\""},
+        {"GitLab's, which ends in what gzip saved", NULL,
+         FRONT "\"GET / HTTP/1.1\" 200 9 \"-\" \"a\" 4.87\n" FRONT
+               "\"GET /a HTTP/1.1\" 200 9 \"-\" \"a\" -\n" FRONT
+               "\"GET /b HTTP/1.1\" 200 9 \"-\" \"a\" -",
+         "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
+         "\"$http_referer\" \"$http_user_agent\" $gzip_ratio"},
         {"a user of two words", NULL,
          "203.0.113.20 - a b [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" 200 - \"-\" \"a\"",
          "apache_combined"},

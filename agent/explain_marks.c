@@ -1,6 +1,7 @@
 /* explain_marks.c - see explain_marks.h. */
 #include "agent/explain_marks.h"
 
+#include "agent/explain_places.h"
 #include "agent/terminal.h"
 #include "parsers/base/utf8.h"
 
@@ -22,55 +23,25 @@ struct marks {
 /* ---- where the fields are ---------------------------------------------------------------------
  */
 
-static void add(struct marks *m, size_t from, size_t to, enum hit_field field)
+static void add(struct marks *m, struct str line, struct str place, enum hit_field field)
 {
+    size_t from = (size_t)(place.p - line.p), to = from + place.n;
+
+    if (place.n == 0)
+        return;
     for (size_t i = 0; i < m->n; i++)
         if (from < m->v[i].to && m->v[i].from < to)
             return; /* one mark a place: the field that came first */
     m->v[m->n++] = (struct mark){from, to, hit_field_name(field)};
 }
 
-static void add_text(struct marks *m, struct str line, struct str text, enum hit_field field)
+/* Where the path is marked: the status stands behind it mostly. */
+static size_t path_end(const struct marks *m)
 {
-    if (!text.n)
-        return;
-    if (text.p >= line.p && text.p + text.n <= line.p + line.n) {
-        add(m, (size_t)(text.p - line.p), (size_t)(text.p - line.p) + text.n, field);
-        return;
-    }
-    ptrdiff_t at = str_find(line, text, 0);
-    if (at >= 0 && text.n > 1 && str_find(line, text, (size_t)at + 1) < 0)
-        add(m, (size_t)at, (size_t)at + text.n, field);
-}
-
-static void add_time(struct marks *m, struct str line)
-{
-    ptrdiff_t open = str_chr(line, '[', 0);
-    ptrdiff_t close = open < 0 ? -1 : str_chr(line, ']', (size_t)open);
-
-    if (close - open == 27)
-        add(m, (size_t)open + 1, (size_t)close, HIT_FIELD_TIME);
-}
-
-/* Three digits between blanks, tabs or quotes, behind the request. */
-static void add_status(struct marks *m, struct str line, int status)
-{
-    char digits[3] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
-                      (char)('0' + status % 10)};
-    size_t from = 0;
-
     for (size_t i = 0; i < m->n; i++)
         if (strcmp(m->v[i].name, "path") == 0)
-            from = m->v[i].to;
-    for (ptrdiff_t at; (at = str_find(line, (struct str){digits, 3}, from)) >= 0;) {
-        char before = at ? line.p[at - 1] : ' ';
-        char after = (size_t)at + 3 < line.n ? line.p[at + 3] : ' ';
-        if (strchr(" \t\":", before) && strchr(" \t\",}", after)) {
-            add(m, (size_t)at, (size_t)at + 3, HIT_FIELD_STATUS);
-            return;
-        }
-        from = (size_t)at + 1;
-    }
+            return m->v[i].to;
+    return 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -82,11 +53,17 @@ static int compare(const void *a, const void *b)
 static void find_marks(struct marks *m, struct str line, const struct hit *hit)
 {
     m->n = 0;
-    for (int i = 0; i < HIT_FIELD_COUNT; i++)
-        add_text(m, line, hit_field_text(hit, (enum hit_field)i), (enum hit_field)i);
-    add_time(m, line);
-    if (hit->status >= 0)
-        add_status(m, line, hit->status);
+    for (int i = 0; i < HIT_FIELD_COUNT; i++) {
+        struct str text = hit_field_text(hit, (enum hit_field)i);
+        add(m, line, place_of_text(line, text), (enum hit_field)i);
+    }
+    add(m, line, place_of_time(line, hit->time_ms), HIT_FIELD_TIME);
+    if (hit->status >= 0) {
+        size_t from = str_starts(line, STR("{")) ? 0 : path_end(m);
+        struct str behind = place_of_status(line, from, hit->status);
+        add(m, line, str_is_set(behind) ? behind : place_of_status(line, 0, hit->status),
+            HIT_FIELD_STATUS);
+    }
     qsort(m->v, m->n, sizeof(m->v[0]), compare);
 }
 

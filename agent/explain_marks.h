@@ -8,9 +8,7 @@
 #define EXPLAIN_MAX_COLUMNS 400u
 
 /* The line, made safe and broken at `columns` (20 to EXPLAIN_MAX_COLUMNS), and under each part
- * "^~~~" and the names of the fields. Those that the line holds as they are, and times in brackets
- * and the status where they can be found; what was decoded is marked when the line holds it once.
- */
+ * "^~~~" and the names of the fields, where these can be found (explain_places.h). */
 void explain_put_marks(struct buf *out, struct str line, const struct hit *hit, size_t columns,
                        struct terminal_style style);
 /* The part of the line around this byte, and '^' under it with the sentence. */

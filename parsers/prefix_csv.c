@@ -7,8 +7,8 @@
 #define NAME_BYTES_MAX 64u
 
 struct column {
-    struct str text; /* in the row, with quotes still doubled */
-    bool quoted, doubled;
+    struct str text; /* in the row, with quotes doubled */
+    bool quoted;
 };
 
 /* False: no column of RFC 4180 is at the row's beginning. Else it is taken off. */
@@ -21,11 +21,9 @@ static bool next_column(struct str *row, struct column *c)
         c->text = str_cut(row, ',');
         return str_chr(c->text, '"', 0) < 0;
     }
-    for (size_t from = 1; (end = str_chr(*row, '"', from)) > 0; from = (size_t)end + 2) {
+    for (size_t from = 1; (end = str_chr(*row, '"', from)) > 0; from = (size_t)end + 2)
         if (!str_starts(str_slice(*row, (size_t)end + 1, row->n), STR("\"")))
             break;
-        c->doubled = true;
-    }
     if (end < 0)
         return false;
     c->text = str_slice(*row, 1, (size_t)end);
@@ -67,20 +65,6 @@ static bool is_name(struct str s)
     return s.n <= NAME_BYTES_MAX && !ascii_digit(s.p[0]);
 }
 
-static struct str without_doubles(struct decode_scratch *s, struct str text)
-{
-    char *start = decode_room(s, text.n), *to = start;
-
-    if (!start)
-        return STR_NONE;
-    for (size_t i = 0; i < text.n; i++) {
-        *to++ = text.p[i];
-        i += text.p[i] == '"';
-    }
-    s->n += (size_t)(to - start);
-    return (struct str){start, (size_t)(to - start)};
-}
-
 bool prefix_csv(struct prefix_work *w, struct prefix_result *out)
 {
     struct column line;
@@ -90,7 +74,7 @@ bool prefix_csv(struct prefix_work *w, struct prefix_result *out)
         return false;
     out->header = is_name(line.text);
     out->at = (size_t)(line.text.p - w->rest.p);
-    out->text = line.doubled ? without_doubles(w->scratch, line.text) : line.text;
+    out->text = decode_csv(w->scratch, line.text);
     return !out->header;
 }
 

@@ -295,7 +295,7 @@ int command_explain(const struct options *options)
     struct offline o;
     struct explain e = {.options = options,
                         .from = &o,
-                        .columns = terminal_columns(STDOUT_FILENO),
+                        .columns = terminal_columns(STDOUT_FILENO, 100),
                         .style = terminal_style(STDOUT_FILENO)};
     int code = offline_init(&o, options, "explain");
     e.any_host = offline_any_host(&o);

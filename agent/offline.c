@@ -244,7 +244,10 @@ static int detect(struct offline *o, int fd, enum container_kind kind, const cha
         keep_comments(o, fd, kind);
     } else if (!code && (d.lines || d.messages)) {
         refuse(path, head, &d);
-        o->unread++;
+        if (o->is_named)
+            o->unread++;
+        else
+            o->foreign++;
     }
     if (head)
         log_head_release(head);
@@ -307,6 +310,18 @@ static bool is_complete(const struct lines *l)
     return end == CONTAINER_CLEAN || end == CONTAINER_GARBAGE;
 }
 
+static void note_format(struct offline *o)
+{
+    const char *name = format_name(o->format);
+
+    o->n_read++;
+    for (size_t i = 0; i < o->formats.n; i++)
+        if (strcmp(o->formats.names[i], name) == 0)
+            return;
+    if (o->formats.n < OFFLINE_MAX_FORMATS)
+        o->formats.names[o->formats.n++] = name;
+}
+
 static int read_fd(struct offline *o, int fd, enum container_kind kind, const char *path,
                    offline_fn fn, void *context)
 {
@@ -316,6 +331,7 @@ static int read_fd(struct offline *o, int fd, enum container_kind kind, const ch
     enum lines_result what;
     bool go_on = true;
     int code = EXIT_INTERNAL;
+    note_format(o);
     if (l && joiner_new(&j, format_cutter(o->format)) == 0) {
         parser_reset(o->parser);
         while (go_on && ((what = joiner_next(j, l, &line)) != LINES_END ||
@@ -410,11 +426,19 @@ static void tell_no_file(struct offline *o, const char *path, int why)
     o->unread++;
 }
 
+static bool is_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+}
+
 int offline_read(struct offline *o, char *const *paths, size_t n, offline_fn fn, void *context)
 {
     int code = 0;
     for (size_t i = 0; i < n && !code; i++) {
         struct discovery found = {0};
+        o->is_named = strcmp(paths[i], "-") == 0 || is_file(paths[i]);
         if (strcmp(paths[i], "-") == 0) {
             code = read_stdin(o, fn, context);
             continue;
@@ -428,5 +452,7 @@ int offline_read(struct offline *o, char *const *paths, size_t n, offline_fn fn,
             code = read_file(o, &found.files[k], fn, context);
         discovery_release(&found);
     }
+    if (!o->n_read)
+        o->unread += o->foreign;
     return code;
 }

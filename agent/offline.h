@@ -11,6 +11,14 @@
 #include "agent/options.h"
 #include "parsers/detect.h"
 
+/* Those of the files that were read, each once, in the order of the first of its files. Static
+ * text. */
+#define OFFLINE_MAX_FORMATS 64u
+struct offline_formats {
+    const char *names[OFFLINE_MAX_FORMATS];
+    size_t n;
+};
+
 struct offline {
     struct agent_config *config;      /* NULL: none was asked for or there is none */
     const struct source_config *from; /* --source; NULL */
@@ -27,7 +35,13 @@ struct offline {
     struct sites *sites;
     struct digest digest;
     struct digest_rules digest_rules;
+    struct offline_formats formats;
+    unsigned n_read; /* files whose format is known */
     unsigned unread; /* files that could not be read to their end */
+    /* Of a directory or a glob, and with the format of no access log, as a server's error.log: what
+     * is there besides is no failure, if any other file was read. Else they are among `unread`. */
+    unsigned foreign;
+    bool is_named; /* the file at hand stands in the command line itself */
 };
 
 struct offline_line {

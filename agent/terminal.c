@@ -8,35 +8,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-void terminal_put_safe(struct buf *b, struct str s, size_t columns)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < s.n && columns;) {
-        size_t n = utf8_printable(str_slice(s, i, s.n));
-        size_t width = n ? 1 : 4, step = n ? n : 1;
-        if (used + width + (i + step < s.n) > columns) { /* the '…' must fit, too */
-            buf_lit(b, "…");
-            return;
-        }
-        if (n)
-            buf_put(b, s.p + i, n);
-        else
-            buf_printf(b, "\\x%02x", (unsigned char)s.p[i]);
-        used += width;
-        i += step;
-    }
-}
-
-const char *terminal_safe(const char *s, char *to, size_t size)
-{
-    struct buf b;
-    buf_init(&b, 4 * size);
-    terminal_put_safe(&b, str_of(s), size / 4);
-    snprintf(to, size, "%.*s", STR_ARGS(buf_str(&b)));
-    buf_release(&b);
-    return to;
-}
-
 static uint32_t code_point(const char *p, size_t n)
 {
     uint32_t c = (unsigned char)p[0];
@@ -64,6 +35,50 @@ static size_t width_of(uint32_t c)
         if (c >= wide[i][0] && c <= wide[i][1])
             return 2;
     return 1;
+}
+
+/* Does any of it take a column? */
+static bool is_seen(struct str s)
+{
+    for (size_t i = 0, n; i < s.n; i += n) {
+        n = utf8_printable(str_slice(s, i, s.n));
+        if (n == 0 || width_of(code_point(s.p + i, n)) > 0)
+            return true;
+    }
+    return false;
+}
+
+void terminal_put_safe(struct buf *b, struct str s, size_t columns)
+{
+    size_t used = 0;
+    bool looked = false; /* when all columns are taken: what follows takes none */
+    for (size_t i = 0; i < s.n && columns;) {
+        size_t n = utf8_printable(str_slice(s, i, s.n));
+        size_t width = n ? width_of(code_point(s.p + i, n)) : 4, step = n ? n : 1;
+        bool last = used + width == columns;
+        if (used + width > columns || /* the '…' must fit, too */
+            (last && !looked && is_seen(str_slice(s, i + step, s.n)))) {
+            buf_lit(b, "…");
+            return;
+        }
+        looked = last;
+        if (n)
+            buf_put(b, s.p + i, n);
+        else
+            buf_printf(b, "\\x%02x", (unsigned char)s.p[i]);
+        used += width;
+        i += step;
+    }
+}
+
+const char *terminal_safe(const char *s, char *to, size_t size)
+{
+    struct buf b;
+    buf_init(&b, 4 * size);
+    terminal_put_safe(&b, str_of(s), size / 4);
+    snprintf(to, size, "%.*s", STR_ARGS(buf_str(&b)));
+    buf_release(&b);
+    return to;
 }
 
 size_t terminal_width(struct str safe)
@@ -104,11 +119,55 @@ void terminal_put_json(struct buf *b, struct str json)
     buf_put(b, json.p + plain, i - plain);
 }
 
-size_t terminal_columns(int fd)
+size_t terminal_columns(int fd, size_t otherwise)
 {
+    const char *wanted = getenv("COLUMNS");
     struct winsize size;
+    uint64_t columns;
 
-    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 100;
+    if (!isatty(fd))
+        return otherwise;
+    if (wanted && str_to_u64(str_of(wanted), 65535, &columns) && columns > 0)
+        return columns;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+void terminal_put_folded(struct buf *b, struct str text, size_t used, size_t columns)
+{
+    while (text.n) {
+        size_t n = str_until(str_slice(text, text.p[0] == ' ', text.n), ' ', ' ');
+        n += text.p[0] == ' ';
+        struct str word = str_slice(text, 0, n);
+        if (used > 2 && used + terminal_width(word) > columns) {
+            buf_lit(b, "\n  ");
+            word = str_trim(word);
+            used = 2;
+        }
+        buf_put_str(b, word);
+        used += terminal_width(word);
+        text = str_slice(text, n, text.n);
+    }
+}
+
+void terminal_put_rounded(struct buf *b, uint64_t n, int width)
+{
+    static const char units[] = " kMGTPE";
+    uint64_t tenths = n; /* of the unit, once there is one */
+    size_t unit = 0;
+    char text[8];
+
+    for (uint64_t rest = n; rest >= 1000; rest /= 1000) {
+        tenths = rest / 100;
+        unit++;
+    }
+    if (unit == 0)
+        snprintf(text, sizeof(text), "%u", (unsigned)n);
+    else if (tenths < 100)
+        snprintf(text, sizeof(text), "%u.%u%c", (unsigned)(tenths / 10), (unsigned)(tenths % 10),
+                 units[unit]);
+    else
+        snprintf(text, sizeof(text), "%u%c", (unsigned)(tenths / 10), units[unit]);
+    buf_printf(b, "%*s", width, text);
 }
 
 void terminal_put_number(struct buf *b, uint64_t n, int width)

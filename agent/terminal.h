@@ -5,8 +5,8 @@
 
 #include "parsers/base/bytes.h"
 
-/* Appends s with what utf8_printable does not let through as \xHH; at most `columns` characters
- * ('…' when cut). */
+/* Appends s with what utf8_printable does not let through as \xHH; at most `columns` wide, as
+ * terminal_width has it ('…' when cut). */
 void terminal_put_safe(struct buf *b, struct str s, size_t columns);
 /* The same into `to`, for a message with a path in it; returns it. */
 const char *terminal_safe(const char *s, char *to, size_t size);
@@ -16,8 +16,14 @@ size_t terminal_width(struct str safe);
 /* Appends JSON text with what a terminal should not be sent as \u escapes: DEL, C1 controls,
  * U+2028, U+2029, and what turns the direction of text. */
 void terminal_put_json(struct buf *b, struct str json);
-/* Columns of the terminal; 100 when it is none, or does not tell. */
-size_t terminal_columns(int fd);
+/* Columns of the terminal: $COLUMNS, else what it says of itself, else 80; `otherwise` when it is
+ * none. */
+size_t terminal_columns(int fd, size_t otherwise);
+/* Appends safe text behind `used` columns of a line, and goes on in a new line, two columns in,
+ * where a word would pass `columns`. A longer word than a line stays whole. */
+void terminal_put_folded(struct buf *b, struct str text, size_t used, size_t columns);
+/* 1,234,567 as 1.2M, never rounded up: at most 4 characters, right-aligned in `width`. */
+void terminal_put_rounded(struct buf *b, uint64_t n, int width);
 /* 1,234,567 right-aligned in `width`. */
 void terminal_put_number(struct buf *b, uint64_t n, int width);
 /* A terminal, and NO_COLOR is not set. */

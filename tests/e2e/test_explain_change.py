@@ -146,7 +146,7 @@ CASES = {
          (row("/a/%0a.PNG"), "pages.extensions", {}, "pageview")],
     ("health_check", "path is asked for by health checks"): [(row("/healthz"), ALWAYS, {}, "pageview")],
     ("api", "path is below one that holds no pages"):
-        [(row("/api/x"), ALWAYS, {}, "pageview"), (row("/rest/V1/"), ALWAYS, {}, "pageview"),
+        [(row("//API//x"), ALWAYS, {}, "pageview"), (row("/rest/V1/"), ALWAYS, {}, "pageview"),
          (row("/rest/default/V1/x"), ALWAYS, {}, "pageview"), (row("/rest/api/2/"), ALWAYS, {}, "pageview")],
     ("feed", "path is below one that holds no pages"): [(row("/feed/"), ALWAYS, {}, "pageview")],
     ("not_page", "path is below one that holds no pages"):
@@ -157,6 +157,9 @@ CASES = {
         [(row("/blog/wp-admin/edit.php"), ALWAYS, {}, "pageview")],
     ("feed", "query asks for a feed"):
         [(row("/a?feed=rss2"), ALWAYS, {}, "pageview"), (row("/?feed=rss2"), ALWAYS, {}, "without a line")],
+    ("download", "query asks for a download"):
+        [(row("/a?download_file=37"), ALWAYS, {}, "pageview"),
+         (row("/?download_file=37"), ALWAYS, {}, "without a line")],
     ("feed", "path is a feed's"): [(row("/blog/rss.xml"), ALWAYS, {}, "pageview")],
     ("download", "path ends in the extension of a download"): [(row("/a.pdf"), ALWAYS, {}, "pageview")],
     ("api", "path ends in the extension of data"): [(row("/a.json"), ALWAYS, {}, "pageview")],

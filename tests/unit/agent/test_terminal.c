@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/ioctl.h>
 #include "agent/terminal.h"
 #include "tests/unit/agent/scratch.h"
 
@@ -59,6 +60,12 @@ static void test_width(void **state)
     assert_safe(STR("a\x1b"), 4, "a…");
     assert_safe(STR("\x1b"), 3, "…");
     assert_safe(STR("ab\x1b"), 5, "ab…");
+    /* wide characters take two columns, marks that combine none */
+    assert_safe(STR("頁頁頁"), 6, "頁頁頁");
+    assert_safe(STR("頁頁頁"), 5, "頁頁…");
+    assert_safe(STR("頁頁頁"), 4, "頁…");
+    assert_safe(STR("頁頁"), 2, "…");
+    assert_safe(STR("e\xcc\x81t\xcc\x81"), 2, "e\xcc\x81t\xcc\x81");
 }
 
 /* Whatever the bytes, what comes out is printable and no wider than asked. */
@@ -77,8 +84,8 @@ static void test_random_bytes(void **state)
         for (size_t i = 0; i < b.n; i++) {
             unsigned char c = (unsigned char)b.p[i];
             assert_true(c >= 0x20 && c != 0x7f);
-            width += (c & 0xc0) != 0x80;
         }
+        width = terminal_width(buf_str(&b));
         assert_true(width <= columns);
         buf_release(&b);
     }
@@ -107,6 +114,74 @@ static void test_numbers(void **state)
         assert_string_equal(buf_cstr(&b), table[i].want);
         buf_release(&b);
     }
+}
+
+static void test_rounded_numbers(void **state)
+{
+    static const struct {
+        uint64_t n;
+        int width;
+        const char *want;
+    } table[] = {
+        {0, 0, "0"},           {999, 4, " 999"},     {1000, 0, "1.0k"},
+        {1999, 0, "1.9k"},     {9999, 0, "9.9k"},    {10000, 0, "10k"},
+        {999999, 6, "  999k"}, {1000000, 0, "1.0M"}, {UINT64_MAX, 0, "18E"},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct buf b;
+        buf_init(&b, 100);
+        terminal_put_rounded(&b, table[i].n, table[i].width);
+        assert_string_equal(buf_cstr(&b), table[i].want);
+        buf_release(&b);
+    }
+}
+
+static void test_folded(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t used, columns;
+        const char *want;
+    } table[] = {
+        {"", 0, 10, ""},
+        {"one two", 0, 7, "one two"},
+        {"one two", 0, 6, "one\n  two"},
+        {" one two", 3, 7, " one\n  two"},
+        {" one", 3, 6, "\n  one"},
+        {"longer than ten is this", 0, 10, "longer\n  than ten\n  is this"},
+        {"incomprehensible", 0, 10, "incomprehensible"},
+        {"一二 三四", 0, 8, "一二\n  三四"},
+        {"一二 三四", 0, 9, "一二 三四"},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct buf b;
+        buf_init(&b, 100);
+        terminal_put_folded(&b, str_of(table[i].text), table[i].used, table[i].columns);
+        assert_string_equal(buf_cstr(&b), table[i].want);
+        buf_release(&b);
+    }
+}
+
+static void test_columns(void **state)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    setenv("COLUMNS", "70", 1);
+    assert_int_equal(terminal_columns(ends[1], 1234), 1234);
+    close(ends[0]);
+    close(ends[1]);
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    if (terminal < 0)
+        skip();
+    struct winsize size = {.ws_row = 40, .ws_col = 132};
+    assert_int_equal(terminal_columns(terminal, 1234), 70);
+    setenv("COLUMNS", "wide", 1);
+    assert_int_equal(terminal_columns(terminal, 1234), 80);
+    assert_int_equal(ioctl(terminal, TIOCSWINSZ, &size), 0);
+    assert_int_equal(terminal_columns(terminal, 1234), 132);
+    unsetenv("COLUMNS");
+    assert_int_equal(terminal_columns(terminal, 1234), 132);
+    close(terminal);
 }
 
 static void test_messages(void **state)
@@ -145,9 +220,11 @@ static void test_colour(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_safe_text),    cmocka_unit_test(test_width),
-        cmocka_unit_test(test_random_bytes), cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_colour),       cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_safe_text),       cmocka_unit_test(test_width),
+        cmocka_unit_test(test_random_bytes),    cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_colour),          cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_rounded_numbers), cmocka_unit_test(test_folded),
+        cmocka_unit_test(test_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

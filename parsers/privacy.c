@@ -112,20 +112,15 @@ static void put_query(const struct privacy *p, struct str query, struct buf *out
         buf_put_str(out, kept);
 }
 
-static bool has_masks(const struct privacy *p)
-{
-    return p->path_mask.n > 0 || p->mask != 0;
-}
-
 /* Neither user, parameters, query nor fragment: nothing to be left out. */
-static bool is_bare(struct str url)
+static bool is_bare(const struct privacy *p, struct str url)
 {
-    return !str_has_any(url, "@;?#");
+    return !str_has_any(url, "@?#?") && !privacy_may_change_path(p, url);
 }
 
 static struct str clean_referrer(const struct privacy *p, struct str url, struct buf *out)
 {
-    if (!str_is_set(url) || (!has_masks(p) && is_bare(url)))
+    if (!str_is_set(url) || is_bare(p, url))
         return url;
     size_t authority = authority_start(url), from = out->n;
     size_t path = authority == 0 ? 0 : part_end(url, authority, "/?#\\");
@@ -145,7 +140,7 @@ static struct str clean_path(const struct privacy *p, struct str path, struct bu
 {
     size_t from = out->n;
 
-    if (!has_masks(p) && str_chr(path, ';', 0) < 0)
+    if (!privacy_may_change_path(p, path))
         return path;
     privacy_put_path(p, path, out);
     struct str clean = str_slice(buf_str(out), from, out->n);

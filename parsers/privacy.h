@@ -20,7 +20,7 @@ enum privacy_query {
 /* Segments of paths that are masked by what they look like. */
 enum privacy_mask {
     PRIVACY_MASK_UUID = 1,
-    PRIVACY_MASK_HEX = 2,   /* 16 hex digits and more, a digit among them */
+    PRIVACY_MASK_HEX = 2,   /* 16 hex digits and more */
     PRIVACY_MASK_EMAIL = 4, /* holds an e-mail address */
     PRIVACY_MASK_NUMBER = 8 /* six digits and more */
 };
@@ -30,7 +30,8 @@ struct privacy {
     enum privacy_query query;
     struct str_set allow; /* names, case aside; one that ends in '*' stands for all that begin so */
     /* Paths with '*': each stands for any text within its segment. "/order/<star>" holds for
-     * "/order/1" and all below it. */
+     * "/order/1" and all below it, however a server may come to that path: "//order/./1",
+     * "/order%2F1", "/x/../order/1". */
     struct str_set path_mask;
     unsigned mask; /* enum privacy_mask */
 };
@@ -41,9 +42,9 @@ void privacy_defaults(struct privacy *p);
 /*
  * Rewrites path, query and referrer of a hit that is to be sent: the query and that of the referrer
  * as p->query says, the masks in both paths, no user name, password and fragment in the referrer,
- * no ";jsessionid=…" in paths. What nothing is changed in stays a slice of the line; the rest goes
- * to `scratch` (reset first), which needs no more than the three are long together. False when it
- * has not that much: then the hit must not be sent.
+ * no ";jsessionid=…" and no "%3Ftoken=…" in paths. What nothing is changed in stays a slice of the
+ * line; the rest goes to `scratch` (reset first), which needs no more than the three are long
+ * together. False when it has not that much: then the hit must not be sent.
  */
 bool privacy_apply(const struct privacy *p, struct hit *hit, struct buf *scratch);
 

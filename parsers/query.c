@@ -26,3 +26,40 @@ struct str query_decode(struct str text, char scratch[QUERY_TEXT_MAX])
     }
     return (struct str){scratch, n};
 }
+
+struct str query_unescape(struct str text, char *scratch)
+{
+    size_t n = 0;
+
+    if (str_chr(text, '%', 0) < 0)
+        return text;
+    for (size_t i = 0; i < text.n; i++) {
+        int byte = percent_byte(text, i);
+        scratch[n++] = byte < 0 ? text.p[i] : (char)byte;
+        i += byte < 0 ? 0 : 2;
+    }
+    return (struct str){scratch, n};
+}
+
+struct str query_unfold(struct str text, char *scratch)
+{
+    for (int i = 0; i < QUERY_DEPTH; i++)
+        text = query_unescape(text, scratch);
+    return text;
+}
+
+char query_byte(struct str text, size_t at, size_t *width)
+{
+    int byte = percent_byte(text, at);
+
+    *width = byte < 0 ? 1 : 3;
+    /* "%25" and two more digits: what "%3B" was before it was encoded again. */
+    for (int i = 1; i < QUERY_DEPTH && byte == '%' && text.n - at - *width >= 2; i++) {
+        int next = hex_pair(text.p + at + *width);
+        if (next < 0)
+            break;
+        byte = next;
+        *width += 2;
+    }
+    return byte < 0 ? text.p[at] : (char)byte;
+}

@@ -12,7 +12,7 @@
 
 /* Name and value as they stand in the query. */
 bool secrets_hold(const struct query_param *p);
-/* An e-mail address, plain or encoded once, stands in the text. */
+/* An e-mail address stands in the text, which is decoded. */
 bool secrets_is_email(struct str text);
 
 #endif

@@ -362,5 +362,10 @@ void privacy_put_path(const struct privacy *p, struct str path, struct buf *out)
 
 bool privacy_may_change_path(const struct privacy *p, struct str path)
 {
-    return has_masks(p) || str_has_any(path, "=%=%");
+    if (has_masks(p))
+        return true;
+    /* Most paths with a '%' have letters of a language behind it, and no parameter. */
+    return str_has_any(path, "=%=%") &&
+           (str_chr(path, '=', 0) >= 0 || str_find(path, STR("3D"), 0) >= 0 ||
+            str_find(path, STR("3d"), 0) >= 0);
 }

@@ -3,20 +3,23 @@
 
 #define S(literal) STR_INIT(literal)
 
+/* The long lists are by the length of their words, which nearly every name of a page fails at. */
+
 /* A word of a name: "csrf_token", "user[email]", "X-Api-Token", "tokenValue", "pass1". */
-static const struct str words[] = {
-    S("token"),      S("tokens"),       S("password"),      S("passwd"),
-    S("passwort"),   S("pwd"),          S("pass"),          S("passphrase"),
-    S("passcode"),   S("pin"),          S("secret"),        S("secrets"),
-    S("sig"),        S("signature"),    S("email"),         S("emails"),
-    S("mail"),       S("jwt"),          S("otp"),           S("totp"),
-    S("session"),    S("sessionid"),    S("sessid"),        S("sid"),
-    S("auth"),       S("oauth"),        S("authorization"), S("authentication"),
-    S("credential"), S("credentials"),  S("csrf"),          S("xsrf"),
-    S("nonce"),      S("samlresponse"), S("samlrequest"),   S("assertion"),
-    S("bearer"),     S("hmac"),         S("ssn"),           S("iban"),
-    S("pw"),         S("userpass"),     S("tokenid"),       S("emailaddress"),
-    S("wpnonce"),
+static const char *const words[] = {
+    [2] = "pw",
+    [3] = "pwd pin sig jwt otp sid ssn",
+    [4] = "pass mail totp auth csrf xsrf hmac iban",
+    [5] = "token email oauth nonce",
+    [6] = "tokens passwd secret emails sessid bearer",
+    [7] = "secrets session tokenid wpnonce",
+    [8] = "password passwort passcode userpass",
+    [9] = "signature sessionid assertion",
+    [10] = "passphrase credential",
+    [11] = "credentials samlrequest",
+    [12] = "samlresponse emailaddress",
+    [13] = "authorization",
+    [14] = "authentication",
 };
 
 /* The end of a word: "accesstoken", "PHPSESSID". Hardly a word of a language ends so;
@@ -51,57 +54,20 @@ static const struct str campaign[] = {S("utm_source"), S("utm_medium"), S("utm_c
 
 /* Whole names: click ids of advertisers, ids of mailings, signatures of storage services, sessions
  * and form keys of shops. */
-static const struct str names[] = {
-    S("gclid"),
-    S("gclsrc"),
-    S("dclid"),
-    S("gbraid"),
-    S("wbraid"),
-    S("gad_source"),
-    S("fbclid"),
-    S("msclkid"),
-    S("ttclid"),
-    S("twclid"),
-    S("li_fat_id"),
-    S("igshid"),
-    S("igsh"),
-    S("yclid"),
-    S("ysclid"),
-    S("_openstat"),
-    S("mc_eid"),
-    S("mkt_tok"),
-    S("_hsenc"),
-    S("_hsmi"),
-    S("hsctatracking"),
-    S("vero_id"),
-    S("oly_anon_id"),
-    S("oly_enc_id"),
-    S("rb_clickid"),
-    S("epik"),
-    S("irclickid"),
-    S("srsltid"),
-    S("wickedid"),
-    S("scclid"),
-    S("sccid"),
-    S("rdt_cid"),
-    S("ndclid"),
-    S("_kx"),
-    S("_gl"),
-    S("_ga"),
-    S("ck_subscriber_id"),
-    S("ml_subscriber"),
-    S("awsaccesskeyid"),
-    S("googleaccessid"),
-    S("key-pair-id"),
-    S("code_verifier"),
-    S("code_challenge"),
-    S("clickid"),
-    S("click_id"),
-    S("oscsid"),
-    S("xtcsid"),
-    S("modsid"),
-    S("zenid"),
-    S("form_key"),
+static const char *const names[] = {
+    [3] = "_kx _gl _ga",
+    [4] = "igsh epik",
+    [5] = "gclid dclid yclid _hsmi sccid zenid",
+    [6] = ("gclsrc gbraid wbraid fbclid ttclid twclid igshid ysclid mc_eid _hsenc scclid ndclid "
+           "oscsid xtcsid modsid"),
+    [7] = "msclkid mkt_tok vero_id srsltid rdt_cid clickid",
+    [8] = "wickedid click_id form_key",
+    [9] = "li_fat_id _openstat irclickid",
+    [10] = "gad_source oly_enc_id rb_clickid",
+    [11] = "oly_anon_id key-pair-id",
+    [13] = "hsctatracking ml_subscriber code_verifier",
+    [14] = "awsaccesskeyid googleaccessid code_challenge",
+    [16] = "ck_subscriber_id",
 };
 
 /* Nothing in the lists is empty. */
@@ -112,6 +78,18 @@ static bool is_in(struct str s, const struct str *list, size_t n)
             return true;
     return false;
 }
+
+/* `list` has at [n] its words of n bytes, with a blank between. */
+static bool is_in_lengths(struct str s, const char *const *list, size_t longest)
+{
+    const char *at = s.n <= longest ? list[s.n] : NULL;
+
+    for (; at; at = at[s.n] ? at + s.n + 1 : NULL)
+        if (memcmp(at, s.p, s.n) == 0)
+            return true;
+    return false;
+}
+#define IS_IN_LENGTHS(s, list) is_in_lengths(s, list, COUNT_OF(list) - 1)
 
 static bool ends_in_secret(struct str word)
 {
@@ -140,7 +118,7 @@ static bool is_secret_word(struct str before, struct str word)
 
     while (stem.n > 1 && ascii_digit(stem.p[stem.n - 1]))
         stem.n--;
-    return is_in(stem, words, COUNT_OF(words)) || str_starts(stem, STR("password")) ||
+    return IS_IN_LENGTHS(stem, words) || str_starts(stem, STR("password")) ||
            ends_in_secret(stem) || is_owned(stem) ||
            (is_in(word, ambiguous, COUNT_OF(ambiguous)) && is_in(before, owners, COUNT_OF(owners)));
 }
@@ -180,7 +158,7 @@ static bool has_secret_word(struct name name)
     for (size_t from = 0, end; from < name.lower.n; from = end + 1) {
         for (end = from; end < name.lower.n && ascii_alnum(name.lower.p[end]);)
             end++;
-        struct str whole = str_slice(name.lower, from, end), word = whole;
+        struct str whole = str_slice(name.lower, from, end), word;
         if (whole.n == 0)
             continue;
         found |= is_secret_word(before, whole);
@@ -239,7 +217,7 @@ static bool has_secret_part(struct str name)
         struct str part = bare_part(str_slice(name, from, end));
         if (is_number(part))
             continue;
-        if (is_in(part, names, COUNT_OF(names)))
+        if (IS_IN_LENGTHS(part, names))
             return true;
         for (size_t i = 0; i < COUNT_OF(starts); i++)
             if (str_starts(part, starts[i]))
@@ -397,11 +375,10 @@ static bool is_secret_text(struct str text)
            holds_secret_member(text);
 }
 
-/* As it stands, and after each decoding. */
+/* After each decoding: what shows in a text that is still encoded shows in it decoded, too. */
 static bool is_secret_value(struct str value)
 {
     char scratch[SECRETS_VALUE_MAX];
-    struct str text = value;
 
     if (value.n == 0)
         return false;
@@ -409,16 +386,16 @@ static bool is_secret_value(struct str value)
         return true;
     if (!str_has_any(value, "@%?#") && !str_has_any(value, "\"'\"'")) /* most have none of them */
         return holds_jwt(value);
-    for (int depth = 0;; depth++) {
+    struct str text = value;
+    for (int depth = 0; depth < QUERY_DEPTH; depth++) {
+        size_t before = text.n;
+        text = query_unescape(text, scratch);
+        if (depth > 0 && text.n == before)
+            return false;
         if (is_secret_text(text))
             return true;
-        size_t n = text.n;
-        if (depth == QUERY_DEPTH)
-            return false;
-        text = query_unescape(text, scratch);
-        if (text.n == n)
-            return false;
     }
+    return false;
 }
 
 bool secrets_hold(const struct query_param *p)

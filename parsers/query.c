@@ -43,8 +43,12 @@ struct str query_unescape(struct str text, char *scratch)
 
 struct str query_unfold(struct str text, char *scratch)
 {
-    for (int i = 0; i < QUERY_DEPTH; i++)
+    size_t before = text.n + 1;
+
+    for (int i = 0; i < QUERY_DEPTH && text.n < before; i++) {
+        before = text.n;
         text = query_unescape(text, scratch);
+    }
     return text;
 }
 

@@ -120,7 +120,7 @@ static bool is_secret_word(struct str before, struct str word)
         stem.n--;
     return IS_IN_LENGTHS(stem, words) || str_starts(stem, STR("password")) ||
            ends_in_secret(stem) || is_owned(stem) ||
-           (is_in(word, ambiguous, COUNT_OF(ambiguous)) && is_in(before, owners, COUNT_OF(owners)));
+           (is_in(stem, ambiguous, COUNT_OF(ambiguous)) && is_in(before, owners, COUNT_OF(owners)));
 }
 
 /* ---- names ------------------------------------------------------------------------------------
@@ -384,7 +384,7 @@ static bool is_secret_value(struct str value)
         return false;
     if (value.n > SECRETS_VALUE_MAX)
         return true;
-    if (!str_has_any(value, "@%?#") && !str_has_any(value, "\"'\"'")) /* most have none of them */
+    if (!str_has_any(value, "@%?#") && str_chr(value, ':', 0) < 0) /* most have none of them */
         return holds_jwt(value);
     struct str text = value;
     for (int depth = 0; depth < QUERY_DEPTH; depth++) {

@@ -202,6 +202,8 @@ static const char *const secret_words[] = {
     "email1",
     "passwd12",
     "apikey1",
+    "api_key1",
+    "authCode2",
     "IDToken1",
     "token_1",
     /* ends of names without separators */

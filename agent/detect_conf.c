@@ -6,6 +6,7 @@
 #include "parsers/base/json.h"
 #include "parsers/base/utf8.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
@@ -13,14 +14,17 @@
 #include <unistd.h>
 
 #define ARENA_BYTES (128u << 20)
+#define NAME_MAX_BYTES 60u /* of a source, before its number */
 
 struct loading {
     struct config_arena *arena;
     enum web_conf_kind kind;
-    struct str root; /* for relative includes */
+    struct str root;   /* for relative includes */
+    struct str vhosts; /* what DUMP_VHOSTS wrote; STR_NONE */
     struct web_file *files;
     size_t n, bytes;
     bool capped;
+    bool denied; /* a file may only be read by others */
 };
 
 /* ---- files ------------------------------------------------------------------------------------
@@ -32,6 +36,15 @@ static void complain(const char *path, const char *what)
     fprintf(stderr, "logferry detect: %s%s\n", terminal_safe(path, name, sizeof(name)), what);
 }
 
+static void complain_unread(const char *path, int error)
+{
+    char what[200];
+
+    snprintf(what, sizeof(what), " cannot be read (%s); its logs are missing below%s",
+             strerror(error), error == EACCES ? "; try it with sudo" : "");
+    complain(path, what);
+}
+
 static struct str read_text(struct loading *l, const char *path)
 {
     char chunk[65536];
@@ -40,7 +53,8 @@ static struct str read_text(struct loading *l, const char *path)
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     if (fd < 0) {
-        complain(path, " cannot be read; its logs are missing below");
+        l->denied = l->denied || errno == EACCES;
+        complain_unread(path, errno);
         return STR_NONE;
     }
     buf_init(&text, WEB_CONF_MAX_BYTES);
@@ -82,6 +96,14 @@ static void include_all(struct loading *l, const char *directory)
         on_include(l, (struct str){text, (size_t)n});
 }
 
+/* A directory that glob cannot read; one that is not there matches nothing. */
+static int on_closed(const char *directory, int error)
+{
+    if (error == EACCES)
+        complain_unread(directory, error);
+    return 0;
+}
+
 /* Every file that the glob means; a directory of Apache's means all of its files. */
 static void on_include(void *context, struct str pattern)
 {
@@ -94,7 +116,7 @@ static void on_include(void *context, struct str pattern)
         return;
     int n = snprintf(text, sizeof(text), "%.*s%s%.*s", relative ? (int)l->root.n : 0, l->root.p,
                      relative ? "/" : "", STR_ARGS(pattern));
-    if (n < 0 || glob(text, GLOB_MARK, NULL, &found))
+    if (n < 0 || glob(text, GLOB_MARK, on_closed, &found))
         return;
     for (size_t i = 0; i < found.gl_pathc; i++) {
         size_t length = strlen(found.gl_pathv[i]);
@@ -130,6 +152,17 @@ static void find_root(struct loading *l, struct str text)
     }
 }
 
+static void on_vhost_file(void *context, struct str path)
+{
+    char text[4096];
+
+    if (path.n >= sizeof(text))
+        return;
+    memcpy(text, path.p, path.n);
+    text[path.n] = '\0';
+    add_file(context, text, STR_NONE);
+}
+
 /* `apachectl -t -D DUMP_VHOSTS` names the files of virtual hosts: read with the main one. */
 static void load_vhosts(struct loading *l, struct str text)
 {
@@ -138,18 +171,23 @@ static void load_vhosts(struct loading *l, struct str text)
     char path[4096];
 
     l->kind = WEB_CONF_APACHE;
-    web_conf_vhost_files(text, &root, on_include, l);
+    l->vhosts = text;
+    web_conf_vhost_files(text, &root, on_vhost_file, l);
     size_t named = l->n;
     if (!str_is_set(root))
         root = access("/etc/apache2", F_OK) ? STR("/etc/httpd") : STR("/etc/apache2");
     l->root = root;
-    for (size_t i = 0; i < 3 && l->n == named; i++) {
+    for (size_t i = 0; i < COUNT_OF(mains) && l->n == named; i++) {
         snprintf(path, sizeof(path), "%.*s/%s", STR_ARGS(root), mains[i]);
-        if (access(path, F_OK) == 0)
+        if (access(path, F_OK) == 0 || errno == EACCES)
             add_file(l, path, STR_NONE);
     }
-    if (l->n == named)
+    if (l->n == named) {
+        snprintf(path, sizeof(path), "%.*s", STR_ARGS(root));
+        complain(path, ": Apache's main configuration file is not there (apache2.conf, "
+                       "conf/httpd.conf or httpd.conf); its formats and logs are missing below");
         return;
+    }
     struct web_file first = l->files[0]; /* reading begins with the main one */
     l->files[0] = l->files[named];
     l->files[named] = first;
@@ -288,9 +326,9 @@ static void put_hosts(struct buf *out, const struct web_log *log)
 }
 
 /* "access" of /var/log/nginx/access.log, and a number when it is taken. */
-static void put_name(struct buf *out, const struct web_conf *conf, size_t i)
+static void put_name(struct buf *out, const struct web_conf *conf, const struct web_log *log)
 {
-    struct str path = conf->logs[i].files;
+    struct str path = log->files;
     ptrdiff_t slash = str_rchr(path, '/');
     struct str name = str_slice(path, (size_t)(slash + 1), path.n);
     size_t from = out->n;
@@ -304,17 +342,31 @@ static void put_name(struct buf *out, const struct web_conf *conf, size_t i)
             buf_putc(out, '-');
     if (out->n == from)
         buf_lit(out, "log");
+    if (out->n > from + NAME_MAX_BYTES)
+        out->n = from + NAME_MAX_BYTES;
     if (conf->n > 1)
-        buf_printf(out, "-%zu", i + 1);
+        buf_printf(out, "-%zu", (size_t)(log - conf->logs) + 1);
 }
 
-static void put_remark(struct buf *out, const struct web_log *log)
+static void put_remarks(struct buf *out, const struct web_conf *conf, const struct web_log *log)
+{
+    if (log->main_server)
+        buf_lit(out,
+                "    # the main server's: requests to an address and port of no virtual host\n");
+    if (log->part)
+        buf_lit(out, "    # only some requests are written to it (if=, env= or expr=)\n");
+    if (log->shares) {
+        buf_lit(out, "    # ");
+        put_name(out, conf, log->shares);
+        buf_lit(out, " may have some of the same requests; reading both counts those twice\n");
+    }
+}
+
+static void put_host(struct buf *out, const struct web_log *log)
 {
     bool by_name = str_find(log->files, STR("{host}"), 0) >= 0;
 
-    if (log->part)
-        buf_lit(out, "    # only some requests are written to it (if=, env= or expr=)\n");
-    if (by_name || log->host_in_line)
+    if (by_name || log->fields & HIT_BIT(HOST))
         return;
     if (log->n_hosts == 1) {
         buf_lit(out, "    default_host: ");
@@ -333,33 +385,114 @@ static void put_remark(struct buf *out, const struct web_log *log)
     }
 }
 
-static void put_source(struct buf *out, const struct web_conf *conf, size_t i)
+static void put_source(struct buf *out, const struct web_conf *conf, const struct web_log *log)
 {
-    const struct web_log *log = &conf->logs[i];
-
     buf_lit(out, "  ");
-    put_name(out, conf, i);
+    put_name(out, conf, log);
     buf_lit(out, ":\n    files: ");
     detect_put_quoted(out, log->files);
     buf_lit(out, "\n    format: ");
     detect_put_format(out, log->format);
     buf_putc(out, '\n');
-    put_remark(out, log);
+    put_remarks(out, conf, log);
+    put_host(out, log);
 }
 
-static void put_site(struct buf *out, const struct web_log *log)
+/* As a comment, behind one that says why. */
+static void put_unread(struct buf *out, const struct web_conf *conf, const struct web_log *log)
 {
-    buf_lit(out, "#   - {hosts: [");
-    put_hosts(out, log);
-    buf_lit(out, "], site: ");
-    buf_put_str(out, log->hosts[0]);
-    buf_lit(out, "}\n");
+    struct buf source;
+
+    buf_lit(out, "  # ");
+    put_name(out, conf, log->same_as);
+    if (log->same_as->part && !log->part)
+        buf_lit(out, " has some of the same requests, and their user agents; reading both counts "
+                     "those twice\n");
+    else
+        buf_lit(out, " has the same requests; reading both counts them twice\n");
+    buf_init(&source, out->max);
+    put_source(&source, conf, log);
+    for (struct str rest = buf_str(&source); rest.n;) {
+        struct str line = str_cut(&rest, '\n');
+        buf_lit(out, "  # ");
+        buf_put_str(out, str_slice(line, 2, line.n));
+        buf_putc(out, '\n');
+    }
+    out->failed = out->failed || source.failed;
+    buf_release(&source);
 }
 
-static bool usable(const struct web_log *log)
+/* ---- sites ------------------------------------------------------------------------------------
+ */
+
+struct mention { /* of a host by a log; the i-th of all */
+    struct str host;
+    size_t i;
+    const struct web_log *log;
+};
+
+static int compare_order(const void *left, const void *right)
 {
-    return str_is_set(log->files) && str_is_set(log->format) && !log->problem;
+    const struct mention *a = left, *b = right;
+
+    return a->i < b->i ? -1 : a->i > b->i;
 }
+
+static int compare_hosts(const void *left, const void *right)
+{
+    const struct mention *a = left, *b = right;
+    int order = memcmp(a->host.p, b->host.p, a->host.n < b->host.n ? a->host.n : b->host.n);
+
+    if (order == 0 && a->host.n != b->host.n)
+        return a->host.n < b->host.n ? -1 : 1;
+    return order ? order : compare_order(left, right);
+}
+
+/* The hosts of the logs that are read, each where it is first. */
+static size_t collect_hosts(const struct web_conf *conf, struct mention *hosts)
+{
+    size_t n = 0, kept = 0;
+
+    for (size_t i = 0; i < conf->n; i++)
+        for (size_t k = 0; web_log_is_read(&conf->logs[i]) && k < conf->logs[i].n_hosts; k++, n++)
+            hosts[n] = (struct mention){conf->logs[i].hosts[k], n, &conf->logs[i]};
+    qsort(hosts, n, sizeof(*hosts), compare_hosts);
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || !str_eq(hosts[kept - 1].host, hosts[i].host))
+            hosts[kept++] = hosts[i];
+    qsort(hosts, kept, sizeof(*hosts), compare_order);
+    return kept;
+}
+
+static void put_sites(struct buf *out, const struct web_conf *conf)
+{
+    size_t n = 1;
+
+    for (size_t i = 0; i < conf->n; i++)
+        n += conf->logs[i].n_hosts;
+    struct mention *hosts = calloc(n, sizeof(*hosts));
+    if (!hosts) {
+        out->failed = true;
+        return;
+    }
+    n = collect_hosts(conf, hosts);
+    if (n > 0)
+        buf_lit(out,
+                "# Where the server knows a site by another name than its hosts':\n# sites:\n");
+    for (size_t i = 0, first = 0; i < n; i++) {
+        bool last = i + 1 == n || hosts[i + 1].log != hosts[i].log;
+        buf_put_str(out, i == first ? STR("#   - {hosts: [") : STR(", "));
+        buf_put_str(out, hosts[i].host);
+        if (last) {
+            buf_printf(out, "], site: %.*s}\n", STR_ARGS(hosts[first].host));
+            first = i + 1;
+        }
+    }
+    free(hosts);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------
+ */
 
 static void put_origin(struct buf *out, const struct web_conf *conf, const char *path)
 {
@@ -369,33 +502,59 @@ static void put_origin(struct buf *out, const struct web_conf *conf, const char 
     buf_putc(out, '\n');
 }
 
+static void put_problem(struct buf *out, const struct web_log *log)
+{
+    buf_lit(out, "# not read: ");
+    terminal_put_safe(out, log->written, 400);
+    buf_lit(out, " (");
+    terminal_put_safe(out, log->file, 400);
+    buf_printf(out, ":%u): ", log->line);
+    terminal_put_safe(out, str_of(log->problem), 2000);
+    buf_putc(out, '\n');
+}
+
 static size_t put_yaml(struct buf *out, const struct web_conf *conf)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < conf->n; i++)
-        n += usable(&conf->logs[i]);
     for (size_t i = 0; i < conf->n; i++) {
-        const struct web_log *log = &conf->logs[i];
-        if (usable(log))
-            continue;
-        buf_lit(out, "# not read: ");
-        terminal_put_safe(out, log->written, 400);
-        buf_printf(out, " (%.*s:%u): %s\n", STR_ARGS(log->file), log->line,
-                   log->problem ? log->problem : "the path is too long");
+        n += web_log_is_read(&conf->logs[i]);
+        if (conf->logs[i].problem)
+            put_problem(out, &conf->logs[i]);
     }
     if (n)
         buf_lit(out, "sources:\n");
-    for (size_t i = 0; i < conf->n; i++)
-        if (usable(&conf->logs[i]))
-            put_source(out, conf, i);
-    if (n)
-        buf_lit(out,
-                "# Where the server knows a site by another name than its hosts':\n# sites:\n");
-    for (size_t i = 0; i < conf->n; i++)
-        if (usable(&conf->logs[i]) && conf->logs[i].n_hosts)
-            put_site(out, &conf->logs[i]);
+    for (size_t i = 0; i < conf->n; i++) {
+        const struct web_log *log = &conf->logs[i];
+        if (web_log_is_read(log))
+            put_source(out, conf, log);
+        else if (!log->problem)
+            put_unread(out, conf, log);
+    }
+    put_sites(out, conf);
     return n;
+}
+
+static void put_json_log(struct buf *out, const struct web_log *log)
+{
+    buf_lit(out, "{\"path\":");
+    json_put_string(out, log->written);
+    buf_lit(out, ",\"files\":");
+    json_put_string(out, log->files);
+    buf_lit(out, ",\"format\":");
+    json_put_string(out, log->format);
+    buf_printf(out, ",\"host_in_line\":%s,\"part\":%s,\"main_server\":%s,\"same_as\":",
+               log->fields & HIT_BIT(HOST) ? "true" : "false", log->part ? "true" : "false",
+               log->main_server ? "true" : "false");
+    json_put_string(out, log->same_as ? log->same_as->files : STR_NONE);
+    buf_lit(out, ",\"hosts\":[");
+    for (size_t k = 0; k < log->n_hosts; k++) {
+        buf_put_str(out, k ? STR(",") : STR(""));
+        json_put_string(out, log->hosts[k]);
+    }
+    buf_lit(out, "],\"problem\":");
+    json_put_string(out, str_of(log->problem));
+    buf_putc(out, '}');
 }
 
 static size_t put_json(struct buf *text, const char *path, const struct web_conf *conf)
@@ -409,22 +568,9 @@ static size_t put_json(struct buf *text, const char *path, const struct web_conf
     buf_printf(out, ",\"kind\":\"%s\",\"logs\":[",
                conf->kind == WEB_CONF_NGINX ? "nginx" : "apache");
     for (size_t i = 0; i < conf->n; i++) {
-        const struct web_log *log = &conf->logs[i];
-        n += usable(log);
-        buf_printf(out, "%s{\"path\":", i ? "," : "");
-        json_put_string(out, log->written);
-        buf_lit(out, ",\"files\":");
-        json_put_string(out, log->files);
-        buf_lit(out, ",\"format\":");
-        json_put_string(out, log->format);
-        buf_printf(out, ",\"host_in_line\":%s,\"hosts\":[", log->host_in_line ? "true" : "false");
-        for (size_t k = 0; k < log->n_hosts; k++) {
-            buf_put_str(out, k ? STR(",") : STR(""));
-            json_put_string(out, log->hosts[k]);
-        }
-        buf_lit(out, "],\"problem\":");
-        json_put_string(out, str_of(log->problem));
-        buf_putc(out, '}');
+        n += web_log_is_read(&conf->logs[i]);
+        buf_put_str(out, i ? STR(",") : STR(""));
+        put_json_log(out, &conf->logs[i]);
     }
     buf_lit(out, "]}\n");
     terminal_put_json(text, buf_str(&json));
@@ -442,9 +588,9 @@ int detect_conf(const char *path, struct str text, bool json, struct buf *out)
         l.files = config_arena_array(l.arena, WEB_CONF_MAX_FILES, sizeof(*l.files));
     if (l.files) {
         load(&l, path, text);
-        rc = l.kind == WEB_CONF_NGINX
-                 ? web_conf_nginx(l.files, l.n, l.arena, &conf)
-                 : web_conf_apache(l.files, l.n, l.root, load_defines(&l), l.arena, &conf);
+        struct web_apache known = {l.root, load_defines(&l), l.vhosts};
+        rc = l.kind == WEB_CONF_NGINX ? web_conf_nginx(l.files, l.n, l.arena, &conf)
+                                      : web_conf_apache(l.files, l.n, &known, l.arena, &conf);
     }
     if (rc) {
         config_arena_free(l.arena);
@@ -461,5 +607,5 @@ int detect_conf(const char *path, struct str text, bool json, struct buf *out)
                  ": it names no access log that can be read; give the output of `nginx -T`, or "
                  "Apache's main configuration file");
     config_arena_free(l.arena);
-    return n ? EXIT_OK : EXIT_BAD_DATA;
+    return n ? EXIT_OK : l.denied ? EXIT_PERMISSION : EXIT_BAD_DATA;
 }

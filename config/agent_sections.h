@@ -26,6 +26,9 @@ void agent_read_sites(struct config_errors *e, const struct yaml_item *root,
 /* After the destinations: `start` depends on them. */
 void agent_read_sources(struct config_errors *e, const struct yaml_item *root,
                         struct agent_config *c);
+/* What is wrong with a text as `files` of one, said behind it: "holds …"; NULL when it is right. */
+const char *source_files_problem(struct str files);
+#define SOURCE_FORMAT_MAX_BYTES 65536 /* "constructor:argument" */
 /* `format` of one of them. */
 void source_read_format(struct config_errors *e, const struct yaml_item *map,
                         struct source_config *s);

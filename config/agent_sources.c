@@ -11,9 +11,9 @@
 static const struct field_hint files_hint = {"the absolute path of a log, or a glob",
                                              "/var/log/nginx/{host}.access.log"};
 
-/* NULL when it is right. {host} stands for one path component's wildcard; other braces would be
- * taken for alternatives, which globs here have none of. */
-static const char *check_files(struct str files)
+/* {host} stands for one path component's wildcard; other braces would be taken for alternatives,
+ * which globs here have none of. */
+const char *source_files_problem(struct str files)
 {
     struct str host = STR("{host}");
     ptrdiff_t at = str_find(files, host, 0);
@@ -41,7 +41,7 @@ static void read_files(struct config_errors *e, const struct yaml_item *map,
         field_missing(e, map, "files", files_hint);
     if (!item)
         return;
-    const char *problem = check_files(item->text);
+    const char *problem = source_files_problem(item->text);
     if (problem)
         field_bad_value(e, item, problem, files_hint);
     else

@@ -139,7 +139,7 @@ static bool is(const struct web_words *words, const char *name)
 
 static const struct {
     const char *text, *name;
-} known[] = {
+} formats[] = {
     {COMMON "%b", "apache_common"},
     {COMMON "%O", "apache_common"},
     {COMMON "%b" AGENT, "apache_combined"},
@@ -152,16 +152,10 @@ static struct str spec_of(struct web_walk *w, struct str text)
 {
     const char *name = NULL;
 
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (str_eq_nocase(text, str_of(known[i].text)))
-            name = known[i].name;
+    for (size_t i = 0; i < COUNT_OF(formats); i++)
+        if (str_eq_nocase(text, str_of(formats[i].text)))
+            name = formats[i].name;
     return web_spec(w, name, "apache", text);
-}
-
-static bool names_host(struct str format)
-{
-    return str_find(format, STR("%v"), 0) >= 0 || str_find(format, STR("%V"), 0) >= 0 ||
-           str_find(format, STR("%{Host}i"), 0) >= 0 || str_find(format, STR("%{host}i"), 0) >= 0;
 }
 
 /* LogFormat "TEXT" [NICKNAME]; without one it is TransferLog's. */
@@ -174,10 +168,9 @@ static void take_format(struct apache *a, const struct web_words *words)
     const struct web_format *same = words->n == 2 ? web_find_format(a->w, words->v[1]) : NULL;
     text = words->v[1];
     if (same)
-        web_add_format(a->w, STR(""), same->spec, same->host_in_line);
+        web_add_format(a->w, STR(""), same->spec);
     else
-        web_add_format(a->w, words->n > 2 ? words->v[2] : STR(""), spec_of(a->w, text),
-                       names_host(text));
+        web_add_format(a->w, words->n > 2 ? words->v[2] : STR(""), spec_of(a->w, text));
 }
 
 /* ---- logs -------------------------------------------------------------------------------------
@@ -276,32 +269,32 @@ static void set_log_format(struct apache *a, struct web_log *log, bool transfer)
 
     if (f) {
         log->format = f->spec;
-        log->host_in_line = f->host_in_line;
     } else if (transfer) {
         log->format = spec_of(a->w, STR(COMMON "%b"));
     } else if (str_chr(log->nickname, '%', 0) >= 0) {
         log->format = spec_of(a->w, log->nickname);
-        log->host_in_line = names_host(log->nickname);
     } else {
         log->problem = "its LogFormat is not in what was given; give httpd.conf or apache2.conf";
     }
 }
 
-/* CustomLog PATH|PIPE NICKNAME|FORMAT [env=…|expr=…]; TransferLog PATH|PIPE */
+/* CustomLog and GlobalLog PATH|PIPE NICKNAME|FORMAT [env=…|expr=…]; TransferLog PATH|PIPE */
 static void take_log(struct apache *a, const struct web_words *words, struct place place)
 {
     bool transfer = is(words, "TransferLog");
-    struct web_log log = {.file = place.file, .line = words->line};
+    struct web_log_use use = {.log = {.file = place.file, .line = words->line},
+                              .global = is(words, "GlobalLog")};
 
     if (words->n < 2 || !words->v[1].n)
         return;
     place.server->inherits = false;
-    log.written = words->v[1];
-    log.nickname = words->n > 2 && !transfer ? words->v[2] : STR("");
-    log.part = words->n > 3;
-    set_log_format(a, &log, transfer);
-    set_path(a, &log);
-    web_add_log(a->w, place.server, &log);
+    use.log.written = words->v[1];
+    use.log.nickname = words->n > 2 && !transfer ? words->v[2] : STR("");
+    if (words->n > 3)
+        use.condition = words->v[3];
+    set_log_format(a, &use.log, transfer);
+    set_path(a, &use.log);
+    web_add_log(a->w, place.server, &use);
 }
 
 /* ---- sections and files -----------------------------------------------------------------------
@@ -350,7 +343,7 @@ static void take_include(struct apache *a, const struct web_words *words, const 
     }
 }
 
-static void open_section(struct apache *a, struct str head, struct place *place)
+static void open_section(struct apache *a, struct str head, unsigned line, struct place *place)
 {
     bool negated = str_starts_nocase(head, STR("<If")) && str_chr(head, '!', 0) >= 0;
 
@@ -364,6 +357,9 @@ static void open_section(struct apache *a, struct str head, struct place *place)
     if (!server)
         return;
     server->inherits = true;
+    server->any_address = str_chr(head, '*', 0) >= 0 || str_find(head, STR("_default_"), 0) >= 0;
+    server->file = place->file;
+    server->line = line;
     server->next = a->w->servers;
     a->w->servers = server;
     place->server = server;
@@ -409,7 +405,7 @@ static void walk(struct apache *a, struct str text, struct place *place)
             if (head.p[1] == '/')
                 close_section(a, head, place);
             else if (!place->off || str_starts_nocase(head, STR("<If")))
-                open_section(a, head, place);
+                open_section(a, head, line, place);
             continue;
         }
         if (place->off)
@@ -440,18 +436,62 @@ static void take_defines(struct apache *a, struct str text)
     }
 }
 
-int web_conf_apache(const struct web_file *files, size_t n, struct str root, struct str defines,
+/* The name before "(FILE:LINE)" in what DUMP_VHOSTS wrote; STR_NONE. */
+static struct str dumped_name(struct str vhosts, const struct web_server *server)
+{
+    struct buf place;
+
+    buf_init(&place, WEB_CONF_MAX_BYTES);
+    buf_printf(&place, " (%.*s:%u)", STR_ARGS(server->file), server->line);
+    ptrdiff_t at = place.failed ? -1 : str_find(vhosts, buf_str(&place), 0);
+    buf_release(&place);
+    if (at < 0)
+        return STR_NONE;
+    struct str before = str_slice(vhosts, 0, (size_t)at);
+    size_t from = before.n;
+    while (from > 0 && before.p[from - 1] != ' ' && before.p[from - 1] != '\n')
+        from--;
+    return str_slice(before, from, before.n);
+}
+
+/* A virtual host without a ServerName has the main server's, where it is bound to no address; else
+ * what the resolver calls its address. */
+static void name_servers(struct web_walk *w, struct str vhosts)
+{
+    for (struct web_server *s = w->servers; s; s = s->next) {
+        if (s->hosts.n > 0)
+            continue;
+        struct str name = vhosts.n > 0 ? dumped_name(vhosts, s) : STR_NONE;
+        if (str_is_set(name))
+            web_add_host(w, &s->hosts, name);
+        if (s->hosts.n == 0 && s->any_address && w->top.hosts.n > 0)
+            web_add_host(w, &s->hosts, w->top.hosts.v[0]);
+    }
+}
+
+/* GlobalLog is every virtual host's, beside its own. */
+static void spread_global(struct web_walk *w)
+{
+    for (struct web_server *s = w->servers; s; s = s->next)
+        for (const struct web_log_use *u = w->top.logs; u && !s->inherits; u = u->next)
+            if (u->global)
+                web_add_log(w, s, u);
+}
+
+int web_conf_apache(const struct web_file *files, size_t n, const struct web_apache *known,
                     struct config_arena *arena, struct web_conf *out)
 {
     struct web_walk w = {
         .files = files, .n_files = n, .arena = arena, .out = out, .top = {.inherits = true}};
-    struct apache a = {.w = &w, .root = root};
+    struct apache a = {.w = &w, .root = known->root};
 
     *out = (struct web_conf){.kind = WEB_CONF_APACHE};
-    take_defines(&a, defines);
+    take_defines(&a, known->defines);
     if (n) {
         struct place place = {.server = &w.top, .file = files[0].path};
         walk(&a, files[0].text, &place);
+        name_servers(&w, known->vhosts);
+        spread_global(&w);
         web_gather(&w);
     }
     return config_arena_failed(arena) ? -1 : 0;

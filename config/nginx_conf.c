@@ -165,20 +165,6 @@ static bool is(const struct web_words *words, const char *name)
 /* ---- log_format -------------------------------------------------------------------------------
  */
 
-static bool names_host(struct str format)
-{
-    static const struct str names[] = {STR("$host"),   STR("$http_host"),   STR("$server_name"),
-                                       STR("${host}"), STR("${http_host}"), STR("${server_name}")};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        ptrdiff_t at = str_find(format, names[i], 0);
-        size_t end = at < 0 ? 0 : (size_t)at + names[i].n;
-        if (at >= 0 && (end == format.n || !(ascii_alnum(format.p[end]) || format.p[end] == '_')))
-            return true;
-    }
-    return false;
-}
-
 static const char *known_format(struct str text, bool escaped)
 {
     if (escaped)
@@ -201,17 +187,16 @@ static void take_format(struct web_walk *w, const struct web_words *words)
     for (size_t i = first; i < words->n; i++)
         buf_put_str(&text, words->v[i]);
     const char *known = known_format(buf_str(&text), escaped);
-    bool host = names_host(buf_str(&text));
     if (escaped) {
         struct buf whole;
         buf_init(&whole, WEB_CONF_MAX_BYTES);
         buf_put_str(&whole, words->v[2]);
         buf_putc(&whole, ' ');
         buf_put_str(&whole, buf_str(&text));
-        web_add_format(w, words->v[1], web_spec(w, known, "nginx", buf_str(&whole)), host);
+        web_add_format(w, words->v[1], web_spec(w, known, "nginx", buf_str(&whole)));
         buf_release(&whole);
     } else {
-        web_add_format(w, words->v[1], web_spec(w, known, "nginx", buf_str(&text)), host);
+        web_add_format(w, words->v[1], web_spec(w, known, "nginx", buf_str(&text)));
     }
     buf_release(&text);
 }
@@ -258,8 +243,22 @@ static struct str path_of(struct web_walk *w, struct str path)
     return files;
 }
 
+/* A brace that opens no ${name}. */
+static bool has_braces(struct str path)
+{
+    for (size_t i = 0; i < path.n; i++)
+        if (path.p[i] == '{' && (i == 0 || path.p[i - 1] != '$'))
+            return true;
+    return false;
+}
+
 static const char *path_problem(struct str path)
 {
+    if (str_starts(path, STR("memory:")))
+        return "only error_log has a ring in memory; for access_log nginx makes a file of this "
+               "name, "
+               "in its prefix (`nginx -V` tells it); write a whole path: `access_log "
+               "/var/log/nginx/access.log combined;`";
     if (str_starts(path, STR("syslog:")))
         return "it goes to syslog, not to a file; write it to a file too: `access_log "
                "/var/log/nginx/access.log combined;`";
@@ -270,9 +269,7 @@ static const char *path_problem(struct str path)
         return "its name is a variable; name the files yourself";
     if (!str_starts(path, STR("/")))
         return "the path is relative to nginx's prefix (`nginx -V` tells it); write it whole";
-    return str_chr(path, '{', 0) >= 0 && str_chr(path, '$', 0) < 0
-               ? "its name holds braces; name the files by a glob yourself"
-               : NULL;
+    return has_braces(path) ? "its name holds braces; name the files by a glob yourself" : NULL;
 }
 
 static void set_log_format(struct web_walk *w, struct web_log *log)
@@ -281,7 +278,6 @@ static void set_log_format(struct web_walk *w, struct web_log *log)
 
     if (f) {
         log->format = f->spec;
-        log->host_in_line = f->host_in_line;
     } else if (str_eq(log->nickname, STR("combined"))) {
         log->format = web_spec(w, "nginx_combined", "nginx", STR(COMBINED_TEXT));
     } else {
@@ -293,23 +289,27 @@ static void set_log_format(struct web_walk *w, struct web_log *log)
 static void take_log(struct web_walk *w, struct web_server *server, const struct web_words *words,
                      struct str file)
 {
-    struct web_log log = {.file = file, .line = words->line, .nickname = STR("combined")};
+    struct web_log_use use = {
+        .log = {.file = file, .line = words->line, .nickname = STR("combined")}};
+    struct web_log *log = &use.log;
 
     server->inherits = false;
-    if (words->n < 2 || str_eq(words->v[1], STR("off")))
+    server->off = server->off || (words->n > 1 && str_eq(words->v[1], STR("off")));
+    if (words->n < 2 || server->off)
         return;
-    log.written = words->v[1];
+    log->written = words->v[1];
     if (words->n > 2 && str_chr(words->v[2], '=', 0) < 0)
-        log.nickname = words->v[2];
+        log->nickname = words->v[2];
     for (size_t i = 2; i < words->n; i++)
-        log.part = log.part || str_starts(words->v[i], STR("if="));
-    set_log_format(w, &log);
-    const char *problem = path_problem(log.written);
+        if (str_starts(words->v[i], STR("if=")))
+            use.condition = words->v[i];
+    set_log_format(w, log);
+    const char *problem = path_problem(log->written);
     if (problem)
-        log.problem = problem;
+        log->problem = problem;
     else
-        log.files = path_of(w, log.written);
-    web_add_log(w, server, &log);
+        log->files = path_of(w, log->written);
+    web_add_log(w, server, &use);
 }
 
 /* ---- blocks -----------------------------------------------------------------------------------
@@ -499,13 +499,13 @@ static struct str directory_of(struct str path)
 /* Where no access_log is at all. */
 static void take_default(struct web_walk *w, struct str file)
 {
-    struct web_log log = {.file = file,
-                          .written = STR(COMBINED_PATH),
-                          .files = STR(COMBINED_PATH),
-                          .nickname = STR("combined")};
+    struct web_log_use use = {.log = {.file = file,
+                                      .written = STR(COMBINED_PATH),
+                                      .files = STR(COMBINED_PATH),
+                                      .nickname = STR("combined")}};
 
-    set_log_format(w, &log);
-    web_add_log(w, &w->top, &log);
+    set_log_format(w, &use.log);
+    web_add_log(w, &w->top, &use);
 }
 
 int web_conf_nginx(const struct web_file *files, size_t n, struct config_arena *arena,

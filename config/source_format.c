@@ -11,7 +11,6 @@
 #include "parsers/format.h"
 
 #define MAX_FORMATS 64
-#define FORMAT_MAX_BYTES 65536
 
 static const struct field_hint hint = {"the name of a log format, or one of your own",
                                        "nginx_combined"};
@@ -67,7 +66,7 @@ static struct str constructed(struct config_errors *e, const struct yaml_item *m
                       "'$remote_addr …'}`");
         return STR_NONE;
     }
-    buf_init(&out, FORMAT_MAX_BYTES);
+    buf_init(&out, SOURCE_FORMAT_MAX_BYTES);
     buf_put_str(&out, argument->key);
     buf_putc(&out, ':');
     if (argument->kind == YAML_TEXT)
@@ -76,7 +75,7 @@ static struct str constructed(struct config_errors *e, const struct yaml_item *m
         put_json(&out, argument);
     if (out.failed)
         field_problem(e, map, "the format is longer than %d bytes, or memory is out",
-                      FORMAT_MAX_BYTES);
+                      SOURCE_FORMAT_MAX_BYTES);
     else
         text = config_arena_str(e->arena, buf_str(&out));
     buf_release(&out);

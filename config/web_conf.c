@@ -7,6 +7,25 @@
 /* ---- what a text is ---------------------------------------------------------------------------
  */
 
+/* "http {" behind another directive of the same line. */
+static bool opens_block(struct str line)
+{
+    static const struct str words[] = {STR("http"), STR("server")};
+    struct str rest = line;
+
+    while (rest.n) {
+        size_t end = 0;
+        while (end < rest.n && rest.p[end] != ';' && rest.p[end] != '{' && rest.p[end] != '}')
+            end++;
+        struct str directive = str_trim(str_slice(rest, 0, end));
+        for (size_t i = 0; i < COUNT_OF(words); i++)
+            if (end < rest.n && rest.p[end] == '{' && str_eq(directive, words[i]))
+                return true;
+        rest = str_slice(rest, end + (end < rest.n), rest.n);
+    }
+    return false;
+}
+
 /* Does a line begin with this word, blanks before it aside, and go on with a blank or '{'? */
 static bool line_begins(struct str line, struct str word)
 {
@@ -24,10 +43,20 @@ static bool begins_any(struct str line, const struct str *words, size_t n)
     return false;
 }
 
+static bool is_of_nginx(struct str line)
+{
+    static const struct str words[] = {STR("http"), STR("server"), STR("log_format"),
+                                       STR("access_log")};
+
+    if (!line.n || line.p[0] == '#')
+        return false;
+    return (begins_any(line, words, COUNT_OF(words)) &&
+            (line.p[line.n - 1] == '{' || line.p[line.n - 1] == ';' || line.n < 200)) ||
+           opens_block(line);
+}
+
 enum web_conf_kind web_conf_kind(struct str text)
 {
-    static const struct str nginx[] = {STR("http"), STR("server"), STR("log_format"),
-                                       STR("access_log")};
     static const struct str apache[] = {STR("<VirtualHost"), STR("CustomLog"), STR("LogFormat"),
                                         STR("TransferLog"), STR("ServerRoot")};
     struct str rest = text;
@@ -36,13 +65,14 @@ enum web_conf_kind web_conf_kind(struct str text)
         return WEB_CONF_VHOSTS;
     for (unsigned lines = 0; rest.n && lines < 20000; lines++) {
         struct str line = str_cut(&rest, '\n');
+        if (str_starts(line, STR("ServerRoot: \""))) /* DUMP_VHOSTS without a virtual host */
+            return WEB_CONF_VHOSTS;
         if (str_starts(line, STR("# configuration file ")))
             return WEB_CONF_NGINX;
         line = str_trim(line);
-        if (begins_any(line, apache, sizeof(apache) / sizeof(apache[0])))
+        if (begins_any(line, apache, COUNT_OF(apache)))
             return WEB_CONF_APACHE;
-        if (begins_any(line, nginx, sizeof(nginx) / sizeof(nginx[0])) &&
-            (line.p[line.n - 1] == '{' || line.p[line.n - 1] == ';' || line.n < 200))
+        if (is_of_nginx(line))
             return WEB_CONF_NGINX;
     }
     return WEB_CONF_NONE;
@@ -152,14 +182,19 @@ void web_add_host(struct web_walk *w, struct web_hosts *hosts, struct str name)
         put_host(w, hosts, name);
 }
 
-void web_add_log(struct web_walk *w, struct web_server *server, const struct web_log *log)
+void web_add_log(struct web_walk *w, struct web_server *server, const struct web_log_use *log)
 {
+    if (server->n_logs == WEB_CONF_MAX_LOGS_EACH) {
+        w->out->capped = true;
+        return;
+    }
     struct web_log_use *use = config_arena_alloc(w->arena, sizeof(*use));
-
     if (!use)
         return;
-    use->log = *log;
+    *use = *log;
+    use->server = server;
     use->next = NULL;
+    server->n_logs++;
     if (server->logs)
         server->last->next = use;
     else
@@ -167,13 +202,13 @@ void web_add_log(struct web_walk *w, struct web_server *server, const struct web
     server->last = use;
 }
 
-void web_add_format(struct web_walk *w, struct str name, struct str spec, bool host_in_line)
+void web_add_format(struct web_walk *w, struct str name, struct str spec)
 {
     struct web_format *f = config_arena_alloc(w->arena, sizeof(*f));
 
     if (!f)
         return;
-    *f = (struct web_format){config_arena_str(w->arena, name), spec, host_in_line, w->formats};
+    *f = (struct web_format){config_arena_str(w->arena, name), spec, w->formats};
     w->formats = f;
 }
 
@@ -218,24 +253,32 @@ static bool same_text(struct str a, struct str b)
     return str_is_set(a) == str_is_set(b) && str_eq(a, b);
 }
 
+static bool same_files(const struct web_log *a, const struct web_log *b)
+{
+    return same_text(a->files, b->files) &&
+           (str_is_set(a->files) || str_eq(a->written, b->written));
+}
+
 /* The entry of this path, made when it is not there. */
-static struct web_log *entry_of(struct web_walk *w, const struct web_log *log)
+static struct web_candidate *entry_of(struct web_walk *w, const struct web_log_use *use)
 {
     struct web_conf *out = w->out;
 
     for (size_t i = 0; i < out->n; i++)
-        if (str_eq(out->logs[i].written, log->written) &&
-            same_text(out->logs[i].files, log->files)) {
-            if (!same_text(out->logs[i].format, log->format) && !out->logs[i].problem)
+        if (same_files(&out->logs[i], &use->log)) {
+            if (!same_text(out->logs[i].format, use->log.format) && !out->logs[i].problem)
                 out->logs[i].problem = "two formats are written to this file; give each its own";
-            return &out->logs[i];
+            return &w->candidates[i];
         }
     if (out->n == WEB_CONF_MAX_LOGS) {
         out->capped = true;
         return NULL;
     }
-    out->logs[out->n] = *log;
-    return &out->logs[out->n++];
+    out->logs[out->n] = use->log;
+    out->logs[out->n].part = true;
+    out->logs[out->n].main_server = true;
+    w->candidates[out->n].log = &out->logs[out->n];
+    return &w->candidates[out->n++];
 }
 
 /* What put_host made for so many. */
@@ -248,22 +291,31 @@ static size_t room_for(size_t n)
     return cap;
 }
 
+static void gather_use(struct web_walk *w, const struct web_server *server, struct web_log_use *use)
+{
+    if (!use->of && (use->of = entry_of(w, use))) {
+        use->next_of_log = use->of->uses;
+        use->of->uses = use;
+    }
+    if (!use->of)
+        return;
+    struct web_log *log = use->of->log;
+    struct web_hosts hosts = {log->hosts, log->n_hosts, room_for(log->n_hosts)};
+    for (size_t i = 0; i < server->hosts.n; i++)
+        put_host(w, &hosts, server->hosts.v[i]);
+    log->hosts = hosts.v;
+    log->n_hosts = hosts.n;
+    log->part = log->part && str_is_set(use->condition);
+    log->main_server =
+        log->main_server && server == &w->top && w->out->kind == WEB_CONF_APACHE && w->servers;
+}
+
 static void gather_server(struct web_walk *w, const struct web_server *server)
 {
-    struct web_log_use *logs = server->inherits ? w->top.logs : server->logs;
+    const struct web_server *owner = server->inherits ? &w->top : server;
 
-    for (const struct web_log_use *u = logs; u; u = u->next) {
-        struct web_log *log = entry_of(w, &u->log);
-        struct web_hosts hosts = {NULL, 0, 0};
-        if (!log)
-            return;
-        hosts = (struct web_hosts){log->hosts, log->n_hosts, room_for(log->n_hosts)};
-        for (size_t i = 0; i < server->hosts.n; i++)
-            put_host(w, &hosts, server->hosts.v[i]);
-        log->hosts = hosts.v;
-        log->n_hosts = hosts.n;
-        log->part = log->part && u->log.part;
-    }
+    for (struct web_log_use *u = owner->off ? NULL : owner->logs; u; u = u->next)
+        gather_use(w, server, u);
 }
 
 /* As they were written: the lists hold the last first. */
@@ -282,11 +334,14 @@ static void reverse(struct web_walk *w)
 void web_gather(struct web_walk *w)
 {
     w->out->logs = config_arena_array(w->arena, WEB_CONF_MAX_LOGS, sizeof(*w->out->logs));
-    if (!w->out->logs)
+    w->candidates = config_arena_array(w->arena, WEB_CONF_MAX_LOGS, sizeof(*w->candidates));
+    if (!w->out->logs || !w->candidates)
         return;
     reverse(w);
     for (const struct web_server *s = w->servers; s; s = s->next)
         gather_server(w, s);
-    if (!w->servers)
+    /* Apache's main server answers where no virtual host has the address and the port. */
+    if (!w->servers || w->out->kind == WEB_CONF_APACHE)
         gather_server(w, &w->top);
+    web_choose(w);
 }

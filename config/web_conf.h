@@ -10,13 +10,15 @@
 #define LOGFERRY_CONFIG_WEB_CONF_H
 
 #include "config/arena.h"
+#include "parsers/hit_fields.h"
 
 #define WEB_CONF_MAX_FILES 1024u
 #define WEB_CONF_MAX_BYTES (16u << 20) /* of all files */
 #define WEB_CONF_MAX_LOGS 512u
-#define WEB_CONF_MAX_HOSTS 4096u /* of one server, and of one log */
-#define WEB_CONF_MAX_WORDS 512u  /* of one directive */
-#define WEB_CONF_MAX_DEPTH 32u   /* blocks and includes in each other */
+#define WEB_CONF_MAX_LOGS_EACH 64u /* of one server */
+#define WEB_CONF_MAX_HOSTS 4096u   /* of one server, and of one log */
+#define WEB_CONF_MAX_WORDS 512u    /* of one directive */
+#define WEB_CONF_MAX_DEPTH 32u     /* blocks and includes in each other */
 
 enum web_conf_kind { WEB_CONF_NONE, WEB_CONF_NGINX, WEB_CONF_APACHE, WEB_CONF_VHOSTS };
 
@@ -32,10 +34,15 @@ struct web_log {
         format; /* for format_new: "nginx_combined", "nginx:$host …"; STR_NONE: see problem */
     struct str *hosts; /* of the servers that write to it, each once, lower case */
     size_t n_hosts;
-    bool host_in_line;   /* the format names the host of each request */
+    unsigned fields;     /* what the format has a place for: HIT_BIT of each; 0 with a problem */
     bool part;           /* only some requests are written: if=, env=, expr= */
+    bool main_server;    /* Apache's main server writes to it, and no virtual host */
     const char *problem; /* why it cannot be read, and how to mend that; NULL */
-    struct str file;     /* where it was first named */
+    /* The log that has the requests of this one and is to be read instead; NULL: this one is. */
+    const struct web_log *same_as;
+    /* Another one to be read that has some of the requests of this one; NULL. */
+    const struct web_log *shares;
+    struct str file; /* where it was first named */
     unsigned line;
 };
 
@@ -58,13 +65,21 @@ void web_conf_includes(enum web_conf_kind kind, struct str text, web_include_fn 
 /* The files that `apachectl -t -D DUMP_VHOSTS` names, and in *root its ServerRoot. */
 void web_conf_vhost_files(struct str text, struct str *root, web_include_fn *fn, void *context);
 
-/* The first file is where reading begins; of `nginx -T` there is that one only. `defines` is text
- * like Apache's envvars ("export APACHE_LOG_DIR=/var/log/apache2"), `root` what ServerRoot is where
- * the files do not tell; both may be STR_NONE. What is found
- * lives in the arena; -1: out of memory. */
+/* Has it neither a problem nor another log that is to be read instead? */
+bool web_log_is_read(const struct web_log *log);
+
+/* What is known of an Apache beside its files; each may be STR_NONE. */
+struct web_apache {
+    struct str root;    /* ServerRoot, where the files do not tell */
+    struct str defines; /* like envvars: "export APACHE_LOG_DIR=/var/log/apache2" */
+    struct str vhosts;  /* what DUMP_VHOSTS wrote: names of virtual hosts that have no ServerName */
+};
+
+/* The first file is where reading begins; of `nginx -T` there is that one only. What is found lives
+ * in the arena; -1: out of memory. */
 int web_conf_nginx(const struct web_file *files, size_t n, struct config_arena *arena,
                    struct web_conf *out);
-int web_conf_apache(const struct web_file *files, size_t n, struct str root, struct str defines,
+int web_conf_apache(const struct web_file *files, size_t n, const struct web_apache *known,
                     struct config_arena *arena, struct web_conf *out);
 
 #endif

@@ -781,3 +781,15 @@ const struct program *format_template_program(const struct format *f)
                ? ((const struct template_format *)f)->t.program
                : NULL;
 }
+
+unsigned format_template_fields(const struct format *f)
+{
+    const struct program *program = format_template_program(f);
+    uint64_t values = 0;
+
+    for (size_t i = 0; program && i < program_steps(program); i++) {
+        const struct program_field *field = program_step_field(program, i);
+        values |= field->shape != SHAPE_NONE ? VALUE_BIT(field->value) : 0;
+    }
+    return fields_of(values, false);
+}

@@ -67,6 +67,12 @@ def paste(agent, out):
     return dict(re.findall(r"(?m)^  (\S+):\n    files: '(.*)'$", sources))
 
 
+def uncommented(out):
+    """With the sources and the sites that are printed as comments."""
+    out = re.sub(r"(?m)^  # (\S+:$|  \S)", r"  \1", out)
+    return re.sub(r"(?m)^# (sites:$|  - )", r"\1", out)
+
+
 def explained(agent, source, path):
     """What the pasted source makes of each line."""
     _, out, _ = agent.command("explain", "--json", "--source", source, path)
@@ -207,7 +213,8 @@ def test_pasted_configuration_of_nginx(world):
     nginx.stop()
     _, out, _ = detect(world, "-", stdin=dump)
     agent = world.agent("http://127.0.0.1:1")
-    files = paste(agent, out)
+    check(len(paste(agent, out)) == 1, f"the same requests are read twice: {out}")
+    files = paste(agent, uncommented(out))
     check(sorted(os.path.basename(f) for f in files.values()) == ["access.log", "js.log", "none.log", "plain.log"], out)
     for source, path in files.items():
         found = explained(agent, source, path)
@@ -293,6 +300,103 @@ ServerRoot: "{world.dir}"
     log(world, "logs/a.log", '203.0.113.9 - - [03/Nov/2026:00:10:24 +0000] "GET /d HTTP/1.1" 304 - "-" "a \\"b\\""\n')
     hit = explained(agent, source, path)[0]["hit"]
     check(hit["user_agent"] == 'a "b"' and hit["path"] == "/d", f"{hit}")
+
+
+COMMON = 'LogFormat "%h %l %u %t \\"%r\\" %>s %b" common\n'
+COMBINED_OF_APACHE = 'LogFormat "%h %l %u %t \\"%r\\" %>s %b \\"%{Referer}i\\" \\"%{User-Agent}i\\"" combined\n'
+RHEL = COMBINED_OF_APACHE + """ServerName main.example.com
+CustomLog /var/log/httpd/access_log combined
+<VirtualHost _default_:443>
+TransferLog /var/log/httpd/ssl_access_log
+CustomLog /var/log/httpd/ssl_request_log "%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x \\"%r\\" %b"
+</VirtualHost>
+"""
+CPANEL = COMBINED_OF_APACHE + r"""LogFormat "%{User-agent}i" agent
+CustomLog /var/log/httpd/access_log combined
+<VirtualHost 192.0.2.1:80>
+  ServerName example.com
+  ServerAlias www.example.com mail.example.com
+  CustomLog /domlogs/example.com-bytes_log "%{%s}t %I .\n%{%s}t %O ."
+  CustomLog /domlogs/example.com combined
+  CustomLog /var/log/agent_log agent
+</VirtualHost>
+"""
+DISTINCT = """log_format json escape=json '{"t":"$time_iso8601","a":"$remote_addr","r":"$request","s":$status,"ua":"$http_user_agent"}';
+log_format bytes_log "$msec $bytes_sent .";
+log_format lame '$remote_addr "$http_user_agent"';
+log_format vhost '$host $remote_addr [$time_local] "$request" $status "$http_user_agent"';
+server { server_name a.example www.a.example; access_log /l/a.log if=$loggable; access_log /l/a.json json; }
+server { server_name a.example b.example; access_log /l/b.log; access_log /l/b.bytes bytes_log; access_log /l/c.log lame; }
+server { server_name d.example b.example; access_log /l/d.log; access_log "/l/e{x}$host.log"; }
+server { server_name e.example; access_log /l/e.log; access_log off; }
+server { server_name f.example; access_log "/l/NAME.log" vhost; access_log /l/f.log if=$bot; access_log memory:32m; }
+""".replace("NAME", "long-" * 40)
+
+
+def test_what_is_printed_is_taken(world):
+    """Whatever the configuration holds: `check` takes what is printed, and its comments uncommented too."""
+    agent = world.agent("http://127.0.0.1:1")
+    for text, active, all_of_them in (
+            (RHEL, {"access_log", "ssl_access_log"}, {"access_log", "ssl_access_log", "ssl_request_log"}),
+            (CPANEL, {"access_log", "example.com"}, {"access_log", "example.com"}),
+            (DISTINCT, {"a.json", "b.log", "d.log", "long-" * 40 + ".log"}, {"a.log", "f.log"} | {"a.json", "b.log", "d.log", "long-" * 40 + ".log"})):
+        path = log(world, "web.conf", text)
+        _, out, _ = detect(world, path)
+        check({os.path.basename(f) for f in paste(agent, out).values()} == active, out)
+        check({os.path.basename(f) for f in paste(agent, uncommented(out)).values()} == all_of_them, out)
+        check("\nsites:" in uncommented(out), out)
+
+
+def test_not_read_and_why(world):
+    _, out, _ = detect(world, log(world, "web.conf", CPANEL))
+    check(re.search(r"(?m)^# not read: /domlogs/example\.com-bytes_log \(.*web\.conf:7\): .*two times", out), out)
+    check(re.search(r"(?m)^# not read: /var/log/agent_log \(.*web\.conf:9\): .*the time of the request", out), out)
+    check("  # the main server's: " in out, out)
+    _, out, _ = detect(world, log(world, "web.conf", DISTINCT))
+    for name, why in (("b.bytes", "the path of the request"), ("c.log", "the time of the request"), (r"e\{x\}\$host.log", "braces")):
+        check(re.search(rf"(?m)^# not read: /l/{name} \(.*\): .*{why}", out), f"{name}: {out}")
+    check(re.search(r"(?m)^# not read: memory:32m .*error_log", out) and "/l/e.log" not in out, out)
+
+
+def test_main_server_of_apache(world):
+    """Its log is printed beside those of the virtual hosts; its name is that of a host without one."""
+    path = log(world, "httpd.conf", RHEL)
+    _, out, _ = detect(world, "--json", path)
+    found = {os.path.basename(x["path"]): x for x in json.loads(out)["logs"]}
+    check({name: (x["main_server"], x["same_as"]) for name, x in found.items()} ==
+          {"access_log": (True, None), "ssl_access_log": (False, None), "ssl_request_log": (False, "/var/log/httpd/ssl_access_log")}, out)
+    check(all(x["hosts"] == ["main.example.com"] for x in found.values()), out)
+    _, out, _ = detect(world, path)
+    check(re.search(r"(?m)^  access_log-3:\n(    .*\n)*    # the main server's: ", out), out)
+    check("  # ssl_access_log-1 has the same requests; reading both counts them twice\n  # ssl_request_log-2:\n  #   files: " in out, out)
+    # A name that only the dump has, by the file and line of the section.
+    dump = f"""VirtualHost configuration:
+*:443                  web1.example.com ({path}:4)
+ServerRoot: "{world.dir}"
+"""
+    _, out, _ = detect(world, "--json", "-", stdin=dump)
+    found = {os.path.basename(x["path"]): x["hosts"] for x in json.loads(out)["logs"]}
+    check(found["ssl_access_log"] == ["web1.example.com"] and found["access_log"] == ["main.example.com"], out)
+
+
+def test_files_that_cannot_be_read(world):
+    """Which, why, and what helps."""
+    closed = world.mkdir("closed")
+    log(world, "closed/a.conf", "<VirtualHost *:80>\nCustomLog /l/a.log combined\n</VirtualHost>\n")
+    dump = f'VirtualHost configuration:\n*:80  a.example ({world.path("closed/a.conf")}:1)\n*:80  b.example ({world.path("gone.conf")}:1)\n'
+    main = log(world, "main.conf", f"ServerRoot {world.dir}\nCustomLog /l/x.log combined\nInclude closed/*.conf\n")
+    os.chmod(world.path("closed"), 0)
+    argv = [world.agent_bin, "detect"]
+    if os.getuid() == 0:  # who reads everything
+        os.chmod(world.dir, 0o755)
+        argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *argv]
+    code, _, err = run([*argv, "-"], world.dir, 30, stdin=dump.encode(), expect=None)
+    check(code == 77, f"{code}: {err}")
+    check(f"{world.path('closed/a.conf')} cannot be read (Permission denied); its logs are missing below; try it with sudo\n" in err, err)
+    check(f"{world.path('gone.conf')} cannot be read (No such file or directory); its logs are missing below\n" in err, err)
+    _, _, err = run([*argv, main], world.dir, 30, expect=None)
+    check(f"{world.path('closed')} cannot be read (Permission denied); its logs are missing below; try it with sudo\n" in err, err)
+    os.chmod(world.path("closed"), 0o755)
 
 
 def test_report_of_several_formats(world):

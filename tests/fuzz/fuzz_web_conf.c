@@ -18,10 +18,13 @@ static void check(const struct web_conf *conf)
 {
     if (conf->n > WEB_CONF_MAX_LOGS)
         abort();
-    for (size_t i = 0; i < conf->n; i++)
-        if (!str_is_set(conf->logs[i].files) && !conf->logs[i].problem)
-            if (str_is_set(conf->logs[i].written) && conf->logs[i].written.n < 1000)
-                abort();
+    for (size_t i = 0; i < conf->n; i++) {
+        const struct web_log *log = &conf->logs[i];
+        if (!log->problem && !(str_is_set(log->files) && log->fields & HIT_BIT(PATH)))
+            abort();
+        if (log->same_as && !web_log_is_read(log->same_as))
+            abort();
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -36,8 +39,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     web_conf_kind(text);
     web_conf_vhost_files(text, &root, count, &n);
     web_conf_includes(nginx ? WEB_CONF_NGINX : WEB_CONF_APACHE, text, count, &n);
+    struct web_apache known = {STR_NONE, text, text};
     int rc = nginx ? web_conf_nginx(files, 2, arena, &conf)
-                   : web_conf_apache(files, 2, STR_NONE, text, arena, &conf);
+                   : web_conf_apache(files, 2, &known, arena, &conf);
     if (rc == 0)
         check(&conf);
     config_arena_free(arena);

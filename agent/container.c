@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define INPUT_BYTES (64u << 10)
+#define SEARCH_BYTES (64u << 20) /* as CONTAINER_GARBAGE says */
 
 struct container {
     int fd;
@@ -279,6 +280,32 @@ static bool feed(struct container *c, size_t n)
     return ends(c, c->in_member || !c->seen_member ? CONTAINER_TRUNCATED : CONTAINER_CLEAN);
 }
 
+static bool member_follows(struct container *c)
+{
+    size_t magic = c->codec->magic_bytes;
+
+    for (uint64_t n = 0; n < SEARCH_BYTES && feed(c, magic) && c->io.n_in >= magic; n++) {
+        if (one_fits(c->codec, c->io.in, magic))
+            return true;
+        c->io.in++;
+        c->io.n_in--;
+    }
+    return false;
+}
+
+/* At what begins no member: a hole that a crash left has members behind it. */
+static bool ends_in_garbage(struct container *c)
+{
+    uint64_t at = container_file_offset(c);
+    bool follows = member_follows(c);
+
+    if (c->end == CONTAINER_IO_ERROR)
+        return false;
+    c->offset = at; /* what is told is where it begins */
+    c->io.n_in = 0;
+    return ends(c, follows ? CONTAINER_CORRUPT : CONTAINER_GARBAGE);
+}
+
 /* Over zeros in fours. False at an end: the file's, or zeros that are not of these. */
 static bool skip_padding(struct container *c)
 {
@@ -289,7 +316,7 @@ static bool skip_padding(struct container *c)
         n++;
     }
     if (n % 4 && c->end != CONTAINER_IO_ERROR)
-        return ends(c, CONTAINER_GARBAGE);
+        return ends_in_garbage(c);
     return c->end == CONTAINER_MORE;
 }
 
@@ -304,7 +331,7 @@ static bool next_member(struct container *c)
         return false;
     size_t n = c->io.n_in < c->codec->magic_bytes ? c->io.n_in : c->codec->magic_bytes;
     if (!one_fits(c->codec, c->io.in, n))
-        return ends(c, c->seen_member ? CONTAINER_GARBAGE : CONTAINER_CORRUPT);
+        return c->seen_member ? ends_in_garbage(c) : ends(c, CONTAINER_CORRUPT);
     if (n < c->codec->magic_bytes) {
         c->io.n_in = 0;
         return ends(c, CONTAINER_TRUNCATED);

@@ -33,7 +33,8 @@ enum container_kind {
 enum container_end {
     CONTAINER_MORE,      /* not at the end */
     CONTAINER_CLEAN,     /* plain: the file's end; else a member's valid end, and nothing behind */
-    CONTAINER_GARBAGE,   /* a member's valid end, then bytes that begin no member: ignored */
+    CONTAINER_GARBAGE,   /* a member's valid end, then bytes that begin no member: ignored. In the
+                          * 64 MiB behind it no member begins, either: else it is CORRUPT */
     CONTAINER_TRUNCATED, /* the file ends inside a member; it may still grow */
     CONTAINER_CORRUPT,   /* bad data or checksum; everything before it was delivered */
     CONTAINER_TOO_WIDE,  /* the next member wants a window over CONTAINER_WINDOW_BYTES */

@@ -42,6 +42,10 @@ static size_t put_special(struct buf *out, const char *p, size_t n)
 {
     size_t valid = 0;
 
+    if (p[0] == '\0') { /* "\u0000" is JSON, but many a reader refuses it, as jansson does */
+        buf_lit(out, JSON_REPLACEMENT);
+        return 1;
+    }
     if ((unsigned char)p[0] < 0x80) {
         put_escape(out, p[0]);
         return 1;

@@ -45,6 +45,9 @@ static void write_and_read(struct str in)
     json_put_string(&text, in);
     check(!text.failed);
     check(judge_text(buf_str(&text)) == JUDGE_AGREE);
+    json_t *theirs = json_loadb(text.p, text.n, JUDGE_WRITTEN, NULL);
+    check(theirs != NULL);
+    json_decref(theirs);
     buf_init(&scratch, text.n);
     json_reader_init(&r, buf_str(&text), &scratch);
     check(json_next(&r) == JSON_STRING);

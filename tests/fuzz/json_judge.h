@@ -27,7 +27,9 @@
 
 #include "parsers/base/json.h"
 
-#define JUDGE_FLAGS (JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL)
+/* "\u0000" is read; it is not written, so that jansson's own choice is without it: JUDGE_WRITTEN. */
+#define JUDGE_WRITTEN (JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL)
+#define JUDGE_FLAGS (JUDGE_WRITTEN | JSON_ALLOW_NUL)
 
 enum judgement {
     JUDGE_AGREE,

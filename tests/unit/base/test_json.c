@@ -40,7 +40,7 @@ static void test_write_table(void **state)
         {STR("plain /text/ 'x'"), "\"plain /text/ 'x'\""},
         {STR("\"\\"), "\"\\\"\\\\\""},
         {STR("\n\r\t\b\f"), "\"\\n\\r\\t\\b\\f\""},
-        {STR("\0\x01\x0b\x1f\x7f"), "\"\\u0000\\u0001\\u000b\\u001f\x7f\""},
+        {STR("\0\x01\x0b\x1f\x7f"), "\"" FFFD "\\u0001\\u000b\\u001f\x7f\""},
         {STR("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"),
          "\"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\""},
         {STR("\xff"), "\"" FFFD "\""},

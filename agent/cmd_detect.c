@@ -352,12 +352,14 @@ static int conf_of(const char *path, int fd, bool json, struct buf *out)
     return code;
 }
 
-static void put_empty(struct buf *out, const char *path, bool messages)
+static void put_empty(struct buf *out, const char *path, const struct log_head *head, bool messages)
 {
     terminal_put_safe(out, str_of(path), 200);
     if (messages)
         buf_lit(out, ": it holds what a server says of itself, and no line of a request: it is no "
                      "access log, or an empty one\n");
+    else if (head->left_out)
+        buf_lit(out, ": its lines are over 256 KiB, or parts of lines whose end is not there\n");
     else
         buf_lit(out, ": it holds no line yet\n");
 }
@@ -377,7 +379,7 @@ static int judge_head(const char *path, int fd, const struct log_head *head, boo
     if (json)
         put_json(out, path, head, &d, &guess);
     else if (!d.spec[0] || !d.lines)
-        put_empty(out, path, d.messages > 0);
+        put_empty(out, path, head, d.messages > 0);
     else if (d.fits)
         put_text(out, path, head, &d, d.guessed && guess.is_json);
     else

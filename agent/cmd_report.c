@@ -212,6 +212,7 @@ int command_report(const struct options *options)
     if (!code)
         code = offline_read(&o, options->paths, options->n_paths, on_line, r);
     r->seconds = seconds_now() - begin;
+    r->unread = o.unread;
     bool nothing = o.unread && !r->lines; /* what was wrong with each file has been said */
     if (!code && (options->json || !nothing))
         code = print(r, options);

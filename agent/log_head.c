@@ -21,19 +21,49 @@ static void keep(struct log_head *head, size_t *at, struct str line, uint64_t nu
     head->numbers[head->n++] = number;
 }
 
+/* False: none begins before LOG_HEAD_BYTES. */
+static bool next_text(struct lines *l, struct str *line)
+{
+    enum lines_result what = LINES_LINE;
+
+    do {
+        what = lines_next(l, line);
+        if (what == LINES_END)
+            what = lines_take_half(l, line);
+    } while (what == LINES_TOO_LONG || (what == LINES_LINE && line->n == 0));
+    return what == LINES_LINE && lines_at(l) < LOG_HEAD_BYTES;
+}
+
+/* Has Docker written these, the first of which looks so? Not when no text ends in "\n" and one is
+ * shorter than what it cuts: collectors' JSON has the same keys. */
+static bool is_dockers(struct lines *l, struct str line)
+{
+    bool shorter = false;
+    size_t n = 0;
+
+    do {
+        if (prefix_detect(line) != PREFIX_DOCKER)
+            continue;
+        if (!prefix_docker_is_cut(line))
+            return true;
+        shorter = shorter || line.n < PREFIX_DOCKER_PART_BYTES;
+    } while (++n < DETECT_MAX_LINES && next_text(l, &line));
+    return !shorter;
+}
+
 /* Who may have cut the lines in parts, by the first of them. */
 static enum prefix_kind cutter_of(int fd, enum container_kind kind)
 {
     struct lines *l = lines_new(fd, kind, 0);
-    struct str line = STR("");
+    struct str line;
     enum prefix_kind cutter = PREFIX_NONE;
 
-    while (l && lines_next(l, &line) == LINES_LINE && line.n == 0)
-        ;
-    if (line.n > 0)
+    if (l && next_text(l, &line))
         cutter = prefix_detect(line);
+    if (!prefix_cuts(cutter) || (cutter == PREFIX_DOCKER && !is_dockers(l, line)))
+        cutter = PREFIX_NONE;
     lines_free(l);
-    return prefix_cuts(cutter) ? cutter : PREFIX_NONE;
+    return cutter;
 }
 
 int log_head_read(struct log_head *head, int fd, enum container_kind kind)
@@ -41,17 +71,20 @@ int log_head_read(struct log_head *head, int fd, enum container_kind kind)
     size_t at[DETECT_MAX_LINES] = {0};
     struct joiner *j;
     struct lines *l = lines_new(fd, kind, 0);
-    bool good = joiner_new(&j, cutter_of(fd, kind)) == 0 && l;
     struct joined line;
     enum lines_result what;
 
-    head->n = 0;
+    head->cutter = cutter_of(fd, kind);
+    bool good = joiner_new(&j, head->cutter) == 0 && l;
+    head->n = head->left_out = 0;
     buf_init(&head->text, LOG_HEAD_BYTES + LINE_MAX_BYTES);
     while (good && head->n < DETECT_MAX_LINES && head->text.n < LOG_HEAD_BYTES &&
            ((what = joiner_next(j, l, &line)) != LINES_END ||
             (what = joiner_take_rest(j, l, &line)) != LINES_END)) {
         if (what == LINES_LINE)
             keep(head, at, line.text, line.number);
+        else
+            head->left_out++;
         good = !head->text.failed;
     }
     for (size_t i = 0; i < head->n; i++)

@@ -6,14 +6,17 @@
 
 #include "agent/container.h"
 #include "parsers/detect_json.h"
+#include "parsers/prefix.h"
 
 #define LOG_HEAD_BYTES (4u << 20) /* no line begins behind these */
 
 struct log_head {
     struct buf text;                    /* the lines, each with its '\n' */
-    struct str lines[DETECT_MAX_LINES]; /* of it; too long ones are left out */
+    struct str lines[DETECT_MAX_LINES]; /* of it */
     uint64_t numbers[DETECT_MAX_LINES]; /* in the file, from 1 */
     size_t n;
+    size_t left_out;         /* of those: too long ones, and parts of lines without an end */
+    enum prefix_kind cutter; /* PREFIX_NONE: nobody cut its lines in parts */
 };
 
 /* The lines of what is there, a half one at the end included. -1: out of memory. */

@@ -202,6 +202,15 @@ static int take_detected(struct offline *o, const char *path, const struct detec
     return take_format(o, str_of(d->spec), "");
 }
 
+/* For a file of header lines, or of what went to standard error: by this format they are. */
+static int take_quiet(struct offline *o, const char *spec)
+{
+    drop_format(o);
+    buf_release(&o->comments);
+    memcpy(o->detected, spec, sizeof(o->detected));
+    return take_format(o, str_of(spec), "");
+}
+
 /* Does the file begin with the header lines of the one that was looked at before? Ten thousand of a
  * CDN do, and its format need not be found anew in the lines of each. */
 static bool begins_as_before(struct offline *o, int fd, enum container_kind kind)
@@ -222,16 +231,22 @@ static void keep_comments(struct offline *o, int fd, enum container_kind kind)
         buf_reset(&o->comments);
 }
 
-/* Of each file, by its head; *has_format: it may be read. A file of no format is told and left. */
+static void start_file(struct offline *o)
+{
+    o->has_text = true;
+    o->formless = false;
+}
+
+/* Of each file, by its head; *readable: one of no format is told and left. */
 static int detect(struct offline *o, int fd, enum container_kind kind, const char *path,
-                  bool *has_format)
+                  bool *readable)
 {
     struct detection d;
     struct json_guess guess;
     struct log_head *head = calloc(1, sizeof(*head));
     int code = EXIT_INTERNAL;
 
-    *has_format = false;
+    *readable = false;
     if (!o->kept)
         o->kept = detect_formats_new();
     if (head && o->kept && !log_head_read(head, fd, kind) &&
@@ -240,7 +255,7 @@ static int detect(struct offline *o, int fd, enum container_kind kind, const cha
         code = 0;
     if (!code && d.fits) {
         code = take_detected(o, path, &d);
-        *has_format = !code;
+        *readable = !code;
         keep_comments(o, fd, kind);
     } else if (!code && (d.lines || d.messages)) {
         refuse(path, head, &d);
@@ -248,6 +263,12 @@ static int detect(struct offline *o, int fd, enum container_kind kind, const cha
             o->unread++;
         else
             o->foreign++;
+    } else if (!code) {
+        o->has_text = false;
+        o->formless = !d.spec[0];
+        o->cutter = head->cutter;
+        code = o->formless ? 0 : take_quiet(o, d.spec);
+        *readable = !code;
     }
     if (head)
         log_head_release(head);
@@ -256,14 +277,29 @@ static int detect(struct offline *o, int fd, enum container_kind kind, const cha
 }
 
 static int find_format(struct offline *o, int fd, enum container_kind kind, const char *path,
-                       bool *has_format)
+                       bool *readable)
 {
-    *has_format = o->named || begins_as_before(o, fd, kind);
-    return *has_format ? 0 : detect(o, fd, kind, path, has_format);
+    start_file(o);
+    *readable = o->named || begins_as_before(o, fd, kind);
+    return *readable ? 0 : detect(o, fd, kind, path, readable);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------
  */
+
+/* Of what is no line's text, or of a file without a format. */
+static void count_only(enum lines_result what, struct str text, struct digested *d)
+{
+    bool comment = what == LINES_LINE && str_starts(text, STR("#"));
+
+    *d = (struct digested){.parsed = comment ? PARSE_DIRECTIVE : PARSE_BAD};
+    rule_decide(&d->verdict, comment                  ? RULE_HEADER
+                             : what == LINES_PART     ? RULE_PARTIAL
+                             : what == LINES_TOO_LONG ? RULE_TOO_LONG
+                                                      : RULE_UNPARSABLE);
+    d->error = what == LINES_LINE ? "no line at the beginning of the file shows its format"
+                                  : d->verdict.rule;
+}
 
 static bool hand_out(struct offline *o, const char *path, enum lines_result what,
                      const struct joined *j, offline_fn fn, void *context)
@@ -271,10 +307,8 @@ static bool hand_out(struct offline *o, const char *path, enum lines_result what
     struct digested d;
     struct str text = j->text;
     struct offline_line line = {path, j->number, j->at, text, &d};
-    if (what != LINES_LINE) {
-        d = (struct digested){.parsed = PARSE_BAD};
-        rule_decide(&d.verdict, what == LINES_PART ? RULE_PARTIAL : RULE_TOO_LONG);
-        d.error = d.verdict.rule;
+    if (what != LINES_LINE || o->formless) {
+        count_only(what, text, &d);
         return fn(context, &line);
     }
     while (text.n && text.p[0] == '\0')
@@ -287,7 +321,7 @@ static bool hand_out(struct offline *o, const char *path, enum lines_result what
     return fn(context, &line);
 }
 
-static int tell_end(struct offline *o, const struct lines *l, const char *path)
+static void tell_end(struct offline *o, const struct lines *l, const char *path)
 {
     static const char *const text[] = {
         [CONTAINER_TRUNCATED] =
@@ -297,11 +331,10 @@ static int tell_end(struct offline *o, const struct lines *l, const char *path)
         [CONTAINER_IO_ERROR] = "reading failed"};
     enum container_end end = lines_state(l);
     if (!text[end])
-        return 0;
+        return;
     fprintf(stderr, "logferry: %s: %s (%s, at byte %llu of the file)\n", path, text[end],
             container_codec(lines_kind(l)), (unsigned long long)lines_file_offset(l));
     o->unread++;
-    return 0;
 }
 
 static bool is_complete(const struct lines *l)
@@ -331,13 +364,17 @@ static int read_fd(struct offline *o, int fd, enum container_kind kind, const ch
     enum lines_result what;
     bool go_on = true;
     int code = EXIT_INTERNAL;
-    note_format(o);
-    if (l && joiner_new(&j, format_cutter(o->format)) == 0) {
-        parser_reset(o->parser);
+    if (o->has_text)
+        note_format(o);
+    if (l && joiner_new(&j, o->formless ? o->cutter : format_cutter(o->format)) == 0) {
+        if (!o->formless)
+            parser_reset(o->parser);
         while (go_on && ((what = joiner_next(j, l, &line)) != LINES_END ||
                          (is_complete(l) && (what = joiner_take_rest(j, l, &line)) != LINES_END)))
             go_on = hand_out(o, path, what, &line, fn, context);
-        code = go_on ? tell_end(o, l, path) : 0;
+        if (go_on)
+            tell_end(o, l, path);
+        code = 0;
     }
     lines_free(l);
     joiner_free(j);
@@ -369,16 +406,16 @@ static int read_file(struct offline *o, const struct found_file *f, offline_fn f
         o->unread++;
         return 0;
     }
-    bool has_format;
-    int code = find_format(o, fd, f->kind, f->path, &has_format);
-    if (!code && has_format)
+    bool readable;
+    int code = find_format(o, fd, f->kind, f->path, &readable);
+    if (!code && readable)
         code = read_fd(o, fd, f->kind, f->path, fn, context);
     close(fd);
     return code;
 }
 
 /* A pipe's by what lies in it, which is still read then. */
-static int detect_stdin(struct offline *o, enum container_kind kind, bool *has_format)
+static int detect_stdin(struct offline *o, enum container_kind kind, bool *readable)
 {
     int fd = lseek(STDIN_FILENO, 0, SEEK_CUR) < 0 ? log_head_of_pipe(STDIN_FILENO) : STDIN_FILENO;
     int code;
@@ -388,7 +425,7 @@ static int detect_stdin(struct offline *o, enum container_kind kind, bool *has_f
                         "cannot be guessed; name it with --format\n");
         return EXIT_USAGE;
     }
-    code = detect(o, fd, kind, "-", has_format);
+    code = detect(o, fd, kind, "-", readable);
     if (fd != STDIN_FILENO)
         close(fd);
     return code;
@@ -405,9 +442,10 @@ static int read_stdin(struct offline *o, offline_fn fn, void *context)
                 "logferry: standard input: cannot be read, it is %s; hand over its plain text\n",
                 codec);
     } else {
-        bool has_format = o->named;
-        int code = has_format ? 0 : detect_stdin(o, kind, &has_format);
-        return !code && has_format ? read_fd(o, STDIN_FILENO, kind, "-", fn, context) : code;
+        bool readable = o->named;
+        start_file(o);
+        int code = readable ? 0 : detect_stdin(o, kind, &readable);
+        return !code && readable ? read_fd(o, STDIN_FILENO, kind, "-", fn, context) : code;
     }
     o->unread++;
     return 0;

@@ -29,6 +29,9 @@ struct offline {
     bool named;            /* the format is the command line's or the source's */
     struct format *format; /* else of each file, by its lines; NULL before the first */
     char detected[DETECT_SPEC_BYTES];
+    bool has_text;               /* the file at hand: in its head is a line of a request */
+    bool formless;               /* in its head is no text: its lines are only counted */
+    enum prefix_kind cutter;     /* of a formless one: who cut them in parts */
     struct buf comments;         /* that the file began with of which it was detected */
     struct detect_formats *kept; /* NULL: no file was asked for its format yet */
     struct parser *parser;
@@ -37,7 +40,7 @@ struct offline {
     struct digest_rules digest_rules;
     struct offline_formats formats;
     unsigned n_read; /* files whose format is known */
-    unsigned unread; /* files that could not be read to their end */
+    unsigned unread; /* files that could not be read, or not to their end */
     /* Of a directory or a glob, and with the format of no access log, as a server's error.log: what
      * is there besides is no failure, if any other file was read. Else they are among `unread`. */
     unsigned foreign;

@@ -25,6 +25,7 @@ struct report {
     const struct offline_formats *formats;
     uint64_t lines, pageviews, fetches, skipped;
     uint64_t reasons[REASON_COUNT];
+    uint64_t unread; /* files */
     int64_t first_ms, last_ms;
     double seconds;
 };

@@ -282,7 +282,7 @@ static void put_head(struct page *p)
     for (size_t i = 0; i < f->n; i++)
         buf_printf(&text, "%s%s", i ? ", " : "", f->names[i]);
     if (f->n == 0)
-        buf_lit(&text, "no lines");
+        buf_put_str(&text, r->lines ? STR("no format") : STR("no lines"));
     if (r->first_ms <= r->last_ms) {
         buf_lit(&text, ", ");
         time_put_date(&text, r->first_ms);
@@ -292,10 +292,22 @@ static void put_head(struct page *p)
     put_folded(p, &text, strlen("logferry report"));
 }
 
+/* Of what was read; no word on the rest of what was not. */
+static void put_balance(struct buf *b, const struct report *r)
+{
+    if (r->lines != r->pageviews + r->fetches + r->skipped) {
+        buf_lit(b, "THE BOOKS DO NOT BALANCE");
+    } else if (r->unread) {
+        put_counted(b, r->unread, 0, "file was", "files were");
+        buf_lit(b, " not read, or not to the end");
+    } else {
+        buf_lit(b, "every line accounted for");
+    }
+}
+
 static void put_foot(struct page *p)
 {
     const struct report *r = p->r;
-    bool balanced = r->lines == r->pageviews + r->fetches + r->skipped;
     struct buf text;
 
     buf_init(&text, 4096);
@@ -306,8 +318,8 @@ static void put_foot(struct page *p)
     put_counted(&text, r->fetches, 0, "AI fetch", "AI fetches");
     buf_lit(&text, " + ");
     terminal_put_number(&text, r->skipped, 0);
-    buf_printf(&text, " skipped; %s",
-               balanced ? "every line accounted for" : "THE BOOKS DO NOT BALANCE");
+    buf_lit(&text, " skipped; ");
+    put_balance(&text, r);
     buf_putc(p->b, '\n');
     put_folded(p, &text, 0);
 }

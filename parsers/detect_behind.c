@@ -27,6 +27,14 @@ void behind_free(struct behind *b)
     free(b);
 }
 
+/* Parts that Docker cut were joined before: text without its "\n" is no line of Docker's. */
+static enum prefix_kind prefix_of(struct str line)
+{
+    enum prefix_kind kind = prefix_detect(line);
+
+    return kind == PREFIX_DOCKER && prefix_docker_is_cut(line) ? PREFIX_MESSAGE : kind;
+}
+
 static enum prefix_kind common_prefix(const struct behind *b)
 {
     size_t counts[PREFIX_KINDS] = {0}, some = 0;
@@ -35,7 +43,7 @@ static enum prefix_kind common_prefix(const struct behind *b)
         if (b->lines[i].n == 0 || server_message(b->lines[i]))
             continue;
         some++;
-        counts[prefix_detect(b->lines[i])]++;
+        counts[prefix_of(b->lines[i])]++;
     }
     for (int kind = PREFIX_NONE + 1; prefix_name((enum prefix_kind)kind); kind++)
         if (counts[kind] * 2 > some)

@@ -384,12 +384,18 @@ bool field_time(struct field_times *t, struct str text, int64_t *ms)
     return true;
 }
 
+/* "03:04:05": what is not is a whole time, or no time. */
+static bool is_time_of_day(struct str s)
+{
+    return s.n > 2 && (s.p[1] == ':' || s.p[2] == ':');
+}
+
 static bool dated_time(struct field_times *t, const struct str *v, int64_t *ms)
 {
     char text[64];
     struct str date = decode_missing(v[FIELD_DATE]), time = v[FIELD_TIME];
 
-    if (!str_is_set(date))
+    if (!str_is_set(date) || !is_time_of_day(time))
         return field_time(t, time, ms);
     if (date.n < 10 || date.n + 1 + time.n > sizeof(text))
         return false;

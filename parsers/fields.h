@@ -13,7 +13,7 @@ struct zone;
 
 enum field {
     FIELD_TIME,
-    FIELD_DATE, /* when set, the time of day is in FIELD_TIME */
+    FIELD_DATE, /* of a time of day in FIELD_TIME */
     FIELD_CLIENT_IP,
     FIELD_METHOD,
     FIELD_SCHEME,
@@ -43,6 +43,7 @@ enum field {
     FIELDS_NAMED,             /* those above have names of their own; those below are the tables' */
     FIELD_TLS = FIELDS_NAMED, /* there, whatever it holds: https */
     FIELD_MESSAGE,            /* there, and nothing of a request is: no access log line */
+    FIELD_LOGGER,             /* who of the server writes */
     FIELDS,
 };
 

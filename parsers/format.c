@@ -630,7 +630,8 @@ enum parse_result parser_line(struct parser *p, struct str line, struct hit *hit
         return parser_fail(p, "the line is over 1 MiB", FORMAT_MAX_LINE);
     decode_scratch_reset(&p->scratch);
     p->directive = DIRECTIVE_HEADER;
-    if (p->format->n_prefixes == 0 || strip_prefixes(p, &text, &outer))
+    if (p->format->n_prefixes == 0 ||
+        (strip_prefixes(p, &text, &outer) && !server_repetition(text)))
         result = parse(p, text, &outer, hit);
     if (result == PARSE_BAD)
         result = refuse(p, text, &outer);

@@ -249,6 +249,22 @@ static void decode_azure(struct str v[FIELDS])
     v[FIELD_DURATION_MS] = STR_NONE;
 }
 
+/* What Caddy's errors and handlers say of a request is in the access log's entry for it, too. */
+static bool is_of_another_logger(struct str logger)
+{
+    return str_is_set(decode_missing(logger)) && !str_starts(logger, STR("http.log.access"));
+}
+
+/* The second of a level, a logger and a message. */
+static struct str logger_of(struct str message)
+{
+    struct str rest = message;
+
+    (void)str_cut(&rest, '\t');
+    struct str logger = str_cut(&rest, '\t');
+    return rest.n > 0 ? logger : STR_NONE;
+}
+
 /* Of Caddy's console encoder: a time, a level, a logger and a message before the object, with tabs
  * between them; of Fluentd's files, a time and a tag. The object; the line itself where there is no
  * such front. */
@@ -276,6 +292,12 @@ static void read_texts(struct decode_scratch *s, const struct json_found *found,
     }
 }
 
+static enum parse_result message_of(struct parser *base)
+{
+    base->directive = DIRECTIVE_MESSAGE;
+    return PARSE_DIRECTIVE;
+}
+
 static enum parse_result json_line(struct parser *base, struct str line, struct hit *hit)
 {
     struct json_parser *p = (struct json_parser *)base;
@@ -293,6 +315,7 @@ static enum parse_result json_line(struct parser *base, struct str line, struct 
     if (str_is_set(time) && !str_is_set(v[FIELD_TIME])) {
         v[FIELD_TIME] = time;
         v[FIELD_MESSAGE] = message;
+        v[FIELD_LOGGER] = logger_of(message);
     }
     if (base->format->row->variant == JSON_CLOUDFRONT)
         decode_cloudfront(&base->scratch, found, v);
@@ -300,15 +323,15 @@ static enum parse_result json_line(struct parser *base, struct str line, struct 
         decode_akamai(&base->scratch, v);
     else if (base->format->row->variant == JSON_AZURE)
         decode_azure(v);
+    if (base->format->row->variant == JSON_CADDY && is_of_another_logger(v[FIELD_LOGGER]))
+        return message_of(base);
     enum field bad = fields_to_hit(&base->scratch, &p->times, v, hit, &why);
     if (bad == FIELDS)
         return PARSE_OK;
     bool answer =
         bad == FIELD_PATH && base->format->row->variant == JSON_ZEEK; /* without a request */
-    if (bad == FIELD_MESSAGE || answer) {
-        base->directive = DIRECTIVE_MESSAGE;
-        return PARSE_DIRECTIVE;
-    }
+    if (bad == FIELD_MESSAGE || answer)
+        return message_of(base);
     return parser_fail(base, why, found[bad].raw.p ? (size_t)(found[bad].raw.p - line.p) : 0);
 }
 

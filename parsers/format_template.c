@@ -7,6 +7,7 @@
 #include "parsers/client_ip.h"
 #include "parsers/fields.h"
 #include "parsers/format_impl.h"
+#include "parsers/server_message.h"
 #include "parsers/template.h"
 
 #include "parsers/base/time.h"
@@ -702,6 +703,8 @@ static inline const char *use_field(struct template_parser *p, const struct temp
 
     if (use->text) { /* most of them */
         text = decode_missing(decode ? decode(s, text) : text);
+        if (use->value == VALUE_USER && str_eq(text, STR("\"-\"")))
+            return NULL; /* some write it with quotes where the format has none */
         if (str_is_set(text))
             memcpy((char *)hit + use->text, &text, sizeof(text));
         return NULL;
@@ -730,15 +733,24 @@ static enum parse_result no_request(struct template_parser *p, struct str line)
     return PARSE_DIRECTIVE;
 }
 
+/* A header; a syslog's word on a line, where the template has that prefix itself. */
+static bool is_directive(struct template_parser *p, struct str line)
+{
+    const struct template_row *row = &templates[p->base.format->row->variant];
+    bool repetition = row->is_message && server_repetition_behind(line);
+
+    if (repetition)
+        p->base.directive = DIRECTIVE_MESSAGE;
+    return repetition || (row->header && str_starts(line, str_of(row->header)));
+}
+
 static enum parse_result template_line(struct parser *base, struct str line, struct hit *hit)
 {
     struct template_parser *p = (struct template_parser *)base;
     const struct template_format *f = (const struct template_format *)base->format;
     decode_fn *decode = f->t.decode;
 
-    const char *header = templates[base->format->row->variant].header;
-
-    if (header && str_starts(line, str_of(header)))
+    if (is_directive(p, line))
         return PARSE_DIRECTIVE;
     if (decode && !memchr(line.p, f->t.mark, line.n))
         decode = NULL;

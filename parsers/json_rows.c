@@ -59,6 +59,7 @@ static const struct json_row_key caddy[] = {
     {FIELD_PURPOSE, "request.headers.Sec-Purpose request.headers.Purpose request.headers.X-Moz "
                     "request.headers.X-Purpose"},
     {FIELD_MESSAGE, "msg message"},
+    {FIELD_LOGGER, "logger"},
     {FIELDS, NULL},
 };
 

@@ -41,14 +41,25 @@ static const struct label *find_label(const struct labels *l, struct str name)
     return NULL;
 }
 
+static bool is_request(enum field field)
+{
+    return field == FIELD_REQUEST || field == FIELD_TARGET || field == FIELD_PATH;
+}
+
 void labels_take(const struct labels *l, struct labelled *line, struct str name, struct str value)
 {
     const struct label *label = find_label(l, name);
 
-    if (!label || !str_is_set(decode_missing(value)))
+    if (!label)
         return;
-    if (str_is_set(line->v[label->field]) && line->rank[label->field] <= label->rank)
+    struct str *have = &line->v[label->field];
+    if (!str_is_set(decode_missing(value))) {
+        if (!str_is_set(*have) && is_request(label->field))
+            *have = str_slice(value, 0, 0);
         return;
-    line->v[label->field] = value;
+    }
+    if (have->n > 0 && line->rank[label->field] <= label->rank)
+        return;
+    *have = value;
     line->rank[label->field] = label->rank;
 }

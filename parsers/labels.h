@@ -28,7 +28,9 @@ struct labelled {
 bool labels_add(struct labels *l, const struct json_row_key *row, struct buf *why);
 /* Which of a hit's fields they give, as a set. */
 unsigned labels_give(const struct labels *l);
-/* Takes the value of `name`, unless nobody knows that, it is missing, or a better one is there. */
+/* Takes the value of `name`, unless nobody knows that, it is missing, or a better one is there. A
+ * request line or path that is missing is set, and empty, where there is no other: a client sent
+ * none. */
 void labels_take(const struct labels *l, struct labelled *line, struct str name, struct str value);
 
 #endif

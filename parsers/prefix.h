@@ -106,5 +106,10 @@ bool prefix_part(enum prefix_kind kind, const struct json_keys *keys, struct str
                  struct prefix_part *out);
 /* Quick, for most lines: true only when nothing of it was cut off behind. */
 bool prefix_is_whole(enum prefix_kind kind, struct str line);
+/* Of a line that prefix_detect calls PREFIX_DOCKER: does its text end in no "\n"? Then it is a
+ * part, or, where no line of the file ends in one, a collector's own JSON: PREFIX_MESSAGE. Docker
+ * cuts at PREFIX_DOCKER_PART_BYTES, and a writer's last words may be shorter. */
+bool prefix_docker_is_cut(struct str line);
+#define PREFIX_DOCKER_PART_BYTES 16384u
 
 #endif

@@ -3,6 +3,8 @@
 #include "parsers/json_scan.h"
 #include "parsers/prefix_impl.h"
 
+#define DOCKER_START "{\"log\":\""
+
 enum { DOCKER_LOG, DOCKER_STREAM, MESSAGE_TEXT, OUTER_TIME, ALL_VALUES };
 
 /* Where the line is in JSON of collectors; and "log". */
@@ -120,6 +122,17 @@ bool prefix_docker_part(const struct json_keys *keys, struct str line, struct pr
     return true;
 }
 
+/* Behind its first key, as prefix_looks_docker knows it. */
+bool prefix_docker_is_cut(struct str line)
+{
+    struct str text = str_slice(line, STR(DOCKER_START).n, line.n);
+    size_t n = 0;
+
+    while (n < text.n && text.p[n] != '"')
+        n += text.p[n] == '\\' ? 2 : 1;
+    return n >= text.n || !ends_in_newline(str_slice(text, 0, n));
+}
+
 bool prefix_docker_is_whole(struct str line)
 {
     static const size_t behind = 160; /* that much may follow the text: "stream" and "time" */
@@ -166,6 +179,6 @@ bool prefix_looks_message(struct str line)
 
 bool prefix_looks_docker(struct str line)
 {
-    return str_starts(line, STR("{\"log\":\"")) && str_find(line, STR("\"stream\":\"std"), 0) > 0 &&
+    return str_starts(line, STR(DOCKER_START)) && str_find(line, STR("\"stream\":\"std"), 0) > 0 &&
            str_find(line, STR("\"time\":\""), 0) > 0;
 }

@@ -2,13 +2,15 @@
  * server_message.c - see server_message.h. By how a message begins; and where a logger's head alone
  * is known (a time and a level), by the lack of a request behind it. Sources: the documentation of
  * nginx's error_log, Apache's ErrorLogFormat, PHP, gunicorn, uvicorn, Envoy, Traefik, Caddy, Spring
- * Boot, Tomcat, Jetty and supervisord, and the scripts in nginx's and linuxserver.io's images.
+ * Boot, Tomcat, Jetty, rsyslog and supervisord, and the scripts in nginx's and linuxserver.io's
+ * images.
  */
 #include "parsers/server_message.h"
 
 #include "parsers/detect_looks.h"
 
-#define HEAD_BYTES 96u /* a logger's level stands in these */
+#define HEAD_BYTES 96u    /* a logger's level stands in these */
+#define PREFIX_BYTES 160u /* and behind a syslog's prefix what this is about */
 
 static bool starts_with_any(struct str s, const struct str *words, size_t n)
 {
@@ -204,6 +206,34 @@ static bool is_apache(struct str s)
     return is_apache_level(str_cut(&s, ']'));
 }
 
+bool server_repetition(struct str s)
+{
+    static const struct str starts[] = {STR_INIT("message repeated "),
+                                        STR_INIT("last message repeated ")};
+    uint64_t times;
+
+    for (size_t i = 0; i < COUNT_OF(starts); i++) {
+        if (!str_starts(s, starts[i]))
+            continue;
+        s = str_slice(s, starts[i].n, s.n);
+        return str_to_u64(str_cut(&s, ' '), UINT64_MAX, &times) &&
+               str_starts(s, i == 0 ? STR("times: [") : STR("times"));
+    }
+    return false;
+}
+
+bool server_repetition_behind(struct str line)
+{
+    static const struct str start = STR_INIT(": message repeated "),
+                            last = STR_INIT(": last message repeated ");
+    struct str front = str_slice(line, 0, line.n < PREFIX_BYTES ? line.n : PREFIX_BYTES);
+    ptrdiff_t at = str_find(front, start, 0);
+
+    if (at < 0)
+        at = str_find(front, last, 0);
+    return at > 0 && server_repetition(str_slice(line, (size_t)at + 2, line.n));
+}
+
 /* A script of a container's start. */
 static bool is_script(struct str s)
 {
@@ -243,6 +273,6 @@ bool server_message(struct str line)
     };
 
     return starts_with_any(line, starts, COUNT_OF(starts)) || is_nginx(line) || is_apache(line) ||
-           looks_begin_like(line, STR("AH00000: ")) || is_script(line) || is_logged(line) ||
-           is_klog(line) || is_json(line);
+           looks_begin_like(line, STR("AH00000: ")) || is_script(line) || server_repetition(line) ||
+           is_logged(line) || is_klog(line) || is_json(line);
 }

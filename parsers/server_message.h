@@ -10,5 +10,9 @@
 
 /* False in doubt, and of all that may be a request or a part of one. */
 bool server_message(struct str line);
+/* Of those, one that some formats would have: rsyslog's word, behind its prefix, on a line that it
+ * does not write again ("message repeated 2 times: [ LINE]"). */
+bool server_repetition(struct str line);
+bool server_repetition_behind(struct str line); /* the same, with the prefix */
 
 #endif

@@ -1,5 +1,8 @@
 """Bad input of every kind: it is said what happened and how to mend it, and no good line is lost."""
+import bz2
 import gzip
+import json
+import lzma
 import os
 import subprocess
 import time
@@ -54,6 +57,31 @@ def test_report_of_nothing(world):
         check(path in err and out == "", f"{err!r}, {out!r}")
     _, out, _ = run([world.agent_bin, "report", world.write("empty", "")], world.dir)
     check("0 lines" in out, out)
+
+
+def put(world, name, data):
+    with open(world.path(name), "wb") as f:
+        f.write(data)
+    return world.path(name)
+
+
+def test_report_of_no_whole_line(world):
+    """A file in which no line ends is told like one that is cut later; what is too long is a line, and so is nothing."""
+    text = "".join(lines.combined(n, lines.default_base()) for n in range(500)).encode()
+    for name, pack in (("a.gz", gzip.compress), ("a.bz2", bz2.compress), ("a.xz", lzma.compress)):
+        cut = put(world, name, pack(text)[:30])
+        for command in ("report", "explain"):
+            _, out, err = run([world.agent_bin, command, cut], world.dir, expect=65)
+            check("ends inside a member" in err and cut in err and out == "", f"{err!r}, {out!r}")
+        _, out, err = run([world.agent_bin, "report", cut, put(world, "whole.log", text)], world.dir, expect=65)
+        check("1 file was not read, or not to the end" in out and "accounted" not in out and cut in err, out)
+    for name, text, reasons in (("long", b"x" * (3 << 20), {"too_long": 1}), ("blank", b"\n\n\n", {"unparsable": 3}),
+                                ("header", b"#Version: 1.0\n", {"directive": 1}),
+                                ("stderr", b"2026-11-03T00:10:24Z stderr F a word\n" * 5, {"directive": 5})):
+        _, out, _ = run([world.agent_bin, "report", "--json", put(world, name, text)], world.dir)
+        found = json.loads(out)
+        check(found["reasons"] == reasons and found["lines"] == sum(reasons.values()), out)
+        check(found["format"] == "", out)
 
 
 def test_unknown_format(world):

@@ -277,6 +277,23 @@ def test_members_and_trailers(world):
     wait_stored(server, written)
 
 
+def test_hole_between_members(world):
+    """Zeros where a crash left a hole: what is behind them is not read, and that is told."""
+    for extension, command in CODECS:
+        log = lines.Log(world.path("h" + extension))
+        log.write(100)
+        target = world.path("hole." + extension)
+        compress(command, log.path, target)
+        with open(target, "rb") as f:
+            member = f.read()
+        with open(target, "wb") as f:
+            f.write(member + b"\0" * 4097 + member)
+        for report in (["report"], ["report", "--format", "nginx_combined"]):
+            _, out, err = run([world.agent_bin, *report, target], world.dir, 60, expect=65)
+            check("damaged data" in err and target in err and f"at byte {len(member) + (4097 if extension == 'xz' else 0)} " in err, f"{extension}: {err}")
+            check("100 lines" in out and "not to the end" in out, f"{extension}: {out}")
+
+
 def test_truncated_and_damaged(world):
     """A cut file: its whole lines, exit code 65, and the rest when it is there. A damaged one is named."""
     server = world.server().start()

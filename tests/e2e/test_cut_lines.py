@@ -76,3 +76,48 @@ def seen_alike(world, agent):
     check(json.loads(out)["format"] == "cri+nginx_combined", out)
     _, out, _ = run([world.agent_bin, "report", "--json", path], world.dir)
     check(json.loads(out)["lines"] == len(found), out[:500])
+
+
+def fluent_bit(text):
+    """Docker's keys, around lines that nobody cut: no text ends in a newline."""
+    return json.dumps({"log": text, "stream": "stdout", "time": "2026-11-03T00:10:24.1Z", "kubernetes": {"pod_name": "web-1"}},
+                      separators=(",", ":")) + "\n"
+
+
+def test_keys_of_docker_around_whole_lines(world):
+    """They are lines, not parts of one that never ends; and a file of Docker's that is young is not taken for that."""
+    want = [f"/fluent/{n}" for n in range(2000)]
+    path = world.write("fluent.log", "".join(fluent_bit(text_of(p)) for p in want))
+    _, out, _ = run([world.agent_bin, "detect", "--json", path], world.dir)
+    check(json.loads(out)["format"] == "message+nginx_combined", out)
+    _, out, _ = run([world.agent_bin, "report", "--json", path], world.dir)
+    check(json.loads(out)["lines"] == json.loads(out)["ai_fetches"] == 2000, out[:500])
+    server = world.server().start()
+    whole = text_of("/docker/" + "x" * 20000)
+    young = world.write("young.log", docker(whole[:16384], False))
+    agent = world.agent(server, sources={name: {"files": world.path(name + ".log"), "format": "auto"} for name in ("fluent", "young")})
+    agent.start()
+    wait_for(lambda: server.count() == len(want), 30, "the collector's lines")
+    append(young, docker(whole[16384:]))
+    wait_for(lambda: server.count() == len(want) + 1, 30, "the joined line")
+    check(sorted(f"{e['source']} {e['format']}" for e in agent.proc.events("format_detected")) ==
+          ["fluent message+nginx_combined", "young docker+nginx_combined"], "the formats")
+    check(sorted(path for _, path in server.records()) == sorted([*want, "/docker/" + "x" * 20000]), "the paths")
+    agent.stop()
+
+
+def test_parts_without_an_end(world):
+    """Where the configuration says that Docker or Kubernetes wrote them, they are counted, whatever reads them."""
+    for name, text in (("docker", fluent_bit("x" * 100) * 20), ("cri", cri("x" * 100, False) * 20)):
+        path = world.write(name, text)
+        form = ["--format", name + "+nginx_combined", path]
+        _, out, _ = run([world.agent_bin, "report", "--json", *form], world.dir)
+        check((json.loads(out)["lines"], json.loads(out)["reasons"]) == (1, {"partial": 1}), out)
+        _, out, _ = run([world.agent_bin, "explain", "--json", *form], world.dir)
+        check([json.loads(x)["reason"] for x in out.splitlines()] == ["partial"], out)
+        _, out, err = run([world.agent_bin, "backfill", "--output", "none", "--host", SITE, *form], world.dir)
+        check("partial=1" in out + err, out + err)
+    _, out, _ = run([world.agent_bin, "report", "--json", path], world.dir)  # by what it finds itself
+    check((json.loads(out)["lines"], json.loads(out)["reasons"]) == (1, {"partial": 1}), out)
+    _, out, _ = run([world.agent_bin, "detect", path], world.dir, expect=65)
+    check("parts" in out, out)

@@ -24,6 +24,7 @@ static void members(void **state)
          "192.0.2.7", true},
         {"203.0.113.20 - - " AGENT " X-Forwarded-For=\"-\"", NULL, "203.0.113.20", NULL, NULL,
          true},
+        {"203.0.113.20 \"-\" \"-\" " AGENT, NULL, "203.0.113.20", NULL, NULL, true},
         {"203.0.113.20 - Anna Lee " AGENT, NULL, "203.0.113.20", "Anna Lee", NULL, true},
         /* with columns that nobody knows */
         {"203.0.113.20 - - " AGENT " \"-\" some more", NULL, "203.0.113.20", NULL, NULL, true},

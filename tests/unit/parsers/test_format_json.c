@@ -90,6 +90,28 @@ static void messages_of_servers_are_no_requests(void **state)
     assert_int_equal(parse(&x, "{\"level\":\"info\",\"ts\":1.5,\"logger\":\"tls\",\"msg\":\"x\"}"),
                      PARSE_DIRECTIVE);
     assert_int_equal(parse(&x, "{\"level\":\"info\",\"ts\":1.5}"), PARSE_BAD);
+    /* of one request, Caddy has what went wrong beside the access log's entry */
+    static const struct {
+        const char *logger;
+        enum parse_result result;
+    } loggers[] = {{"http.log.access", PARSE_OK},
+                   {"http.log.access.log0", PARSE_OK},
+                   {"http.log.error", PARSE_DIRECTIVE},
+                   {"http.log.error.log0", PARSE_DIRECTIVE},
+                   {"http.handlers.reverse_proxy", PARSE_DIRECTIVE},
+                   {"", PARSE_OK}};
+    static const char object[] = "\"request\":{\"client_ip\":\"192.0.2.1\",\"method\":\"GET\","
+                                 "\"host\":\"a.example\",\"uri\":\"/\"},\"status\":502}";
+    for (size_t i = 0; i < COUNT_OF(loggers); i++) {
+        char line[512];
+        const char *logger = loggers[i].logger;
+
+        snprintf(line, sizeof(line), "{\"ts\":1793664624.25,\"logger\":\"%s\",%s", logger, object);
+        assert_int_equal(parse(&x, line), loggers[i].result);
+        snprintf(line, sizeof(line), "2026/11/03 00:10:24.250\tERROR\t%s\tdial tcp\t{%s", logger,
+                 object);
+        assert_int_equal(parse(&x, line), loggers[i].result);
+    }
     assert_int_equal(
         parse(&x, "{\"ts\":1793664624.2504,\"request\":{\"remote_addr\":\"[2001:db8::1]:4\","
                   "\"uri\":\"/\",\"headers\":{\"User-Agent\":[\"a\",\"b\"],\"Sec-Purpose\":"
@@ -126,6 +148,29 @@ static void cloudfront_is_decoded_once(void **state)
                                "\"sc-status\":200,\"cs(User-Agent)\":\"a b\"}"),
                      PARSE_OK);
     assert_text(x.hit.path, "/a%2Fb");
+    /* A date belongs to a time of day, not to a whole time. */
+    assert_int_equal(parse(&x, "{\"date\":\"2026-11-03\",\"time\":\"00:10:24\",\"timestamp(ms)\":"
+                               "\"1793664624250\",\"cs-uri-stem\":\"/\",\"sc-status\":\"200\"}"),
+                     PARSE_OK);
+    assert_true(x.hit.time_ms == INT64_C(1793664624250));
+    assert_int_equal(parse(&x, "{\"date\":\"2026-11-03\",\"time\":\"00:10:24\",\"timestamp(ms)\":"
+                               "\"-\",\"cs-uri-stem\":\"/\",\"sc-status\":\"200\"}"),
+                     PARSE_OK);
+    assert_true(x.hit.time_ms == INT64_C(1793664624000));
+    fixture_close(&x);
+    fixture_open(&x, STR("json:{\"time\":[\"ts\",\"time\"],\"date\":\"date\",\"target\":\"url\"}"),
+                 NULL);
+    static const char *const times[] = {"\"ts\":1793664624.0,\"time\":\"00:10:24\"",
+                                        "\"ts\":\"2026-11-03T00:10:24Z\"",
+                                        "\"ts\":\"03/Nov/2026:00:10:24 +0000\"",
+                                        "\"ts\":\"00:10:24.000\"", "\"time\":\"00:10:24Z\""};
+    for (size_t i = 0; i < COUNT_OF(times); i++) {
+        char line[256];
+
+        snprintf(line, sizeof(line), "{\"date\":\"2026-11-03\",%s,\"url\":\"/\"}", times[i]);
+        assert_int_equal(parse(&x, line), PARSE_OK);
+        assert_true(x.hit.time_ms == INT64_C(1793664624000));
+    }
     fixture_close(&x);
     fixture_open(&x, STR("akamai_json"), NULL);
     assert_int_equal(parse(&x, "{\"reqTimeSec\":\"1793664624.250\",\"reqPath\":\"a/b\","

@@ -36,6 +36,14 @@ static void words(void **state)
     assert_text(x.hit.path, "/b");
     assert_int_equal(x.hit.duration_ms, 12);
     assert_text(x.hit.user_agent, NULL);
+    /* A request that is missing is none. */
+    assert_int_equal(fixture_parse(&x, STR("t=2026-11-03T00:10:24Z request=\"-\" status=408 ua=-")),
+                     PARSE_OK);
+    assert_text(x.hit.path, NULL);
+    assert_int_equal(x.hit.status, 408);
+    assert_int_equal(fixture_parse(&x, STR("path=\"\" t=2026-11-03T00:10:24Z status=400 uri=-")),
+                     PARSE_OK);
+    assert_text(x.hit.path, NULL);
     /* A quote that nobody closed holds the rest. */
     assert_int_equal(fixture_parse(&x, STR("path=/b time=2026-11-03T00:10:24Z ua=\"a b\\")),
                      PARSE_OK);

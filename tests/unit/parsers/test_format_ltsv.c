@@ -47,6 +47,16 @@ static void labels(void **state)
     assert_int_equal(x.hit.status, -1);
     assert_text(x.hit.client_ip, NULL);
     assert_text(x.hit.host, NULL);
+    /* A request that is missing, as of a client that sent none in time, is none. */
+    assert_int_equal(fixture_parse(&x, STR(AT "host:203.0.113.20\treq:-\tstatus:408\tua:-")),
+                     PARSE_OK);
+    assert_text(x.hit.path, NULL);
+    assert_text(x.hit.method, NULL);
+    assert_int_equal(x.hit.status, 408);
+    assert_int_equal(fixture_parse(&x, STR(AT "req:\turi:\tstatus:400")), PARSE_OK);
+    assert_text(x.hit.path, NULL);
+    assert_int_equal(fixture_parse(&x, STR(AT "req:-\turi:/b\treq:\tstatus:400")), PARSE_OK);
+    assert_text(x.hit.path, "/b");
     /* Missing in brackets is missing too. */
     assert_int_equal(fixture_parse(&x, STR(AT "uri:/\tremote_addr:[-]")), PARSE_OK);
     assert_text(x.hit.client_ip, NULL);

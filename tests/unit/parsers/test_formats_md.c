@@ -219,6 +219,8 @@ static void put_keys(struct buf *out, const struct json_row_key *row)
             buf_lit(out, "| `scheme` (https, where it is there) |");
         else if (row->field == FIELD_MESSAGE)
             buf_lit(out, "| none: a line of this and of no request is `directive` |");
+        else if (row->field == FIELD_LOGGER)
+            buf_lit(out, "| none: a line of another than `http.log.access…` is `directive` |");
         else
             buf_printf(out, "| `%s` |", field_own_name(row->field));
         while (rest.n > 0) {

@@ -1,4 +1,5 @@
 /* What collectors put before a line, and formats behind it. */
+#include "parsers/base/json.h"
 #include "tests/unit/parsers/format_fixture.h"
 
 #define LINE "203.0.113.20" BEHIND
@@ -73,6 +74,12 @@ static void prefixes(void **state)
     assert_int_equal(prefix_detect(STR(LINE)), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("")), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("{\"log\":\"x\"}")), PREFIX_NONE);
+    assert_false(prefix_docker_is_cut(STR(DOCKER("a"))));
+    assert_false(prefix_docker_is_cut(STR(DOCKER("a\\\"\\\\"))));
+    assert_true(prefix_docker_is_cut(STR(DOCKER("a\\"))));
+    assert_true(prefix_docker_is_cut(STR("{\"log\":\"\",\"stream\":\"stdout\",\"time\":\"\\n\"}")));
+    assert_true(prefix_docker_is_cut(STR("{\"log\":\"a\\n")));
+    assert_true(prefix_docker_is_cut(STR("{\"log\":\"a\\")));
     assert_int_equal(prefix_detect(STR("2001:db8::7" BEHIND)), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("203.0.113.20:443" BEHIND)), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("{\"message\":\"GET /docs/ HTTP/1.1\",\"status\":200}")),
@@ -85,6 +92,46 @@ static void prefixes(void **state)
     assert_int_equal(prefix_detect(STR("2026/11/03 00:10:24 [x] 12#12: " LINE)), PREFIX_NONE);
     assert_int_equal(prefix_detect(STR("2026-11-03T00:10:24.123Z elb 203.0.113.20:1 [x]")),
                      PREFIX_NONE);
+}
+
+/* rsyslog's word on lines that came again is no line, whatever it quotes. */
+static void repetitions(void **state)
+{
+    static const char *const specs[] = {"syslog+nginx_combined",
+                                        "syslog+apache_vhost_combined",
+                                        "syslog+clf",
+                                        "syslog+nginx_json",
+                                        "haproxy_http",
+                                        "haproxy:host",
+                                        "docker+syslog+clf"};
+    static const char *const texts[] = {
+        "message repeated 2 times: [ " LINE "]", "message repeated 12 times: [" LINE "]",
+        "message repeated 2 times: [ 203.0.113.20:44512 [03/Nov/2026:00:10:24.186] https~ "
+        "web/web1 0/0/1/11/12 200 6329 - - ---- 2/2/0/0/0 0/0 {a} \"GET / HTTP/1.1\"]",
+        "last message repeated 3 times"};
+    (void)state;
+
+    for (size_t i = 0; i < COUNT_OF(specs); i++)
+        for (size_t k = 0; k < COUNT_OF(texts); k++) {
+            struct fixture x;
+            struct buf line;
+
+            buf_init(&line, 4096);
+            buf_printf(&line, "Nov  3 00:10:24 web1 nginx: %s", texts[k]);
+            if (i == COUNT_OF(specs) - 1) {
+                struct buf inner = line;
+
+                buf_init(&line, 4096);
+                buf_lit(&line, "{\"log\":\"");
+                json_put_escaped(&line, buf_str(&inner));
+                buf_lit(&line, "\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-03T00:10:24.1Z\"}");
+                buf_release(&inner);
+            }
+            fixture_open(&x, str_of(specs[i]), NULL);
+            assert_int_equal(fixture_parse(&x, buf_str(&line)), PARSE_DIRECTIVE);
+            fixture_close(&x);
+            buf_release(&line);
+        }
 }
 
 static void columns_are_of_the_whole_line(void **state)
@@ -278,6 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prefixes),
+        cmocka_unit_test(repetitions),
         cmocka_unit_test(columns_are_of_the_whole_line),
         cmocka_unit_test(parts_and_standard_error),
         cmocka_unit_test(copies_outlast_a_try),

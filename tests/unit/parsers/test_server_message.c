@@ -54,6 +54,13 @@ static const char *const messages[] = {
     "\tat java.base/java.lang.Thread.run(Thread.java:840)",
     "I1103 00:10:24.186641       1 server.go:12] Starting the server",
     " * Running on http://127.0.0.1:5000",
+    /* rsyslog's, for lines that it did not write again */
+    "message repeated 2 times: [ 203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" "
+    "200 "
+    "5 \"-\" \"a\"]",
+    "message repeated 12 times: [203.0.113.20 - -]",
+    "last message repeated 2 times",
+    "last message repeated 2 times ---",
     /* who shows or starts them */
     "-- Boot 5f1d4b0a9d2e4c578d052f9a3f6a1c11 --",
     "==> /var/log/nginx/access.log <==",
@@ -65,6 +72,10 @@ static const char *const others[] = {
     "",
     "-",
     "[",
+    "message repeated",
+    "message repeated two times: [",
+    "last message repeated ",
+    "message repeated 2 times: ",
     /* requests, and what is left of them */
     "203.0.113.20 - error [03/Nov/2026:00:10:24 +0000] \"GET /docs/ HTTP/1.1\" 200 6",
     "203.0.113.20 - error [03/Nov/2026:00:10",

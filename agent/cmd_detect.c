@@ -65,13 +65,14 @@ static void put_sample(struct buf *out, const struct hit *hit, bool first)
     buf_lit(out, "  ");
     time_put_rfc3339(out, hit->time_ms);
     buf_putc(out, ' ');
+    put_column(out, hit->client_ip, 15);
     put_column(out, hit->host, 20);
-    put_column(out, hit->path, 30);
+    put_column(out, hit->path, 26);
     if (hit->status >= 0)
         buf_printf(out, "%03d ", hit->status);
     else
         buf_lit(out, "-   ");
-    put_column(out, hit->user_agent, 50);
+    put_column(out, hit->user_agent, 40);
     while (out->n && out->p[out->n - 1] == ' ')
         out->n--;
     buf_putc(out, '\n');
@@ -81,7 +82,9 @@ static void put_json_sample(struct buf *out, const struct hit *hit, bool first)
 {
     buf_put_str(out, first ? STR("{\"time\":\"") : STR(",{\"time\":\""));
     time_put_rfc3339(out, hit->time_ms);
-    buf_lit(out, "\",\"host\":");
+    buf_lit(out, "\",\"client_ip\":");
+    json_put_string(out, hit->client_ip);
+    buf_lit(out, ",\"host\":");
     json_put_string(out, hit->host);
     buf_lit(out, ",\"path\":");
     json_put_string(out, hit->path);

@@ -35,6 +35,7 @@ def test_logs(world):
         _, out, _ = detect(world, "--json", path)
         found = json.loads(out)
         check(found["format"] == name and found["rate"] == 1 and len(found["samples"]) == 3, out)
+        check(all(sample["client_ip"] for sample in found["samples"]), out)
         check("host" in found["fields"] if host else "host" not in found["fields"], out)
     with open(nginx, "rb") as f:
         _, out, _ = detect(world, "-", stdin=f.read())

@@ -202,9 +202,15 @@ static int take_detected(struct offline *o, const char *path, const struct detec
     return take_format(o, str_of(d->spec), "");
 }
 
-/* For a file of header lines, or of what went to standard error: by this format they are. */
-static int take_quiet(struct offline *o, const char *spec)
+/* A file of header lines, or of what went to standard error: by this format they are. "": there is
+ * not even that. */
+static int take_textless(struct offline *o, const struct log_head *head, const char *spec)
 {
+    o->has_text = false;
+    o->formless = !spec[0];
+    o->cutter = head->cutter;
+    if (o->formless)
+        return 0;
     drop_format(o);
     buf_release(&o->comments);
     memcpy(o->detected, spec, sizeof(o->detected));
@@ -264,10 +270,7 @@ static int detect(struct offline *o, int fd, enum container_kind kind, const cha
         else
             o->foreign++;
     } else if (!code) {
-        o->has_text = false;
-        o->formless = !d.spec[0];
-        o->cutter = head->cutter;
-        code = o->formless ? 0 : take_quiet(o, d.spec);
+        code = take_textless(o, head, d.spec);
         *readable = !code;
     }
     if (head)

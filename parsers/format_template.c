@@ -38,42 +38,6 @@ struct template_row {
 #define OWN_APACHE                                                                                 \
     "; a LogFormat with more columns is written as it is in apache2.conf: format: {apache: '…'}"
 
-/* Of lines of HAProxy's that end before a request, those of option tcplog have three timers, where
- * a request's have five, and those of failed handshakes "frontend/bind: " in their third word. */
-static bool is_connection(struct str s)
-{
-    struct str word = str_cut(&s, ' '), name;
-    size_t slashes = 0;
-
-    if (str_chr(word, ':', 0) < 1 || !str_starts(s, STR("[")))
-        return false;
-    (void)str_cut(&s, ' ');
-    name = str_cut(&s, ' ');
-    if (str_ends(name, STR(":")))
-        return true;
-    (void)str_cut(&s, ' ');
-    word = str_cut(&s, ' ');
-    for (size_t i = 0; i < word.n; i++)
-        slashes += word.p[i] == '/';
-    return slashes == 2;
-}
-
-/* HAProxy's messages, behind a syslog's prefix or not. */
-static bool is_haproxy_message(struct str line)
-{
-    static const char *const starts[] = {"Proxy ",    "Server ",           "Backup Server ",
-                                         "Stopping ", "Health check for ", "backend ",
-                                         "Pausing ",  "Connect from "};
-    ptrdiff_t tag = str_find(line, STR("]: "), 0);
-
-    if (tag >= 0)
-        line = str_slice(line, (size_t)tag + 3, line.n);
-    for (size_t i = 0; i < COUNT_OF(starts); i++)
-        if (str_starts(line, str_of(starts[i])))
-            return true;
-    return str_chr(line, '"', 0) < 0 && is_connection(line);
-}
-
 static const struct template_row templates[] = {
     [TEMPLATE_NGINX_COMBINED] = {template_nginx, NGINX_COMBINED,
                                  "more columns than nginx's \"combined\" has behind the user "
@@ -113,9 +77,10 @@ static const struct template_row templates[] = {
          "\"<user_agent>\"<? ><-> \"<-\">\" \"<-\">\" <duration_ms>ms<.>",
          "more columns than Traefik's common log format has"},
     [TEMPLATE_HAPROXY_HTTP] = {template_haproxy, "", "more columns than HAProxy writes",
-                               .is_message = is_haproxy_message},
+                               .is_message = template_haproxy_message},
     [TEMPLATE_HAPROXY] = {template_haproxy, NULL, "more columns than HAProxy writes",
-                          .values = template_haproxy_values, .is_message = is_haproxy_message},
+                          .values = template_haproxy_values,
+                          .is_message = template_haproxy_message},
     [TEMPLATE_ALB] = {template_columns,
                       "<!quotes><-> <time_iso> <-> <client_port> <-> <-> <duration_s> <-> <status> "
                       "<-> <-> <bytes> \"<request>\" \"<user_agent>\"<? ><rest><.>",
@@ -695,6 +660,12 @@ static void use_request(struct decode_scratch *s, enum template_value value, str
     }
 }
 
+/* STR_NONE: it is missing. Some write a user's "-" in quotes where the format has none. */
+static inline struct str value_of(const struct template_use *use, struct str text)
+{
+    return use->value == VALUE_USER && str_eq(text, STR("\"-\"")) ? STR_NONE : decode_missing(text);
+}
+
 /* NULL, or why the field says nothing. `decode` is NULL where nothing is to be undone. */
 static inline const char *use_field(struct template_parser *p, const struct template_use *use,
                                     decode_fn *decode, struct str text, struct hit *hit)
@@ -702,9 +673,7 @@ static inline const char *use_field(struct template_parser *p, const struct temp
     struct decode_scratch *s = &p->base.scratch;
 
     if (use->text) { /* most of them */
-        text = decode_missing(decode ? decode(s, text) : text);
-        if (use->value == VALUE_USER && str_eq(text, STR("\"-\"")))
-            return NULL; /* some write it with quotes where the format has none */
+        text = value_of(use, decode ? decode(s, text) : text);
         if (str_is_set(text))
             memcpy((char *)hit + use->text, &text, sizeof(text));
         return NULL;

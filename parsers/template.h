@@ -82,6 +82,8 @@ typedef uint64_t template_values_fn(void);
 template_values_fn template_nginx_values;
 template_values_fn template_apache_values;
 template_values_fn template_haproxy_values; /* of the captured headers */
+/* One of HAProxy's, behind a syslog's prefix or not, that is of no request. */
+bool template_haproxy_message(struct str line);
 
 void template_release(struct template *t);
 

@@ -263,3 +263,41 @@ int template_haproxy(struct template *t, struct str text, struct buf *why)
     (void)program_field(t->program, &request, &step);
     return template_columns(t, STR("<?\"><rest><.>"), why);
 }
+
+/* ---- what is no request ------------------------------------------------------------------------
+ */
+
+/* Of lines of HAProxy's that end before a request, those of option tcplog have three timers, where
+ * a request's have five, and those of failed handshakes "frontend/bind: " in their third word. */
+static bool is_connection(struct str s)
+{
+    struct str word = str_cut(&s, ' '), name;
+    size_t slashes = 0;
+
+    if (str_chr(word, ':', 0) < 1 || !str_starts(s, STR("[")))
+        return false;
+    (void)str_cut(&s, ' ');
+    name = str_cut(&s, ' ');
+    if (str_ends(name, STR(":")))
+        return true;
+    (void)str_cut(&s, ' ');
+    word = str_cut(&s, ' ');
+    for (size_t i = 0; i < word.n; i++)
+        slashes += word.p[i] == '/';
+    return slashes == 2;
+}
+
+bool template_haproxy_message(struct str line)
+{
+    static const char *const starts[] = {"Proxy ",    "Server ",           "Backup Server ",
+                                         "Stopping ", "Health check for ", "backend ",
+                                         "Pausing ",  "Connect from "};
+    ptrdiff_t tag = str_find(line, STR("]: "), 0);
+
+    if (tag >= 0)
+        line = str_slice(line, (size_t)tag + 3, line.n);
+    for (size_t i = 0; i < COUNT_OF(starts); i++)
+        if (str_starts(line, str_of(starts[i])))
+            return true;
+    return str_chr(line, '"', 0) < 0 && is_connection(line);
+}

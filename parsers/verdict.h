@@ -92,7 +92,7 @@ struct verdict {
     enum ua_kind ua_kind;
     const struct agent *agent; /* for UA_AI */
     const char *rule;          /* what decided, one of rules.h: "path is a page's" */
-    const char *key; /* the config key that would change it: "pages.always"; NULL: none */
+    const char *key;           /* the config key that would change it: "pages.always"; NULL: none */
 };
 
 /* `ua` is the cache's answer for hit->user_agent. Does not look at sites, send or time windows: the

@@ -2,8 +2,8 @@
  * api_json.h - the bodies of the single-record endpoints, read as leniently as HitKeep 2.8.1 (Go's
  * encoding/json): one value is read and what follows is ignored; keys match in any case; of a
  * repeated key the last wins; null changes nothing; unknown keys are skipped; invalid UTF-8, and
- * NUL in an object, becomes U+FFFD. Numbers for integers must be integer literals. Stricter than Go in one thing:
- * JSON_MAX_DEPTH levels. Management calls are read strictly.
+ * NUL in an object, becomes U+FFFD. Numbers for integers must be integer literals. Stricter than Go
+ * in one thing: JSON_MAX_DEPTH levels. Management calls are read strictly.
  */
 #ifndef LOGFERRY_SERVER_API_JSON_H
 #define LOGFERRY_SERVER_API_JSON_H

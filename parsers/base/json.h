@@ -2,8 +2,8 @@
  * json.h - JSON text: a writer that appends to a buf, and a strict pull reader.
  *
  * Written text is always valid UTF-8: each byte that is not part of a valid sequence becomes
- * U+FFFD, and so does NUL, since many readers refuse "\u0000". Other controls are \n \r \t \b \f or \u00xx; DEL stays as it is. A put that fails appends
- * nothing.
+ * U+FFFD, and so does NUL, since many readers refuse "\u0000". Other controls are \n \r \t \b \f or
+ * \u00xx; DEL stays as it is. A put that fails appends nothing.
  */
 #ifndef LOGFERRY_BASE_JSON_H
 #define LOGFERRY_BASE_JSON_H

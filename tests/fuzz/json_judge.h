@@ -27,7 +27,7 @@
 
 #include "parsers/base/json.h"
 
-/* "\u0000" is read; it is not written, so that jansson's own choice is without it: JUDGE_WRITTEN. */
+/* "\u0000" is read; it is not written: jansson refuses it by default. */
 #define JUDGE_WRITTEN (JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL)
 #define JUDGE_FLAGS (JUDGE_WRITTEN | JSON_ALLOW_NUL)
 

@@ -281,10 +281,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logs_of_cdns), cmocka_unit_test(test_bare),
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_rows),         cmocka_unit_test(test_many_hops),
-        cmocka_unit_test(test_cdns),         cmocka_unit_test(test_trusted_cdn),
-        cmocka_unit_test(test_of_list),
+        cmocka_unit_test(test_plain),        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_many_hops),    cmocka_unit_test(test_cdns),
+        cmocka_unit_test(test_trusted_cdn),  cmocka_unit_test(test_of_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

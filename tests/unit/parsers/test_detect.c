@@ -136,117 +136,114 @@ static void check_specs(const struct spec_case *cases, size_t n)
     }
 }
 
+static const struct spec_case programs[] = {
+    {"no bytes are 0", NULL, FRONT "\"GET / HTTP/1.1\" 304 0 \"-\" \"a\"", "nginx_combined"},
+    {"JSON of no bytes", "/var/log/nginx/caddy.log",
+     "{\"level\":\"info\",\"ts\":1793664624.2504,\"logger\":\"http.log.access\",\"msg\":"
+     "\"handled "
+     "request\",\"request\":{\"client_ip\":\"203.0.113.20\",\"method\":\"GET\",\"host\":"
+     "\"a.example\",\"uri\":\"/\"},\"duration\":0.001,\"size\":0,\"status\":304}",
+     "caddy_json"},
+    {"no bytes are -", NULL, FRONT "\"GET / HTTP/1.1\" 304 - \"-\" \"a\"", "apache_combined"},
+    {"a quote as \\x22", "/var/log/apache2/access.log",
+     FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a \\x22b\\x22\"", "nginx_combined"},
+    {"a quote as \\\"", "/var/log/nginx/access.log",
+     FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a \\\"b\\\"\"", "apache_combined"},
+    {"upper-case hex", NULL, FRONT "\"\\x16\\x03\\xFE\" 400 5 \"-\" \"-\"", "nginx_combined"},
+    {"lower-case hex", NULL, FRONT "\"\\x16\\x03\\xfe\" 400 5 \"-\" \"-\"", "apache_combined"},
+    {"the file's name", "/var/log/apache2/access.log", FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"",
+     "apache_combined"},
+    {"nothing", NULL, FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"", "nginx_combined"},
+    {"the server's name before it", NULL, "a.example " FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"",
+     "apache:%v %h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""},
+    {"the server's name before common", NULL, "a.example " FRONT "\"GET / HTTP/1.1\" 200 5",
+     "apache:%v %h %l %u %t \"%r\" %>s %b"},
+    {"captured headers of HAProxy's, of requests and of answers", NULL,
+     HAPROXY
+     "{a.example|curl/8|x} {} \"GET / HTTP/1.1\"\n" HAPROXY "{||} {} \"GET / HTTP/1.1\"\n" HAPROXY
+     "\"<BADREQ>\"\n" HAPROXY "{203.0.113.9|Mozilla/5.0 (X11)|} {} \"GET / HTTP/1.1\"\n" HAPROXY
+     "{b.example:443|a|} {} \"GET / HTTP/1.1\"\n" HAPROXY "{b.example|bb/1|} {} \"GET / HTTP/1.1\"",
+     "haproxy:host|user_agent|- -"},
+    {"captured headers that cannot be told", NULL, HAPROXY "{a|b} \"GET / HTTP/1.1\"",
+     "haproxy_http"},
+    {"a log name, which is no host", NULL,
+     "203.0.113.20 user-identifier frank [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" 200 5 "
+     "\"-\" \"a\"",
+     "apache_combined"},
+    {"a name before some", NULL,
+     FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"\n" FRONT
+           "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"\na.example " FRONT
+           "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"",
+     "clf"},
+    {"a name before all but one", NULL,
+     FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"\n" VHOSTS VHOSTS VHOSTS VHOSTS VHOSTS VHOSTS VHOSTS
+         VHOSTS,
+     "apache_vhost_combined"},
+    {"a syslog's before all but one", NULL,
+     FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"\n" SYSLOG SYSLOG SYSLOG, "syslog+nginx_combined"},
+    {"the journal's word before a line of it", NULL,
+     "-- Logs begin at Tue 2026-11-03 00:00:00 UTC, end at x. --\n" SYSLOG,
+     "syslog+nginx_combined"},
+    {"the host before the request", NULL,
+     "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"www.example.org\" \"GET / HTTP/1.1\" 200 "
+     "0 \"-\" \"a\"",
+     "nginx:$remote_addr - $remote_user [$time_local] \"$host\" \"$request\" $status "
+     "$body_bytes_sent \"$http_referer\" \"$http_user_agent\""},
+    {"GitLab's, which ends in what gzip saved", NULL,
+     FRONT "\"GET / HTTP/1.1\" 200 9 \"-\" \"a\" 4.87\n" FRONT
+           "\"GET /a HTTP/1.1\" 200 9 \"-\" \"a\" -\n" FRONT
+           "\"GET /b HTTP/1.1\" 200 9 \"-\" \"a\" -",
+     "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
+     "\"$http_referer\" \"$http_user_agent\" $gzip_ratio"},
+    {"a user of two words", NULL,
+     "203.0.113.20 - a b [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" 200 - \"-\" \"a\"",
+     "apache_combined"},
+    {"the name where the log name is", NULL,
+     "203.0.113.20 a.example - [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" 200 - \"-\" "
+     "\"a\"",
+     "apache:%h %v %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""},
+    {"lists of addresses", NULL,
+     "10.0.0.2, 10.0.0.1, " FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"",
+     "apache:%{X-Forwarded-For}i - %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""},
+    {"one column more", NULL, FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\" \"-\"", "nginx_main"},
+    {"X-Forwarded-For by its name", NULL,
+     FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\" X-Forwarded-For=\"192.0.2.7, 10.0.0.1\"",
+     "apache:%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" "
+     "X-Forwarded-For=\"%{X-Forwarded-For}i\""},
+    {"BunkerWeb", NULL,
+     "a.example 203.0.113.20 - 7bde940ef0f870cd - [03/Nov/2026:00:10:24 +0000] \"GET / "
+     "HTTP/1.1\" "
+     "200 5 \"-\" \"a\"",
+     "nginx:$host $remote_addr - $request_id $remote_user [$time_local] \"$request\" $status "
+     "$body_bytes_sent \"$http_referer\" \"$http_user_agent\""},
+    {"nginx-proxy-manager without an upstream", NULL,
+     "[03/Nov/2026:00:10:24 +0000] 200 - GET https a.example \"/\" [Client 203.0.113.20] "
+     "[Length 5] [Gzip -] \"a\" \"-\"",
+     "nginx:[$time_local] $status - $request_method $scheme $host \"$request_uri\" [Client "
+     "$remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] \"$http_user_agent\" "
+     "\"$http_referer\""},
+    {"NPMplus", NULL,
+     "[03/Nov/2026:00:10:24 +0000] a.example 203.0.113.20 0.002 \"GET / HTTP/2.0\" 200 5 333 - "
+     "Mozilla/5.0 (X11; Linux x86_64)",
+     "nginx:[$time_local] $host $remote_addr $request_time \"$request\" $status "
+     "$body_bytes_sent $bytes_sent $http_referer $http_user_agent"},
+    {"nginx's main_ext", NULL,
+     FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\" \"-\" \"a.example\" sn=\"a.example\" "
+           "rt=0.020 ua=\"192.0.2.10:80\" us=\"200\" ut=\"0.019\" ul=\"5\" cs=-",
+     "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
+     "\"$http_referer\" \"$http_user_agent\" \"$http_x_forwarded_for\" \"$host\" "
+     "sn=\"$server_name\" rt=$request_time ua=\"$upstream_addr\" us=\"$upstream_status\" "
+     "ut=\"$upstream_response_time\" ul=\"$upstream_response_length\" "
+     "cs=$upstream_cache_status"},
+    {"mod_ssl's ssl_request_log", NULL,
+     "[03/Nov/2026:00:10:24 +0000] 203.0.113.20 TLSv1.3 TLS_AES_128_GCM_SHA256 "
+     "\"GET /a HTTP/1.1\" 6329",
+     "apache:%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x \"%r\" %b"},
+};
+
 static void test_programs(void **state)
 {
-    static const struct spec_case cases[] = {
-        {"no bytes are 0", NULL, FRONT "\"GET / HTTP/1.1\" 304 0 \"-\" \"a\"", "nginx_combined"},
-        {"JSON of no bytes", "/var/log/nginx/caddy.log",
-         "{\"level\":\"info\",\"ts\":1793664624.2504,\"logger\":\"http.log.access\",\"msg\":"
-         "\"handled "
-         "request\",\"request\":{\"client_ip\":\"203.0.113.20\",\"method\":\"GET\",\"host\":"
-         "\"a.example\",\"uri\":\"/\"},\"duration\":0.001,\"size\":0,\"status\":304}",
-         "caddy_json"},
-        {"no bytes are -", NULL, FRONT "\"GET / HTTP/1.1\" 304 - \"-\" \"a\"", "apache_combined"},
-        {"a quote as \\x22", "/var/log/apache2/access.log",
-         FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a \\x22b\\x22\"", "nginx_combined"},
-        {"a quote as \\\"", "/var/log/nginx/access.log",
-         FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a \\\"b\\\"\"", "apache_combined"},
-        {"upper-case hex", NULL, FRONT "\"\\x16\\x03\\xFE\" 400 5 \"-\" \"-\"", "nginx_combined"},
-        {"lower-case hex", NULL, FRONT "\"\\x16\\x03\\xfe\" 400 5 \"-\" \"-\"", "apache_combined"},
-        {"the file's name", "/var/log/apache2/access.log",
-         FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"", "apache_combined"},
-        {"nothing", NULL, FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"", "nginx_combined"},
-        {"the server's name before it", NULL,
-         "a.example " FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"",
-         "apache:%v %h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""},
-        {"the server's name before common", NULL, "a.example " FRONT "\"GET / HTTP/1.1\" 200 5",
-         "apache:%v %h %l %u %t \"%r\" %>s %b"},
-        {"captured headers of HAProxy's, of requests and of answers", NULL,
-         HAPROXY "{a.example|curl/8|x} {} \"GET / HTTP/1.1\"\n" HAPROXY
-                 "{||} {} \"GET / HTTP/1.1\"\n" HAPROXY "\"<BADREQ>\"\n" HAPROXY
-                 "{203.0.113.9|Mozilla/5.0 (X11)|} {} \"GET / HTTP/1.1\"\n" HAPROXY
-                 "{b.example:443|a|} {} \"GET / HTTP/1.1\"\n" HAPROXY
-                 "{b.example|bb/1|} {} \"GET / HTTP/1.1\"",
-         "haproxy:host|user_agent|- -"},
-        {"captured headers that cannot be told", NULL, HAPROXY "{a|b} \"GET / HTTP/1.1\"",
-         "haproxy_http"},
-        {"a log name, which is no host", NULL,
-         "203.0.113.20 user-identifier frank [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" 200 5 "
-         "\"-\" \"a\"",
-         "apache_combined"},
-        {"a name before some", NULL,
-         FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"\n" FRONT
-               "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"\na.example " FRONT
-               "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"",
-         "clf"},
-        {"a name before all but one", NULL,
-         FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\"\n" VHOSTS VHOSTS VHOSTS VHOSTS VHOSTS VHOSTS
-             VHOSTS VHOSTS,
-         "apache_vhost_combined"},
-        {"a syslog's before all but one", NULL,
-         FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"\n" SYSLOG SYSLOG SYSLOG,
-         "syslog+nginx_combined"},
-        {"the journal's word before a line of it", NULL,
-         "-- Logs begin at Tue 2026-11-03 00:00:00 UTC, end at x. --\n" SYSLOG,
-         "syslog+nginx_combined"},
-        {"the host before the request", NULL,
-         "203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"www.example.org\" \"GET / HTTP/1.1\" 200 "
-         "0 \"-\" \"a\"",
-         "nginx:$remote_addr - $remote_user [$time_local] \"$host\" \"$request\" $status "
-         "$body_bytes_sent \"$http_referer\" \"$http_user_agent\""},
-        {"GitLab's, which ends in what gzip saved", NULL,
-         FRONT "\"GET / HTTP/1.1\" 200 9 \"-\" \"a\" 4.87\n" FRONT
-               "\"GET /a HTTP/1.1\" 200 9 \"-\" \"a\" -\n" FRONT
-               "\"GET /b HTTP/1.1\" 200 9 \"-\" \"a\" -",
-         "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
-         "\"$http_referer\" \"$http_user_agent\" $gzip_ratio"},
-        {"a user of two words", NULL,
-         "203.0.113.20 - a b [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" 200 - \"-\" \"a\"",
-         "apache_combined"},
-        {"the name where the log name is", NULL,
-         "203.0.113.20 a.example - [03/Nov/2026:00:10:24 +0000] \"GET / HTTP/1.1\" 200 - \"-\" "
-         "\"a\"",
-         "apache:%h %v %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""},
-        {"lists of addresses", NULL,
-         "10.0.0.2, 10.0.0.1, " FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\"",
-         "apache:%{X-Forwarded-For}i - %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""},
-        {"one column more", NULL, FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\" \"-\"", "nginx_main"},
-        {"X-Forwarded-For by its name", NULL,
-         FRONT "\"GET / HTTP/1.1\" 200 - \"-\" \"a\" X-Forwarded-For=\"192.0.2.7, 10.0.0.1\"",
-         "apache:%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" "
-         "X-Forwarded-For=\"%{X-Forwarded-For}i\""},
-        {"BunkerWeb", NULL,
-         "a.example 203.0.113.20 - 7bde940ef0f870cd - [03/Nov/2026:00:10:24 +0000] \"GET / "
-         "HTTP/1.1\" "
-         "200 5 \"-\" \"a\"",
-         "nginx:$host $remote_addr - $request_id $remote_user [$time_local] \"$request\" $status "
-         "$body_bytes_sent \"$http_referer\" \"$http_user_agent\""},
-        {"nginx-proxy-manager without an upstream", NULL,
-         "[03/Nov/2026:00:10:24 +0000] 200 - GET https a.example \"/\" [Client 203.0.113.20] "
-         "[Length 5] [Gzip -] \"a\" \"-\"",
-         "nginx:[$time_local] $status - $request_method $scheme $host \"$request_uri\" [Client "
-         "$remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] \"$http_user_agent\" "
-         "\"$http_referer\""},
-        {"NPMplus", NULL,
-         "[03/Nov/2026:00:10:24 +0000] a.example 203.0.113.20 0.002 \"GET / HTTP/2.0\" 200 5 333 - "
-         "Mozilla/5.0 (X11; Linux x86_64)",
-         "nginx:[$time_local] $host $remote_addr $request_time \"$request\" $status "
-         "$body_bytes_sent $bytes_sent $http_referer $http_user_agent"},
-        {"nginx's main_ext", NULL,
-         FRONT "\"GET / HTTP/1.1\" 200 5 \"-\" \"a\" \"-\" \"a.example\" sn=\"a.example\" "
-               "rt=0.020 ua=\"192.0.2.10:80\" us=\"200\" ut=\"0.019\" ul=\"5\" cs=-",
-         "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
-         "\"$http_referer\" \"$http_user_agent\" \"$http_x_forwarded_for\" \"$host\" "
-         "sn=\"$server_name\" rt=$request_time ua=\"$upstream_addr\" us=\"$upstream_status\" "
-         "ut=\"$upstream_response_time\" ul=\"$upstream_response_length\" "
-         "cs=$upstream_cache_status"},
-        {"mod_ssl's ssl_request_log", NULL,
-         "[03/Nov/2026:00:10:24 +0000] 203.0.113.20 TLSv1.3 TLS_AES_128_GCM_SHA256 "
-         "\"GET /a HTTP/1.1\" 6329",
-         "apache:%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x \"%r\" %b"},
-    };
-
-    check_specs(cases, COUNT_OF(cases));
+    check_specs(programs, COUNT_OF(programs));
 }
 
 /* One line in a hundred that only the mixture reads does not make it one; several do. */
@@ -291,99 +288,99 @@ static void test_untimed(void **state)
 }
 
 /* What is around lines, and begins like some formats. */
+static const struct spec_case around[] = {
+    {"a time before it", NULL,
+     "2026-11-03T00:10:24.123Z " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
+     "stamp+nginx_combined"},
+    {"Filebeat", NULL,
+     "{\"@timestamp\":\"2026-11-03T00:10:24.1Z\",\"message\":\"203.0.113.20 - - "
+     "[03/Nov/2026:00:10:24 +0000] \\\"GET / HTTP/1.1\\\" 200 0 \\\"-\\\" \\\"a\\\"\"}",
+     "message+nginx_combined"},
+    {"Filebeat of a container", NULL,
+     "{\"message\":\"2026-11-03T00:10:24.1Z stdout F 203.0.113.20 - - "
+     "[03/Nov/2026:00:10:24 +0000] \\\"GET / HTTP/1.1\\\" 200 0 \\\"-\\\" \\\"a\\\"\"}",
+     "message+cri+nginx_combined"},
+    {"docker compose", NULL, "web-1  | " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
+     "compose+nginx_combined"},
+    {"docker compose before Caddy's console", NULL,
+     "php-1  | 2026/11/03 00:10:24.186\tINFO\thttp.log.access\thandled request\t{\"request\": "
+     "{\"method\": \"GET\", \"uri\": \"/\"}, \"status\": 200}",
+     "compose+caddy_json"},
+    {"a time before uvicorn's", NULL,
+     "2026-11-03T00:10:24.123Z INFO:     203.0.113.20:44512 - \"GET / HTTP/1.1\" 200 OK",
+     "stamp+uvicorn"},
+    {"docker compose and a time before morgan's", NULL,
+     "web-1  | 2026-11-03T00:10:24.123Z GET /docs/ 200 6329 - 12.034 ms",
+     "compose+stamp+morgan_tiny"},
+    {"Rails' logger before lograge's", NULL,
+     "I, [2026-11-03T00:10:24.186641 #812]  INFO -- : method=GET path=/ format=html "
+     "controller=A action=b status=200 duration=5.1",
+     "logger+logfmt"},
+    {"env_logger before Actix's", NULL,
+     "[2026-11-03T00:10:24Z INFO  actix_web::middleware::logger] 203.0.113.20 \"GET / "
+     "HTTP/1.1\" "
+     "200 9 \"-\" \"curl/8\" 0.000120",
+     "logger+actix"},
+    {"a syslog's before morgan's", NULL,
+     "2026-11-03T00:10:24.123Z web1 app[12]: GET /docs/ 200 6329 - 12.034 ms",
+     "syslog+morgan_tiny"},
+    {"GELF around morgan's", NULL,
+     "{\"version\":\"1.1\",\"timestamp\":1793664624.25,\"short_message\":\"\\u001b[0mGET / "
+     "\\u001b[32m200\\u001b[0m 1.5 ms - 5\\u001b[0m\"}",
+     "message+morgan_dev"},
+    {"a container's before lograge's", NULL,
+     "2026-11-03T00:10:24.1Z stdout F method=GET path=/ format=html controller=A action=b "
+     "status=200 duration=5.1",
+     "cri+logfmt"},
+    {"Fluentd before a line in JSON", NULL,
+     "2026-11-03T00:10:24+09:00\tweb.access\t{\"message\":\"203.0.113.20 - - "
+     "[03/Nov/2026:00:10:24 +0000] \\\"GET / HTTP/1.1\\\" 200 0 \\\"-\\\" \\\"a\\\"\"}",
+     "stamp+message+nginx_combined"},
+    {"Fluentd before keys", NULL,
+     "2026-11-03T00:10:24+09:00\tweb.access\t{\"remote\":\"203.0.113.20\",\"method\":\"GET\","
+     "\"path\":\"/\",\"code\":\"200\",\"agent\":\"a\"}",
+     "nginx_json"},
+    {"Hypercorn, with a port behind the address", NULL,
+     "[2026-11-03 00:10:24 +0000] [12] [INFO] 203.0.113.20:52000 - - [03/Nov/2026:00:10:24 "
+     "+0000] "
+     "\"GET / 1.1\" 200 12 \"-\" \"curl/8.1\"",
+     "logger+nginx:$remote_addr:$remote_port - $remote_user [$time_local] \"$request\" $status "
+     "$body_bytes_sent \"$http_referer\" \"$http_user_agent\""},
+    {"WEBrick, which writes referrers between its lines", NULL,
+     "203.0.113.20 - - [03/Nov/2026:00:10:24 UTC] \"GET / HTTP/1.1\" 200 50\n- -> /",
+     "apache:%h %l %u [%{%d/%b/%Y:%T %Z}t] \"%r\" %>s %b"},
+    {"a logger before Werkzeug's", NULL,
+     "INFO:werkzeug:203.0.113.20 - - [03/Nov/2026 00:10:24] \"GET / HTTP/1.1\" 200 -",
+     "logger+werkzeug"},
+    {"docker compose before Gin's", NULL,
+     "web-1  | [GIN] 2026/11/03 - 00:10:24 | 200 |     1.548ms |    203.0.113.20 | GET      "
+     "\"/\"",
+     "compose+gin"},
+    {"journalctl before uWSGI's", NULL,
+     "Nov 03 00:10:24 web1 uwsgi[4157]: [pid: 4157|app: 0|req: 1/2] 203.0.113.20 () {36 vars "
+     "in "
+     "502 bytes} [Tue Nov  3 00:10:24 2026] GET / => generated 40 bytes in 0 msecs (HTTP/1.1 "
+     "200) 2 headers in 79 bytes (2 switches on core 0)",
+     "syslog+uwsgi"},
+    {"grep of several files", NULL, "access.log.1:" FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
+     "grep+nginx_combined"},
+    {"rows of a CSV export with its names, as Windows writes it", NULL,
+     "\xef\xbb\xbf_time,_raw\r\n2026-11-03T00:10:24.186+0000,\"203.0.113.20 - - "
+     "[03/Nov/2026:00:10:24 +0000] \"\"GET / HTTP/1.1\"\" 200 0 \"\"-\"\" \"\"(a, b)\"\"\"\r\n"
+     "2026-11-03T00:10:24.186+0000,\"203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"\"GET / "
+     "HTTP/1.1\"\" 200 0 \"\"-\"\" \"\"(a, b)\"\"\"\r",
+     "csv+nginx_combined"},
+    {"Fluentd's standard output", NULL,
+     "2026-11-03 09:10:24.186000000 +0900 web.access: {\"message\":\"203.0.113.20 - - "
+     "[03/Nov/2026:00:10:24 +0000] \\\"GET / HTTP/1.1\\\" 200 0 \\\"-\\\" \\\"a\\\"\"}",
+     "stamp+message+nginx_combined"},
+    {"no grep", NULL, "www.example.com:443 " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
+     "apache_vhost_combined"},
+};
+
 static void test_around(void **state)
 {
-    static const struct spec_case cases[] = {
-        {"a time before it", NULL,
-         "2026-11-03T00:10:24.123Z " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
-         "stamp+nginx_combined"},
-        {"Filebeat", NULL,
-         "{\"@timestamp\":\"2026-11-03T00:10:24.1Z\",\"message\":\"203.0.113.20 - - "
-         "[03/Nov/2026:00:10:24 +0000] \\\"GET / HTTP/1.1\\\" 200 0 \\\"-\\\" \\\"a\\\"\"}",
-         "message+nginx_combined"},
-        {"Filebeat of a container", NULL,
-         "{\"message\":\"2026-11-03T00:10:24.1Z stdout F 203.0.113.20 - - "
-         "[03/Nov/2026:00:10:24 +0000] \\\"GET / HTTP/1.1\\\" 200 0 \\\"-\\\" \\\"a\\\"\"}",
-         "message+cri+nginx_combined"},
-        {"docker compose", NULL, "web-1  | " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
-         "compose+nginx_combined"},
-        {"docker compose before Caddy's console", NULL,
-         "php-1  | 2026/11/03 00:10:24.186\tINFO\thttp.log.access\thandled request\t{\"request\": "
-         "{\"method\": \"GET\", \"uri\": \"/\"}, \"status\": 200}",
-         "compose+caddy_json"},
-        {"a time before uvicorn's", NULL,
-         "2026-11-03T00:10:24.123Z INFO:     203.0.113.20:44512 - \"GET / HTTP/1.1\" 200 OK",
-         "stamp+uvicorn"},
-        {"docker compose and a time before morgan's", NULL,
-         "web-1  | 2026-11-03T00:10:24.123Z GET /docs/ 200 6329 - 12.034 ms",
-         "compose+stamp+morgan_tiny"},
-        {"Rails' logger before lograge's", NULL,
-         "I, [2026-11-03T00:10:24.186641 #812]  INFO -- : method=GET path=/ format=html "
-         "controller=A action=b status=200 duration=5.1",
-         "logger+logfmt"},
-        {"env_logger before Actix's", NULL,
-         "[2026-11-03T00:10:24Z INFO  actix_web::middleware::logger] 203.0.113.20 \"GET / "
-         "HTTP/1.1\" "
-         "200 9 \"-\" \"curl/8\" 0.000120",
-         "logger+actix"},
-        {"a syslog's before morgan's", NULL,
-         "2026-11-03T00:10:24.123Z web1 app[12]: GET /docs/ 200 6329 - 12.034 ms",
-         "syslog+morgan_tiny"},
-        {"GELF around morgan's", NULL,
-         "{\"version\":\"1.1\",\"timestamp\":1793664624.25,\"short_message\":\"\\u001b[0mGET / "
-         "\\u001b[32m200\\u001b[0m 1.5 ms - 5\\u001b[0m\"}",
-         "message+morgan_dev"},
-        {"a container's before lograge's", NULL,
-         "2026-11-03T00:10:24.1Z stdout F method=GET path=/ format=html controller=A action=b "
-         "status=200 duration=5.1",
-         "cri+logfmt"},
-        {"Fluentd before a line in JSON", NULL,
-         "2026-11-03T00:10:24+09:00\tweb.access\t{\"message\":\"203.0.113.20 - - "
-         "[03/Nov/2026:00:10:24 +0000] \\\"GET / HTTP/1.1\\\" 200 0 \\\"-\\\" \\\"a\\\"\"}",
-         "stamp+message+nginx_combined"},
-        {"Fluentd before keys", NULL,
-         "2026-11-03T00:10:24+09:00\tweb.access\t{\"remote\":\"203.0.113.20\",\"method\":\"GET\","
-         "\"path\":\"/\",\"code\":\"200\",\"agent\":\"a\"}",
-         "nginx_json"},
-        {"Hypercorn, with a port behind the address", NULL,
-         "[2026-11-03 00:10:24 +0000] [12] [INFO] 203.0.113.20:52000 - - [03/Nov/2026:00:10:24 "
-         "+0000] "
-         "\"GET / 1.1\" 200 12 \"-\" \"curl/8.1\"",
-         "logger+nginx:$remote_addr:$remote_port - $remote_user [$time_local] \"$request\" $status "
-         "$body_bytes_sent \"$http_referer\" \"$http_user_agent\""},
-        {"WEBrick, which writes referrers between its lines", NULL,
-         "203.0.113.20 - - [03/Nov/2026:00:10:24 UTC] \"GET / HTTP/1.1\" 200 50\n- -> /",
-         "apache:%h %l %u [%{%d/%b/%Y:%T %Z}t] \"%r\" %>s %b"},
-        {"a logger before Werkzeug's", NULL,
-         "INFO:werkzeug:203.0.113.20 - - [03/Nov/2026 00:10:24] \"GET / HTTP/1.1\" 200 -",
-         "logger+werkzeug"},
-        {"docker compose before Gin's", NULL,
-         "web-1  | [GIN] 2026/11/03 - 00:10:24 | 200 |     1.548ms |    203.0.113.20 | GET      "
-         "\"/\"",
-         "compose+gin"},
-        {"journalctl before uWSGI's", NULL,
-         "Nov 03 00:10:24 web1 uwsgi[4157]: [pid: 4157|app: 0|req: 1/2] 203.0.113.20 () {36 vars "
-         "in "
-         "502 bytes} [Tue Nov  3 00:10:24 2026] GET / => generated 40 bytes in 0 msecs (HTTP/1.1 "
-         "200) 2 headers in 79 bytes (2 switches on core 0)",
-         "syslog+uwsgi"},
-        {"grep of several files", NULL,
-         "access.log.1:" FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"", "grep+nginx_combined"},
-        {"rows of a CSV export with its names, as Windows writes it", NULL,
-         "\xef\xbb\xbf_time,_raw\r\n2026-11-03T00:10:24.186+0000,\"203.0.113.20 - - "
-         "[03/Nov/2026:00:10:24 +0000] \"\"GET / HTTP/1.1\"\" 200 0 \"\"-\"\" \"\"(a, b)\"\"\"\r\n"
-         "2026-11-03T00:10:24.186+0000,\"203.0.113.20 - - [03/Nov/2026:00:10:24 +0000] \"\"GET / "
-         "HTTP/1.1\"\" 200 0 \"\"-\"\" \"\"(a, b)\"\"\"\r",
-         "csv+nginx_combined"},
-        {"Fluentd's standard output", NULL,
-         "2026-11-03 09:10:24.186000000 +0900 web.access: {\"message\":\"203.0.113.20 - - "
-         "[03/Nov/2026:00:10:24 +0000] \\\"GET / HTTP/1.1\\\" 200 0 \\\"-\\\" \\\"a\\\"\"}",
-         "stamp+message+nginx_combined"},
-        {"no grep", NULL, "www.example.com:443 " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
-         "apache_vhost_combined"},
-    };
-
-    check_specs(cases, COUNT_OF(cases));
+    check_specs(around, COUNT_OF(around));
 }
 
 #define JSON_LINE                                                                                  \

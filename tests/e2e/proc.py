@@ -1,8 +1,13 @@
 """Processes of a test: started, watched through their logs, ended by their pid only."""
+import fcntl
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
+import tempfile
+import termios
 import time
 
 PAIR = re.compile(r'([A-Za-z_][\w.\-]*)=("(?:[^"\\]|\\.)*"|\S*)')
@@ -178,3 +183,23 @@ def run(argv, directory, seconds=60, env=None, stdin=None, expect=0):
           f"{' '.join(map(str, argv))}\nended with {done.returncode}, expected {expect}\n"
           f"{out[-1500:]}\n{err[-2500:]}")
     return done.returncode, out, err
+
+
+def on_terminal(argv, env, columns=0, stdin=b""):
+    """What a program that ends with 0 writes to a terminal of so many columns; 0: one that does not tell."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40 if columns else 0, columns, 0, 0))
+    with tempfile.TemporaryFile() as given:
+        given.write(stdin)
+        given.seek(0)
+        child = subprocess.Popen(argv, stdin=given, stdout=theirs, stderr=subprocess.DEVNULL, env=env)
+    os.close(theirs)
+    out = b""
+    try:
+        while piece := os.read(ours, 65536):
+            out += piece
+    except OSError:  # its end
+        pass
+    os.close(ours)
+    check(child.wait(60) == 0, out)
+    return out.decode().replace("\r\n", "\n")  # whole characters only

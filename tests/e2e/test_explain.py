@@ -4,14 +4,13 @@ import gzip
 import json
 import lzma
 import os
-import pty
 import re
 import socket
 import subprocess
 import time
 
 import lines
-from proc import check, run
+from proc import check, on_terminal, run
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 LOG = os.path.join(TOP, "tests/data/site-access.log")
@@ -67,32 +66,20 @@ def test_hostile_line(world):
     check("^~~~" in text and "^ column 1: " in text or "^ column" in text, text)
 
 
-def on_terminal(world, **variables):
-    ours, theirs = pty.openpty()
+def explained(world, **variables):
     environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | variables
     with open(LOG, encoding="utf-8") as f:
         head = "".join(f.readlines()[:3]) + "no line\n"
-    child = subprocess.run([world.agent_bin, "explain", *FORMAT, "-"], input=head.encode(), stdout=theirs, check=True,
-                           env=environment, timeout=60)
-    os.close(theirs)
-    out = b""
-    try:
-        while piece := os.read(ours, 65536):
-            out += piece
-    except OSError:  # its end
-        pass
-    os.close(ours)
-    check(child.returncode == 0, out)
-    return out.decode().replace("\r\n", "\n")
+    return on_terminal([world.agent_bin, "explain", *FORMAT, "-"], environment, stdin=head.encode())
 
 
 def test_colours(world):
     """On a terminal that wants them, and nowhere else; without them it is the same text."""
-    coloured = on_terminal(world)
+    coloured = explained(world)
     check("\x1b[1mline 1: " in coloured and "\x1b[2mbecause     \x1b[0m " in coloured and "\x1b[1m^ column " in coloured,
           coloured)
     plain = re.sub("\x1b\\[[0-9]m", "", coloured)
-    check("\x1b" not in plain and plain == on_terminal(world, NO_COLOR="1"), plain)
+    check("\x1b" not in plain and plain == explained(world, NO_COLOR="1"), plain)
     check("\x1b" not in explain(world, LOG), "a pipe")
 
 

@@ -1,16 +1,11 @@
 """`logferry report`: fits the terminal, says of which formats its files were, and leaves what is no access log."""
-import fcntl
 import gzip
 import json
 import os
-import pty
 import re
-import struct
-import subprocess
-import termios
 import unicodedata
 
-from proc import check, run
+from proc import check, on_terminal, run
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 LOG = os.path.join(TOP, "tests/data/site-access.log")
@@ -32,23 +27,9 @@ def width(text):
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def on_terminal(world, columns, *arguments, **variables):
-    """The report as a terminal of so many columns gets it; 0: one that does not tell."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40 if columns else 0, columns, 0, 0))
+def report(world, columns, *arguments, **variables):
     environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"} | {"NO_COLOR": "1"} | variables
-    child = subprocess.Popen([world.agent_bin, "report", *arguments], stdout=theirs, stderr=subprocess.DEVNULL,
-                             env=environment)
-    os.close(theirs)
-    out = b""
-    try:
-        while piece := os.read(ours, 65536):
-            out += piece
-    except OSError:  # its end
-        pass
-    os.close(ours)
-    check(child.wait(60) == 0, out)
-    return out.decode().replace("\r\n", "\n")  # whole characters only
+    return on_terminal([world.agent_bin, "report", *arguments], environment, columns)
 
 
 def crowd(world):
@@ -65,17 +46,17 @@ def test_fits_the_terminal(world):
     for log in (crowd(world), LOG):
         for columns, limit, variables in ((60, 60, {}), (80, 80, {}), (120, 120, {}), (0, 80, {}), (20, 60, {}),
                                           (80, 72, {"COLUMNS": "72"}), (80, 80, {"COLUMNS": "many"})):
-            out = on_terminal(world, columns, log, **variables)
+            out = report(world, columns, log, **variables)
             wide = [line for line in out.splitlines() if width(line) > limit]
             check(not wide, f"{columns} {variables}: {wide}\n{out}")
             for words in ("every line accounted for", "says of each why", "and user agent)", "AI agents"):
                 check(words in re.sub(r"\s+", " ", out), f"{columns}: no {words}\n{out}")
-    out = on_terminal(world, 80, world.path("crowd.log"))
+    out = report(world, 80, world.path("crowd.log"))
     check("  AI2Bot-DeepResearchEval " in out and "12,345" in out, out)  # at 80 columns nothing of these is lost
     check("…" in out and "\ufffd" not in out, out)
-    out = on_terminal(world, 60, world.path("crowd.log"))
+    out = report(world, 60, world.path("crowd.log"))
     check(re.search(r"^  AI2Bot-De\w*… .* 12k ", out, re.M), out)
-    wider, widest = (re.sub(r"in [\d.]+ s", "in T s", on_terminal(world, n, LOG)) for n in (140, 240))
+    wider, widest = (re.sub(r"in [\d.]+ s", "in T s", report(world, n, LOG)) for n in (140, 240))
     check(wider == widest, wider)
 
 

@@ -148,8 +148,7 @@ static void judge_hit(struct digest *d, const struct digest_rules *rules, struct
     path_cache_prefetch(d->paths, rules->judge, out->path_id);
     out->user_agent_id = text_id_of(hit->user_agent);
     ua_cache_prefetch(d->agents, out->user_agent_id);
-    struct str peer = client_ip_plain(hit->client_ip);
-    hit->client_ip = peer;
+    struct str peer = hit->client_ip = client_ip_plain(hit->client_ip);
     hit->client_ip = client_ip(rules->client, hit);
     const struct path_facts *path =
         path_cache_find(d->paths, rules->judge, hit->path, out->path_id);

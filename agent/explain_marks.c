@@ -35,7 +35,6 @@ static void add(struct marks *m, struct str line, struct str place, enum hit_fie
     m->v[m->n++] = (struct mark){from, to, hit_field_name(field)};
 }
 
-/* Where the path is marked: the status stands behind it mostly. */
 static size_t path_end(const struct marks *m)
 {
     for (size_t i = 0; i < m->n; i++)
@@ -58,12 +57,8 @@ static void find_marks(struct marks *m, struct str line, const struct hit *hit)
         add(m, line, place_of_text(line, text), (enum hit_field)i);
     }
     add(m, line, place_of_time(line, hit->time_ms), HIT_FIELD_TIME);
-    if (hit->status >= 0) {
-        size_t from = str_starts(line, STR("{")) ? 0 : path_end(m);
-        struct str behind = place_of_status(line, from, hit->status);
-        add(m, line, str_is_set(behind) ? behind : place_of_status(line, 0, hit->status),
-            HIT_FIELD_STATUS);
-    }
+    if (hit->status >= 0)
+        add(m, line, place_of_status(line, path_end(m), hit->status), HIT_FIELD_STATUS);
     qsort(m->v, m->n, sizeof(m->v[0]), compare);
 }
 

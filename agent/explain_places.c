@@ -176,26 +176,42 @@ static bool is_of_status(struct str line, size_t at)
     return str_find(key, STR("tatus"), 0) >= 0;
 }
 
-struct str place_of_status(struct str line, size_t from, int status)
+static bool stands_alone(struct str line, size_t at)
 {
-    char digits[3] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
-                      (char)('0' + status % 10)};
-    bool json = str_starts(line, STR("{"));
-    struct str found = STR_NONE;
-    size_t n = 0;
+    char before = at > 0 ? line.p[at - 1] : ' ';
+    char after = at + 3 < line.n ? line.p[at + 3] : ' ';
 
-    for (ptrdiff_t at; (at = str_find(line, (struct str){digits, 3}, from)) >= 0;) {
-        char before = at ? line.p[at - 1] : ' ';
-        char after = (size_t)at + 3 < line.n ? line.p[at + 3] : ' ';
-        struct str place = str_slice(line, (size_t)at, (size_t)at + 3);
+    return strchr(" \t\":", before) && strchr(" \t\",}", after);
+}
 
-        from = (size_t)at + 1;
-        if (!strchr(" \t\":", before) || !strchr(" \t\",}", after))
-            continue;
-        if (!json || is_of_status(line, (size_t)at))
-            return place;
-        found = place;
+/* The next that stands alone; line.n: none does. */
+static size_t next_status(struct str line, struct str digits, size_t from)
+{
+    ptrdiff_t at = str_find(line, digits, from);
+
+    while (at >= 0 && !stands_alone(line, (size_t)at))
+        at = str_find(line, digits, (size_t)at + 1);
+    return at < 0 ? line.n : (size_t)at;
+}
+
+static size_t next_in_json(struct str line, struct str digits)
+{
+    size_t first = next_status(line, digits, 0), at = first, n = 0;
+
+    for (; at < line.n && !is_of_status(line, at); at = next_status(line, digits, at + 1))
         n++;
-    }
-    return n == 1 ? found : STR_NONE;
+    return at < line.n ? at : n == 1 ? first : line.n;
+}
+
+struct str place_of_status(struct str line, size_t path_end, int status)
+{
+    char text[3] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
+                    (char)('0' + status % 10)};
+    struct str digits = {text, sizeof(text)};
+    bool json = str_starts(line, STR("{"));
+    size_t at = json ? next_in_json(line, digits) : next_status(line, digits, path_end);
+
+    if (!json && at == line.n)
+        at = next_status(line, digits, 0);
+    return at < line.n ? str_slice(line, at, at + 3) : STR_NONE;
 }

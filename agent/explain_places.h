@@ -11,8 +11,9 @@ struct str place_of_text(struct str line, struct str text);
 /* A date and a time of any shape that is this moment, in whatever zone, or its digits since 1970.
  */
 struct str place_of_time(struct str line, int64_t ms);
-/* Three digits between blanks, tabs or quotes, not before byte `from`. In JSON those of a key like
- * "status", if there are several. */
-struct str place_of_status(struct str line, size_t from, int status);
+/* Three digits between blanks, tabs or quotes: the first behind byte `path_end`, where a status
+ * stands mostly, else the first at all. In JSON those of a key like "status", if there are several.
+ */
+struct str place_of_status(struct str line, size_t path_end, int status);
 
 #endif

@@ -24,7 +24,7 @@ static void keep(struct log_head *head, size_t *at, struct str line, uint64_t nu
 /* False: none begins before LOG_HEAD_BYTES. */
 static bool next_text(struct lines *l, struct str *line)
 {
-    enum lines_result what = LINES_LINE;
+    enum lines_result what;
 
     do {
         what = lines_next(l, line);

@@ -13,7 +13,6 @@
 
 /* How the agents' table is laid out. */
 struct layout {
-    size_t columns;        /* of the terminal */
     size_t name;           /* of the names */
     size_t widths[COUNTS]; /* of the numbers, with the blanks before them */
     size_t page;           /* of the top page; 0: it stands below */
@@ -132,8 +131,7 @@ static void fit_counts(const struct report *r, struct layout *l)
 static struct layout lay_out(const struct report *r, size_t columns)
 {
     size_t longest = longest_name(r);
-    struct layout l = {.columns = columns,
-                       .name = longest > NAME_COLUMNS ? longest : NAME_COLUMNS,
+    struct layout l = {.name = longest > NAME_COLUMNS ? longest : NAME_COLUMNS,
                        .widths = {11, 8, 8, 8, 8, 8, 8, 8},
                        .page = 40};
 
@@ -178,7 +176,7 @@ static void put_agent(struct page *p, const struct layout *l, struct agent_row *
         terminal_put_safe(p->b, top, l->page);
     } else if (str_is_set(top)) {
         buf_printf(p->b, "\n    %s", p->style.dim);
-        terminal_put_safe(p->b, top, l->columns - 4);
+        terminal_put_safe(p->b, top, p->columns - 4);
         buf_put_str(p->b, str_of(p->style.off));
     }
     buf_putc(p->b, '\n');

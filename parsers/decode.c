@@ -284,7 +284,7 @@ struct str decode_host(struct decode_scratch *s, struct str raw)
     for (size_t i = 0; i < name.n; i++) {
         if (!is_host_byte((unsigned char)name.p[i]))
             return STR_NONE;
-        upper |= name.p[i] >= 'A' && name.p[i] <= 'Z';
+        upper |= ascii_upper(name.p[i]);
         more |= name.p[i] != '-'; /* "--" is a host and a path that were both missing */
     }
     if (!more)

@@ -178,7 +178,17 @@ static bool is_off(const struct trial *t)
            (is_layout(t) && has_host(t) && t->hosts * 2 <= t->matched);
 }
 
-static void count_hit(struct trial *t, const struct hit *h)
+static bool ends_in_hundredths(struct str line)
+{
+    ptrdiff_t blank = str_rchr(line, ' '), point = str_rchr(line, '.');
+    bool two = blank > 0 && point > blank + 1 && (size_t)point + 3 == line.n;
+
+    for (size_t i = (size_t)(blank + 1); two && i < line.n; i++)
+        two = ascii_digit(line.p[i]) || i == (size_t)point;
+    return two;
+}
+
+static void count_hit(struct trial *t, const struct hit *h, struct str line)
 {
     unsigned mask = hit_fields(h);
 
@@ -195,6 +205,7 @@ static void count_hit(struct trial *t, const struct hit *h)
         t->host[h->host.n] = '\0';
     }
     t->timed += h->duration_ms != HIT_NO_NUMBER;
+    t->hundredths += ends_in_hundredths(line);
     t->no_bytes += h->bytes == HIT_NO_NUMBER;
     t->zero_bytes += h->bytes == 0;
     t->absolute += str_is_set(h->scheme) && str_is_set(h->host);
@@ -222,16 +233,6 @@ static void count_bad(struct trial *t, const struct parser *p, size_t line)
     t->bad_column = column;
 }
 
-static bool ends_in_hundredths(struct str line)
-{
-    ptrdiff_t blank = str_rchr(line, ' '), point = str_rchr(line, '.');
-    bool two = blank > 0 && point > blank + 1 && (size_t)point + 3 == line.n;
-
-    for (size_t i = (size_t)(blank + 1); two && i < line.n; i++)
-        two = ascii_digit(line.p[i]) || i == (size_t)point;
-    return two;
-}
-
 static bool is_comment(struct str line)
 {
     return line.n > 0 && line.p[0] == '#';
@@ -250,9 +251,8 @@ static void try_lines(struct trial *t, struct parser *p, const struct head *head
         enum parse_result result = parser_line(p, lines[i], &hit);
         t->lines += result != PARSE_DIRECTIVE;
         t->messages += result == PARSE_DIRECTIVE && parser_directive(p) == DIRECTIVE_MESSAGE;
-        t->hundredths += ends_in_hundredths(lines[i]);
         if (result == PARSE_OK)
-            count_hit(t, &hit);
+            count_hit(t, &hit, lines[i]);
         else if (result == PARSE_BAD)
             count_bad(t, p, i);
     }

@@ -2,12 +2,13 @@
  * detect.h - which format lines have. Pure, but it allocates: for the formats that it tries.
  *
  * Every format of the table is tried that needs no argument, and the layouts of detect_layouts.h.
- * The one that fits most lines wins; among those that fit equally many, one that gives paths, then
- * the one whose program the lines speak for (escapes, what stands for no bytes, the file's name),
- * then the one that gives more fields, then the first of the table. What collectors put before most
- * lines (prefix.h) stands before the format's name: "cri+nginx_combined"; a syslog's, and others
- * that are doubtful, only where no format fits all lines without. Where none fits nearly all lines
- * with each column in its place, one is made of what the columns hold (detect_columns.h).
+ * The one that fits most lines wins, without those whose columns are off (looks_odd) and if any has
+ * a path; among those that fit equally many, the one whose program the lines speak for (escapes,
+ * what stands for no bytes, the file's name), then the one that gives more fields, then the first
+ * of the table. What collectors put before most lines (prefix.h) stands before the format's name:
+ * "cri+nginx_combined"; a syslog's, and others that are doubtful, only where no format fits all
+ * lines without. Where none fits nearly all lines with each column in its place, one is made of
+ * what the columns hold (detect_columns.h).
  */
 #ifndef LOGFERRY_PARSERS_DETECT_H
 #define LOGFERRY_PARSERS_DETECT_H

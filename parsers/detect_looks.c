@@ -168,7 +168,7 @@ bool looks_begin_like(struct str s, struct str form)
         char c = s.p[i];
         bool fits = form.p[i] == '0'   ? ascii_digit(c)
                     : form.p[i] == '_' ? ascii_digit(c) || c == ' '
-                    : form.p[i] == 'A' ? c >= 'A' && c <= 'Z'
+                    : form.p[i] == 'A' ? ascii_upper(c)
                     : form.p[i] == 'a' ? c >= 'a' && c <= 'z'
                                        : c == form.p[i];
         if (!fits)

@@ -18,6 +18,13 @@ bool prefix_is_rfc3339(struct str s)
     return time_parse_rfc3339(s, &ms);
 }
 
+bool prefix_is_time(struct str s)
+{
+    bool local;
+    int64_t ms;
+    return time_parse_text(s, &ms, &local);
+}
+
 bool prefix_is_iso(struct str s)
 {
     char full[40];
@@ -98,15 +105,12 @@ static bool is_whole_cri(struct str line)
 static bool strip_fluentd(struct prefix_work *w, struct str *time)
 {
     struct str line = w->rest, tag;
-    bool local;
-    int64_t ms;
 
     for (int i = 0; i < 3; i++)
         (void)prefix_word(w);
     *time = str_trim(str_slice(line, 0, line.n - w->rest.n));
     tag = prefix_word(w);
-    return str_ends(tag, STR(":")) && str_starts(w->rest, STR("{")) &&
-           time_parse_text(*time, &ms, &local);
+    return str_ends(tag, STR(":")) && str_starts(w->rest, STR("{")) && prefix_is_time(*time);
 }
 
 static bool strip_stamp(struct prefix_work *w, struct prefix_result *out)
@@ -285,12 +289,9 @@ static struct str words_of(struct str s, int n)
 
 struct str prefix_time(struct str time)
 {
-    bool local;
-    int64_t ms;
-
     for (struct str rest = time; rest.n > 0; (void)str_cut(&rest, ' '))
         for (int n = 3; n > 0; n--) /* "2026-01-02 03:04:05 +0000" */
-            if (time_parse_text(words_of(rest, n), &ms, &local))
+            if (prefix_is_time(words_of(rest, n)))
                 return words_of(rest, n);
     return time;
 }

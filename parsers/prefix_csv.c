@@ -1,7 +1,6 @@
 /* prefix_csv.c - rows of a CSV export (RFC 4180) that have the line in a column: the longest,
  * because what else an export has (a time, a host, fields of the line) is shorter. */
 #include "parsers/access_looks.h"
-#include "parsers/base/time.h"
 #include "parsers/prefix_impl.h"
 
 #define NAME_BYTES_MAX 64u
@@ -31,13 +30,6 @@ static bool next_column(struct str *row, struct column *c)
     return row->n == 0 || str_cut(row, ',').n == 0;
 }
 
-static bool is_time(struct str s)
-{
-    bool local;
-    int64_t ms;
-    return time_parse_text(s, &ms, &local);
-}
-
 /* The longest column. *time: the first that is one, or STR_NONE. */
 static bool find_line(struct str row, struct column *line, struct str *time)
 {
@@ -50,7 +42,7 @@ static bool find_line(struct str row, struct column *line, struct str *time)
             return false;
         if (c.text.n > line->text.n)
             *line = c;
-        if (!str_is_set(*time) && is_time(c.text))
+        if (!str_is_set(*time) && prefix_is_time(c.text))
             *time = c.text;
     }
     return line->text.n > 0;

@@ -14,6 +14,8 @@ struct prefix_work {
 /* The word up to the next blank; that is gone over too. */
 struct str prefix_word(struct prefix_work *w);
 bool prefix_is_rfc3339(struct str s);
+/* Of any shape that time_parse_text knows. */
+bool prefix_is_time(struct str s);
 /* RFC 3339, or with "+0000" as journalctl -o short-iso has it. */
 bool prefix_is_iso(struct str s);
 

@@ -5,9 +5,8 @@
 #include "parsers/query.h"
 #include "parsers/secrets.h"
 
-#define SEGMENTS_MAX                                                                               \
-    64 /* patterns hold for so many from the front; config/ knows no longer one                    \
-        */
+/* Patterns hold for so many from the front; config/ knows no longer one. */
+#define SEGMENTS_MAX 64
 
 /* ---- patterns ---------------------------------------------------------------------------------
  */

@@ -233,8 +233,7 @@ static bool is_title(struct str path, size_t at)
     folder = str_slice(folder, (size_t)slash + 1, folder.n);
     if (str_is_one_of(folder, tags, COUNT_OF(tags)))
         return true;
-    return str_eq(folder, STR("wiki")) &&
-           (name.p[0] == '.' || (name.p[0] >= 'A' && name.p[0] <= 'Z'));
+    return str_eq(folder, STR("wiki")) && (name.p[0] == '.' || ascii_upper(name.p[0]));
 }
 
 static bool is_hidden_name(struct str rest)

@@ -132,20 +132,15 @@ struct name {
     struct str lower;
 };
 
-static bool is_upper(char c)
-{
-    return c >= 'A' && c <= 'Z';
-}
-
 /* The word that begins at `from` ends before an upper-case letter that opens the next one:
  * "token|Value", "API|Key". */
 static size_t word_end(struct str text, size_t from, size_t end)
 {
     size_t i = from + 1;
 
-    while (i < end && (!is_upper(text.p[i]) ||
-                       (is_upper(text.p[i - 1]) &&
-                        (i + 1 >= end || is_upper(text.p[i + 1]) || ascii_digit(text.p[i + 1])))))
+    while (i < end && (!ascii_upper(text.p[i]) ||
+                       (ascii_upper(text.p[i - 1]) && (i + 1 >= end || ascii_upper(text.p[i + 1]) ||
+                                                       ascii_digit(text.p[i + 1])))))
         i++;
     return i;
 }

@@ -39,7 +39,7 @@ static bool has_request(struct str s)
     while (s.n > 0) {
         size_t n = 0;
 
-        while (n < s.n && s.p[n] >= 'A' && s.p[n] <= 'Z')
+        while (n < s.n && ascii_upper(s.p[n]))
             n++;
         if (n > 0 && looks_like_method(str_slice(s, 0, n)))
             return true;
@@ -66,7 +66,7 @@ static size_t behind_level(struct str head)
             str_chr(STR(" \t]:|)"), head.p[to], 0) < 0 ||
             !looks_like_level(str_slice(head, from, to)))
             continue;
-        if (before == '[' || before == '=' || (head.p[from] >= 'A' && head.p[from] <= 'Z'))
+        if (before == '[' || before == '=' || ascii_upper(head.p[from]))
             return to;
     }
     return 0;
@@ -224,14 +224,15 @@ bool server_repetition(struct str s)
 
 bool server_repetition_behind(struct str line)
 {
-    static const struct str start = STR_INIT(": message repeated "),
-                            last = STR_INIT(": last message repeated ");
+    static const struct str last = STR_INIT("last ");
     struct str front = str_slice(line, 0, line.n < PREFIX_BYTES ? line.n : PREFIX_BYTES);
-    ptrdiff_t at = str_find(front, start, 0);
+    ptrdiff_t found = str_find(front, STR("message repeated "), 0);
+    size_t at = found > 0 ? (size_t)found : 0;
 
-    if (at < 0)
-        at = str_find(front, last, 0);
-    return at > 0 && server_repetition(str_slice(line, (size_t)at + 2, line.n));
+    if (str_ends(str_slice(line, 0, at), last))
+        at -= last.n;
+    return str_ends(str_slice(line, 0, at), STR(": ")) &&
+           server_repetition(str_slice(line, at, line.n));
 }
 
 /* A script of a container's start. */

@@ -107,6 +107,10 @@ static inline bool ascii_alnum(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
+static inline bool ascii_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
 static inline bool ascii_letter(char c)
 {
     return ascii_alnum(c) && !ascii_digit(c);

@@ -104,12 +104,41 @@ static ssize_t peek(int fd, void *to, size_t n)
     return got < 0 && errno == EINVAL ? 0 : got;
 }
 
+static const struct foreign *foreign_of(const unsigned char *head, size_t n)
+{
+    const struct foreign *found = NULL;
+    for (size_t i = 0; i < N_FOREIGN; i++)
+        if (n >= foreign[i].at + foreign[i].n &&
+            (foreign[i].magic ? memcmp(head + foreign[i].at, foreign[i].magic, foreign[i].n) == 0
+                              : is_utf16(head, foreign[i].at)))
+            found = &foreign[i];
+    return found;
+}
+
+/* Its name, when the decoded bytes begin so: tar(1) unpacks both. NULL: they do not. */
+static const char *tar_inside(int fd, enum container_kind kind)
+{
+    unsigned char head[HEAD_BYTES];
+    size_t n = 0, got = 1;
+    struct container *c = container_new(fd, kind);
+    while (c && got && n < sizeof(head)) {
+        got = container_read(c, (char *)head + n, sizeof(head) - n);
+        n += got;
+    }
+    const struct foreign *inside = foreign_of(head, n);
+    container_free(c);
+    return inside && inside->at == TAR_MAGIC_AT ? inside->name : NULL;
+}
+
 int container_detect(int fd, enum container_kind *kind, const char **codec)
 {
     unsigned char head[HEAD_BYTES];
+    bool pipe = false;
     ssize_t got = pread(fd, head, sizeof(head), 0);
-    if (got < 0 && errno == ESPIPE)
+    if (got < 0 && errno == ESPIPE) {
+        pipe = true;
         got = peek(fd, head, sizeof(head));
+    }
     if (got < 0)
         return -1;
     size_t n = (size_t)got;
@@ -118,13 +147,14 @@ int container_detect(int fd, enum container_kind *kind, const char **codec)
         if (n >= codecs[i]->least &&
             one_fits(codecs[i], head, n < codecs[i]->most ? n : codecs[i]->most))
             *kind = (enum container_kind)i;
-    for (size_t i = 0; i < N_FOREIGN; i++)
-        if (n >= foreign[i].at + foreign[i].n &&
-            (foreign[i].magic ? memcmp(head + foreign[i].at, foreign[i].magic, foreign[i].n) == 0
-                              : is_utf16(head, foreign[i].at))) {
-            *kind = CONTAINER_FOREIGN;
-            *codec = foreign[i].name;
-        }
+    const struct foreign *strange = foreign_of(head, n);
+    const char *name = strange ? strange->name : NULL;
+    if (!name && !pipe && container_is_compressed(*kind))
+        name = tar_inside(fd, *kind);
+    if (name) {
+        *kind = CONTAINER_FOREIGN;
+        *codec = name;
+    }
     return 0;
 }
 

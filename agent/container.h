@@ -44,8 +44,9 @@ enum container_end {
 struct container;
 
 /* For CONTAINER_FOREIGN, *codec says what it is ("compressed with zip"), else it is left alone. A
- * file of fewer bytes than a magic is plain. A pipe is waited for until it has some, which are not
- * taken. -1: cannot read, errno. */
+ * file of fewer bytes than a magic is plain, a compressed tar archive is foreign. A pipe is waited
+ * for until it has some, which are not taken; what they decode to is not looked at. -1: cannot
+ * read, errno. */
 int container_detect(int fd, enum container_kind *kind, const char **codec);
 /* "gzip", "zstd", "bzip2", "xz", "plain", for messages. */
 const char *container_codec(enum container_kind kind);

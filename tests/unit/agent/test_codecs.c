@@ -427,6 +427,30 @@ static void test_nested(void **state)
     each_codec(nested_of);
 }
 
+/* An archive is one in any compression; what only begins like one is text. */
+static void archive_of(struct rig *r)
+{
+    static char tar[1024] = {[0] = 'a', [257] = 'u', 's', 't', 'a', 'r', '\0', '0', '0'};
+    enum container_kind kind;
+    for (size_t n = 264; n <= sizeof(tar); n += 760) {
+        const char *codec = NULL;
+        buf_reset(&r->file);
+        put_coded(&r->file, r->kind, (struct str){tar, n});
+        scratch_write(&r->dir, "f", buf_str(&r->file));
+        int fd = scratch_open(&r->dir, "f");
+        assert_int_equal(container_detect(fd, &kind, &codec), 0);
+        close(fd);
+        assert_int_equal(kind, n == 264 ? r->kind : CONTAINER_FOREIGN);
+        if (codec)
+            assert_string_equal(codec, "a tar archive");
+    }
+}
+
+static void test_archive(void **state)
+{
+    each_codec(archive_of);
+}
+
 /* ---- windows ----------------------------------------------------------------------------------
  */
 
@@ -568,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_bzip2_bad_permutation),
         cmocka_unit_test(test_late_damage),
         cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_archive),
         cmocka_unit_test(test_zstd_window),
         cmocka_unit_test(test_xz_dictionary),
         cmocka_unit_test(test_lengths),

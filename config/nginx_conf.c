@@ -7,6 +7,8 @@
  */
 #include "config/web_conf_impl.h"
 
+#include "parsers/template.h"
+
 #include <fnmatch.h>
 #include <stdlib.h>
 
@@ -184,8 +186,12 @@ static void take_format(struct web_walk *w, const struct web_words *words)
     if (words->n <= first)
         return;
     buf_init(&text, WEB_CONF_MAX_BYTES);
-    for (size_t i = first; i < words->n; i++)
+    for (size_t i = first; i < words->n; i++) {
+        size_t from = text.n;
+
         buf_put_str(&text, words->v[i]);
+        template_nginx_join(&text, from);
+    }
     const char *known = known_format(buf_str(&text), escaped);
     if (escaped) {
         struct buf whole;

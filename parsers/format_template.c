@@ -198,6 +198,19 @@ void template_release(struct template *t)
     t->time = NULL;
 }
 
+int template_one_line(struct buf *text, const char *what, struct buf *why)
+{
+    while (text->n > 0 && (text->p[text->n - 1] == '\n' || text->p[text->n - 1] == '\r'))
+        text->n--;
+    if (str_chr(buf_str(text), '\n', 0) < 0)
+        return 0;
+    buf_printf(why,
+               "the %s has a line break inside, so that a request is more than one line; only "
+               "what stands in one line can be read",
+               what);
+    return -1;
+}
+
 /* ---- the format -------------------------------------------------------------------------------
  */
 
@@ -213,6 +226,7 @@ static size_t text_offset(unsigned value)
         [VALUE_USER_AGENT] = offsetof(struct hit, user_agent),
         [VALUE_CONTENT_TYPE] = offsetof(struct hit, content_type),
         [VALUE_REQUEST_ID] = offsetof(struct hit, request_id),
+        [VALUE_REAL_IP] = offsetof(struct hit, forwarded_for),
         [VALUE_FORWARDED_FOR] = offsetof(struct hit, forwarded_for),
         [VALUE_FORWARDED] = offsetof(struct hit, forwarded),
         [VALUE_RANGE] = offsetof(struct hit, range),
@@ -273,7 +287,10 @@ static void say_untimed(const char *name, const struct template_row *row, struct
 {
     if (!row->text)
         buf_printf(why, "a format needs the time of the request; add it as %s",
-                   row->front == template_apache ? "%t" : "[$time_local]");
+                   row->front == template_apache
+                       ? "%t"
+                       : "[$time_local], or write $time_iso8601 or $msec in place of a variable of "
+                         "yours that holds it");
     else
         buf_printf(why, "lines of %s have no time; have a time written with them", name);
     buf_printf(why,
@@ -297,7 +314,7 @@ static int template_format_init(struct format *base, struct str argument, struct
         return -1;
     f->t.mark = mark_of(f->t.decode);
     list_uses(f);
-    f->from_list = !row->text && uses(f, VALUE_FORWARDED_FOR, VALUE_FORWARDED_FOR) &&
+    f->from_list = !row->text && uses(f, VALUE_REAL_IP, VALUE_FORWARDED_FOR) &&
                    !uses(f, VALUE_PEER, VALUE_CLIENT_PORT);
     if (!uses(f, VALUE_TIME, VALUE_TIME_US) && !base->outer_time) {
         say_untimed(base->row->name, row, why);
@@ -305,7 +322,10 @@ static int template_format_init(struct format *base, struct str argument, struct
     }
     if (!uses(f, VALUE_REQUEST, VALUE_REQUEST) && !uses(f, VALUE_TARGET, VALUE_PATH)) {
         buf_printf(why, "a format needs the path of the request; add it as %s",
-                   row->front == template_apache ? "\\\"%r\\\"" : "\"$request\"");
+                   row->front == template_apache
+                       ? "\\\"%r\\\""
+                       : "\"$request\", or write $request_uri in place of a variable of yours that "
+                         "holds it");
         return -1;
     }
     return 0;
@@ -349,6 +369,7 @@ static unsigned fields_of(uint64_t values, bool whole_urls)
         [VALUE_USER_AGENT] = HIT_BIT(USER_AGENT),
         [VALUE_CONTENT_TYPE] = HIT_BIT(CONTENT_TYPE),
         [VALUE_REQUEST_ID] = HIT_BIT(REQUEST_ID),
+        [VALUE_REAL_IP] = HIT_BIT(FORWARDED_FOR),
         [VALUE_FORWARDED_FOR] = HIT_BIT(FORWARDED_FOR),
         [VALUE_FORWARDED] = HIT_BIT(FORWARDED),
         [VALUE_RANGE] = HIT_BIT(RANGE),

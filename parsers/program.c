@@ -156,7 +156,8 @@ static inline const char *number_end(const struct program_step *s, const char *a
         return NULL;
     if (s->stop == STOP_NONE)
         return to == end || *to == ' ' ? to : NULL;
-    return to < end && (unsigned char)*to == s->stop ? to : NULL;
+    return to < end && ((unsigned char)*to == s->stop || (unsigned char)*to == s->stop2) ? to
+                                                                                         : NULL;
 }
 
 static inline const char *shape_end(const struct program_step *s, struct program_run *run,

@@ -111,13 +111,22 @@ static void choose_free(struct program_step *s, bool next_shaped, bool last)
     }
 }
 
-static void choose_op(struct program_step *s, bool next_shaped, bool last)
+/* Where the field behind it is empty, its text is. */
+static void choose_ends_at(struct program_step *s, const struct program_step *next)
 {
+    s->op = s->field.shape == SHAPE_COUNT ? OP_SHAPE : OP_SPAN;
+    s->stop = (unsigned char)s->field.ends_at;
+    if (s->field.shape == SHAPE_WORD || s->field.shape == SHAPE_COUNT)
+        s->stop2 = next && s->text.n == 0 && next->text.n ? (unsigned char)next->text.p[0] : ' ';
+}
+
+static void choose_op(struct program_step *s, const struct program_step *next)
+{
+    bool next_shaped = next && is_shaped(next), last = !next;
+
     s->stop = s->text.n ? (unsigned char)s->text.p[0] : STOP_NONE;
     if (s->field.ends_at) {
-        s->op = OP_SPAN;
-        s->stop = (unsigned char)s->field.ends_at;
-        s->stop2 = s->field.shape == SHAPE_WORD ? ' ' : STOP_NONE;
+        choose_ends_at(s, next);
         return;
     }
     switch (s->field.shape) {
@@ -278,11 +287,8 @@ int program_finish(struct program *p, const char *end, struct buf *why)
     trim_last(p);
     for (size_t i = 0; i < p->n; i++)
         set_text(p, i);
-    for (size_t i = 0; i < p->n; i++) {
-        const struct program_step *next = i + 1 < p->n ? &p->steps[i + 1] : NULL;
-
-        choose_op(&p->steps[i], next && is_shaped(next), !next);
-    }
+    for (size_t i = 0; i < p->n; i++)
+        choose_op(&p->steps[i], i + 1 < p->n ? &p->steps[i + 1] : NULL);
     if (say_all(p, end)) {
         buf_lit(why, "out of memory");
         return -1;

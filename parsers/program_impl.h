@@ -14,8 +14,8 @@ enum program_op {
     OP_TAIL,   /* up to `text` at the end of the line, blanks behind it aside */
     OP_LIST,   /* words up to `stop` */
     OP_REST,
-    OP_SHAPE, /* what the shape says; numbers also want `stop` behind them (or a blank or the end)
-               */
+    OP_SHAPE, /* what the shape says; numbers also want `stop` or `stop2` behind them, or without
+                 these a blank or the end */
 };
 
 #define STOP_NONE (-1)

@@ -29,9 +29,11 @@ static void put_number(struct buf *out, const struct program_step *s, const char
         buf_lit(out, "(?= |$)");
         return;
     }
-    buf_lit(out, "(?=");
+    buf_lit(out, "(?=[");
     put_byte(out, s->stop);
-    buf_putc(out, ')');
+    if (s->stop2 != STOP_NONE)
+        put_byte(out, s->stop2);
+    buf_lit(out, "])");
 }
 
 static void put_shape(struct buf *out, const struct program_step *s)

@@ -47,6 +47,7 @@ enum template_value {
     VALUE_USER_AGENT,
     VALUE_CONTENT_TYPE,
     VALUE_REQUEST_ID,
+    VALUE_REAL_IP, /* a header with one address, where VALUE_FORWARDED_FOR has all */
     VALUE_FORWARDED_FOR,
     VALUE_FORWARDED,
     VALUE_RANGE,
@@ -84,6 +85,13 @@ template_values_fn template_apache_values;
 template_values_fn template_haproxy_values; /* of the captured headers */
 /* One of HAProxy's, behind a syslog's prefix or not, that is of no request. */
 bool template_haproxy_message(struct str line);
+
+/* A piece of a log_format was put behind `text` at `from`: it does not go on with the name of a
+ * variable there, which is put into braces if it could. */
+void template_nginx_join(struct buf *text, size_t from);
+/* What a front end took out of the user's text, named `what`: takes the breaks off its end. -1, and
+ * a sentence: there is one inside. */
+int template_one_line(struct buf *text, const char *what, struct buf *why);
 
 void template_release(struct template *t);
 

@@ -9,6 +9,7 @@
 
 #define TEXT_MAX 65536
 #define TIME_MAX 256
+#define SENTENCE_MAX 1000
 
 struct directive {
     char letter;
@@ -51,7 +52,11 @@ static const struct directive directives[] = {
     {'n', SHAPE_FREE, VALUE_NONE, "a note"},
     {'C', SHAPE_FREE, VALUE_NONE, "a cookie"},
     {'x', SHAPE_FREE, VALUE_NONE, "a variable"},
+    {'^', SHAPE_FREE, VALUE_NONE, "a trailer, or a time"},
 };
+
+/* A letter that is none of these is of another module, and tells nothing of a request. */
+static const struct directive other = {'\0', SHAPE_FREE, VALUE_NONE, "a module's column"};
 
 /* %{name}letter. */
 static const struct named {
@@ -65,6 +70,9 @@ static const struct named {
     {'i', "User-Agent", SHAPE_FREE, VALUE_USER_AGENT, "the user agent"},
     {'i', "Host", SHAPE_WORD, VALUE_HOST, "the host"},
     {'i', "X-Forwarded-For", SHAPE_LIST, VALUE_FORWARDED_FOR, "X-Forwarded-For"},
+    {'i', "X-Real-IP", SHAPE_LIST, VALUE_REAL_IP, "X-Real-IP"},
+    {'i', "CF-Connecting-IP", SHAPE_LIST, VALUE_REAL_IP, "CF-Connecting-IP"},
+    {'i', "True-Client-IP", SHAPE_LIST, VALUE_REAL_IP, "True-Client-IP"},
     {'i', "X-Forwarded-Proto", SHAPE_WORD, VALUE_SCHEME, "the scheme"},
     {'i', "X-Request-Id", SHAPE_FREE, VALUE_REQUEST_ID, "the request's id"},
     {'i', "Forwarded", SHAPE_FREE, VALUE_FORWARDED, "the Forwarded header"},
@@ -81,6 +89,7 @@ static const struct named {
     {'T', "s", SHAPE_COUNT, VALUE_DURATION_S, "the duration"},
     {'T', "ms", SHAPE_COUNT, VALUE_DURATION_MS, "the duration"},
     {'T', "us", SHAPE_COUNT, VALUE_DURATION_US, "the duration"},
+    {'P', "hextid", SHAPE_WORD, VALUE_NONE, "the thread"},
     {'x', "SSL_PROTOCOL", SHAPE_WORD, VALUE_NONE, "the TLS version"},
     {'x', "SSL_CIPHER", SHAPE_WORD, VALUE_NONE, "the TLS cipher"},
     {'x', "Varnish:time_firstbyte", SHAPE_DECIMAL, VALUE_NONE, "the time to the first byte"},
@@ -117,9 +126,8 @@ static int read_token(struct str s, size_t at, struct token *out, struct buf *wh
         out->name = str_slice(s, i + 1, (size_t)end);
         i = (size_t)end + 1;
     }
-    if (i + 2 < s.n && s.p[i] == '^') { /* trailers: %{X}^ti, %{X}^to */
-        out->letter = s.p[i + 2];
-        out->name = STR("");
+    if (i + 2 < s.n && s.p[i] == '^') { /* %{X}^ti, %{X}^to, %^FB */
+        out->letter = '^';
         out->next = i + 3;
         return 0;
     }
@@ -140,15 +148,16 @@ static int find_field(const struct token *token, struct program_field *field)
         field->name = names[i].what;
         return 0;
     }
-    for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++) {
-        if (directives[i].letter != token->letter)
-            continue;
-        field->shape = directives[i].shape;
-        field->value = directives[i].value;
-        field->name = directives[i].what;
-        return 0;
-    }
-    return -1;
+    const struct directive *d = ascii_letter(token->letter) ? &other : NULL;
+    for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++)
+        if (directives[i].letter == token->letter)
+            d = &directives[i];
+    if (!d)
+        return -1;
+    field->shape = d->shape;
+    field->value = d->value;
+    field->name = d->what;
+    return 0;
 }
 
 uint64_t template_apache_values(void)
@@ -205,48 +214,56 @@ static bool another_time(struct str s, size_t at, struct token *out)
     return found;
 }
 
-static int add_own_time(struct template *t, struct str s, struct token *token, struct buf *why)
+/* The time that begins with *token, which gets its last one; NULL when they are none, and why. */
+static struct time_format *read_time(struct str s, struct token *token, struct buf *why)
 {
-    struct program_field field = {.shape = SHAPE_TIME_OWN, .value = VALUE_TIME, .name = "a time"};
-    struct token next;
+    struct token last = *token, next;
+    struct time_format *time = NULL;
     struct buf format;
-    size_t step;
-    int rc = -1;
 
-    if (t->time) {
-        buf_lit(why, "the LogFormat has two times with a format of their own; one is enough");
-        return -1;
-    }
     buf_init(&format, TIME_MAX);
     put_time(&format, token->name);
-    while (another_time(s, token->next, &next)) {
-        ptrdiff_t percent = str_chr(s, '%', token->next);
+    while (another_time(s, last.next, &next)) {
+        ptrdiff_t percent = str_chr(s, '%', last.next);
 
-        buf_put_str(&format, str_slice(s, token->next, (size_t)percent));
+        buf_put_str(&format, str_slice(s, last.next, (size_t)percent));
         put_time(&format, next.name);
-        *token = next;
+        last = next;
     }
     if (format.failed)
         buf_printf(why, "the time's format is longer than %d bytes", TIME_MAX);
     else
-        t->time = time_format_new(buf_str(&format), why);
-    field.time_format = t->time;
-    if (t->time)
-        rc = program_field(t->program, &field, &step);
-    if (rc && why->n == 0)
-        buf_lit(why, "nothing stands between a time and what is before it");
+        time = time_format_new(buf_str(&format), why);
+    if (time)
+        *token = last;
     buf_release(&format);
-    return rc;
+    return time;
 }
 
-static int add_time(struct template *t, struct str s, struct token *token, struct buf *why)
+/* What is not all of a time, or is one more, is passed over; why, in `untimed`. */
+static int add_own_time(struct template *t, struct str s, struct token *token, struct buf *untimed)
+{
+    struct program_field field = {.shape = SHAPE_FREE, .name = "a part of a time"};
+    bool first = !t->time;
+    size_t step;
+
+    buf_reset(untimed);
+    if (first)
+        t->time = read_time(s, token, untimed);
+    if (first && t->time)
+        field = (struct program_field){
+            .shape = SHAPE_TIME_OWN, .value = VALUE_TIME, .name = "a time", .time_format = t->time};
+    return program_field(t->program, &field, &step);
+}
+
+static int add_time(struct template *t, struct str s, struct token *token, struct buf *untimed)
 {
     struct program_field field = {.shape = SHAPE_TIME_CLF, .value = VALUE_TIME, .name = "a time"};
     size_t step;
 
     if (str_is_set(token->name) && token->name.n > 0) {
         if (!is_epoch(token->name, "msec") && !is_epoch(token->name, "usec"))
-            return add_own_time(t, s, token, why);
+            return add_own_time(t, s, token, untimed);
         field.shape = SHAPE_COUNT;
         field.value = is_epoch(token->name, "msec") ? VALUE_TIME_MS : VALUE_TIME_US;
         return program_field(t->program, &field, &step);
@@ -255,6 +272,17 @@ static int add_time(struct template *t, struct str s, struct token *token, struc
     (void)program_field(t->program, &field, &step);
     program_text(t->program, STR("]"));
     return 0;
+}
+
+static bool has_time(const struct program *p)
+{
+    for (size_t i = 0; i < program_steps(p); i++) {
+        unsigned value = program_step_field(p, i)->value;
+
+        if (value >= VALUE_TIME && value <= VALUE_TIME_US)
+            return true;
+    }
+    return false;
 }
 
 /* ---- the format -------------------------------------------------------------------------------
@@ -284,7 +312,7 @@ static int add_directive(struct template *t, struct str s, size_t at, struct tok
     return 0;
 }
 
-static int add_all(struct template *t, struct str s, struct buf *why)
+static int add_all(struct template *t, struct str s, struct buf *untimed, struct buf *why)
 {
     size_t at = 0;
 
@@ -300,7 +328,7 @@ static int add_all(struct template *t, struct str s, struct buf *why)
             return -1;
         if (token.letter == '%')
             program_text(t->program, STR("%"));
-        else if (token.letter == 't' ? add_time(t, s, &token, why)
+        else if (token.letter == 't' ? add_time(t, s, &token, untimed)
                                      : add_directive(t, s, to, &token, why))
             return why->n ? -1 : say(why, to, "stands directly behind another column");
         at = token.next;
@@ -333,16 +361,22 @@ static void unwrap(struct buf *out, struct str text)
 
 int template_apache(struct template *t, struct str text, struct buf *why)
 {
-    struct buf plain;
+    struct buf plain, untimed;
     int rc = -1;
 
     t->decode = decode_apache;
     buf_init(&plain, TEXT_MAX);
+    buf_init(&untimed, SENTENCE_MAX);
     unwrap(&plain, text);
     if (plain.failed)
         buf_printf(why, "the LogFormat is longer than %d bytes", TEXT_MAX);
-    else
-        rc = add_all(t, buf_str(&plain), why);
+    else if (!template_one_line(&plain, "LogFormat", why))
+        rc = add_all(t, buf_str(&plain), &untimed, why);
+    if (!rc && untimed.n && !has_time(t->program)) {
+        buf_put_str(why, buf_str(&untimed));
+        rc = -1;
+    }
     buf_release(&plain);
+    buf_release(&untimed);
     return rc;
 }

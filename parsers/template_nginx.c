@@ -19,6 +19,7 @@ struct variable {
 static const struct variable variables[] = {
     {"remote_addr", SHAPE_WORD, VALUE_CLIENT, "the client's address"},
     {"realip_remote_addr", SHAPE_WORD, VALUE_PEER, "the peer's address"},
+    {"remote_addr_*", SHAPE_WORD, VALUE_PEER, "the client's address"}, /* of a map: made shorter */
     {"remote_user", SHAPE_FREE, VALUE_USER, "the user"},
     {"time_local", SHAPE_TIME_CLF, VALUE_TIME, "a time"},
     {"time_iso8601", SHAPE_TIME_ISO, VALUE_TIME, "a time"},
@@ -39,9 +40,13 @@ static const struct variable variables[] = {
     {"http_user_agent", SHAPE_FREE, VALUE_USER_AGENT, "the user agent"},
     {"http_x_forwarded_for", SHAPE_LIST, VALUE_FORWARDED_FOR, "X-Forwarded-For"},
     {"proxy_add_x_forwarded_for", SHAPE_LIST, VALUE_FORWARDED_FOR, "X-Forwarded-For"},
+    {"http_x_real_ip", SHAPE_LIST, VALUE_REAL_IP, "X-Real-IP"},
+    {"http_cf_connecting_ip", SHAPE_LIST, VALUE_REAL_IP, "CF-Connecting-IP"},
+    {"http_true_client_ip", SHAPE_LIST, VALUE_REAL_IP, "True-Client-IP"},
     {"http_host", SHAPE_WORD, VALUE_HOST_HEADER, "the host"},
     {"host", SHAPE_WORD, VALUE_HOST, "the host"},
     {"server_name", SHAPE_WORD, VALUE_SERVER, "the server's name"},
+    {"ssl_server_name", SHAPE_WORD, VALUE_SERVER, "the server's name"},
     {"scheme", SHAPE_WORD, VALUE_SCHEME, "the scheme"},
     {"http_x_forwarded_proto", SHAPE_WORD, VALUE_SCHEME, "the scheme"},
     {"https", SHAPE_WORD, VALUE_HTTPS, NULL},
@@ -123,22 +128,65 @@ static size_t put_escaped(struct buf *out, struct str s, size_t at)
     return mark ? 2 : 1;
 }
 
+/* A break outside of quotes, with the indentation behind it, is none of the line's. */
 static void put_bare(struct buf *out, struct str s)
 {
+    bool broken = false;
+
     for (size_t i = 0; i < s.n;) {
-        if (s.p[i] == '\\')
+        char c = s.p[i];
+
+        broken = c == '\n' || c == '\r' || (broken && (c == ' ' || c == '\t'));
+        if (broken)
+            i++;
+        else if (c == '\\')
             i += put_escaped(out, s, i);
         else
             buf_putc(out, s.p[i++]);
     }
 }
 
+/* What stands between the pieces. */
+static struct str skip_blanks(struct str s)
+{
+    s = str_trim(s);
+    while (s.n > 0 && s.p[0] == '#') {
+        (void)str_cut(&s, '\n');
+        s = str_trim(s);
+    }
+    return s;
+}
+
+static bool in_name(char c)
+{
+    return ascii_alnum(c) || c == '_';
+}
+
+void template_nginx_join(struct buf *text, size_t from)
+{
+    size_t name = from, end = text->n;
+
+    while (name > 0 && in_name(text->p[name - 1]))
+        name--;
+    if (name == 0 || name == from || from == end || text->p[name - 1] != '$' ||
+        !in_name(text->p[from]))
+        return;
+    buf_lit(text, "{}");
+    if (text->failed)
+        return;
+    memmove(text->p + from + 2, text->p + from, end - from);
+    memmove(text->p + name + 1, text->p + name, from - name);
+    text->p[name] = '{';
+    text->p[from + 1] = '}';
+}
+
 /* Quoted pieces with blanks between them. False when something else is there. */
 static bool put_pieces(struct buf *out, struct str s)
 {
+    s = skip_blanks(s);
     while (s.n > 0) {
         char quote = s.p[0];
-        size_t i = 1;
+        size_t i = 1, from = out->n;
 
         if (quote != '\'' && quote != '"')
             return false;
@@ -150,7 +198,8 @@ static bool put_pieces(struct buf *out, struct str s)
         }
         if (i >= s.n)
             return false;
-        s = str_trim(str_slice(s, i + 1, s.n));
+        template_nginx_join(out, from);
+        s = skip_blanks(str_slice(s, i + 1, s.n));
     }
     return true;
 }
@@ -175,6 +224,12 @@ static int read_escape(struct template *t, struct str word, enum program_escape 
     return 0;
 }
 
+static struct str without_semicolon(struct str s)
+{
+    s = str_trim(s);
+    return str_ends(s, STR(";")) ? str_trim(str_slice(s, 0, s.n - 1)) : s;
+}
+
 /* Puts the format itself into `out`. */
 static int unwrap(struct template *t, struct str text, struct buf *out, enum program_escape *escape,
                   struct buf *why)
@@ -197,12 +252,10 @@ static int unwrap(struct template *t, struct str text, struct buf *out, enum pro
         if (read_escape(t, str_trim(str_slice(word, 0, word.n - text.n)), escape, why))
             return -1;
     }
+    if (whole)
+        text = without_semicolon(text);
     if (whole || (text.n > 0 && text.p[0] == '\'')) {
-        struct str quoted = str_trim(text);
-
-        if (str_ends(quoted, STR(";")))
-            quoted = str_trim(str_slice(quoted, 0, quoted.n - 1));
-        if (put_pieces(out, quoted))
+        if (put_pieces(out, without_semicolon(text)))
             return 0;
         out->n = before;
     }
@@ -217,7 +270,7 @@ static size_t name_length(struct str s, size_t at)
 {
     size_t n = 0;
 
-    while (at + n < s.n && (ascii_alnum(s.p[at + n]) || s.p[at + n] == '_'))
+    while (at + n < s.n && in_name(s.p[at + n]))
         n++;
     return n;
 }
@@ -296,8 +349,8 @@ static int add_variable(struct template *t, const struct pieces *p, size_t *i,
         .escape = escape,
         .value = v->value,
         .name = v->what,
-        .may_be_empty =
-            escape != ESCAPE_QUOTES || (v->shape == SHAPE_WORD && v->value != VALUE_CLIENT),
+        .may_be_empty = escape != ESCAPE_QUOTES || v->shape == SHAPE_PROTOCOL ||
+                        (v->shape == SHAPE_WORD && v->value != VALUE_CLIENT),
     };
 
     if (!field.name) {
@@ -312,7 +365,8 @@ static int add_variable(struct template *t, const struct pieces *p, size_t *i,
         str_eq(p->p[*i + 1].text, STR("is_args"))) {
         field.value = VALUE_TARGET;
         *i += 2;
-    } else if (v->shape == SHAPE_WORD && begins_with_slash(variable_at(p, *i + 1))) {
+    } else if ((v->shape == SHAPE_WORD || v->shape == SHAPE_COUNT) &&
+               begins_with_slash(variable_at(p, *i + 1))) {
         field.ends_at = '/';
     }
     return program_field(t->program, &field, &step) ? say_adjacent(p, first, why) : 0;
@@ -345,7 +399,9 @@ int template_nginx(struct template *t, struct str text, struct buf *why)
         buf_printf(why, "the log_format is longer than %d bytes", TEXT_MAX);
         goto out;
     }
-    rc = split(pieces, buf_str(&plain), why);
+    rc = template_one_line(&plain, "log_format", why);
+    if (rc == 0)
+        rc = split(pieces, buf_str(&plain), why);
     if (rc == 0)
         rc = add_pieces(t, pieces, escape, why);
 out:

@@ -350,7 +350,7 @@ def test_what_is_printed_is_taken(world):
 
 def test_not_read_and_why(world):
     _, out, _ = detect(world, log(world, "web.conf", CPANEL))
-    check(re.search(r"(?m)^# not read: /domlogs/example\.com-bytes_log \(.*web\.conf:7\): .*two times", out), out)
+    check(re.search(r"(?m)^# not read: /domlogs/example\.com-bytes_log \(.*web\.conf:7\): .*line break", out), out)
     check(re.search(r"(?m)^# not read: /var/log/agent_log \(.*web\.conf:9\): .*the time of the request", out), out)
     check("  # the main server's: " in out, out)
     _, out, _ = detect(world, log(world, "web.conf", DISTINCT))

@@ -85,6 +85,9 @@ static void test_nginx_formats(void **state)
         "access_log /a.log v;\nserver { server_name x.example; }\n",
         "/a.log|nginx:escape=json {\"h\":\"$host\",\"u\":\"${request_uri}\",\"t\":\"$msec\"}"
         "|x.example|host\n");
+    describe_one("log_format p '$msec $uri $bytes_sent' 'B $host' # of all\n'_';\n"
+                 "access_log /a.log p;\nserver { server_name x.example; }\n",
+                 "/a.log|nginx:$msec $uri ${bytes_sent}B ${host}_|x.example|host\n");
     describe_one("log_format bytes \"$msec $bytes_sent .\";\n"
                  "access_log /a.log bytes;\nserver { server_name x.example; }\n",
                  "/a.log|nginx:$msec $bytes_sent .|x.example||problem\n");

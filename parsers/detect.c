@@ -7,7 +7,6 @@
 #include "parsers/detect.h"
 
 #include "parsers/access_looks.h"
-#include "parsers/access_looks.h"
 #include "parsers/detect_behind.h"
 #include "parsers/detect_captures.h"
 #include "parsers/detect_columns.h"
@@ -64,6 +63,7 @@ struct trial {
     char host[64];   /* the last such address */
     int affinity;
     bool guessed; /* by detect_columns */
+    bool keyed;   /* its lines name what they hold */
 };
 
 /* ---- compiled formats --------------------------------------------------------------------------
@@ -122,6 +122,11 @@ static struct kept_format *kept_format(struct detect_formats *kept, const char *
 
 /* ---- one format -------------------------------------------------------------------------------
  */
+
+static bool holds(struct str s, const char *word)
+{
+    return str_find(s, str_of(word), 0) >= 0;
+}
 
 /* One of detect_layouts.h, not a row. */
 static bool is_layout(const struct trial *t)
@@ -188,6 +193,20 @@ static bool ends_in_hundredths(struct str line)
     return two;
 }
 
+#define YEAR_2000_MS INT64_C(946684800000)
+
+/* Keys do not move: a user of two words is one, and a time of the last century is another number.
+ */
+static bool is_odd(const struct trial *t, const struct hit *h)
+{
+    struct hit named = *h;
+
+    if (!t->keyed)
+        return looks_odd(h);
+    named.remote_user = STR_NONE;
+    return looks_odd(&named) || h->time_ms < YEAR_2000_MS;
+}
+
 static void count_hit(struct trial *t, const struct hit *h, struct str line)
 {
     unsigned mask = hit_fields(h);
@@ -196,7 +215,7 @@ static void count_hit(struct trial *t, const struct hit *h, struct str line)
     t->fields |= mask;
     t->n_fields += (unsigned)__builtin_popcount(mask);
     t->hosts += is_domain(h->host);
-    t->odd += looks_odd(h);
+    t->odd += is_odd(t, h);
     t->nobodys += looks_like_nobodys(h);
     t->lists += str_chr(h->client_ip, ',', 0) >= 0;
     if (looks_like_address(h->host) && h->host.n < sizeof(t->host)) {
@@ -263,13 +282,14 @@ static bool try_format(const char *spec, const struct head *head, struct trial *
 {
     struct kept_format own = {0}, *f = kept_format(head->kept, spec, &own);
     size_t step = head->behind->n / PROBES + 1;
+    bool keyed = holds(str_of(spec), "json");
 
     if (f) {
-        *t = (struct trial){.lines = 0};
+        *t = (struct trial){.keyed = keyed};
         try_lines(t, f->parser, head, step);
         uint64_t reached = t->reached;
         if (step > 1 && t->matched) {
-            *t = (struct trial){.lines = 0};
+            *t = (struct trial){.keyed = keyed};
             try_lines(t, f->parser, head, 1);
         }
         t->reached = reached;
@@ -281,11 +301,6 @@ static bool try_format(const char *spec, const struct head *head, struct trial *
 
 /* ---- who wrote it -----------------------------------------------------------------------------
  */
-
-static bool holds(struct str s, const char *word)
-{
-    return str_find(s, str_of(word), 0) >= 0;
-}
 
 /* nginx writes '"' as \x22 and hex digits in upper case, Apache \" and lower case. */
 static void weigh_escape(struct str rest, struct evidence *e)

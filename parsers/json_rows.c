@@ -14,7 +14,8 @@ static const struct json_row_key nginx[] = {
     {FIELD_CLIENT_IP, "remote_addr client_ip clientip remote_ip remoteIP ip client remote"},
     {FIELD_METHOD, "request_method method http_method verb"},
     {FIELD_SCHEME, "scheme request_scheme https"},
-    {FIELD_HOST, "http_host host server_name vhost domain"},
+    /* "host" is the server's own name or address where one of the first three is beside it. */
+    {FIELD_HOST, "http_host vhost domain host server_name"},
     {FIELD_REQUEST, "request request_line"},
     {FIELD_TARGET, "request_uri uri url path request_path"},
     {FIELD_QUERY, "args query_string query"},

@@ -287,6 +287,12 @@ static void test_untimed(void **state)
     }
 }
 
+#define NGINX_KEYS(user)                                                                           \
+    "{\"time_iso8601\":\"2026-11-03T00:10:24+00:00\",\"remote_addr\":\"203.0.113.20\","            \
+    "\"remote_user\":\"" user                                                                      \
+    "\",\"request_method\":\"GET\",\"request_uri\":\"/a\",\"status\":200,\"request_time\":0.012,"  \
+    "\"http_user_agent\":\"a\"}\n"
+
 /* What is around lines, and begins like some formats. */
 static const struct spec_case around[] = {
     {"a time before it", NULL,
@@ -339,6 +345,8 @@ static const struct spec_case around[] = {
     {"Fluentd before keys", NULL,
      "2026-11-03T00:10:24+09:00\tweb.access\t{\"remote\":\"203.0.113.20\",\"method\":\"GET\","
      "\"path\":\"/\",\"code\":\"200\",\"agent\":\"a\"}",
+     "nginx_json"},
+    {"JSON with one user of two words", NULL, NGINX_KEYS("-") NGINX_KEYS("a b") NGINX_KEYS("-"),
      "nginx_json"},
     {"Hypercorn, with a port behind the address", NULL,
      "[2026-11-03 00:10:24 +0000] [12] [INFO] 203.0.113.20:52000 - - [03/Nov/2026:00:10:24 "

@@ -49,6 +49,11 @@ static void nginx_lines_that_are_no_json(void **state)
     assert_text(x.hit.method, "GET");
     assert_text(x.hit.path, "/docs/");
     assert_text(x.hit.query, "v=2");
+    /* The server's own name or address, beside the site's. */
+    assert_int_equal(parse(&x, NGINX_START "\"host\":\"10.0.0.5\",\"domain\":\"a.example\","
+                                           "\"url\":\"/a\",\"status\":\"200\"}"),
+                     PARSE_OK);
+    assert_text(x.hit.host, "a.example");
     /* A request without a line is a request. */
     assert_int_equal(parse(&x, NGINX_START "\"request\":\"\",\"status\":400}"), PARSE_OK);
     assert_text(x.hit.path, NULL);

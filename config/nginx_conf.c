@@ -176,12 +176,22 @@ static const char *known_format(struct str text, bool escaped)
     return str_eq(text, STR(COMBINED_TEXT " \"$http_x_forwarded_for\"")) ? "nginx_main" : NULL;
 }
 
+/* Each twice: who reads the format undoes what nginx.conf was read without. */
+static void put_backslashes(struct buf *out, struct str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\\')
+            buf_putc(out, '\\');
+        buf_putc(out, text.p[i]);
+    }
+}
+
 /* log_format NAME [escape=MODE] STRING… */
 static void take_format(struct web_walk *w, const struct web_words *words)
 {
     size_t first = words->n > 2 && str_starts(words->v[2], STR("escape=")) ? 3 : 2;
     bool escaped = first == 3 && !str_eq(words->v[2], STR("escape=default"));
-    struct buf text;
+    struct buf text, spec;
 
     if (words->n <= first)
         return;
@@ -193,17 +203,14 @@ static void take_format(struct web_walk *w, const struct web_words *words)
         template_nginx_join(&text, from);
     }
     const char *known = known_format(buf_str(&text), escaped);
+    buf_init(&spec, WEB_CONF_MAX_BYTES);
     if (escaped) {
-        struct buf whole;
-        buf_init(&whole, WEB_CONF_MAX_BYTES);
-        buf_put_str(&whole, words->v[2]);
-        buf_putc(&whole, ' ');
-        buf_put_str(&whole, buf_str(&text));
-        web_add_format(w, words->v[1], web_spec(w, known, "nginx", buf_str(&whole)));
-        buf_release(&whole);
-    } else {
-        web_add_format(w, words->v[1], web_spec(w, known, "nginx", buf_str(&text)));
+        buf_put_str(&spec, words->v[2]);
+        buf_putc(&spec, ' ');
     }
+    put_backslashes(&spec, buf_str(&text));
+    web_add_format(w, words->v[1], web_spec(w, known, "nginx", buf_str(&spec)));
+    buf_release(&spec);
     buf_release(&text);
 }
 

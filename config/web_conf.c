@@ -230,6 +230,20 @@ bool web_has_format(const char *name)
     return false;
 }
 
+/* In one line, as a format of the user's own is written. */
+static void put_line(struct buf *out, struct str text)
+{
+    static const char bytes[] = "\t\n\r", marks[] = "tnr";
+
+    for (size_t i = 0; i < text.n; i++) {
+        const char *byte = text.p[i] != '\0' ? strchr(bytes, text.p[i]) : NULL;
+
+        if (byte)
+            buf_putc(out, '\\');
+        buf_putc(out, byte ? marks[byte - bytes] : text.p[i]);
+    }
+}
+
 struct str web_spec(struct web_walk *w, const char *name, const char *constructor, struct str text)
 {
     struct buf out;
@@ -239,7 +253,7 @@ struct str web_spec(struct web_walk *w, const char *name, const char *constructo
     buf_init(&out, WEB_CONF_MAX_BYTES);
     buf_put_str(&out, str_of(constructor));
     buf_putc(&out, ':');
-    buf_put_str(&out, text);
+    put_line(&out, text);
     struct str spec = out.failed ? STR_NONE : config_arena_str(w->arena, buf_str(&out));
     buf_release(&out);
     return spec;

@@ -325,11 +325,13 @@ CustomLog /var/log/httpd/access_log combined
 DISTINCT = """log_format json escape=json '{"t":"$time_iso8601","a":"$remote_addr","r":"$request","s":$status,"ua":"$http_user_agent"}';
 log_format bytes_log "$msec $bytes_sent .";
 log_format lame '$remote_addr "$http_user_agent"';
+log_format tabs "time:$time_iso8601\\turi:$uri\tvhost:$host\\tua:$http_user_agent\\tip:$remote_addr\\tstatus:$status";
 log_format vhost '$host $remote_addr [$time_local] "$request" $status "$http_user_agent"';
 server { server_name a.example www.a.example; access_log /l/a.log if=$loggable; access_log /l/a.json json; }
 server { server_name a.example b.example; access_log /l/b.log; access_log /l/b.bytes bytes_log; access_log /l/c.log lame; }
 server { server_name d.example b.example; access_log /l/d.log; access_log "/l/e{x}$host.log"; }
 server { server_name e.example; access_log /l/e.log; access_log off; }
+server { server_name g.example; access_log /l/g.tsv tabs; }
 server { server_name f.example; access_log "/l/NAME.log" vhost; access_log /l/f.log if=$bot; access_log memory:32m; }
 """.replace("NAME", "long-" * 40)
 
@@ -340,7 +342,8 @@ def test_what_is_printed_is_taken(world):
     for text, active, all_of_them in (
             (RHEL, {"access_log", "ssl_access_log"}, {"access_log", "ssl_access_log", "ssl_request_log"}),
             (CPANEL, {"access_log", "example.com"}, {"access_log", "example.com"}),
-            (DISTINCT, {"a.json", "b.log", "d.log", "long-" * 40 + ".log"}, {"a.log", "f.log"} | {"a.json", "b.log", "d.log", "long-" * 40 + ".log"})):
+            (DISTINCT, {"a.json", "b.log", "d.log", "g.tsv", "long-" * 40 + ".log"},
+             {"a.log", "f.log"} | {"a.json", "b.log", "d.log", "g.tsv", "long-" * 40 + ".log"})):
         path = log(world, "web.conf", text)
         _, out, _ = detect(world, path)
         check({os.path.basename(f) for f in paste(agent, out).values()} == active, out)

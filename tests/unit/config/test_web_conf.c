@@ -88,6 +88,12 @@ static void test_nginx_formats(void **state)
     describe_one("log_format p '$msec $uri $bytes_sent' 'B $host' # of all\n'_';\n"
                  "access_log /a.log p;\nserver { server_name x.example; }\n",
                  "/a.log|nginx:$msec $uri ${bytes_sent}B ${host}_|x.example|host\n");
+    describe_one("log_format t '$msec\\t$uri\t\\\\t$status' '\\d';\n"
+                 "access_log /a.log t;\nserver { server_name x.example; }\n",
+                 "/a.log|nginx:$msec\\t$uri\\t\\\\t$status\\\\d|x.example|\n");
+    describe_one("log_format b '$msec $uri\n$status';\n"
+                 "access_log /a.log b;\nserver { server_name x.example; }\n",
+                 "/a.log|nginx:$msec $uri\\n$status|x.example||problem\n");
     describe_one("log_format bytes \"$msec $bytes_sent .\";\n"
                  "access_log /a.log bytes;\nserver { server_name x.example; }\n",
                  "/a.log|nginx:$msec $bytes_sent .|x.example||problem\n");

@@ -16,7 +16,7 @@ import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-DATE = "2026-11-26"
+DATE = "2026-11-27"
 CATEGORIES = {"training", "search", "assistant", "agent", "coding", "other"}
 COLUMNS = "name operator category token match verification search_engine source licence".split()
 LICENCES = {"ai.robots.txt": "MIT", "crawler-user-agents": "MIT", "vendor": "facts"}

@@ -26,8 +26,17 @@ static struct str decode_plus(struct str ua, char *room)
     return (struct str){room, n};
 }
 
+/* "'curl/8.5.0'": a script's own quotes. */
+static struct str without_quotes(struct str ua)
+{
+    if (ua.n >= 2 && (ua.p[0] == '"' || ua.p[0] == '\'') && ua.p[ua.n - 1] == ua.p[0])
+        return str_trim(str_slice(ua, 1, ua.n - 1));
+    return ua;
+}
+
 struct str ua_plain(struct str ua, char *room)
 {
+    ua = without_quotes(ua);
     if (str_chr(ua, ' ', 0) >= 0)
         return ua;
     if (str_find(ua, STR("%2520"), 0) >= 0)
@@ -106,11 +115,19 @@ static bool is_bare_name(struct str ua, const struct ua_words *browsers)
     return !phone && !is_one_of(browsers, name);
 }
 
-/* "RadioPublic/iOS-2.0", "Gaana-Android": an app that says where it runs, and nothing else. */
-static bool is_bare_app(struct str ua)
+/* "NPROneAndroid", "WeatheriOS", but not "audios" */
+static bool ends_as_platform(struct str word)
 {
-    static const struct str platforms[] = {STR_INIT("android"), STR_INIT("ios"), STR_INIT("iphone"),
-                                           STR_INIT("ipad")};
+    return str_ends(word, STR("Android")) || str_ends(word, STR("iOS"));
+}
+
+/* "RadioPublic/iOS-2.0", "Gaana-Android", "TwitterAndroid/7 (HUAWEI …)": an app that says where it
+ * runs. */
+static bool is_app(struct str ua)
+{
+    static const struct str platforms[] = {STR_INIT("android"), STR_INIT("ios"),
+                                           STR_INIT("iphone"),  STR_INIT("ipad"),
+                                           STR_INIT("tvos"),    STR_INIT("watchos")};
     bool named = false, platform = false;
 
     for (size_t start = 0, end; start < ua.n; start = end + 1) {
@@ -120,7 +137,7 @@ static bool is_bare_app(struct str ua)
         bool known = false;
         for (size_t i = 0; i < COUNT_OF(platforms); i++)
             known = known || str_eq_nocase(word, platforms[i]);
-        platform = platform || known;
+        platform = platform || known || ends_as_platform(word);
         named = named || (!known && word.n > 0 && !ascii_digit(word.p[0]));
     }
     return named && platform;
@@ -204,8 +221,8 @@ bool ua_looks_made(struct str ua, const struct ua_words *browsers, const struct 
     if (begins_as_phone(ua, phones))
         return false;
     if (str_chr(ua, ' ', 0) < 0 && str_chr(ua, '(', 0) < 0 && str_chr(ua, ';', 0) < 0)
-        return is_bare_name(ua, browsers) && !is_bare_app(ua);
-    return !device;
+        return is_bare_name(ua, browsers) && !is_app(ua);
+    return !device && !is_app(ua);
 }
 
 /* ---- phones -------------------------------------------------------------------------------- */

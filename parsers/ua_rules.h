@@ -19,7 +19,8 @@ struct ua_words {
 #define UA_PLAIN_MAX 2048u
 
 /* A user agent whose blanks are still "%20" or "%2520" (CloudFront), or '+' (IIS), as it was sent;
- * any other as it is. Up to UA_PLAIN_MAX bytes of the decoded text go to `room`. */
+ * any other as it is; both without quotes around the whole. Up to UA_PLAIN_MAX bytes of the decoded
+ * text go to `room`. */
 struct str ua_plain(struct str ua, char *room);
 
 /*

@@ -190,7 +190,8 @@ static void take_agent(struct columns *c)
     for (size_t i = 0; i < c->r.n; i++) {
         unsigned agents = c->r.c[i].looks[LOOK_AGENT];
 
-        if (!is_free(c, i) || agents <= most || c->r.c[i].open == '[') /* "[web/1-1]": an id */
+        char open = c->r.c[i].open; /* "[web/1-1]": an id; "{a.example|curl/8}": of HAProxy */
+        if (!is_free(c, i) || agents <= most || open == '[' || open == '{')
             continue;
         c->agent = i;
         most = agents;

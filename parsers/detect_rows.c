@@ -75,7 +75,10 @@ static size_t closed_at(struct str s, char close, struct str separator)
 
 char rows_close(char open)
 {
-    return open == '[' ? ']' : open == '(' ? ')' : open == '"' ? '"' : '\0';
+    static const char opens[] = "[({\"", closes[] = "])}\"";
+    const char *at = open != '\0' ? strchr(opens, open) : NULL;
+
+    return at ? closes[at - opens] : '\0';
 }
 
 static size_t key_length(struct str s)
@@ -121,7 +124,7 @@ static bool is_zone(struct str s)
 /* Words that are one value: "a, b" and "a : b" of lists, a date, a time and its zone. */
 static bool goes_on(struct str word, struct str next)
 {
-    if (word.n == 0 || next.n == 0 || next.p[0] == '"' || next.p[0] == '[' || next.p[0] == '(')
+    if (word.n == 0 || next.n == 0 || rows_close(next.p[0]))
         return false;
     return word.p[word.n - 1] == ',' || str_starts(next, STR(": ")) || str_ends(word, STR(" :")) ||
            (is_date(word) && next.n >= 8 && ascii_digit(next.p[0]) && next.p[2] == ':') ||

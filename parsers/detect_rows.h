@@ -10,7 +10,7 @@
 
 struct rows_column {
     struct str key; /* "rt=", before each value; "" mostly */
-    char open;      /* the '"', '[' or '(' around each value, or '\0' */
+    char open;      /* the '"', '[', '(' or '{' around each value, or '\0' */
     struct str first;
     bool constant; /* all values are the first */
     uint64_t sum;  /* of the counts */

@@ -110,6 +110,10 @@ static const struct {
      "203.0.113.20:4711 - - " AT("24") " " REQUEST1 "\n[2001:db8::7]:4712 - anna " AT(
          "25") " " REQUEST2 "\n2001:db8::7:4713 - - " AT("26") " " REQUEST3,
      "nginx:$remote_addr:$remote_port - $remote_user " COMBINED},
+    {"captured headers in braces, which are one value",
+     "203.0.113.20 {a.example|" CHROME
+     "} " AT("24") " " REQUEST1 "\n203.0.113.21 {b.example|curl/8} " AT("25") " " REQUEST2,
+     "nginx:$remote_addr {$column2} " COMBINED},
     {"IPv6 alone, in brackets", "[2001:db8::7]:4712 - anna " AT("25") " " REQUEST2,
      "nginx:$remote_addr:$remote_port - $remote_user " COMBINED},
     {"a date, a blank and a time, with no zone",

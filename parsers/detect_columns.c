@@ -157,7 +157,7 @@ static bool take_status(struct columns *c)
     back = (c->status > c->request ? c->status : c->request) + 1;
     while (back < c->r.n && c->role[back] != ROLE_NONE)
         back++;
-    if (is_free(c, back) && is_missing(c, back))
+    if (is_free(c, back) && is_missing(c, back) && !c->r.c[back].open)
         take(c, back, ROLE_BYTES);
     else
         take(c, find(c, back, back + 1, LOOK_COUNT, 90), ROLE_BYTES);
@@ -183,24 +183,34 @@ static size_t usual_agent(const struct columns *c)
     return NOWHERE;
 }
 
-static void take_agent(struct columns *c)
+static size_t find_agent(const struct columns *c, bool quoted)
 {
+    size_t at = NOWHERE;
     unsigned most = 0;
 
     for (size_t i = 0; i < c->r.n; i++) {
         unsigned agents = c->r.c[i].looks[LOOK_AGENT];
-
         char open = c->r.c[i].open; /* "[web/1-1]": an id; "{a.example|curl/8}": of HAProxy */
-        if (!is_free(c, i) || agents <= most || open == '[' || open == '{')
+        if (!is_free(c, i) || agents <= most || open == '[' || open == '{' ||
+            (open == '"') != quoted)
             continue;
-        c->agent = i;
+        at = i;
         most = agents;
     }
+    return at;
+}
+
+/* Its blanks want quotes: without them it is rather another program's word, "web/app/0a1b2c". */
+static void take_agent(struct columns *c)
+{
+    c->agent = find_agent(c, true);
+    if (c->agent == NOWHERE)
+        c->agent = find_agent(c, false);
     if (c->agent == NOWHERE)
         c->agent = usual_agent(c);
     if (take(c, c->agent, ROLE_AGENT) == NOWHERE)
-        return;
-    if (c->agent > 0 && is_referrer(c, c->agent - 1))
+        take(c, find(c, c->request + 1, c->r.n, LOOK_URL, 60), ROLE_REFERRER);
+    else if (c->agent > 0 && is_referrer(c, c->agent - 1))
         take(c, c->agent - 1, ROLE_REFERRER);
     else if (c->agent + 1 < c->r.n && is_referrer(c, c->agent + 1))
         take(c, c->agent + 1, ROLE_REFERRER);
@@ -493,6 +503,22 @@ static bool put_own_time(struct str text, struct buf *out)
     return true;
 }
 
+static void put_open(const struct rows_column *c, struct buf *out)
+{
+    if (c->open)
+        buf_putc(out, c->open);
+    if (c->bracketed)
+        buf_putc(out, '[');
+}
+
+static void put_close(const struct rows_column *c, struct buf *out)
+{
+    if (c->bracketed)
+        buf_putc(out, ']');
+    if (c->open)
+        buf_putc(out, rows_close(c->open));
+}
+
 /* False: this language has no word for it. */
 static bool put_column(const struct columns *c, size_t i, bool nginx, struct buf *out)
 {
@@ -510,8 +536,7 @@ static bool put_column(const struct columns *c, size_t i, bool nginx, struct buf
         buf_lit(out, "%t");
         return true;
     }
-    if (column->open)
-        buf_putc(out, column->open);
+    put_open(column, out);
     if (c->role[i] == ROLE_TIME_OWN) {
         if (!put_own_time(column->first, out))
             return false;
@@ -521,8 +546,7 @@ static bool put_column(const struct columns *c, size_t i, bool nginx, struct buf
         buf_printf(out, "%%{column%zu}n", i + 1);
     else /* of a proxy's several tries: "a, b" */
         buf_printf(out, "%scolumn%zu", column->open ? "$" : "$upstream_", i + 1);
-    if (column->open)
-        buf_putc(out, rows_close(column->open));
+    put_close(column, out);
     return true;
 }
 

@@ -20,6 +20,10 @@ static const char *const layouts[] = {
     "apache:%h %v " COMMON AGENT,
     /* OpenLiteSpeed: quotes around the whole */
     "apache:\"%h %l " COMMON AGENT "\"",
+    "apache:\"%h %l " COMMON AGENT " \"%{Host}i\"\"",
+    "apache:\"%h %l " COMMON "\"",
+    "apache:\"%v %h %l " COMMON AGENT "\"",
+    "apache:\"%v %h %l " COMMON "\"",
     /* how long it took, behind combined: Icecast writes whole seconds */
     "apache:%h %l " COMMON AGENT " %T",
     "apache:%h %l " COMMON AGENT " %D",
@@ -50,6 +54,12 @@ static const char *const layouts[] = {
     "apache:%h %l %u [%{%d/%b/%Y:%T %Z}t] \"%r\" %>s %b",
     /* Gandi */
     "apache:%v %h %l %u %t (%T s) \"%r\" %>s %b" AGENT,
+    /* Zoraxy */
+    "apache:[%{%Y-%m-%d %T}t.%{usec_frac}t] [router:%{router}n] [origin:%v] [client: %h] "
+    "[useragent: %{User-Agent}i] %m %U%q %>s",
+    /* Alibaba Cloud's CDN: proxy, milliseconds, and the request's size before the answer's */
+    "apache:%t %h %{proxy}n %{ms}T \"%{Referer}i\" \"%r\" %>s %I %O %{cache}n \"%{User-Agent}i\" "
+    "\"%{Content-Type}o\"",
     /* Kubernetes' ingress-nginx, its log-format-upstream */
     "nginx:" NGINX " $request_length $request_time [$proxy_upstream_name] "
     "[$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length "

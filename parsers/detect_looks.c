@@ -265,6 +265,22 @@ static bool is_type(struct str s)
 /* ---- numbers and times ------------------------------------------------------------------------
  */
 
+/* Those of RFC 9110 and of IANA's list, and what nginx, IIS, Apache, AWS and Cloudflare have of
+ * their own. */
+static bool is_known_status(uint64_t code)
+{
+    static const struct {
+        uint16_t first, last;
+    } known[] = {{0, 0},     {100, 104}, {200, 208}, {218, 218}, {226, 226}, {300, 308},
+                 {400, 431}, {440, 440}, {444, 444}, {449, 451}, {460, 464}, {494, 499},
+                 {500, 511}, {520, 530}, {561, 561}, {598, 599}};
+
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (code >= known[i].first && code <= known[i].last)
+            return true;
+    return false;
+}
+
 static uint32_t number_looks(struct str s)
 {
     ptrdiff_t point = str_chr(s, '.', 0);
@@ -280,7 +296,7 @@ static uint32_t number_looks(struct str s)
         looks |= LOOK_BIT(LOOK_TIME_EPOCH);
     if (point < 0)
         looks |= LOOK_BIT(LOOK_COUNT);
-    if (point < 0 && s.n == 3 && ((value >= 100 && value < 600) || value == 0) && value != 443)
+    if (point < 0 && s.n == 3 && is_known_status(value))
         looks |= LOOK_BIT(LOOK_STATUS);
     if ((rest.n == 3 || rest.n == 4 || rest.n == 6) && value < 1000000) /* 4: Ruby's Rack */
         looks |= LOOK_BIT(LOOK_SECONDS);

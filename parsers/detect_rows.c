@@ -7,6 +7,7 @@
 struct cell {
     struct str key, value;
     char open;
+    bool bracketed;
 };
 
 struct row {
@@ -32,9 +33,40 @@ static size_t count_of(struct str line, struct str what)
     return n;
 }
 
+/* Outside of quotes and brackets, where a line of comma-separated values has no blank. */
+static size_t count_outside(struct str line, char separator)
+{
+    size_t n = 0;
+    char close = '\0';
+
+    for (size_t i = 0; i < line.n; i++) {
+        char c = line.p[i];
+
+        if (close && c == '\\')
+            i++;
+        else if (close)
+            close = c == close ? '\0' : close;
+        else if (c == '"' || c == '[')
+            close = rows_close(c);
+        else if (c == ' ')
+            return 0;
+        else
+            n += c == separator;
+    }
+    return n;
+}
+
+static size_t count_separators(struct str line, struct str separator)
+{
+    bool blanks = separator.p[0] == ',' || separator.p[0] == ';';
+
+    return blanks ? count_outside(line, separator.p[0]) : count_of(line, separator);
+}
+
 static struct str separator_of(const struct str *lines, size_t n)
 {
-    static const struct str separators[] = {STR_INIT("\t"), STR_INIT(" | "), STR_INIT("|")};
+    static const struct str separators[] = {STR_INIT("\t"), STR_INIT(" | "), STR_INIT("|"),
+                                            STR_INIT(","), STR_INIT(";")};
     size_t some = 0;
 
     for (size_t i = 0; i < n; i++)
@@ -43,7 +75,7 @@ static struct str separator_of(const struct str *lines, size_t n)
         size_t with = 0;
 
         for (size_t i = 0; i < n; i++)
-            with += is_row(lines[i]) && count_of(lines[i], separators[k]) >= 5;
+            with += is_row(lines[i]) && count_separators(lines[i], separators[k]) >= 5;
         if (with * 10 > some * 9)
             return separators[k];
     }
@@ -158,6 +190,9 @@ static struct cell read_cell(struct str *rest, struct str separator)
     if (end > 0) {
         cell.open = s.p[0];
         cell.value = str_slice(s, 1, end);
+        cell.bracketed = cell.open == '"' && end > 3 && s.p[1] == '[' && s.p[end - 1] == ']';
+        if (cell.bracketed)
+            cell.value = str_slice(s, 2, end - 1);
         end++;
     } else {
         cell.value = read_word(s, separator);
@@ -199,14 +234,18 @@ static void count_cell(struct rows_column *c, const struct cell *cell)
 static bool count_row(struct rows *r, const struct row *row)
 {
     for (size_t i = 0; r->lines > 0 && i < r->n; i++)
-        if (row->c[i].open != r->c[i].open || !str_eq(row->c[i].key, r->c[i].key))
+        if (row->c[i].open != r->c[i].open || row->c[i].bracketed != r->c[i].bracketed ||
+            !str_eq(row->c[i].key, r->c[i].key))
             return false;
     for (size_t i = 0; i < r->n; i++) {
         const struct cell *cell = &row->c[i];
 
         if (r->lines == 0)
-            r->c[i] = (struct rows_column){
-                .key = cell->key, .open = cell->open, .first = cell->value, .constant = true};
+            r->c[i] = (struct rows_column){.key = cell->key,
+                                           .open = cell->open,
+                                           .bracketed = cell->bracketed,
+                                           .first = cell->value,
+                                           .constant = true};
         count_cell(&r->c[i], cell);
     }
     r->lines++;

@@ -11,6 +11,7 @@
 struct rows_column {
     struct str key; /* "rt=", before each value; "" mostly */
     char open;      /* the '"', '[', '(' or '{' around each value, or '\0' */
+    bool bracketed; /* '[' and ']' stand within the quotes, and are no part of the value */
     struct str first;
     bool constant; /* all values are the first */
     uint64_t sum;  /* of the counts */

@@ -153,7 +153,8 @@ static const char *missing_column(const struct w3c_parser *p, const struct str *
 {
     const struct w3c_columns *c = &p->columns;
     enum w3c_column when = time_column(p);
-    enum w3c_column what = c->named[COLUMN_STEM] ? COLUMN_STEM : COLUMN_URI;
+    bool iis = p->base.format->row->variant == W3C_IIS;
+    enum w3c_column what = c->named[COLUMN_STEM] || !iis ? COLUMN_STEM : COLUMN_URI;
 
     if (when == COLUMN_OTHER)
         return "the #Fields line names neither date and time nor timestamp(ms) nor timestamp";

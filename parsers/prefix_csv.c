@@ -70,11 +70,17 @@ bool prefix_csv(struct prefix_work *w, struct prefix_result *out)
     return !out->header;
 }
 
+/* "[03/Nov/2026:00:10:24 +0000]": the column of a log that is CSV itself. */
+static bool is_time_alone(struct str s)
+{
+    return s.p[0] == '[' && str_chr(s, ']', 0) == (ptrdiff_t)s.n - 1;
+}
+
 bool prefix_looks_csv(struct str line)
 {
     struct column c;
     struct str time;
 
-    return find_line(line, &c, &time) && c.quoted &&
+    return find_line(line, &c, &time) && c.quoted && !is_time_alone(c.text) &&
            (access_is_in(c.text) || str_starts(c.text, STR("{\"\"")));
 }

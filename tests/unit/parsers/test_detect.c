@@ -308,6 +308,12 @@ static const struct spec_case around[] = {
      "message+cri+nginx_combined"},
     {"docker compose", NULL, "web-1  | " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
      "compose+nginx_combined"},
+    {"docker compose in colours", NULL,
+     "\x1b[36mweb-1  | \x1b[0m" FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
+     "compose+nginx_combined"},
+    {"docker compose in colours, with the end of them before the blank", NULL,
+     "\x1b[36mweb_1  |\x1b[0m " FRONT "\"GET / HTTP/1.1\" 200 0 \"-\" \"a\"",
+     "compose+nginx_combined"},
     {"docker compose before Caddy's console", NULL,
      "php-1  | 2026/11/03 00:10:24.186\tINFO\thttp.log.access\thandled request\t{\"request\": "
      "{\"method\": \"GET\", \"uri\": \"/\"}, \"status\": 200}",
@@ -354,6 +360,28 @@ static const struct spec_case around[] = {
      "\"GET / 1.1\" 200 12 \"-\" \"curl/8.1\"",
      "logger+nginx:$remote_addr:$remote_port - $remote_user [$time_local] \"$request\" $status "
      "$body_bytes_sent \"$http_referer\" \"$http_user_agent\""},
+    {"OpenLiteSpeed with the host behind", NULL,
+     "\"" FRONT "\"GET / HTTP/2\" 200 9 \"-\" \"curl/8.1 (a)\" \"www.example.com\"\"",
+     "apache:\"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" \"%{Host}i\"\""},
+    {"OpenLiteSpeed's common", NULL, "\"" FRONT "\"GET / HTTP/2\" 200 9\"",
+     "apache:\"%h %l %u %t \"%r\" %>s %b\""},
+    {"OpenLiteSpeed with the host before", NULL,
+     "\"www.example.com " FRONT "\"GET / HTTP/2\" 200 9 \"-\" \"curl/8.1 (a)\"\"",
+     "apache:\"%v %h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\"\""},
+    {"OpenLiteSpeed's common with the host before", NULL,
+     "\"www.example.com " FRONT "\"GET / HTTP/2\" 200 9\"",
+     "apache:\"%v %h %l %u %t \"%r\" %>s %b\""},
+    {"Zoraxy", NULL,
+     "[2026-11-03 00:10:24.186641] [router:host-http] [origin:www.example.com] "
+     "[client: 203.0.113.20] [useragent: Mozilla/5.0 (X11; Linux x86_64)] GET /docs/?v=2 200",
+     "apache:[%{%Y-%m-%d %T}t.%{usec_frac}t] [router:%{router}n] [origin:%v] [client: %h] "
+     "[useragent: %{User-Agent}i] %m %U%q %>s"},
+    {"Alibaba Cloud's CDN", NULL,
+     "[03/Nov/2026:00:10:24 +0800] 203.0.113.20 - 1542 \"-\" \"GET http://www.example.com/docs/\" "
+     "200 "
+     "191 2830 MISS \"curl/8.1\" \"text/html\"",
+     "apache:%t %h %{proxy}n %{ms}T \"%{Referer}i\" \"%r\" %>s %I %O %{cache}n "
+     "\"%{User-Agent}i\" \"%{Content-Type}o\""},
     {"WEBrick, which writes referrers between its lines", NULL,
      "203.0.113.20 - - [03/Nov/2026:00:10:24 UTC] \"GET / HTTP/1.1\" 200 50\n- -> /",
      "apache:%h %l %u [%{%d/%b/%Y:%T %Z}t] \"%r\" %>s %b"},

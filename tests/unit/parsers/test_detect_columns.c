@@ -173,6 +173,42 @@ static const struct {
                                  "\nwww.example.com " AT("25") " 9fr3RdqIeZ4VvnDkk3TLjw " REQUEST2,
      "nginx:$host [$time_local] $upstream_column3 \"$request\" $status $body_bytes_sent "
      "\"$http_referer\" \"$http_user_agent\""},
+    {"a number of bytes before the status, of three digits as well",
+     "203.0.113.20 - - " AT("24") " \"GET / HTTP/1.1\" 0.012 471 404 555 \"-\" \"" CHROME "\"",
+     "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $request_time "
+     "$upstream_column7 "
+     "$status $body_bytes_sent \"$http_referer\" \"$http_user_agent\""},
+    {"a word at the beginning that has the shape of a product and its version",
+     "web/app/0a1b2c 203.0.113.20 - - " AT("24") " \"GET / HTTP/1.1\" 200 5 \"-\" \"curl/8.1\"",
+     "nginx:$upstream_column1 $remote_addr - $remote_user " COMBINED},
+    {"commas, and all in quotes",
+     "\"203.0.113.20\",\"[03/Nov/2026:00:10:24 +0000]\",\"GET /a,b HTTP/1.1\",\"200\",\"5\",\"-\","
+     "\"" CHROME "\"",
+     "nginx:\"$remote_addr\",\"[$time_local]\",\"$request\",\"$status\",\"$body_bytes_sent\","
+     "\"$http_referer\",\"$http_user_agent\""},
+    {"bytes before the status, and nothing where they are mostly",
+     "\"203.0.113.20\",\"[03/Nov/2026:00:10:24 +0000]\",\"GET / "
+     "HTTP/1.1\",\"5\",\"0\",\"200\",\"-\","
+     "\"Amazon CloudFront\"",
+     "nginx:\"$remote_addr\",\"[$time_local]\",\"$request\",\"$column4\",\"$column5\",\"$status\","
+     "\"$http_referer\",\"$http_user_agent\""},
+    {"commas, and quotes where they are needed",
+     "2026-11-03T00:10:24Z,203.0.113.20,GET,/a,200,5,\"https://a.example/\",\"" CHROME
+     "\"\n2026-11-03T00:10:25Z,203.0.113.21,GET,/b,200,5,\"-\",\"curl/8.1\"",
+     "nginx:$time_iso8601,$remote_addr,$request_method,$request_uri,$status,$body_bytes_sent,"
+     "\"$http_referer\",\"$http_user_agent\""},
+    {"semicolons",
+     "203.0.113.20;[03/Nov/2026:00:10:24 +0000];\"GET /a;b HTTP/1.1\";200;5;\"-\";\"" CHROME "\"",
+     "nginx:$remote_addr;[$time_local];\"$request\";$status;$body_bytes_sent;\"$http_referer\";"
+     "\"$http_user_agent\""},
+    {"quotes around the brackets of the time",
+     "\"203.0.113.20\" \"-\" \"-\" \"[03/Nov/2026:00:10:24 +0000]\" \"GET / HTTP/1.1\" \"200\" "
+     "\"5\" \"-\" \"" CHROME "\"",
+     "nginx:\"$remote_addr\" \"$column2\" \"$column3\" \"[$time_local]\" \"$request\" "
+     "\"$status\" \"$body_bytes_sent\" \"$http_referer\" \"$http_user_agent\""},
+    {"a referrer without a user agent",
+     "203.0.113.20 " AT("24") " [www.example.com] \"GET / HTTP/1.1\" 200 \"https://a.example/\"",
+     "nginx:$remote_addr [$time_local] [$host] \"$request\" $status \"$http_referer\""},
     {"seconds with six digits", "203.0.113.20 - - " AT("24") " \"GET / HTTP/1.1\" 200 5 0.012345",
      "nginx:$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
      "$request_time"},

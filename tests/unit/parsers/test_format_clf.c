@@ -68,6 +68,9 @@ static void other_lines(void **state)
     fixture_open(&x, STR("clf"), NULL);
     assert_int_equal(fixture_parse(&x, STR("203.0.113.20 [03/Nov/2026 -")), PARSE_BAD);
     assert_non_null(strstr(parser_error(x.parser, &column), "expected"));
+    assert_int_equal(fixture_parse(&x, STR("\"203.0.113.20 - - " AGENT " \"a.example\"\"")),
+                     PARSE_BAD);
+    assert_non_null(strstr(parser_error(x.parser, &column), "quote"));
     assert_int_equal(fixture_parse(&x, STR("# the first day")), PARSE_DIRECTIVE);
     assert_int_equal(fixture_parse(&x, STR("#1.example 203.0.113.20 - - " REST)), PARSE_OK);
     assert_null(

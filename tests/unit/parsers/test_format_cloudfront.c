@@ -303,6 +303,7 @@ static const struct bad_case bad[] = {
      "before cs-method"},
     {"#Fields: date cs-uri-stem", S("2026-01-02\t/x"), 13, "neither date and time"},
     {"#Fields: date time", S("2026-01-02\t03:04:05"), 19, "does not name cs-uri-stem"},
+    {"#Fields: date time cs-uri", S("2026-01-02\t03:04:05\t/a"), 22, "does not name cs-uri-stem"},
     {"#Fields:", S("2026-01-02\t03:04:05"), 19, "neither date and time"},
     {"#Fields: cs-uri-stem date time", S("/x\t2026-02-30\t03:04:05"), 3, "do not exist"},
     {"#Fields: cs-uri-stem date time", S("/x\t02/01/2026\t03:04:05"), 3, "YYYY-MM-DD"},

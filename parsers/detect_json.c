@@ -104,7 +104,8 @@ static const struct {
      "requesttime t "},
     {FIELD_REQUEST, is_request, " request requestline httprequest req "},
     {FIELD_TARGET, is_target,
-     " requesturi originalurl urloriginal requesturl uri url requri requrl requestpath urlpath "
+     " proxypath requesturi originalurl urloriginal requesturl uri url requri requrl requestpath "
+     "urlpath "
      "httptarget target reqpath httppath path rawpath resourcepath request "},
     {FIELD_QUERY, is_text, " querystring urlquery args query "},
     {FIELD_METHOD, is_method, " requestmethod httpmethod reqmethod method verb "},
@@ -118,7 +119,7 @@ static const struct {
      "resstatus respstatus code sc "},
     {FIELD_BYTES, is_count,
      " bodybytessent bytessent responsesize responsebytes bodybytes bytesout bytes size "
-     "contentlength responselength length "},
+     "contentlength responselength length txbytes "},
     {FIELD_DURATION_S, is_count, " requesttime durations durationsec durationseconds "},
     {FIELD_DURATION_MS, is_count,
      " durationms responsetimems latencyms elapsedms requesttimems timems tookms "},
@@ -126,7 +127,7 @@ static const struct {
     {FIELD_DURATION_NS, is_count, " eventduration durationns latencyns elapsedns "},
     {FIELD_CLIENT_IP, looks_like_address,
      " clientip remoteaddr remoteip clientaddress clientaddr remoteaddress remotehost sourceip "
-     "realip ip client src peer addr "},
+     "realip ip client src srcip peer addr "},
     {FIELD_REFERRER, is_text, " httpreferer httpreferrer requestreferrer referer referrer ref "},
     {FIELD_USER_AGENT, is_text, " httpuseragent useragentoriginal useragent ua agent "},
     {FIELD_CONTENT_TYPE, is_type, " senthttpcontenttype responsecontenttype contenttype mimetype "},
@@ -141,7 +142,8 @@ static const struct {
 struct path {
     char text[PATH_BYTES];
     size_t n;
-    unsigned seen; /* with a value */
+    unsigned seen;     /* with a value */
+    unsigned browsers; /* that begins as theirs do */
     unsigned looks[ROLES];
 };
 
@@ -227,6 +229,7 @@ static void note(struct guess *g, struct str path, struct str value)
     if (!p || !str_is_set(value))
         return;
     p->seen++;
+    p->browsers += str_starts(value, STR("Mozilla/"));
     for (size_t i = 0; i < ROLES; i++)
         p->looks[i] += roles[i].looks(value);
 }
@@ -349,6 +352,21 @@ static const struct path *best_path(const struct guess *g, size_t role)
     return best;
 }
 
+/* Whatever its key is called: "clientUa". */
+static const struct path *find_agent(const struct guess *g)
+{
+    const struct path *best = NULL;
+    unsigned most = 0;
+
+    for (size_t i = 0; i < g->n; i++) {
+        if (g->paths[i].browsers <= most || is_taken(g, &g->paths[i]))
+            continue;
+        best = &g->paths[i];
+        most = best->browsers;
+    }
+    return best;
+}
+
 static bool has(const struct guess *g, enum field field)
 {
     for (size_t i = 0; i < ROLES; i++)
@@ -427,8 +445,11 @@ static void conclude(struct guess *g, const struct behind *b, struct buf *text,
                      struct json_guess *out)
 {
     out->is_json = g->objects * 2 > g->lines;
-    for (size_t i = 0; i < ROLES; i++)
+    for (size_t i = 0; i < ROLES; i++) {
         g->of[i] = is_told(g, roles[i].field) ? NULL : best_path(g, i);
+        if (!g->of[i] && roles[i].field == FIELD_USER_AGENT)
+            g->of[i] = find_agent(g);
+    }
     put_keys(g, out);
     buf_reset(text);
     put_missing(g, text);

@@ -11,6 +11,7 @@
 #include "parsers/json_scan.h"
 
 #include "parsers/base/json.h"
+#include "parsers/verdict.h"
 
 #include <stdlib.h>
 
@@ -240,6 +241,20 @@ static void decode_akamai(struct decode_scratch *s, struct str v[FIELDS])
     }
 }
 
+/* Where no other key has an address, an address in "host" is who asked: so Apache's %h is called.
+ */
+static void client_in_host(struct str v[FIELDS])
+{
+    unsigned char address[16];
+
+    if (str_is_set(decode_missing(v[FIELD_CLIENT_IP])) ||
+        str_is_set(decode_missing(v[FIELD_FORWARDED_FOR])) ||
+        !address_parse(v[FIELD_HOST], address))
+        return;
+    v[FIELD_CLIENT_IP] = v[FIELD_HOST];
+    v[FIELD_HOST] = STR_NONE;
+}
+
 /* Azure CDN has seconds with a fraction where App Service has whole milliseconds. */
 static void decode_azure(struct str v[FIELDS])
 {
@@ -317,7 +332,9 @@ static enum parse_result json_line(struct parser *base, struct str line, struct 
         v[FIELD_MESSAGE] = message;
         v[FIELD_LOGGER] = logger_of(message);
     }
-    if (base->format->row->variant == JSON_CLOUDFRONT)
+    if (base->format->row->variant == JSON_NGINX)
+        client_in_host(v);
+    else if (base->format->row->variant == JSON_CLOUDFRONT)
         decode_cloudfront(&base->scratch, found, v);
     else if (base->format->row->variant == JSON_AKAMAI)
         decode_akamai(&base->scratch, v);

@@ -12,7 +12,7 @@
 static const struct json_row_key nginx[] = {
     {FIELD_TIME, "time_iso8601 msec time_local @timestamp timestamp time datetime ts date"},
     {FIELD_CLIENT_IP, "remote_addr client_ip clientip remote_ip remoteIP ip client remote"},
-    {FIELD_METHOD, "request_method method http_method verb"},
+    {FIELD_METHOD, "request_method method http_method request_type verb"},
     {FIELD_SCHEME, "scheme request_scheme https"},
     /* "host" is the server's own name or address where one of the first three is beside it. */
     {FIELD_HOST, "http_host vhost domain host server_name"},
@@ -22,7 +22,7 @@ static const struct json_row_key nginx[] = {
     {FIELD_PROTOCOL, "server_protocol protocol"},
     {FIELD_STATUS, "status status_code http_status response_status response code"},
     {FIELD_BYTES, "body_bytes_sent bytes_sent bytes size response_size bytes_out length"},
-    {FIELD_DURATION_S, "request_time duration response_time latency_human"},
+    {FIELD_DURATION_S, "request_time duration response_time responsetime latency_human"},
     {FIELD_REFERRER, "http_referer http_referrer referrer referer"},
     {FIELD_USER_AGENT, "http_user_agent user_agent agent useragent userAgent ua"},
     {FIELD_CONTENT_TYPE, "sent_http_content_type response_content_type upstream_http_content_type "

@@ -47,6 +47,24 @@ static void test_shapes(void **state)
         "\"user_agent\":\"req.headers.user-agent\",\"content_type\":"
         "\"res.headers.content-type\",\"request_id\":\"req.id\"}");
     assert_spec(
+        "Vercel's drain: the path with its query is the proxy's",
+        "{\"id\":\"1\",\"timestamp\":1793664624250,\"host\":\"www.example.com\",\"path\":\"/docs/"
+        "\","
+        "\"proxy\":{\"method\":\"GET\",\"path\":\"/docs/?v=2\",\"userAgent\":[\"curl/8\"],"
+        "\"statusCode\":200,\"clientIp\":\"203.0.113.20\"}}",
+        "json:{\"time\":\"timestamp\",\"target\":\"proxy.path\",\"method\":\"proxy.method\","
+        "\"host\":"
+        "\"host\",\"status\":\"proxy.statusCode\",\"client_ip\":\"proxy.clientIp\",\"user_agent\":"
+        "\"proxy.userAgent\"}");
+    assert_spec("Railway's: a user agent under a name of its own",
+                "{\"timestamp\":\"2026-11-03T00:10:24.25Z\",\"method\":\"GET\",\"path\":\"/"
+                "a\",\"httpStatus\":"
+                "200,\"kind\":\"http\",\"clientUa\":\"Mozilla/5.0 (X11)\",\"txBytes\":12,\"srcIp\":"
+                "\"203.0.113.20\"}",
+                "json:{\"time\":\"timestamp\",\"target\":\"path\",\"method\":\"method\",\"status\":"
+                "\"httpStatus\",\"bytes\":\"txBytes\",\"client_ip\":\"srcIp\",\"user_agent\":"
+                "\"clientUa\"}");
+    assert_spec(
         "API Gateway",
         "{\"requestId\":\"r1\",\"ip\":\"203.0.113.20\",\"requestTime\":\"03/Nov/2026:00:10:24 "
         "+0000\",\"httpMethod\":\"GET\",\"resourcePath\":\"/"
@@ -66,11 +84,12 @@ static void test_shapes(void **state)
         "\"method\":\"http.request.method\",\"host\":\"url.domain\",\"status\":"
         "\"http.response.status_code\",\"bytes\":\"http.response.body.bytes\",\"duration_ns\":"
         "\"event.duration\",\"client_ip\":\"source.ip\",\"user_agent\":\"user_agent.original\"}");
-    assert_spec("nginx's, which is not quite JSON",
-                "{\"time\":\"2026-11-03T00:10:24+00:00\",\"req\":\"GET /docs/?v=2 HTTP/1.1\","
-                "\"status\":200,\"urt\":,\"ref\":\"\",\"ua\":\"Odd \\x22Bot\\x22 \\\\ 1\",\"up\": }",
-                "json:{\"time\":\"time\",\"request\":\"req\",\"status\":\"status\","
-                "\"user_agent\":\"ua\"}");
+    assert_spec(
+        "nginx's, which is not quite JSON",
+        "{\"time\":\"2026-11-03T00:10:24+00:00\",\"req\":\"GET /docs/?v=2 HTTP/1.1\","
+        "\"status\":200,\"urt\":,\"ref\":\"\",\"ua\":\"Odd \\x22Bot\\x22 \\\\ 1\",\"up\": }",
+        "json:{\"time\":\"time\",\"request\":\"req\",\"status\":\"status\","
+        "\"user_agent\":\"ua\"}");
     assert_spec(
         "a request line",
         "{\"when\":{\"ts\":1793664624.5},\"Http\":{\"Request\":\"GET /docs/ HTTP/1.1\","

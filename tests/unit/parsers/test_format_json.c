@@ -431,9 +431,55 @@ static void objects_are_no_values(void **state)
     fixture_close(&x);
 }
 
+#define PLAIN "\"status\":200,\"uri\":\"/a\",\"ts\":1793664624"
+
+/* "host" is the site, or who asked: where it is an address and no other key has one. */
+static void an_address_in_host(void **state)
+{
+    static const struct {
+        const char *line, *client, *host;
+    } cases[] = {
+        {"{\"host\":\"203.0.113.20\"," PLAIN "}", "203.0.113.20", NULL},
+        {"{\"host\":\"2001:db8::7\",\"remote_addr\":\"-\"," PLAIN "}", "2001:db8::7", NULL},
+        {"{\"host\":\"192.0.2.1\",\"remote_addr\":\"203.0.113.20\"," PLAIN "}", "203.0.113.20",
+         "192.0.2.1"},
+        {"{\"host\":\"192.0.2.1\",\"http_x_forwarded_for\":\"203.0.113.20\"," PLAIN "}", NULL,
+         "192.0.2.1"},
+        {"{\"host\":\"192.0.2.1:8080\"," PLAIN "}", NULL, "192.0.2.1"},
+        {"{\"host\":\"www.example.com\"," PLAIN "}", NULL, "www.example.com"},
+    };
+    struct fixture x;
+    (void)state;
+
+    fixture_open(&x, STR("nginx_json"), NULL);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(fixture_parse(&x, str_of(cases[i].line)), PARSE_OK);
+        assert_text(x.hit.client_ip, cases[i].client);
+        assert_text(x.hit.host, cases[i].host);
+    }
+    fixture_close(&x);
+}
+
+/* As widely copied log formats call them. */
+static void other_names_in_nginx_json(void **state)
+{
+    struct fixture x;
+    (void)state;
+
+    fixture_open(&x, STR("nginx_json"), NULL);
+    assert_int_equal(
+        fixture_parse(&x, STR("{\"request_type\":\"POST\",\"responsetime\":0.012," PLAIN "}")),
+        PARSE_OK);
+    assert_text(x.hit.method, "POST");
+    assert_int_equal(x.hit.duration_ms, 12);
+    fixture_close(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_address_in_host),
+        cmocka_unit_test(other_names_in_nginx_json),
         cmocka_unit_test(objects_are_no_values),
         cmocka_unit_test(nginx_lines_that_are_no_json),
         cmocka_unit_test(lines_that_are_refused),

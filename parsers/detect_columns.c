@@ -191,6 +191,7 @@ static size_t find_agent(const struct columns *c, bool quoted)
     for (size_t i = 0; i < c->r.n; i++) {
         unsigned agents = c->r.c[i].looks[LOOK_AGENT];
         char open = c->r.c[i].open; /* "[web/1-1]": an id; "{a.example|curl/8}": of HAProxy */
+
         if (!is_free(c, i) || agents <= most || open == '[' || open == '{' ||
             (open == '"') != quoted)
             continue;

@@ -132,7 +132,7 @@ static enum parse_result clf_line(struct parser *base, struct str line, struct h
 {
     struct clf_parser *p = (struct clf_parser *)base;
 
-    if (line.p[0] == '"') /* OpenLiteSpeed's: it would be a part of the address */
+    if (str_starts(line, STR("\""))) /* OpenLiteSpeed's: it would be a part of the address */
         return parser_fail(base, "expected the client's address, and no quote before it", 0);
     if (try_members(p, 0, LOOSE, line, hit) || try_members(p, LOOSE, MEMBERS, line, hit))
         return PARSE_OK;

@@ -73,7 +73,7 @@ bool prefix_csv(struct prefix_work *w, struct prefix_result *out)
 /* "[03/Nov/2026:00:10:24 +0000]": the column of a log that is CSV itself. */
 static bool is_time_alone(struct str s)
 {
-    return s.p[0] == '[' && str_chr(s, ']', 0) == (ptrdiff_t)s.n - 1;
+    return str_starts(s, STR("[")) && str_chr(s, ']', 0) == (ptrdiff_t)s.n - 1;
 }
 
 bool prefix_looks_csv(struct str line)

@@ -91,7 +91,7 @@ static inline const char *hit_parse(struct parser *p, struct str line)
     struct hit hit;
     size_t column = SIZE_MAX;
     const char *error;
-    struct str text = str_starts(line, STR("\xef\xbb\xbf")) ? str_slice(line, 3, line.n) : line;
+    struct str text = parser_trim(line);
 
     switch (parser_line(p, line, &hit)) {
     case PARSE_OK:

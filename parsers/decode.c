@@ -149,8 +149,7 @@ struct str decode_csv(struct decode_scratch *s, struct str raw)
     return unescape_str(s, raw, '"', quote_escape);
 }
 
-/* Behind the colours that `s` begins with. */
-static struct str without_colours(struct str s)
+struct str decode_behind_colours(struct str s)
 {
     ptrdiff_t end;
 
@@ -163,7 +162,7 @@ struct str decode_python(struct decode_scratch *s, struct str raw)
 {
     static const struct str reset = STR_INIT("\x1b[0m");
 
-    raw = without_colours(raw);
+    raw = decode_behind_colours(raw);
     if (str_ends(raw, reset))
         raw.n -= reset.n;
     return decode_apache(s, raw);

@@ -65,6 +65,8 @@ decode_fn decode_csv;
 /* Python's servers: Apache's escapes, and around the request a terminal's colours (ESC "[" … "m").
  */
 decode_fn decode_python;
+/* Behind a terminal's colours that `s` begins with, any number. */
+struct str decode_behind_colours(struct str s);
 /* Go: a text in quotes, with Apache's escapes; one without quotes is itself. */
 decode_fn decode_go;
 /* HAProxy: #XX. */

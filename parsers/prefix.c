@@ -131,30 +131,16 @@ static bool strip_stamp(struct prefix_work *w, struct prefix_result *out)
     return true;
 }
 
-/* A terminal's: "\x1b[0;33;1m", and "\x1b[0m" to end it. */
-static void skip_colour(struct str *s)
-{
-    size_t n = 2;
-
-    if (!str_starts(*s, STR("\x1b[")))
-        return;
-    while (n < s->n && (ascii_digit(s->p[n]) || s->p[n] == ';'))
-        n++;
-    if (n < s->n && s->p[n] == 'm')
-        *s = str_slice(*s, n + 1, s->n);
-}
-
 static bool strip_compose(struct prefix_work *w, struct prefix_result *out)
 {
     struct str name = str_cut(&w->rest, '|');
     (void)out;
 
     w->why = "expected what docker compose puts before a line: the container's name and \" | \"";
-    skip_colour(&w->rest);
+    w->rest = decode_behind_colours(w->rest);
     if (!str_ends(name, STR(" ")) || name.n > 256 || !str_starts(w->rest, STR(" ")))
         return false;
-    w->rest = str_slice(w->rest, 1, w->rest.n);
-    skip_colour(&w->rest);
+    w->rest = decode_behind_colours(str_slice(w->rest, 1, w->rest.n));
     return str_chr(str_trim(name), ' ', 0) < 0;
 }
 

@@ -439,8 +439,9 @@ def test_bombs(world):
 
 
 def test_archives_and_nesting(world):
-    """A compressed tar is named, with the command that unpacks it, which gives every line. A
-    compressed file inside another is lines of no format, and no crash."""
+    """A compressed tar is named, with the command that unpacks it, which gives every line; in a pipe its header
+    is in the first line, and the others are read. A compressed file inside another is lines of no format, and no
+    crash."""
     server = world.server().start()
     agent = world.agent(server)
     log = lines.Log(world.path("access.log"))
@@ -451,6 +452,12 @@ def test_archives_and_nesting(world):
     _, unpacked, _ = run(["tar", "-xOf", world.path("a.tar.gz")], world.dir)
     agent.command("backfill", "--source", "web", "-", stdin=unpacked.encode())
     check_exactly_once(expected(log.written), server.numbers(), "tar.gz")
+    piped = lines.Log(world.path("piped.log"), first=1000)
+    piped.write(200)
+    run(["tar", "-C", world.dir, "-czf", world.path("b.tar.gz"), "piped.log"], world.dir)
+    with open(world.path("b.tar.gz"), "rb") as f:
+        agent.command("backfill", "--source", "web", "-", stdin=f.read())
+    check_exactly_once(expected(log.written + piped.written[1:]), server.numbers(), "tar.gz in a pipe")
     for extension, command in CODECS:
         compress(command, log.path, world.path("in"))
         compress(command, world.path("in"), world.path("nested." + extension))
